@@ -1,0 +1,634 @@
+"""Signatures and collections of them: load, validate, resolve against a gene universe, hash.
+
+An *entry* is one of four kinds. A `Signature` is a signed, optionally weighted gene list that the scoring methods
+score. A `Ratio` and a `Panel` are evaluated once, on linear scale, whatever the method. A `Composite` is a signed
+weighted sum over named entries, evaluated after scoring.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import SignatureError, examples
+
+__all__ = [
+    "BRANCHES",
+    "CONFOUNDER",
+    "EVIDENCE",
+    "LEVELS",
+    "Composite",
+    "Entry",
+    "Panel",
+    "Ratio",
+    "Resolved",
+    "Signature",
+    "SignatureCollection",
+    "Source",
+    "as_collection",
+    "library",
+]
+
+CONFOUNDER = "confounder"
+BRANCHES: tuple[str, ...] = (
+    "mtorc1",
+    "s6k",
+    "eif4e",
+    "srebp1",
+    "srebp2",
+    "mtorc2_akt",
+    "pi3k",
+    "pten",
+    "tsc",
+    "ampk_lkb1",
+    "autophagy_tfeb",
+    "hypoxia_vegf",
+    "survival_bcl2",
+    "ras_mnk",
+    "insulin_igf",
+    "feedback",
+    "pparg",
+    "mirna",
+    "drug",
+    CONFOUNDER,
+    "context",
+)
+LEVELS: tuple[str, ...] = ("transcriptional", "translational", "component", "composite")
+EVIDENCE: tuple[str, ...] = ("read", "cross-checked", "recalled")
+USER_BRANCH = "user"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a gene list, or a claim about it, was read or checked.
+
+    Parameters
+    ----------
+    name
+        Title, set name or short citation.
+    role
+        ``"list"``: the genes were read there; ``"cross-check"``: membership was confirmed there;
+        ``"rationale"``: the paper that motivates the entry, its table not read.
+    pmid, doi, version, accession
+        Identifiers, where there are any.
+    """
+
+    name: str
+    role: str = "list"
+    pmid: str | None = None
+    doi: str | None = None
+    version: str | None = None
+    accession: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every entry of a collection has.
+
+    Parameters
+    ----------
+    id
+        Unique name, such as ``"SREBP1_LIPOGENIC_CORE"``.
+    title
+        One line for people.
+    branch
+        One of `BRANCHES`, or ``"user"`` for gene lists that a user brought.
+    level
+        What a transcript score can mean here, one of `LEVELS`.
+    sign
+        +1 where the entry's value rises with mTOR activity, -1 where it falls, 0 where neither is claimed.
+    """
+
+    kind: ClassVar[str] = "entry"
+
+    id: str
+    title: str = ""
+    branch: str = USER_BRANCH
+    level: str = "transcriptional"
+    sign: int = 0
+    experimental: bool = False
+    cancers: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    licence: str = ""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    caveat: str = ""
+    confidence: str = ""
+    seeds: tuple[str, ...] = ()
+    added: str = ""
+    changed: str = ""
+    path: str = field(default="", compare=False)
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Every gene symbol that the entry names, in its own order."""
+        return ()
+
+    def content(self) -> dict[str, Any]:
+        """Return what decides the entry's value, and nothing else: the material of `hash`."""
+        return {"id": self.id, "kind": self.kind}
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over `content`, the first 16 hexadecimal digits; independent of gene order and of prose."""
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature(Entry):
+    """A named, signed, optionally weighted gene list.
+
+    Parameters
+    ----------
+    up, down
+        Gene symbols that rise and fall with what the signature measures. Duplicates are refused.
+    weights
+        Positive magnitudes per gene; genes not named weigh 1. The sign comes from `up` and `down`.
+    evidence
+        Per gene one of `EVIDENCE`.
+    gene_sources
+        Per gene a short note on where it was read or checked.
+    """
+
+    kind: ClassVar[str] = "signature"
+
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    gene_sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise SignatureError("A signature has an empty id; give it a name.")
+        for direction in ("up", "down"):
+            genes = getattr(self, direction)
+            if isinstance(genes, str):
+                raise SignatureError(f"{self.id}: `{direction}` is the text {genes!r}; give a list of gene symbols.")
+            object.__setattr__(self, direction, tuple(str(g) for g in genes))
+        genes = self.genes
+        if len(set(genes)) < len(genes):
+            seen: set[str] = set()
+            twice = [g for g in genes if g in seen or seen.add(g)]  # type: ignore[func-returns-value]
+            raise SignatureError(
+                f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
+            )
+        strange = [g for g in self.weights if g not in set(genes)]
+        if strange:
+            raise SignatureError(f"{self.id}: weights for genes that it does not hold ({examples(strange)}).")
+        bad = [g for g, w in self.weights.items() if not (np.isfinite(w) and w > 0)]
+        if bad:
+            raise SignatureError(
+                f"{self.id}: weights must be finite and positive ({examples(bad)}); put the gene under `down` instead."
+            )
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Up genes, then down genes."""
+        return self.up + self.down
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the signature has a down direction."""
+        return bool(self.down)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether any two genes weigh differently."""
+        return len({self.weights.get(g, 1.0) for g in self.genes}) > 1
+
+    def signed_weights(self) -> dict[str, float]:
+        """Return gene -> weight, negative for down genes."""
+        return {g: self.weights.get(g, 1.0) for g in self.up} | {g: -self.weights.get(g, 1.0) for g in self.down}
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and signed weights."""
+        return super().content() | {"weights": dict(sorted(self.signed_weights().items()))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Entry):
+    """log2 of a numerator over a denominator, each the mean of its genes on linear scale."""
+
+    kind: ClassVar[str] = "ratio"
+
+    numerator: tuple[str, ...] = ()
+    denominator: tuple[str, ...] = ()
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Numerator, then denominator."""
+        return self.numerator + self.denominator
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and terms."""
+        return super().content() | {"numerator": sorted(self.numerator), "denominator": sorted(self.denominator)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel(Entry):
+    """Genes to be shown as a table, each with its role (+1 drives, -1 brakes, 0 neither); never called activity."""
+
+    kind: ClassVar[str] = "panel"
+
+    members: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """The members."""
+        return tuple(self.members)
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and members."""
+        return super().content() | {"members": dict(sorted(self.members.items()))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composite(Entry):
+    """Signed weighted sum over named entries, standardised by a frozen reference, never by the cohort at hand."""
+
+    kind: ClassVar[str] = "composite"
+
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and parts."""
+        return super().content() | {"parts": dict(sorted(self.parts.items()))}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Signatures laid over a gene universe, as plain arrays for the kernels.
+
+    Attributes
+    ----------
+    names
+        Signature ids, length ``n``.
+    indptr
+        ``(n + 1,)`` int64; signature ``i`` owns ``indices[indptr[i]:indptr[i + 1]]``.
+    indices
+        Positions in the gene universe, ascending within a signature (so that no score depends on list order).
+    weights
+        Signed weights beside `indices`: positive for up genes, negative for down genes.
+    n_up, n_down
+        ``(n,)`` int64; genes asked for per direction, matched or not.
+    missing
+        Per signature the genes that the universe lacks.
+    n_vars
+        Size of the universe.
+    """
+
+    names: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    n_up: npt.NDArray[np.int64]
+    n_down: npt.NDArray[np.int64]
+    missing: tuple[tuple[str, ...], ...]
+    n_vars: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def coverage(self) -> dict[str, list[Any]]:
+        """Return columns of the coverage table: matched and total genes per direction, share, missing genes."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        up = np.bincount(owner[self.weights > 0], minlength=len(self))
+        down = np.bincount(owner[self.weights < 0], minlength=len(self))
+        total = self.n_up + self.n_down
+        with np.errstate(invalid="ignore"):
+            share = np.where(total > 0, (up + down) / np.maximum(total, 1), np.nan)
+        return {
+            "signature": list(self.names),
+            "n_up": self.n_up.tolist(),
+            "matched_up": up.tolist(),
+            "n_down": self.n_down.tolist(),
+            "matched_down": down.tolist(),
+            "coverage": share.tolist(),
+            "missing": [",".join(m) for m in self.missing],
+        }
+
+
+class SignatureCollection:
+    """Entries by id, in a stated order.
+
+    Parameters
+    ----------
+    entries
+        Entries with unique ids.
+    version
+        Version of the library, where the collection is one.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = (), *, version: str = "") -> None:
+        self._entries: dict[str, Entry] = {}
+        self.version = version
+        for entry in entries:
+            if not isinstance(entry, Entry):
+                raise SignatureError(f"A collection holds Signature, Ratio, Panel or Composite, not {type(entry)}.")
+            if entry.id in self._entries:
+                raise SignatureError(f"Two entries are called {entry.id}; ids must be unique.")
+            self._entries[entry.id] = entry
+
+    @property
+    def names(self) -> list[str]:
+        """The ids, in order."""
+        return list(self._entries)
+
+    @property
+    def signatures(self) -> list[Signature]:
+        """The entries that scoring methods score."""
+        return [e for e in self if isinstance(e, Signature)]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self._entries, n=3, cutoff=0.5)
+            hint = f" Did you mean {', '.join(near)}?" if near else ""
+            raise SignatureError(f"No signature is called {name!r}.{hint}")
+        return self._entries[name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SignatureCollection) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        kinds = [e.kind for e in self]
+        parts = ", ".join(f"{kinds.count(k)} {k}{'s' if kinds.count(k) != 1 else ''}" for k in dict.fromkeys(kinds))
+        return f"SignatureCollection({parts or 'empty'})"
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the entries' hashes, the first 16 hexadecimal digits; independent of their order."""
+        return hashlib.sha256("\n".join(sorted(e.hash for e in self)).encode()).hexdigest()[:16]
+
+    def select(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        branch: str | Iterable[str] | None = None,
+        level: str | Iterable[str] | None = None,
+        kind: str | Iterable[str] | None = None,
+        cancer: str | None = None,
+        experimental: bool | None = None,
+    ) -> SignatureCollection:
+        """Return the entries that fulfil every condition given, in their order here.
+
+        Parameters
+        ----------
+        names
+            Ids to keep; an unknown one is an error.
+        branch, level, kind
+            One value or several.
+        cancer
+            Entries that name this cancer, or none at all.
+        experimental
+            Keep only experimental (True) or only established (False) entries.
+
+        Returns
+        -------
+        SignatureCollection
+            A new collection; the entries are shared.
+
+        Raises
+        ------
+        SignatureError
+            If an id, branch, level or kind is unknown.
+        """
+        wanted = {"branch": branch, "level": level, "kind": kind}
+        known = {
+            "branch": {*BRANCHES, USER_BRANCH, *(e.branch for e in self)},
+            "level": set(LEVELS),
+            "kind": {"signature", "ratio", "panel", "composite"},
+        }
+        sets: dict[str, set[str]] = {}
+        for key, value in wanted.items():
+            if value is None:
+                continue
+            sets[key] = {value} if isinstance(value, str) else set(value)
+            unknown = sorted(sets[key] - known[key])
+            if unknown:
+                raise SignatureError(f"Unknown {key}: {examples(unknown)}. Known: {', '.join(sorted(known[key]))}.")
+        entries = list(self) if names is None else [self[n] for n in names]
+        kept = [
+            e
+            for e in entries
+            if all(getattr(e, key) in allowed for key, allowed in sets.items())
+            and (cancer is None or not e.cancers or cancer in e.cancers)
+            and (experimental is None or e.experimental == experimental)
+        ]
+        return SignatureCollection(kept, version=self.version)
+
+    def resolve(self, universe: Sequence[str]) -> Resolved:
+        """Lay the signatures over a gene universe.
+
+        Parameters
+        ----------
+        universe
+            Gene symbols of a matrix, in column order. A symbol that stands twice is refused, since nothing says
+            which column is meant; collapse duplicates first.
+
+        Returns
+        -------
+        Resolved
+            One row per entry of kind ``"signature"``; other kinds are left out.
+
+        Raises
+        ------
+        SignatureError
+            If the universe repeats a symbol that a signature uses.
+        """
+        names = [str(g) for g in universe]
+        position = {g: i for i, g in enumerate(names)}
+        chosen = self.signatures
+        if len(position) < len(names):
+            used = {g for s in chosen for g in s.genes}
+            counts: dict[str, int] = {}
+            for g in names:
+                if g in used:
+                    counts[g] = counts.get(g, 0) + 1
+            twice = [g for g, c in counts.items() if c > 1]
+            if twice:
+                raise SignatureError(
+                    f"{len(twice)} gene(s) of the signatures stand more than once in the matrix ({examples(twice)}). "
+                    "Collapse them first, for example with pp.harmonise_genes(adata)."
+                )
+        indptr = np.zeros(len(chosen) + 1, dtype=np.int64)
+        columns: list[npt.NDArray[np.int64]] = []
+        weights: list[npt.NDArray[np.float64]] = []
+        missing = []
+        for i, signature in enumerate(chosen):
+            pairs = sorted((position[g], w) for g, w in signature.signed_weights().items() if g in position)
+            columns.append(np.array([p for p, _ in pairs], dtype=np.int64))
+            weights.append(np.array([w for _, w in pairs], dtype=np.float64))
+            missing.append(tuple(g for g in signature.genes if g not in position))
+            indptr[i + 1] = indptr[i] + len(pairs)
+        return Resolved(
+            names=tuple(s.id for s in chosen),
+            indptr=indptr,
+            indices=np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64),
+            weights=np.concatenate(weights) if weights else np.zeros(0),
+            n_up=np.array([len(s.up) for s in chosen], dtype=np.int64),
+            n_down=np.array([len(s.down) for s in chosen], dtype=np.int64),
+            missing=tuple(missing),
+            n_vars=len(names),
+        )
+
+    @classmethod
+    def read(cls, path: str | Path, *, join_up_down: bool = False) -> SignatureCollection:
+        """Read a collection from a file or a folder of YAML files.
+
+        Parameters
+        ----------
+        path
+            ``.gmt``, ``.yaml`` or a folder of YAML files; other formats are recognised by their ending.
+        join_up_down
+            Join pairs ``X_UP`` with ``X_DN`` or ``X_DOWN`` into one signed signature ``X``.
+
+        Returns
+        -------
+        SignatureCollection
+            The entries in file order.
+
+        Raises
+        ------
+        FormatError
+            If the file is not what its format promises.
+        SignatureError
+            If an entry is not valid.
+        """
+        from mtorscore import _genesets
+
+        return _genesets.read(Path(path), join_up_down=join_up_down)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the collection in the format that the path's ending names.
+
+        Parameters
+        ----------
+        path
+            ``.gmt`` splits signed signatures into ``X_UP`` and ``X_DN``; ``.yaml`` keeps everything.
+
+        Returns
+        -------
+        pathlib.Path
+            The file written.
+        """
+        from mtorscore import _genesets
+
+        return _genesets.write(self, Path(path))
+
+    def replace(self, entry: Entry) -> SignatureCollection:
+        """Return a collection with the entry of the same id replaced, or the entry added at the end."""
+        return SignatureCollection((self._entries | {entry.id: entry}).values(), version=self.version)
+
+
+SignaturesLike: TypeAlias = "SignatureCollection | Mapping[str, Any] | Iterable[Entry] | Entry | str | Path | None"
+
+
+def as_collection(signatures: SignaturesLike) -> SignatureCollection:
+    """Turn anything that users hand over as signatures into a collection.
+
+    Parameters
+    ----------
+    signatures
+        None for the shipped library; a collection; an entry or several; a path; or a mapping of names to gene
+        lists, to ``{"up": [...], "down": [...]}``, or to ``{gene: signed weight}``. A gene that a plain list
+        repeats counts once.
+
+    Returns
+    -------
+    SignatureCollection
+        The same signatures.
+
+    Raises
+    ------
+    SignatureError
+        If the object is none of these.
+    """
+    if signatures is None:
+        return library()
+    if isinstance(signatures, SignatureCollection):
+        return signatures
+    if isinstance(signatures, Entry):
+        return SignatureCollection([signatures])
+    if isinstance(signatures, str | Path):
+        return SignatureCollection.read(signatures)
+    if isinstance(signatures, Mapping):
+        return SignatureCollection([_from_mapping(str(name), value) for name, value in signatures.items()])
+    if isinstance(signatures, Iterable):
+        return SignatureCollection(signatures)
+    raise SignatureError(f"Signatures must be a collection, a mapping, a path or None, not {type(signatures)}.")
+
+
+def _from_mapping(name: str, value: object) -> Signature:
+    if isinstance(value, Signature):
+        return replace(value, id=name)
+    if isinstance(value, Mapping):
+        if set(value) <= {"up", "down"}:
+            return Signature(
+                id=name, up=tuple(dict.fromkeys(value.get("up", ()))), down=tuple(dict.fromkeys(value.get("down", ())))
+            )
+        try:
+            weights = {str(g): float(w) for g, w in value.items()}
+        except (TypeError, ValueError) as error:
+            raise SignatureError(f"{name}: the weights of a gene -> weight mapping must be numbers.") from error
+        zero = [g for g, w in weights.items() if w == 0 or not np.isfinite(w)]
+        if zero:
+            raise SignatureError(f"{name}: weights must be finite and not 0 ({examples(zero)}); leave those genes out.")
+        return Signature(
+            id=name,
+            up=tuple(g for g, w in weights.items() if w > 0),
+            down=tuple(g for g, w in weights.items() if w < 0),
+            weights={g: abs(w) for g, w in weights.items() if abs(w) != 1},
+        )
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
+    return Signature(id=name, up=tuple(dict.fromkeys(str(g) for g in value)))
+
+
+@lru_cache(maxsize=2)
+def library(*, experimental: bool = False) -> SignatureCollection:
+    """Return the signature library that ships with mtorscore.
+
+    Parameters
+    ----------
+    experimental
+        Also return entries marked experimental, such as those with genes that were only recalled.
+
+    Returns
+    -------
+    SignatureCollection
+        Entries of all kinds, sorted by branch in the order of `BRANCHES`, then by id.
+    """
+    from mtorscore import _genesets
+
+    everything = _genesets.read_library()
+    return everything if experimental else everything.select(experimental=False)
+
+
+ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, Panel, Composite)}
+ENTRY_FIELDS: dict[str, frozenset[str]] = {
+    kind: frozenset(f.name for f in fields(c)) for kind, c in ENTRY_CLASSES.items()
+}

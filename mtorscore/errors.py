@@ -1,0 +1,125 @@
+"""Exceptions and warnings that mtorscore raises, so that users can catch or filter them by class.
+
+Messages follow one pattern: what is wrong, how many, where, up to three examples, how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = [
+    "ConfigError",
+    "CoverageWarning",
+    "DataError",
+    "DataWarning",
+    "EndpointError",
+    "FetchError",
+    "FormatError",
+    "IgnoredWarning",
+    "MethodError",
+    "MtorscoreError",
+    "MtorscoreWarning",
+    "ReferenceMismatchError",
+    "SignatureError",
+    "StatisticsWarning",
+    "examples",
+]
+
+
+class MtorscoreError(Exception):
+    """Base of all errors that a user can mend; the command line turns it into one sentence and exit code 2."""
+
+
+class DataError(MtorscoreError, ValueError):
+    """The values, genes, samples or shapes handed in cannot be used."""
+
+
+class FormatError(DataError):
+    """A file does not hold what its format promises.
+
+    Parameters
+    ----------
+    message
+        What is wrong and how to mend it.
+    path
+        The file.
+    line, column
+        One-based position of the first offending character or field, where known.
+    """
+
+    def __init__(
+        self, message: str, *, path: str | Path | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
+        self.path = path
+        self.line = line
+        self.column = column
+        where = "" if path is None else str(path)
+        if line is not None:
+            where += f", line {line}"
+        if column is not None:
+            where += f", column {column}"
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class SignatureError(MtorscoreError, ValueError):
+    """A signature, or a collection of them, is not valid."""
+
+
+class MethodError(MtorscoreError, ValueError):
+    """An unknown scoring method, or one asked to do what its assumptions forbid."""
+
+
+class ReferenceMismatchError(MtorscoreError, ValueError):
+    """A frozen reference does not fit the data that should be scored against it."""
+
+
+class EndpointError(MtorscoreError, ValueError):
+    """An endpoint is not defined by the clinical table, or holds nothing that a model could learn from."""
+
+
+class ConfigError(MtorscoreError, ValueError):
+    """A workflow configuration or a command-line option is not valid."""
+
+
+class FetchError(MtorscoreError, OSError):
+    """A download failed, or what arrived is not what was promised."""
+
+
+class MtorscoreWarning(UserWarning):
+    """Base of all warnings."""
+
+
+class CoverageWarning(MtorscoreWarning):
+    """Less than half of a signature's genes are in the matrix."""
+
+
+class DataWarning(MtorscoreWarning):
+    """Something in the data was collapsed, dropped, repaired or looks unlike what it is said to be."""
+
+
+class IgnoredWarning(MtorscoreWarning):
+    """A sign, weight or option that the chosen method cannot use was ignored."""
+
+
+class StatisticsWarning(MtorscoreWarning):
+    """A statistic is returned that should not be trusted as it stands; the table says why."""
+
+
+def examples(items: Iterable[object], most: int = 3) -> str:
+    """Join the first few items for an error message.
+
+    Parameters
+    ----------
+    items
+        The offending things, in the order in which they were met.
+    most
+        How many are named before an ellipsis.
+
+    Returns
+    -------
+    str
+        Such as ``"ACACA, ACLY, FASN, ..."``.
+    """
+    shown = [str(item) if len(str(item)) <= 60 else f"{str(item)[:57]}..." for item in items]
+    return ", ".join(shown[:most]) + (", ..." if len(shown) > most else "")

@@ -1,0 +1,1 @@
+"""The signature library as data: one YAML file per entry."""

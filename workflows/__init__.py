@@ -1,0 +1,1 @@
+"""The Snakemake workflow, its rules, schemas and example configurations."""
