@@ -15,7 +15,10 @@ SHARED = Path(os.environ.get("MTORSCORE_SHARED", ROOT.parent / "shared")).resolv
 def shared() -> Path:
     """The folder of reference data and golden results; tests that need it are skipped where it is absent."""
     if not (SHARED / "golden").is_dir():
-        pytest.skip(f"no reference data at {SHARED}; set MTORSCORE_SHARED")
+        message = f"no reference data at {SHARED}; set MTORSCORE_SHARED"
+        if os.environ.get("MTORSCORE_REQUIRE_SHARED"):
+            pytest.fail(message)
+        pytest.skip(message)
     return SHARED
 
 

@@ -1,1 +1,58 @@
-"""cli."""
+"""The command line: ``mtorscore``. Commands parse, call the package and print; they hold no logic of their own.
+
+Exit codes: 0 done; 1 an unexpected error, or interrupted; 2 something that the user can mend (input, options).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from mtorscore.errors import MtorscoreError, MtorscoreWarning
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; by default those of the process.
+
+    Raises
+    ------
+    SystemExit
+        Always, with the exit code.
+    """
+    from mtorscore.cli.app import app
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    if not debug:
+        warnings.showwarning = _show_warning
+        warnings.filterwarnings("once", category=MtorscoreWarning)
+    try:
+        app(arguments, prog_name="mtorscore")
+    except MtorscoreError as error:
+        _fail(str(error), 2, error, debug)
+    except (OSError, MemoryError) as error:
+        _fail(f"{type(error).__name__}: {error}", 1, error, debug)
+    except Exception as error:
+        _fail(f"Unexpected {type(error).__name__}: {error}. Run again with --debug for details.", 1, error, debug)
+
+
+def _fail(sentence: str, code: int, error: BaseException, debug: bool) -> None:
+    if debug:
+        raise error
+    print(f"Error: {sentence}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(code)
+
+
+def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, MtorscoreWarning):
+        print(f"Warning: {message}", file=sys.stderr)  # noqa: T201

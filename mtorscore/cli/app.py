@@ -1,0 +1,42 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mtorscore import __version__
+from mtorscore.cli import data, doctor, runs, scoring, signatures
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="mtorscore",
+    help="Branch-resolved mTOR pathway scores from transcriptomes, and what they say about prognosis.",
+    epilog="`mtorscore demo` runs everything on a simulated cohort. Exit codes: 0 done, 1 unexpected error, "
+    "2 something you can mend. Add --debug to any command for tracebacks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(signatures.app, name="signatures")
+runs.register(app)
+data.register(app)
+scoring.register(app)
+doctor.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mtorscore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Branch-resolved mTOR pathway scores from transcriptomes, and what they say about prognosis."""

@@ -1,0 +1,64 @@
+"""Looking at data and getting it: ``describe``, ``read``, ``fetch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(describe)
+    app.command()(read)
+    app.command()(fetch)
+
+
+def describe(path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")]) -> None:
+    """Say what a file is and why, without loading it all.
+
+    Example: mtorscore describe GSE42872_series_matrix.txt.gz
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from mtorscore import io
+
+    table = Table(show_header=False, box=None)
+    for key, value in io.describe(path).items():
+        table.add_row(f"[bold]{key}", str(value))
+    Console().print(table)
+
+
+def read(
+    path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .h5ad file to write.")],
+    kind: Annotated[str | None, typer.Option(help="Format, where it is not recognised.")] = None,
+) -> None:
+    """Read any supported format and write it as AnnData.
+
+    Example: mtorscore read GSE42872_series_matrix.txt.gz --out GSE42872.h5ad
+    """
+    from mtorscore import io
+    from mtorscore.pipeline import atomic
+
+    adata = io.read(path, kind=kind) if kind else io.read(path)
+    with atomic(out) as temporary:
+        adata.write_h5ad(temporary)
+    typer.echo(f"{out}: {adata.n_obs} observations x {adata.n_vars} genes")
+
+
+def fetch(
+    accession: Annotated[str, typer.Argument(help="Such as GSE14520 or TCGA-LIHC.")],
+    source: Annotated[str | None, typer.Option(help="gdc, xena or cbioportal, for TCGA cohorts.")] = None,
+) -> None:
+    """Download a cohort into the cache and print where it is.
+
+    Example: mtorscore fetch GSE14520
+    """
+    from mtorscore import io
+
+    typer.echo(str(io.fetch(accession, source=source) if source else io.fetch(accession)))

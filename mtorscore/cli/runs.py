@@ -1,0 +1,170 @@
+"""Whole runs: ``demo``, ``run``, ``report``."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mtorscore.errors import ConfigError
+
+__all__ = ["register", "run_workflow"]
+
+_PROGRESS = re.compile(r"(\d+) of (\d+) steps")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(demo)
+    app.command()(run)
+    app.command()(report)
+
+
+Results = Annotated[Path, typer.Option("--results", "-o", help="Folder for results; each run gets a folder in it.")]
+Cores = Annotated[int, typer.Option("--cores", "-c", min=1, help="Processor cores to use.")]
+
+
+def demo(results: Results = Path("results"), cores: Cores = 2) -> None:
+    """Run everything on a simulated cohort and print where the report is.
+
+    Example: mtorscore demo --results /tmp/mtorscore
+    """
+    from mtorscore.pipeline.config import workflow_folder
+
+    run_workflow(workflow_folder() / "config" / "demo.yaml", cores=cores, overrides={"results": str(results)})
+
+
+def run(
+    config: Annotated[Path, typer.Option("--config", "-f", help="Configuration (YAML); see the manual for its keys.")],
+    data: Annotated[Path | None, typer.Option("--data", "-d", help="Folder with the cohorts' raw files.")] = None,
+    results: Annotated[Path | None, typer.Option("--results", "-o", help="Folder for results.")] = None,
+    cores: Cores = 2,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one key, as KEY=VALUE; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be done.")] = False,
+) -> None:
+    """Run the workflow on the cohorts that a configuration names.
+
+    Example: mtorscore run --config liver.yaml --data ../shared/data
+    """
+    overrides: dict[str, Any] = {}
+    for item in setting or []:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {item!r} is not of the form KEY=VALUE.")
+        overrides[key.strip()] = value
+    if data is not None:
+        overrides["data"] = str(data)
+    if results is not None:
+        overrides["results"] = str(results)
+    run_workflow(config, cores=cores, overrides=overrides, dry_run=dry_run)
+
+
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder of one run, such as results/demo.")],
+) -> None:
+    """Write the report of a run afresh from the tables in its folder.
+
+    Example: mtorscore report results/demo
+    """
+    from mtorscore import report as report_room
+
+    typer.echo(str(report_room.write(results)))
+
+
+def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run: bool = False) -> None:
+    """Check a configuration, run the workflow on it and print the report's path.
+
+    Parameters
+    ----------
+    config
+        YAML file.
+    cores
+        Processor cores for Snakemake.
+    overrides
+        Keys that win over the file's.
+    dry_run
+        Only list the jobs.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is not valid, or a step ended with an error that the user can mend.
+    SystemExit
+        Code 1 if the workflow failed for any other reason.
+    """
+    import yaml
+
+    from mtorscore.pipeline.config import load_config, workflow_folder
+
+    raw = _read_yaml(config)
+    raw.update({key: yaml.safe_load(str(value)) if key != "data" else value for key, value in overrides.items()})
+    checked = load_config(raw)
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "main.smk")),
+        *("--cores", str(cores), "--configfile", str(config), "--nocolor"),
+        *("--rerun-incomplete", "--nolock"),
+    ]
+    if overrides:
+        command += ["--config", *(f"{key}={value}" for key, value in overrides.items())]
+    if dry_run:
+        raise SystemExit(subprocess.run([*command, "--dry-run", "--quiet"], check=False).returncode)
+    run_folder = Path(checked.results) / checked.run
+    code, tail = _follow(command)
+    if code != 0:
+        _explain(run_folder, tail)
+    typer.echo(f"Report: {run_folder / 'report.html'}")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    if not path.is_file():
+        raise ConfigError(f"There is no configuration {path}. Check the path.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold keys and values, such as `run: my-run`.")
+    return raw
+
+
+def _follow(command: list[str]) -> tuple[int, list[str]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tail: list[str] = []
+    with (
+        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace"
+        ) as job,
+    ):
+        task = progress.add_task("steps", total=None)
+        for line in job.stderr or ():
+            tail = [*tail[-200:], line.rstrip()]
+            if found := _PROGRESS.search(line):
+                progress.update(task, completed=int(found[1]), total=int(found[2]))
+    return job.returncode, tail
+
+
+def _explain(run_folder: Path, tail: list[str]) -> None:
+    from mtorscore.pipeline import ERROR_PREFIX
+
+    sentences, unexpected = [], False
+    for log in sorted(run_folder.glob("*/logs/*.log")) + sorted(run_folder.glob("logs/*.log")):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if lines and lines[-1].startswith(ERROR_PREFIX):
+            unexpected |= any(line.startswith("Traceback") for line in lines)
+            sentences.append(f"{log.parent.parent.name}, {log.stem}: {lines[-1].removeprefix(ERROR_PREFIX)}")
+    if sentences and not unexpected:
+        raise ConfigError(" | ".join(sentences))
+    typer.echo("Error: the workflow failed. " + (" | ".join(sentences) or "\n".join(tail[-15:])), err=True)
+    raise SystemExit(1)

@@ -1,0 +1,115 @@
+"""Single steps by hand: ``methods``, ``score``, ``relate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtorscore.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(methods)
+    app.command()(score)
+    app.command()(relate)
+
+
+def methods(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """List the scoring methods and what each assumes."""
+    from mtorscore import tl
+
+    table = tl.methods()
+    if as_json:
+        typer.echo(table.to_json(orient="records", indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = [c for c in ("name", "cohort_dependent", "signed", "weighted", "input_scale", "range") if c in table]
+    grid = Table(*(c.replace("_", " ") for c in shown))
+    for row in table[shown].itertuples(index=False):
+        grid.add_row(*("yes" if v is True else "no" if v is False else str(v) for v in row))
+    Console().print(grid)
+
+
+def score(
+    expression: Annotated[str, typer.Argument(help="Expression matrix in any supported format; - reads a TSV.")],
+    signatures: Annotated[
+        Path | None, typer.Option("--signatures", "-s", help="GMT or YAML; the shipped library by default.")
+    ] = None,
+    method: Annotated[str, typer.Option("--method", "-m", help="One or several, separated by commas.")] = "singscore",
+    out: Annotated[str, typer.Option("--out", "-o", help="Table to write; - prints it.")] = "scores.tsv",
+    coverage: Annotated[Path | None, typer.Option(help="Also write what each signature found in the matrix.")] = None,
+    organism: Annotated[str, typer.Option(help="human or mouse.")] = "human",
+    join_up_down: Annotated[
+        bool, typer.Option("--join-up-down", help="Join X_UP with X_DN of a GMT into one signed signature X.")
+    ] = False,
+) -> None:
+    """Score an expression matrix.
+
+    The table has one row per observation and one column per signature; with several methods it has a column `method`
+    and one row per observation and method.
+
+    Example: mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
+    """
+    from mtorscore import tl
+    from mtorscore.collection import SignatureCollection, library
+    from mtorscore.pipeline.tables import read_expression, scores_table
+
+    names = [m.strip() for m in method.split(",") if m.strip()]
+    collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)
+    tl.check_methods(names)
+    adata = read_expression(sys.stdin if expression == "-" else Path(expression), organism=organism)
+    tl.score(adata, collection, method=names)
+    _write(scores_table(adata, names), out)
+    if coverage is not None:
+        _write(adata.uns["mtorscore"][names[0]]["coverage"], str(coverage))
+    if out != "-":
+        typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
+
+
+def relate(
+    scores: Annotated[Path, typer.Argument(help="Table of scores: first column the observation.")],
+    clinical: Annotated[Path, typer.Option("--clinical", "-c", help="Clinical table: first column the observation.")],
+    time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
+    event: Annotated[str | None, typer.Option(help="Column of events (1 = happened).")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, months or years.")] = "days",
+    label: Annotated[str | None, typer.Option(help="Column of a two-valued label, instead of time and event.")] = None,
+    adjust: Annotated[str | None, typer.Option(help="Clinical columns to adjust for, separated by commas.")] = None,
+    out: Annotated[str, typer.Option("--out", "-o", help="Table to write; - prints it.")] = "associations.tsv",
+) -> None:
+    """Relate scores to survival (Cox models) or to a label (cross-validated classifiers).
+
+    Example: mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
+    """
+    from mtorscore.pipeline.tables import join_clinical, relate_label, relate_survival
+
+    if (label is None) == (time is None or event is None):
+        raise ConfigError("Give either --time and --event, or --label.")
+    columns = [c.strip() for c in (adjust or "").split(",") if c.strip()]
+    values, table = join_clinical(scores, clinical)
+    if label is not None:
+        result = relate_label(values, table, label, baseline=columns)
+    else:
+        result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
+    _write(result, out)
+    if out != "-":
+        typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")
+
+
+def _write(table: pd.DataFrame | Any, out: str) -> None:
+    from mtorscore.pipeline import write_table
+
+    if out == "-":
+        table.to_csv(sys.stdout, sep="\t", index=False, float_format="%.17g", na_rep="NA")
+    else:
+        write_table(table, out)

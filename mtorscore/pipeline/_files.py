@@ -1,0 +1,122 @@
+"""Tables and JSON on disk: written whole or not at all, read back with one clear error."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import DataError, FormatError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder that becomes `path` if the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        The final name; its folder is made where it is missing.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write. It keeps the ending of `path`, since many writers look at it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table: pd.DataFrame, path: str | Path, *, index: str | None = None) -> Path:
+    """Write a table as tab-separated text with 17 significant digits, so that it reads back to the same numbers.
+
+    Parameters
+    ----------
+    table
+        Any table; its index is written only where `index` names it.
+    path
+        The file, ``.gz`` and the like compress.
+    index
+        Name of the first column when the index is to be kept.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+    """
+    with atomic(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=index is not None, index_label=index, float_format="%.17g", na_rep="NA")
+    return Path(path)
+
+
+def read_table(path: str | Path, *, index: str | None = None) -> pd.DataFrame:
+    """Read a table that `write_table` wrote, or one like it.
+
+    Parameters
+    ----------
+    path
+        A tab-separated file with a header.
+    index
+        Column to be used as text row names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table; text such as ``NA`` is missing.
+
+    Raises
+    ------
+    DataError
+        If the file does not exist.
+    FormatError
+        If it is empty or not a table, or lacks the index column.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no file {path}. Check the path.")
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={index: str} if index else None)
+    except pd.errors.EmptyDataError:
+        raise FormatError("the file is empty; expected a tab-separated table with a header.", path=path) from None
+    except (pd.errors.ParserError, UnicodeDecodeError, EOFError, OSError) as error:
+        raise FormatError(f"not a tab-separated table ({error}).", path=path) from error
+    if index is None:
+        return table
+    if index not in table.columns:
+        raise FormatError(f"no column {index!r}; the columns are {', '.join(map(str, table.columns[:6]))}.", path=path)
+    return table.set_index(index)
+
+
+def write_json(content: Any, path: str | Path) -> Path:
+    """Write JSON with sorted keys, so that equal content gives equal bytes.
+
+    Parameters
+    ----------
+    content
+        Anything that `json` can write; paths become text.
+    path
+        The file.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+    """
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True, default=os.fspath) + "\n", encoding="utf-8")
+    return Path(path)

@@ -1,0 +1,249 @@
+"""The configuration of a run: read, checked against its schema, defaults filled in, cohort table joined."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from mtorscore.errors import ConfigError, examples
+
+if TYPE_CHECKING:
+    from mtorscore.collection import SignatureCollection
+
+__all__ = ["Cohort", "RunConfig", "load_config", "lock_run", "open_signatures", "schema", "workflow_folder"]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One row of the cohort table.
+
+    Parameters
+    ----------
+    name
+        Its folder under the run's results.
+    recipe
+        Id of a shipped recipe, a path to one, or ``"simulated"``.
+    histology
+        ``"default"`` or ``"all"``.
+    simulate
+        Keyword arguments of the simulation.
+    """
+
+    name: str
+    recipe: str
+    histology: str = "default"
+    simulate: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as plain types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A checked configuration; the keys are described in ``workflows/schemas/config.schema.json``."""
+
+    run: str
+    results: str
+    data: str | None
+    cohorts: Mapping[str, Cohort]
+    signatures: str
+    methods: tuple[str, ...]
+    parameters: Mapping[str, Mapping[str, Any]]
+    adjust: tuple[str, ...]
+    null_sets: int
+    bootstraps: int
+    cv_folds: int
+    cv_repeats: int
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain types, for the record that the report shows."""
+        return asdict(self)
+
+    def relate_options(self) -> dict[str, Any]:
+        """Return the options of the relate step, and nothing else, so that no other change repeats that step."""
+        names = ("methods", "parameters", "adjust", "null_sets", "bootstraps", "cv_folds", "cv_repeats", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+def open_signatures(signatures: str) -> SignatureCollection:
+    """Return the collection that a configuration names.
+
+    Parameters
+    ----------
+    signatures
+        ``"library"``, or a path to a collection.
+
+    Returns
+    -------
+    SignatureCollection
+        Checked on reading.
+    """
+    from mtorscore.collection import SignatureCollection, library
+
+    return library() if signatures == "library" else SignatureCollection.read(signatures)
+
+
+def workflow_folder() -> Path:
+    """Return the folder of the installed workflow."""
+    return Path(str(resources.files("mtorscore.workflows")))
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration."""
+    text = (workflow_folder() / "schemas" / "config.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def load_config(raw: Mapping[str, Any]) -> RunConfig:
+    """Check a configuration and fill in what it leaves out.
+
+    Parameters
+    ----------
+    raw
+        The mapping that a YAML file and the command line gave.
+
+    Returns
+    -------
+    RunConfig
+        With the cohort table read.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown (with the nearest known one), a value is out of its range, a method is unknown, or the
+        cohort table cannot be used.
+    """
+    described = schema()["properties"]
+    _check(raw, described)
+    values = {key: spec.get("default") for key, spec in described.items()} | dict(raw)
+    if values["histology"] not in (None, "default", "all"):
+        raise ConfigError(f"histology is {values['histology']!r}; it must be default or all.")
+    cohorts = _read_cohorts(values["cohorts"], values.pop("histology"))
+    _check_methods(values["methods"])
+    values.update(cohorts=cohorts, methods=tuple(values["methods"]), adjust=tuple(values["adjust"]))
+    return RunConfig(**values)
+
+
+def lock_run(folder: str | Path) -> IO[str]:
+    """Take the lock of a run's results folder, so that two runs do not write there at once.
+
+    Parameters
+    ----------
+    folder
+        The run's results folder; made where it is missing.
+
+    Returns
+    -------
+    IO
+        Keep it open as long as the run lasts; the system lets go of the lock when the process ends, however it ends.
+
+    Raises
+    ------
+    ConfigError
+        If another run holds the lock.
+    """
+    import fcntl
+
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    handle = (path / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise ConfigError(f"Another run is writing to {path}. Wait for it to end, or name another run.") from None
+    return handle
+
+
+def _check(raw: Mapping[str, Any], described: Mapping[str, Any]) -> None:
+    import jsonschema
+
+    unknown = [key for key in raw if key not in described]
+    if unknown:
+        near = get_close_matches(str(unknown[0]), described, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(described)}."
+        raise ConfigError(f"The configuration has {len(unknown)} unknown key(s): {examples(unknown)}.{hint}")
+    validator = jsonschema.Draft202012Validator(schema())
+    problems = sorted(validator.iter_errors(dict(raw)), key=lambda e: list(map(str, e.absolute_path)))
+    if problems:
+        first = problems[0]
+        where = ".".join(map(str, first.absolute_path)) or "the configuration"
+        meaning = described.get(first.absolute_path[0], {}).get("description", "") if first.absolute_path else ""
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConfigError(f"Configuration, {where}: {first.message}.{f' {meaning}' if meaning else ''}{more}")
+
+
+def _check_methods(methods: list[str]) -> None:
+    from mtorscore.tl import methods as known_methods
+
+    table = known_methods()
+    known = list(table["name"]) if "name" in table else list(table.index)
+    unknown = [m for m in methods if m not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=3, cutoff=0.4) or known
+        raise ConfigError(f"Unknown method {unknown[0]!r}; the nearest are {', '.join(near)}.")
+
+
+def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:
+    import csv
+
+    path = Path(table)
+    if not path.is_file() and (workflow_folder() / "config" / table).is_file():
+        path = workflow_folder() / "config" / table
+    if not path.is_file():
+        raise ConfigError(f"There is no cohort table {table}. Give a tab-separated file with columns cohort, recipe.")
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        rows = [row for row in csv.reader(handle, delimiter="\t") if any(cell.strip() for cell in row)]
+    known = ["cohort", "recipe", "histology", "simulate"]
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if not {"cohort", "recipe"} <= set(header) or not set(header) <= set(known):
+        raise ConfigError(
+            f"{path}, line 1: the columns are {', '.join(header) or 'missing'}; "
+            f"expected cohort, recipe and optionally {', '.join(known[2:])}, separated by tabs."
+        )
+    cohorts: dict[str, Cohort] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) > len(header):
+            raise ConfigError(f"{path}, line {number}: {len(row)} fields under {len(header)} columns.")
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        cohort = _cohort(cells, histology, f"{path}, line {number}")
+        if cohort.name in cohorts:
+            raise ConfigError(f"{path}, line {number}: the cohort {cohort.name} stands twice; names must be unique.")
+        cohorts[cohort.name] = cohort
+    if not cohorts:
+        raise ConfigError(f"{path} names no cohort; add a line per cohort.")
+    return cohorts
+
+
+def _cohort(cells: Mapping[str, str], histology: str | None, where: str) -> Cohort:
+    import re
+
+    name, recipe = cells.get("cohort", ""), cells.get("recipe", "")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ConfigError(f"{where}: the cohort name {name!r} cannot be a folder; use letters, digits, '.', '_', '-'.")
+    if not recipe:
+        raise ConfigError(f"{where}: the cohort {name} has no recipe.")
+    chosen = histology or cells.get("histology") or "default"
+    if chosen not in ("default", "all"):
+        raise ConfigError(f"{where}: histology is {chosen!r}; it must be default or all.")
+    return Cohort(name, recipe, chosen, _arguments(cells.get("simulate", ""), where))
+
+
+def _arguments(text: str, where: str) -> dict[str, Any]:
+    import yaml
+
+    arguments: dict[str, Any] = {}
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ConfigError(f"{where}: {part!r} is not of the form name=value; separate several by ';'.")
+        arguments[key.strip()] = yaml.safe_load(value)
+    return arguments

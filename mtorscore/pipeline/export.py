@@ -1,0 +1,91 @@
+"""Step 5: the cohort and the signatures in the files that GSEA reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtorscore.pipeline._files import atomic
+from mtorscore.pipeline.prepare import load_cohort
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from mtorscore.collection import SignatureCollection
+
+__all__ = ["export", "tumour_normal_ranking"]
+
+
+def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
+    """Write ``export/signatures.gmt``, ``expression.gct``, ``phenotype.cls`` and ``tumour_vs_normal.rnk``.
+
+    Parameters
+    ----------
+    folder
+        The cohort's results folder, prepared.
+    signatures
+        Written as GMT, up and down parts apart.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written. CLS and RNK need tumours and normals (two of each at least); where a cohort has none,
+        a ``README.txt`` in their place says so.
+    """
+    from mtorscore.io import gsea
+
+    out = Path(folder) / "export"
+    adata = load_cohort(folder)
+    samples = adata[adata.obs["sample_type"].isin(["tumour", "normal"]).to_numpy()].copy()
+    samples.X = samples.layers["log"]
+    paths = [out / "signatures.gmt", out / "expression.gct"]
+    with atomic(paths[0]) as temporary:
+        gsea.write_gmt(signatures, temporary)
+    with atomic(paths[1]) as temporary:
+        gsea.write_gct(samples, temporary)
+    groups = samples.obs["sample_type"].astype(str)
+    if groups.value_counts().reindex(["tumour", "normal"], fill_value=0).min() < 2:
+        note = out / "README.txt"
+        with atomic(note) as temporary:
+            temporary.write_text("No CLS and RNK: they need at least two tumours and two normals.\n", encoding="utf-8")
+        return [*paths, note]
+    paths += [out / "phenotype.cls", out / "tumour_vs_normal.rnk"]
+    with atomic(paths[2]) as temporary:
+        gsea.write_cls(groups, temporary)
+    with atomic(paths[3]) as temporary:
+        gsea.write_rnk(tumour_normal_ranking(samples), temporary)
+    return paths
+
+
+def tumour_normal_ranking(adata: AnnData) -> pd.Series:
+    """Rank genes by the signal-to-noise ratio of tumours against normals, as GSEA does.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes on log scale, ``obs["sample_type"]`` with ``tumour`` and ``normal``.
+
+    Returns
+    -------
+    pandas.Series
+        Gene -> (mean tumour - mean normal) / (SD tumour + SD normal), highest first, ties by gene name. As in GSEA
+        an SD is at least 0.2 times the absolute mean, and 0.2 where the mean is 0 (Subramanian et al., PNAS 2005;
+        the floor is documented in the GSEA user guide).
+    """
+    import pandas as pd
+
+    values = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
+    tumour = (adata.obs["sample_type"] == "tumour").to_numpy()
+    means, spreads = [], []
+    for rows in (tumour, ~tumour):
+        mean = values[rows].mean(axis=0, dtype=np.float64)
+        spread = values[rows].std(axis=0, ddof=1, dtype=np.float64)
+        floor = np.where(mean == 0, 0.2, 0.2 * np.abs(mean))
+        means.append(mean)
+        spreads.append(np.maximum(spread, floor))
+    ranking = pd.Series((means[0] - means[1]) / (spreads[0] + spreads[1]), index=adata.var_names, name="score")
+    ranking = ranking[np.isfinite(ranking)]
+    return ranking.iloc[np.lexsort((ranking.index.to_numpy(dtype=str), -ranking.to_numpy()))]

@@ -1,0 +1,107 @@
+"""Step 2: raw files to one AnnData per cohort, every sample and gene accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import DataError
+from mtorscore.pipeline._files import atomic, write_table
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["load_cohort", "prepare"]
+
+
+def prepare(
+    recipe: str,
+    folder: str | Path,
+    *,
+    data: str | Path | None = None,
+    histology: str = "default",
+    simulated: str | Path | None = None,
+) -> Path:
+    """Write ``cohort.h5ad``, ``exclusions.tsv`` and ``genes.tsv`` into a cohort's results folder.
+
+    Parameters
+    ----------
+    recipe
+        As in `mtorscore.pipeline.acquire`.
+    folder
+        The cohort's results folder.
+    data
+        Folder of the raw files.
+    histology
+        ``"default"`` or ``"all"``; see `mtorscore.pp.resolve_patients`.
+    simulated
+        The simulated cohort that `acquire` wrote.
+
+    Returns
+    -------
+    pathlib.Path
+        ``cohort.h5ad``.
+
+    Raises
+    ------
+    DataError
+        If files are missing or do not agree with the recipe.
+    """
+    folder = Path(folder)
+    if recipe == "simulated":
+        if simulated is None:
+            raise DataError("A simulated cohort needs the file that the acquire step wrote.")
+        adata = _from_simulation(Path(simulated))
+    else:
+        from mtorscore.pp import prepare_cohort
+
+        adata = prepare_cohort(recipe, data, histology=histology)
+    write_table(_table(adata, "exclusions", ["sample", "patient", "rule", "reason"]), folder / "exclusions.tsv")
+    write_table(_table(adata, "genes", ["row", "symbol", "fate"]), folder / "genes.tsv")
+    with atomic(folder / "cohort.h5ad") as temporary:
+        adata.write_h5ad(temporary, compression="lzf")
+    return folder / "cohort.h5ad"
+
+
+def load_cohort(folder: str | Path) -> AnnData:
+    """Read the cohort that `prepare` wrote.
+
+    Parameters
+    ----------
+    folder
+        The cohort's results folder.
+
+    Returns
+    -------
+    anndata.AnnData
+        Observations x genes, ``X`` as published, ``layers["log"]`` for scoring.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    import anndata as ad
+
+    path = Path(folder) / "cohort.h5ad"
+    if not path.is_file():
+        raise DataError(f"There is no prepared cohort at {path}; run the prepare step first.")
+    return ad.read_h5ad(path)
+
+
+def _from_simulation(path: Path) -> AnnData:
+    import anndata as ad
+
+    from mtorscore.pp import add_log_layer
+
+    if not path.is_file():
+        raise DataError(f"There is no simulated cohort at {path}; run the acquire step first.")
+    adata = ad.read_h5ad(path)
+    add_log_layer(adata, scale="counts")
+    return adata
+
+
+def _table(adata: AnnData, key: str, columns: list[str]) -> Any:
+    import pandas as pd
+
+    return adata.uns[key] if key in adata.uns else pd.DataFrame(columns=columns)

@@ -1,0 +1,102 @@
+"""What a run was: versions, configuration, hashes; and where a step's messages go."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mtorscore.errors import MtorscoreError
+from mtorscore.pipeline._files import write_json
+
+__all__ = ["ERROR_PREFIX", "logged", "write_run_record"]
+
+ERROR_PREFIX = "Error: "
+_REPORTED = (
+    "anndata",
+    "gseapy",
+    "lifelines",
+    "numba",
+    "numpy",
+    "pandas",
+    "scanpy",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+)
+
+
+def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signatures_hash: str) -> Path:
+    """Write ``run.json``: what the report says of versions, configuration and hashes.
+
+    Parameters
+    ----------
+    folder
+        The run's results folder.
+    config
+        The checked configuration as plain types.
+    signatures_hash
+        Hash of the signature collection that was scored.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    from mtorscore import __version__
+
+    versions = {"mtorscore": __version__, "python": platform.python_version()}
+    for name in _REPORTED:
+        versions[name] = metadata.version(name)
+    content = {
+        "name": config["run"],
+        "cohorts": list(config["cohorts"]),
+        "config": dict(config),
+        "signatures_hash": signatures_hash,
+        "versions": versions,
+        "platform": platform.platform(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return write_json(content, Path(folder) / "run.json")
+
+
+@contextmanager
+def logged(path: str | Path) -> Iterator[None]:
+    """Send what a step prints and warns to its log, and end the process with a sentence if the step fails.
+
+    Parameters
+    ----------
+    path
+        The log file, written afresh.
+
+    Raises
+    ------
+    SystemExit
+        Code 2 for an error that the user can mend (its sentence is the log's last line), code 1 for any other
+        (with its traceback in the log).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        warnings.simplefilter("default")
+        try:
+            yield
+        except MtorscoreError as error:
+            print(f"{ERROR_PREFIX}{error}", file=log)
+            _fail(str(error), 2)
+        except Exception as error:
+            traceback.print_exc(file=log)
+            print(f"{ERROR_PREFIX}{type(error).__name__}: {error}", file=log)
+            _fail(f"{type(error).__name__}: {error} (see {path})", 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    print(f"{ERROR_PREFIX}{sentence}", file=sys.__stderr__)
+    raise SystemExit(code)

@@ -1,0 +1,20 @@
+"""Configuration, checked; the cohort table; one run at a time per results folder."""
+
+from mtorscore.pipeline.config import load_config, lock_run, open_signatures
+
+CONFIG = load_config(config)
+RUN = f"{CONFIG.results}/{CONFIG.run}"
+COHORTS = list(CONFIG.cohorts)
+SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash
+
+if workflow.is_main_process and not workflow.dryrun:
+    RUN_LOCK = lock_run(RUN)
+
+
+wildcard_constraints:
+    cohort="|".join(COHORTS),
+
+
+def cohort_of(wildcards):
+    """The row of the cohort table that a job is for, as plain types."""
+    return CONFIG.cohorts[wildcards.cohort].as_dict()
