@@ -1,0 +1,77 @@
+"""A configuration is checked before anything runs, and its errors are in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtorscore.errors import ConfigError
+from mtorscore.pipeline.config import load_config, lock_run, schema
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "cohorts.tsv"
+    path.write_text("cohort\trecipe\tsimulate\na\tsimulated\tn_tumours=50; disease=cca\n")
+    return path
+
+
+def test_defaults_come_from_the_schema(table: Path):
+    config = load_config({"run": "r", "cohorts": str(table)})
+    assert config.null_sets == schema()["properties"]["null_sets"]["default"]
+    assert config.cohorts["a"].simulate == {"n_tumours": 50, "disease": "cca"}
+    assert config.cohorts["a"].histology == "default"
+
+
+def test_histology_overrides_the_table(table: Path):
+    assert load_config({"run": "r", "cohorts": str(table), "histology": "all"}).cohorts["a"].histology == "all"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"metods": ["zscore"]}, "Did you mean 'methods'"),
+        ({"null_sets": -1}, "null_sets"),
+        ({"null_sets": "many"}, "null_sets"),
+        ({"methods": ["singscor"]}, "nearest are singscore"),
+        ({"methods": []}, "methods"),
+        ({"run": "../up"}, "run"),
+        ({"run": None}, "run"),
+        ({"cohorts": "nowhere.tsv"}, "no cohort table nowhere.tsv"),
+        ({"histology": "some"}, "histology"),
+    ],
+)
+def test_bad_configuration_is_one_sentence(table: Path, change: dict[str, Any], said: str):
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config({"run": "r", "cohorts": str(table)} | change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1"),
+        ("cohort,recipe\na,b\n", "separated by tabs"),
+        ("cohort\trecipe\n", "names no cohort"),
+        ("cohort\trecipe\na\tsimulated\na\tsimulated\n", "line 3: the cohort a stands twice"),
+        ("cohort\trecipe\na/b\tsimulated\n", "line 2: the cohort name"),
+        ("cohort\trecipe\na\t\n", "line 2: the cohort a has no recipe"),
+        ("cohort\trecipe\na\tsimulated\textra\n", "line 2: 3 fields under 2 columns"),
+        ("cohort\trecipe\tsimulate\na\tsimulated\tn_tumours\n", "name=value"),
+    ],
+)
+def test_bad_cohort_table_names_the_line(tmp_path: Path, text: str, said: str):
+    path = tmp_path / "cohorts.tsv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_config({"run": "r", "cohorts": str(path)})
+
+
+def test_two_runs_cannot_write_to_one_folder(tmp_path: Path):
+    first = lock_run(tmp_path)
+    with pytest.raises(ConfigError, match="Another run"):
+        lock_run(tmp_path)
+    first.close()
+    lock_run(tmp_path).close()

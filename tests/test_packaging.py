@@ -1,0 +1,88 @@
+"""The wheel holds what an installation needs, and nothing that must not be shipped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+def declared() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_every_subpackage_is_declared():
+    found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "mtorscore").rglob("__init__.py")}
+    assert found | {"mtorscore.signatures", "mtorscore.workflows"} == set(declared()["tool"]["setuptools"]["packages"])
+
+
+def test_lock_file_pins_hashes_and_names_no_host():
+    text = (ROOT / "requirements.lock").read_text()
+    pins = [line for line in text.splitlines() if "==" in line]
+    assert len(pins) > 100
+    assert all(line.rstrip().endswith("\\") for line in pins)
+    assert text.count("--hash=sha256:") >= len(pins)
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(out.glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_wheel_holds_library_workflow_and_templates(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    library = {p.relative_to(ROOT).as_posix() for p in (ROOT / "signatures").rglob("*.yaml")}
+    workflow = {p.relative_to(ROOT).as_posix() for p in (ROOT / "workflows").rglob("*") if p.is_file()}
+    workflow = {name for name in workflow if "__pycache__" not in name}
+    assert len(library) >= 20
+    assert {f"mtorscore/{name}" for name in library | workflow} <= names
+    assert "mtorscore/py.typed" in names
+    assert not [n for n in names if n.startswith(("tests", "benchmarks", "docs"))]
+    restricted = [n for n in names if Path(n).name.startswith(("KEGG_", "BIOCARTA_", "PENG_"))]
+    assert not restricted
+
+
+@pytest.mark.slow
+def test_installed_wheel_runs_the_demo(wheel: Path, tmp_path: Path):
+    # The dependencies are lent by path, so that only mtorscore itself comes from the wheel. A path line in a .pth
+    # file does not run the .pth files found there, hence the editable install of this checkout stays out.
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
+    site = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    (Path(site) / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    where = subprocess.run(
+        [python, "-c", "import mtorscore; print(mtorscore.__file__, len(mtorscore.library()))"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    ).stdout
+    assert str(tmp_path) in where
+    command = [tmp_path / "venv" / "bin" / "mtorscore", "demo", "--results", "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "out/demo/report.html" in done.stdout
+    assert (tmp_path / "out" / "demo" / "report.html").stat().st_size > 10_000

@@ -1,0 +1,140 @@
+"""The workflow from an empty folder to a report, again, and after being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+RULES = ("acquire", "prepare", "score", "relate", "export", "report")
+TABLES = (
+    "small/exclusions.tsv",
+    "small/genes.tsv",
+    "small/scores/singscore.tsv",
+    "small/scores/zscore.tsv",
+    "small/scores/coverage.tsv",
+    "small/relate/associations.tsv",
+    "small/relate/classifiers.tsv",
+    "small/relate/km.tsv",
+)
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    table = folder / "cohorts.tsv"
+    if not table.exists():
+        table.write_text("cohort\trecipe\tsimulate\nsmall\tsimulated\tn_tumours=60; n_normals=10\n")
+    config = folder / "config.yaml"
+    config.write_text(
+        f"run: test\nresults: {folder / 'results'}\ncohorts: {table}\nmethods: [singscore, zscore]\n"
+        "null_sets: 50\nbootstraps: 20\ncv_repeats: 1\n"
+    )
+    snakefile = ("--snakefile", str(ROOT / "snakefile"))
+    return [sys.executable, "-m", "snakemake", *snakefile, "--cores", "1", "--configfile", str(config), *more]
+
+
+def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(folder, *more), cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    root = folder / "results" / "test"
+    return {name: (root / name).read_bytes() for name in TABLES if (root / name).exists()}
+
+
+def test_every_promised_file_is_there(undisturbed: Path):
+    root = undisturbed / "results" / "test"
+    assert set(tables(undisturbed)) == set(TABLES)
+    assert (root / "report.html").stat().st_size > 10_000
+    assert {p.name for p in (root / "small" / "export").iterdir()} >= {
+        "signatures.gmt",
+        "expression.gct",
+        "phenotype.cls",
+        "tumour_vs_normal.rnk",
+    }
+    for rule in RULES[:-1]:
+        assert (root / "small" / "logs" / f"{rule}.log").exists()
+        assert (root / "small" / "benchmarks" / f"{rule}.tsv").exists()
+
+
+def test_second_run_has_nothing_to_do(undisturbed: Path):
+    done = run(undisturbed, "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_changed_option_repeats_only_what_depends_on_it(undisturbed: Path):
+    done = run(undisturbed, "--dry-run", "--config", "null_sets=60")
+    said = done.stdout + done.stderr
+    assert "rule relate" in said
+    assert "rule report" in said
+    assert "rule score" not in said
+    assert "rule prepare" not in said
+
+
+def test_lint_is_clean():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint", "--configfile", "workflows/config/demo.yaml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path, tmp_path: Path):
+    root = tmp_path / "results" / "test"
+    log = root / "logs" / "report.log" if rule == "report" else root / "small" / "logs" / f"{rule}.log"
+    with subprocess.Popen(
+        command(tmp_path), cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as workflow:
+        deadline = time.monotonic() + 240
+        while not log.exists() and time.monotonic() < deadline and workflow.poll() is None:
+            time.sleep(0.01)
+        assert log.exists(), f"{rule} never started"
+        time.sleep(0.2)
+        os.killpg(workflow.pid, signal.SIGKILL)
+    expected = tables(undisturbed)
+    for name, content in tables(tmp_path).items():
+        assert content == expected[name], f"{name} is not whole"
+    if (root / "report.html").exists():
+        assert (root / "report.html").read_text().rstrip().endswith("</html>")
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert tables(tmp_path) == expected
+
+
+def test_scores_do_not_depend_on_the_outcome(undisturbed: Path, tmp_path: Path):
+    # The score step reads the cohort only; permuting outcomes in the cohort must leave every score as it is.
+    import anndata as ad
+
+    from mtorscore import library
+    from mtorscore.pipeline import score
+
+    adata = ad.read_h5ad(undisturbed / "results" / "test" / "small" / "cohort.h5ad")
+    columns = ["OS", "OS.time", "PFI", "PFI.time"]
+    adata.obs[columns] = adata.obs[columns].to_numpy()[::-1]
+    adata.write_h5ad(tmp_path / "cohort.h5ad")
+    score(tmp_path, library(), ["singscore", "zscore"])
+    for method in ("singscore", "zscore"):
+        before = pd.read_csv(undisturbed / "results" / "test" / "small" / "scores" / f"{method}.tsv", sep="\t")
+        after = pd.read_csv(tmp_path / "scores" / f"{method}.tsv", sep="\t")
+        pd.testing.assert_frame_equal(before, after, check_exact=True)
