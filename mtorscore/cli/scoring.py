@@ -56,19 +56,23 @@ def score(
 ) -> None:
     """Score an expression matrix.
 
-    The table has one row per observation and one column per signature; with several methods it has a column `method`
+    With the shipped library, gene identifiers are brought to current symbols; with your own gene lists they are taken
+    as they are. Values are scored as they are. The table has one row per observation and one column per signature; with several methods it has a column `method`
     and one row per observation and method.
 
     Example: mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
-    from mtorscore.pipeline.tables import read_expression, scores_table
+    from mtorscore.pipeline.config import check_methods
+    from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
 
     names = [m.strip() for m in method.split(",") if m.strip()]
+    check_methods(names)
     collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)
-    tl.check_methods(names)
-    adata = read_expression(sys.stdin if expression == "-" else Path(expression), organism=organism)
+    source = sys.stdin if expression == "-" else Path(expression)
+    adata = read_expression(source, harmonise=signatures is None, organism=organism)
+    check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
     _write(scores_table(adata, names), out)
     if coverage is not None:

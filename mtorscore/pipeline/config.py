@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from importlib import resources
@@ -15,7 +15,16 @@ from mtorscore.errors import ConfigError, examples
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
-__all__ = ["Cohort", "RunConfig", "load_config", "lock_run", "open_signatures", "schema", "workflow_folder"]
+__all__ = [
+    "Cohort",
+    "RunConfig",
+    "check_methods",
+    "load_config",
+    "lock_run",
+    "open_signatures",
+    "schema",
+    "workflow_folder",
+]
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def load_config(raw: Mapping[str, Any]) -> RunConfig:
     if values["histology"] not in (None, "default", "all"):
         raise ConfigError(f"histology is {values['histology']!r}; it must be default or all.")
     cohorts = _read_cohorts(values["cohorts"], values.pop("histology"))
-    _check_methods(values["methods"])
+    check_methods(values["methods"])
     values.update(cohorts=cohorts, methods=tuple(values["methods"]), adjust=tuple(values["adjust"]))
     return RunConfig(**values)
 
@@ -181,7 +190,19 @@ def _check(raw: Mapping[str, Any], described: Mapping[str, Any]) -> None:
         raise ConfigError(f"Configuration, {where}: {first.message}.{f' {meaning}' if meaning else ''}{more}")
 
 
-def _check_methods(methods: list[str]) -> None:
+def check_methods(methods: Sequence[str]) -> None:
+    """Refuse an unknown scoring method.
+
+    Parameters
+    ----------
+    methods
+        Names.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest known names.
+    """
     from mtorscore.tl import methods as known_methods
 
     table = known_methods()

@@ -1,0 +1,159 @@
+"""Wrong input gives one clear sentence and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.cli import main
+
+GENES = [f"G{i}" for i in range(40)]
+SAMPLES = [f"s{i}" for i in range(30)]
+
+
+@pytest.fixture
+def matrix() -> pd.DataFrame:
+    values = np.random.default_rng(0).negative_binomial(2, 0.01, size=(len(GENES), len(SAMPLES)))
+    return pd.DataFrame(values, index=pd.Index(GENES, name="gene"), columns=SAMPLES)
+
+
+@pytest.fixture
+def gmt(tmp_path: Path) -> Path:
+    path = tmp_path / "sets.gmt"
+    path.write_text("A\tna\tG0\tG1\tG2\tG3\nB\tna\tG10\tG11\tG12\n")
+    return path
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    said = capsys.readouterr()
+    assert stop.value.code == 2, said.err
+    assert "Traceback" not in said.err
+    errors = [line for line in said.err.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert said.err.rstrip().splitlines()[-1] == errors[0]
+    return errors[0]
+
+
+def works(*arguments: object) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    assert stop.value.code == 0
+
+
+def test_the_good_input_works(matrix: pd.DataFrame, gmt: Path, tmp_path: Path):
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    works("score", tmp_path / "m.tsv", "-s", gmt, "-m", "singscore,zscore", "-o", tmp_path / "out.tsv")
+    table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+    assert list(table.columns) == ["observation", "method", "A", "B"]
+    assert len(table) == 2 * len(SAMPLES)
+    assert table[["A", "B"]].notna().all(axis=None)
+
+
+def test_missing_file(gmt: Path, capsys: pytest.CaptureFixture[str]):
+    assert "nowhere.tsv" in fails(capsys, "score", "nowhere.tsv", "-s", gmt)
+
+
+def test_empty_file(gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "m.tsv").write_text("")
+    assert "empty" in fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt)
+
+
+def test_truncated_gzip(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    packed = gzip.compress(matrix.to_csv(sep="\t").encode())
+    (tmp_path / "m.tsv.gz").write_bytes(packed[: len(packed) // 2])
+    said = fails(capsys, "score", tmp_path / "m.tsv.gz", "-s", gmt)
+    assert "truncated" in said or "ends" in said or "incomplete" in said
+
+
+def test_no_gene_in_common(matrix: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    (tmp_path / "other.gmt").write_text("A\tna\tFASN\tACLY\n")
+    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", tmp_path / "other.gmt")
+    assert "ACLY" in said
+    assert "G0" in said
+
+
+def test_negative_count(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    matrix.iloc[3, 4] = -5
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt)
+    assert "negative" in said
+    assert "-5" in said
+
+
+def test_log_ratios_may_be_negative(gmt: Path, tmp_path: Path):
+    values = np.random.default_rng(0).normal(size=(len(GENES), len(SAMPLES)))
+    pd.DataFrame(values, index=GENES, columns=SAMPLES).to_csv(tmp_path / "m.tsv", sep="\t")
+    works("score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path / "out.tsv")
+
+
+def test_text_in_the_matrix(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = matrix.astype(object)
+    text.iloc[5, 2] = "high"
+    text.to_csv(tmp_path / "m.tsv", sep="\t")
+    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt)
+    assert "high" in said
+    assert "line 7" in said
+
+
+def test_unknown_method_names_the_nearest(
+    matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-m", "singscor")
+    assert "singscore" in said
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    pd.DataFrame({"observation": SAMPLES, "A": rng.normal(size=30)}).to_csv(tmp_path / "s.tsv", sep="\t", index=False)
+    return tmp_path / "s.tsv"
+
+
+def clinical(path: Path, names: list[str], events: list[int]) -> Path:
+    times = np.linspace(10, 900, len(names))
+    pd.DataFrame({"sample": names, "OS.time": times, "OS": events}).to_csv(path, sep="\t", index=False)
+    return path
+
+
+def test_relating_works(scored: Path, tmp_path: Path):
+    table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
+    works("relate", scored, "-c", table, "--time", "OS.time", "--event", "OS", "-o", tmp_path / "a.tsv")
+    result = pd.read_csv(tmp_path / "a.tsv", sep="\t")
+    assert {"signature", "hr", "hr_low", "hr_high", "p", "n", "events"} <= set(result.columns)
+    assert result["events"].iloc[0] == 15
+
+
+def test_no_sample_in_common(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    table = clinical(tmp_path / "c.tsv", [f"p{i}" for i in range(30)], [0, 1] * 15)
+    said = fails(capsys, "relate", scored, "-c", table, "--time", "OS.time", "--event", "OS")
+    assert "s0" in said
+    assert "p0" in said
+
+
+def test_endpoint_without_events(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    table = clinical(tmp_path / "c.tsv", SAMPLES, [0] * 30)
+    assert "event" in fails(capsys, "relate", scored, "-c", table, "--time", "OS.time", "--event", "OS")
+
+
+def test_unknown_endpoint_column(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
+    assert "DFS" in fails(capsys, "relate", scored, "-c", table, "--time", "DFS", "--event", "OS")
+
+
+def test_missing_configuration(capsys: pytest.CaptureFixture[str]):
+    assert "nowhere.yaml" in fails(capsys, "run", "--config", "nowhere.yaml")
+
+
+def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "cohorts.tsv").write_text("cohort\trecipe\na\ttcga-lihc\n")
+    (tmp_path / "c.yaml").write_text(f"run: r\ncohorts: {tmp_path / 'cohorts.tsv'}\nresults: {tmp_path / 'r'}\n")
+    said = fails(capsys, "run", "--config", tmp_path / "c.yaml", "--data", tmp_path / "none")
+    assert "none" in said
