@@ -121,6 +121,7 @@ class Entry:
     expected: Mapping[str, str] = field(default_factory=dict)
     caveat: str = ""
     confidence: str = ""
+    remark: str = ""
     seeds: tuple[str, ...] = ()
     added: str = ""
     changed: str = ""
@@ -222,6 +223,8 @@ class Ratio(Entry):
 
     numerator: tuple[str, ...] = ()
     denominator: tuple[str, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    gene_sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def genes(self) -> tuple[str, ...]:
