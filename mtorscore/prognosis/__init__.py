@@ -1,1 +1,53 @@
-"""prognosis."""
+"""Relate scores to prognosis without fooling oneself: endpoints, association, prediction, validation.
+
+Names are loaded when first used; scikit-survival (GPL) only where an optional model or metric asks for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_NAMES = {
+    "Endpoint": "endpoints",
+    "LabelData": "endpoints",
+    "SurvivalData": "endpoints",
+    "adjust_p": "_design",
+    "ajcc_stage": "_design",
+    "associate": "association",
+    "concordance_index": "survival",
+    "cox": "survival",
+    "kaplan_meier": "survival",
+    "logrank": "survival",
+    "tcga_advice": "endpoints",
+}
+
+__all__ = [
+    "Endpoint",
+    "LabelData",
+    "SurvivalData",
+    "adjust_p",
+    "ajcc_stage",
+    "associate",
+    "concordance_index",
+    "cox",
+    "kaplan_meier",
+    "logrank",
+    "tcga_advice",
+]
+
+if TYPE_CHECKING:
+    from mtorscore.prognosis._design import adjust_p, ajcc_stage
+    from mtorscore.prognosis.association import associate
+    from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData, tcga_advice
+    from mtorscore.prognosis.survival import concordance_index, cox, kaplan_meier, logrank
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"mtorscore.prognosis.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'mtorscore.prognosis' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,111 @@
+"""Clinical covariates as model columns, and the Benjamini-Hochberg adjustment."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis._risksets import FloatArray
+
+__all__ = ["adjust_p", "ajcc_stage", "encode", "pick_columns"]
+
+
+def pick_columns(table: pd.DataFrame, columns: Sequence[Hashable], what: str) -> pd.DataFrame:
+    """Return `columns` of a table, or say which are missing and what is near."""
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(missing[0]), [str(c) for c in table.columns], n=3, cutoff=0.5)
+        hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
+        raise DataError(f"{len(missing)} {what} not in the clinical table ({examples(missing)}).{hint}")
+    return table[list(columns)]
+
+
+def encode(table: pd.DataFrame) -> pd.DataFrame:
+    """Code covariates as numbers, NaN where missing.
+
+    Parameters
+    ----------
+    table
+        Observations x covariates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbers and booleans as they are; ordered categories as 1, 2, 3, ... (one parameter, a trend); other
+        categories as one 0/1 column per level but the most frequent. Columns that do not vary are left out.
+    """
+    parts: dict[str, FloatArray] = {}
+    for name in table.columns:
+        column = table[name]
+        missing = column.isna().to_numpy()
+        if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+            parts[str(name)] = np.where(missing, np.nan, column.cat.codes.to_numpy(dtype=np.float64) + 1)
+        elif pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+            parts[str(name)] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            text = column.astype(object)
+            numbers = pd.to_numeric(text, errors="coerce")
+            if bool((numbers.notna() | column.isna()).all()):
+                parts[str(name)] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+                continue
+            counts = text.value_counts()
+            levels = sorted(counts.index, key=lambda v: (-counts[v], str(v)))
+            for level in levels[1:]:
+                parts[f"{name}={level}"] = np.where(missing, np.nan, (text == level).to_numpy(dtype=np.float64))
+    coded = pd.DataFrame(parts, index=table.index)
+    varies = [c for c in coded.columns if coded[c].nunique(dropna=True) > 1]
+    return coded[varies]
+
+
+def adjust_p(p: npt.ArrayLike) -> FloatArray:
+    """Benjamini-Hochberg adjusted p-values.
+
+    Parameters
+    ----------
+    p
+        P-values of one family; NaN takes no part.
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape; equal to R's ``p.adjust(p, "BH")``.
+
+    References
+    ----------
+    Benjamini and Hochberg, J R Stat Soc B 1995;57:289.
+    """
+    values = np.asarray(p, dtype=np.float64)
+    out = np.full(values.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(values))
+    m = len(known)
+    if m:
+        order = known[np.argsort(-values[known], kind="stable")]
+        ranks = np.arange(m, 0, -1)
+        out[order] = np.minimum(np.minimum.accumulate(values[order] * m / ranks), 1.0)
+    return out
+
+
+def ajcc_stage(stages: pd.Series) -> pd.Series:
+    """Collapse AJCC stages such as ``"Stage IIIA"`` to an ordered I < II < III < IV.
+
+    Parameters
+    ----------
+    stages
+        Text as cancer registries write it; any case, with or without the word stage.
+
+    Returns
+    -------
+    pandas.Series
+        Ordered category, missing where the text is no stage (``"[Discrepancy]"``, ``"Not Available"``). As a
+        covariate it is a trend with one parameter.
+    """
+    text = stages.astype("string").str.upper().str.strip()
+    roman = text.str.extract(r"^(?:STAGE\s*)?(IV|III|II|I)(?:[ABC]\d?)?$", expand=False)
+    dtype = pd.CategoricalDtype(["I", "II", "III", "IV"], ordered=True)
+    return pd.Series(pd.Categorical(roman.astype(object), dtype=dtype), index=stages.index, name=stages.name)

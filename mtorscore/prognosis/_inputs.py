@@ -1,0 +1,147 @@
+"""What `associate` and its kin accept: a DataFrame of scores, or a scored AnnData that carries everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.collection import SignatureCollection, as_collection
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis._risksets import FloatArray
+
+PREFIX = "score_"
+
+
+@dataclass
+class Expression:
+    """Expression as plain arrays: ``values`` is ``(n, genes)`` in the order of `index`."""
+
+    values: FloatArray
+    genes: list[str]
+    index: pd.Index
+
+    def rows(self, index: pd.Index) -> FloatArray:
+        """Values of some observations, in their order."""
+        at = self.index.get_indexer(index)
+        if (at < 0).any():
+            raise DataError(
+                f"{int((at < 0).sum())} scored observation(s) are not in the expression matrix "
+                f"({examples(index[at < 0])})."
+            )
+        rows: FloatArray = self.values[at]
+        return rows
+
+
+@dataclass
+class Inputs:
+    """Scores with what belongs to them."""
+
+    scores: pd.DataFrame
+    clinical: pd.DataFrame
+    expression: Expression | None
+    signatures: SignatureCollection | None
+    method: str | None
+    params: dict[str, Any]
+
+
+def is_anndata(thing: object) -> bool:
+    """Whether `thing` quacks like an AnnData (without importing it)."""
+    return hasattr(thing, "obsm") and hasattr(thing, "var_names")
+
+
+def read_inputs(
+    scores: Any,
+    clinical: pd.DataFrame | None,
+    expression: Any = None,
+    signatures: Any = None,
+    method: str | None = None,
+    params: dict[str, Any] | None = None,
+) -> Inputs:
+    """Bring the arguments of `associate` into one shape.
+
+    Raises
+    ------
+    DataError
+        If scores are missing, not numeric, or an observation stands twice.
+    """
+    if is_anndata(scores):
+        adata = scores
+        method = method or _only_method(adata)
+        key = method if method in adata.obsm else PREFIX + method
+        if key not in adata.obsm:
+            raise DataError(
+                f"The AnnData has no scores by {method!r}; it has {examples(_methods(adata), 6) or 'none'}. "
+                "Run tl.score(adata, method=...) first."
+            )
+        table = adata.obsm[key]
+        method = key.removeprefix(PREFIX)
+        clinical = adata.obs if clinical is None else clinical
+        expression = adata if expression is None else expression
+        if params is None:
+            params = _recorded(adata, key, method)
+        scores = table
+    if not isinstance(scores, pd.DataFrame):
+        raise DataError(f"Scores must be a DataFrame (observations x signatures) or an AnnData, not {type(scores)}.")
+    if clinical is None:
+        raise DataError("No clinical table: hand over a DataFrame indexed by observation.")
+    if scores.index.has_duplicates:
+        twice = scores.index[scores.index.duplicated()].unique()
+        raise DataError(f"{len(twice)} observation(s) are scored more than once ({examples(twice)}); keep one each.")
+    text = [c for c in scores.columns if not pd.api.types.is_numeric_dtype(scores[c].dtype)]
+    if text:
+        raise DataError(f"{len(text)} column(s) of the scores are not numeric ({examples(text)}); drop them.")
+    collection = None if signatures is None and expression is None else _collection(signatures)
+    return Inputs(scores, clinical, read_expression(expression), collection, method, dict(params or {}))
+
+
+def _collection(signatures: Any) -> SignatureCollection:
+    return as_collection(signatures)
+
+
+def _methods(adata: Any) -> list[str]:
+    return [str(k).removeprefix(PREFIX) for k in adata.obsm if str(k).startswith(PREFIX)]
+
+
+def _only_method(adata: Any) -> str:
+    methods = _methods(adata)
+    if len(methods) == 1:
+        return methods[0]
+    if not methods:
+        raise DataError("The AnnData has no scores; run tl.score(adata, method=...) first.")
+    raise DataError(f"The AnnData has scores by {len(methods)} methods ({examples(methods, 6)}); name one as method=.")
+
+
+def _recorded(adata: Any, key: str, method: str) -> dict[str, Any]:
+    """Parameters that tl.score recorded for these scores."""
+    notes = adata.uns.get("mtorscore", {})
+    for name in (key, method):
+        entry = notes.get(name)
+        if isinstance(entry, dict):
+            found = entry.get("parameters", entry.get("params", {}))
+            return {str(k): v for k, v in dict(found).items()} if isinstance(found, dict) else {}
+    return {}
+
+
+def read_expression(expression: Any) -> Expression | None:
+    """Turn an AnnData or DataFrame (observations x genes) into plain arrays."""
+    if expression is None or isinstance(expression, Expression):
+        return expression
+    if is_anndata(expression):
+        x = expression.X
+        values = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float64)
+        return Expression(values, [str(g) for g in expression.var_names], expression.obs_names)
+    if isinstance(expression, pd.DataFrame):
+        values = expression.to_numpy(dtype=np.float64)
+        return Expression(values, [str(g) for g in expression.columns], expression.index)
+    raise DataError(f"Expression must be a DataFrame (observations x genes) or an AnnData, not {type(expression)}.")
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list of one, or the list."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return [value]
+    return list(value)

@@ -1,0 +1,285 @@
+"""The mirrors beside every result: random signatures, proliferation, purity and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection
+from mtorscore.errors import DataError
+from mtorscore.prognosis._inputs import Expression, Inputs
+from mtorscore.prognosis._nulls import compare, template
+from mtorscore.prognosis._risksets import FloatArray
+from mtorscore.prognosis._scoretest import ScoreTest
+
+RandomScores = Callable[..., Iterator[tuple[int, FloatArray]]]
+Request = tuple[dict[str, Any], pd.Index, ScoreTest, float]
+
+KNOWN = ("random", "proliferation", "purity")
+ROLES: dict[str, tuple[str, ...]] = {
+    "proliferation": ("PROLIF", "PCNA"),
+    "stroma": ("STROMA",),
+    "immune": ("IMMUNE",),
+    "hepatocyte": ("HEPATOCYTE",),
+}
+"""How the confounder signatures of a collection are recognised: by a part of their id."""
+PURITY = ("stroma", "immune", "hepatocyte")
+REFITTED = {"gsva": 200, "plage": 200}
+"""Methods whose random scores are no matrix product: fewer sets, and the row says so."""
+N_BINS = 10
+
+
+@dataclass
+class Confounder:
+    """What stands beside a score in an adjusted model.
+
+    Attributes
+    ----------
+    label
+        What the table calls it.
+    table
+        Observations x columns, the same for every signature unless `variants` says otherwise; None: not available.
+    variants
+        Per signature another table: the confounder without the genes that it shares with the signature.
+    notes
+        Per signature what is to be said.
+    """
+
+    label: str
+    table: pd.DataFrame | None
+    variants: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    note: str = ""
+
+    def per_signature(self, names: Sequence[str]) -> Iterator[tuple[pd.DataFrame | None, list[int]]]:
+        """Yield a table with the positions of the signatures that it goes with."""
+        groups: dict[int, tuple[pd.DataFrame | None, list[int]]] = {}
+        for j, name in enumerate(names):
+            table = self.variants.get(name, self.table)
+            groups.setdefault(id(table), (table, []))[1].append(j)
+        yield from groups.values()
+
+    def notes_of(self, name: str) -> list[str]:
+        """Return what is to be said of one signature."""
+        return ([self.note] if self.note else []) + self.notes.get(name, [])
+
+
+def find_confounder(inputs: Inputs, name: str) -> Confounder | None:
+    """Resolve a name to a confounder: a role such as "proliferation", a signature, or another score.
+
+    The confounder is scored anew without the genes that it shares with each signature, where expression, method and
+    definitions allow it; otherwise its column among the scores is used as it is, and the row says so.
+    """
+    signature = _definition(inputs.signatures, name)
+    column = _column(inputs.scores, name, signature)
+    if signature is None and column is None:
+        return None
+    if signature is not None and inputs.expression is not None and inputs.method is not None:
+        return _rescored(inputs, name, signature)
+    if column is None:
+        missing = "expression" if inputs.expression is None else "method"
+        return Confounder(name, None, note=f"{name}: no {missing} to score it from")
+    found = Confounder(name, inputs.scores[[column]], note="genes shared with the confounder are not removed")
+    _not_itself(found, inputs.scores, str(column))
+    return found
+
+
+def _definition(collection: SignatureCollection | None, name: str) -> Signature | None:
+    if collection is None:
+        return None
+    if name in collection:
+        entry = collection[name]
+        return entry if isinstance(entry, Signature) else None
+    parts = ROLES.get(name)
+    if parts is None:
+        return None
+    fitting = [s for s in collection.signatures if s.branch == CONFOUNDER and any(p in s.id.upper() for p in parts)]
+    return fitting[0] if fitting else None
+
+
+def _entry(collection: SignatureCollection, name: str) -> Entry | None:
+    if name not in collection:
+        return None
+    return collection[name]
+
+
+def _column(scores: pd.DataFrame, name: str, signature: Signature | None) -> Any:
+    if name in scores.columns:
+        return name
+    if signature is not None and signature.id in scores.columns:
+        return signature.id
+    parts = ROLES.get(name, ())
+    fitting = [c for c in scores.columns if any(p in str(c).upper() for p in parts)]
+    return fitting[0] if fitting else None
+
+
+def _not_itself(found: Confounder, scores: pd.DataFrame, column: str) -> None:
+    for name in map(str, scores.columns):
+        if name == column:
+            found.variants[name] = None
+            found.notes[name] = [f"this is the confounder ({found.label})"]
+
+
+def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
+    """Score the confounder once as it is, and once per distinct set of genes shared with a signature."""
+    collection, expression, method = inputs.signatures, inputs.expression, inputs.method
+    if collection is None or expression is None or method is None:
+        raise DataError(f"{label}: expression, signatures and method are needed to score it.")
+    shared: dict[str, frozenset[str]] = {}
+    for name in map(str, inputs.scores.columns):
+        entry = _entry(collection, name)
+        genes = frozenset(entry.genes) if entry is not None else frozenset()
+        shared[name] = genes & frozenset(signature.genes)
+    variants: dict[frozenset[str], Signature] = {frozenset(): replace(signature, id="0")}
+    for common in shared.values():
+        if common and common not in variants:
+            left = _without(signature, common, str(len(variants)))
+            if left is not None:
+                variants[common] = left
+    scored = score_signatures(expression, list(variants.values()), method, inputs.params)
+    base = scored[["0"]].set_axis([label], axis=1)
+    found = Confounder(label, base)
+    tables = {common: scored[[v.id]].set_axis([label], axis=1) for common, v in variants.items() if common}
+    for name, common in shared.items():
+        if name == signature.id:
+            found.variants[name] = None
+            found.notes[name] = [f"this is the confounder ({label})"]
+        elif common and common in tables:
+            found.variants[name] = tables[common]
+            found.notes[name] = [f"{len(common)} shared gene(s) removed from {label}"]
+        elif common:
+            found.variants[name] = None
+            found.notes[name] = [f"{label} has no gene of its own beside this signature"]
+    return found
+
+
+def _without(signature: Signature, common: frozenset[str], name: str) -> Signature | None:
+    up = tuple(g for g in signature.up if g not in common)
+    down = tuple(g for g in signature.down if g not in common)
+    if not up and not down:
+        return None
+    weights = {g: w for g, w in signature.weights.items() if g not in common}
+    return replace(signature, id=name, up=up, down=down, weights=weights, evidence={}, gene_sources={})
+
+
+def score_signatures(
+    expression: Expression, signatures: Sequence[Signature], method: str, params: dict[str, Any]
+) -> pd.DataFrame:
+    """Score signatures on expression with a method of `tl`; observations x ids."""
+    import anndata as ad
+
+    from mtorscore import tl
+
+    adata = ad.AnnData(
+        X=expression.values, obs=pd.DataFrame(index=expression.index), var=pd.DataFrame(index=expression.genes)
+    )
+    tl.score(adata, SignatureCollection(signatures), method=method, key_added="score", **params)
+    table = adata.obsm["score"]
+    return pd.DataFrame(table, index=expression.index)
+
+
+class Mirror:
+    """The default mirrors of one call of `associate`."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        mirrors: Sequence[str],
+        n_random: int,
+        seed: int,
+        random_scores: RandomScores | None = None,
+    ) -> None:
+        unknown = [m for m in mirrors if m not in KNOWN]
+        if unknown:
+            raise DataError(f"Unknown mirror {unknown[0]!r}; there are {', '.join(KNOWN)}.")
+        self.inputs = inputs
+        self.mirrors = tuple(mirrors)
+        self.n_random = n_random
+        self.seed = seed
+        self.random_scores = random_scores
+        self._requests: dict[str, list[Request]] = {}
+
+    def confounders(self) -> list[Confounder]:
+        """Return the confounders that are adjusted for by default, one at a time."""
+        roles = (("proliferation",) if "proliferation" in self.mirrors else ()) + (
+            PURITY if "purity" in self.mirrors else ()
+        )
+        out = []
+        for role in roles:
+            found = find_confounder(self.inputs, role)
+            if found is None:
+                why = "no expression to score it from" if self.inputs.expression is None else "no such signature"
+                found = Confounder(role, None, note=f"{role}: {why}")
+            out.append(found)
+        return out
+
+    @property
+    def why_not(self) -> str | None:
+        """Why there are no random signatures; empty where they are not wanted, None where there will be some."""
+        if "random" not in self.mirrors:
+            return ""
+        if self.inputs.expression is None:
+            return "no expression: no random signatures"
+        if self.inputs.method is None:
+            return "no method: no random signatures"
+        return None
+
+    def request(self, row: dict[str, Any], names: str, index: pd.Index, test: ScoreTest, observed: float) -> None:
+        """Ask for the null of one row; `run` fills it in."""
+        reason = self.why_not
+        if reason:
+            row["reason"].append(reason)
+        if reason is None and np.isfinite(observed):
+            self._requests.setdefault(names, []).append((row, index, test, float(abs(observed))))
+
+    def run(self) -> None:
+        """Score random signatures once and compare every requested row with them."""
+        if self._requests:
+            self._fill()
+
+    def _fill(self) -> None:
+        inputs, expression = self.inputs, self.inputs.expression
+        if expression is None or inputs.signatures is None or inputs.method is None:
+            raise DataError("Random signatures need expression, signatures and method.")
+        templates, names = [], []
+        for name, requests in self._requests.items():
+            entry = _entry(inputs.signatures, name)
+            found = template(entry, expression.genes) if isinstance(entry, Signature) else {}
+            if found:
+                templates.append(found)
+                names.append(name)
+            else:
+                why = "no gene list of its own" if not isinstance(entry, Signature) else "no gene in the matrix"
+                for row, *_ in requests:
+                    row["reason"].append(f"{why}: no random signatures")
+        if not templates:
+            return
+        most = REFITTED.get(inputs.method, self.n_random)
+        n_sets = min(self.n_random, most)
+        draw = self.random_scores or _random_scores
+        rows = inputs.scores.index
+        values = expression.rows(rows)
+        for k, scores in draw(
+            values, templates, n_sets, method=inputs.method, bins=N_BINS, seed=self.seed, params=inputs.params
+        ):
+            for row, index, test, observed in self._requests[names[k]]:
+                at = rows.get_indexer(index)
+                row["null_percentile"], row["null_p"], row["n_null"] = compare(test, scores[at], observed)
+                if n_sets < self.n_random:
+                    row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
+
+
+def _random_scores(
+    values: FloatArray, templates: list[dict[int, float]], n_sets: int, **options: Any
+) -> Iterator[tuple[int, FloatArray]]:
+    """Random scores by the scoring methods' own implementation."""
+    from mtorscore import tl
+
+    weights = np.zeros((values.shape[1], len(templates)))
+    for k, one in enumerate(templates):
+        weights[list(one), k] = list(one.values())
+    yield from tl.random_scores(values, weights, n_sets, **options)

@@ -1,0 +1,476 @@
+"""Endpoints: what is to be predicted, where it stands in a clinical table, and who has to be left out of it.
+
+A survival endpoint is a time and an event (and, where needed, an entry time and a competing event); a label endpoint
+is a class. Both are only *names of columns* until `Endpoint.resolve` lays them over a clinical table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import EndpointError, examples
+
+__all__ = ["DAYS", "Endpoint", "LabelData", "SurvivalData", "tcga_advice"]
+
+DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+"""Length of each unit of time in days."""
+
+_EXCLUDED = ["observation", "endpoint", "rule", "reason"]
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalData:
+    """A survival endpoint laid over a clinical table.
+
+    Attributes
+    ----------
+    index
+        Observations that count, in the order of the clinical table; length ``n``.
+    time
+        ``(n,)`` follow-up in `unit`, at least 0.
+    event
+        ``(n,)`` bool, the event of interest.
+    entry
+        ``(n,)`` start of observation (left truncation), or None.
+    status
+        ``(n,)`` int: 0 censored, 1 event of interest, 2 competing event. Equals `event` without competing events.
+    excluded
+        Table observation, endpoint, rule, reason.
+    zero_times
+        Observations with a follow-up of 0, which count in ``n``.
+    """
+
+    name: str
+    unit: str
+    index: pd.Index
+    time: npt.NDArray[np.float64]
+    event: npt.NDArray[np.bool_]
+    entry: npt.NDArray[np.float64] | None
+    status: npt.NDArray[np.int64]
+    excluded: pd.DataFrame
+    zero_times: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return len(self.time)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events of interest."""
+        return int(self.event.sum())
+
+    def take(self, keep: npt.NDArray[Any]) -> SurvivalData:
+        """Return the observations at positions, or under a mask, `keep`."""
+        return SurvivalData(
+            self.name,
+            self.unit,
+            self.index[keep],
+            self.time[keep],
+            self.event[keep],
+            None if self.entry is None else self.entry[keep],
+            self.status[keep],
+            self.excluded,
+            self.zero_times,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelData:
+    """A label endpoint laid over a clinical table.
+
+    Attributes
+    ----------
+    index
+        Observations that count; length ``n``.
+    y
+        ``(n,)`` int codes into `classes`.
+    classes
+        Class names; for a binary label the last is the positive one, for an ordinal one they ascend.
+    ordered
+        Whether the order of `classes` means something.
+    weights
+        ``(n,)`` weights; 1 but for derived endpoints, where they are inverse probabilities of being uncensored.
+    """
+
+    name: str
+    index: pd.Index
+    y: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    ordered: bool
+    weights: npt.NDArray[np.float64]
+    excluded: pd.DataFrame
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return len(self.y)
+
+    @property
+    def n_events(self) -> int:
+        """Size of the last (for a binary label: the positive) class."""
+        return int((self.y == len(self.classes) - 1).sum())
+
+    def take(self, keep: npt.NDArray[Any]) -> LabelData:
+        """Return the observations at positions, or under a mask, `keep`."""
+        return LabelData(
+            self.name, self.index[keep], self.y[keep], self.classes, self.ordered, self.weights[keep], self.excluded
+        )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An outcome, by the columns that hold it. Make one with `survival`, `label` or `early`.
+
+    Attributes
+    ----------
+    kind
+        ``"survival"``, ``"label"`` or ``"early"``.
+    name
+        What tables call it; the event column or the label column unless given.
+    """
+
+    kind: str
+    name: str
+    time: str | None = None
+    event: str | None = None
+    unit: str = "days"
+    entry: str | None = None
+    competing: str | int | None = None
+    horizon: float | None = None
+    event_value: Hashable | None = None
+    column: str | None = None
+    positive: Hashable | None = None
+    order: tuple[Hashable, ...] = field(default=())
+
+    @classmethod
+    def survival(
+        cls,
+        time: str,
+        event: str,
+        unit: str = "days",
+        entry: str | None = None,
+        competing: str | int | None = None,
+        *,
+        horizon: float | None = None,
+        event_value: Hashable | None = None,
+        name: str | None = None,
+    ) -> Endpoint:
+        """Time to an event.
+
+        Parameters
+        ----------
+        time, event
+            Columns of follow-up time and event (1/0, True/False, or text with `event_value`).
+        unit
+            ``"days"``, ``"weeks"``, ``"months"`` or ``"years"``.
+        entry
+            Column of the time at which an observation came under risk (left truncation).
+        competing
+            Column that is 1 where a competing event ended follow-up, or the code of competing events in `event`.
+        horizon
+            Follow-up is cut here: later events count as censored at the horizon. In `unit`.
+        event_value
+            The value of `event` that means the event, where it is neither 0/1 nor boolean.
+        name
+            What tables call it.
+
+        Returns
+        -------
+        Endpoint
+            The endpoint; nothing is read yet.
+
+        Raises
+        ------
+        EndpointError
+            If the unit is unknown or the horizon is not positive.
+        """
+        if unit not in DAYS:
+            raise EndpointError(f"Unknown unit of time {unit!r}; use one of {', '.join(DAYS)}.")
+        if horizon is not None and not horizon > 0:
+            raise EndpointError(f"The horizon must be positive, not {horizon}.")
+        return cls("survival", name or event, time, event, unit, entry, competing, horizon, event_value)
+
+    @classmethod
+    def label(
+        cls,
+        column: str,
+        *,
+        positive: Hashable | None = None,
+        order: Sequence[Hashable] = (),
+        name: str | None = None,
+    ) -> Endpoint:
+        """Class of an observation.
+
+        Parameters
+        ----------
+        column
+            Column of the labels.
+        positive
+            The positive class of a binary label; by default the larger one (1 of 0/1, True of False/True).
+        order
+            Ascending classes of an ordinal label, such as ``("normal", "NASH", "cirrhosis", "HCC")``; values that are
+            not listed are excluded and logged.
+        name
+            What tables call it.
+        """
+        return cls("label", name or column, column=column, positive=positive, order=tuple(order))
+
+    @classmethod
+    def early(
+        cls,
+        time: str,
+        event: str,
+        horizon: float,
+        unit: str = "months",
+        *,
+        event_value: Hashable | None = None,
+        name: str | None = None,
+    ) -> Endpoint:
+        """Event within a horizon against none, derived from survival; such as recurrence within 24 months.
+
+        Observations censored before the horizon are neither: they keep their place with weight 0, and the others are
+        weighted by the inverse Kaplan-Meier probability of being uncensored (at the event, or at the horizon), so
+        that the weighted sample stands for all. `horizon` and the time column are in `unit`.
+        """
+        base = cls.survival(time, event, unit, horizon=horizon, event_value=event_value)
+        label = name or f"{event} within {horizon:g} {unit}"
+        return cls("early", label, base.time, base.event, unit, horizon=horizon, event_value=event_value)
+
+    def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData | LabelData:
+        """Lay the endpoint over a clinical table.
+
+        Parameters
+        ----------
+        clinical
+            Observations x columns.
+        index
+            Observations to look at; those missing from `clinical` are excluded and logged.
+
+        Returns
+        -------
+        SurvivalData or LabelData
+            Who counts, their outcome, and who was excluded by which rule.
+
+        Raises
+        ------
+        EndpointError
+            If a column is missing, holds values that are no time or no event, or an observation stands twice.
+        """
+        table, missing = _align(clinical, index, self.name)
+        if self.kind == "survival":
+            return self._survival(table, missing)
+        if self.kind == "early":
+            return self._early(table, missing)
+        return self._label(table, missing)
+
+    def resolve_survival(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData:
+        """Like `resolve`, and an `EndpointError` where the endpoint is no survival endpoint."""
+        data = self.resolve(clinical, index)
+        if not isinstance(data, SurvivalData):
+            raise EndpointError(f"{self.name} is a label; this needs a survival endpoint (Endpoint.survival).")
+        return data
+
+    def resolve_label(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> LabelData:
+        """Like `resolve`, and an `EndpointError` where the endpoint is no label."""
+        data = self.resolve(clinical, index)
+        if not isinstance(data, LabelData):
+            raise EndpointError(f"{self.name} is a survival endpoint; this needs a label (Endpoint.label or .early).")
+        return data
+
+    def _survival(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> SurvivalData:
+        time = _numbers(_column(table, self.time, self.name), f"time column {self.time!r}")
+        status = _status(_column(table, self.event, self.name), self)
+        if isinstance(self.competing, str):
+            other = _status(_column(table, self.competing, self.name), self, plain=True)
+            status = np.where((status == 0) & (other == 1), 2.0, status)
+        entry = None
+        if self.entry is not None:
+            entry = _numbers(_column(table, self.entry, self.name), f"entry column {self.entry!r}")
+        rules = [
+            ("time missing", np.isnan(time)),
+            ("event missing", np.isnan(status)),
+            ("time negative", time < 0),
+        ]
+        if entry is not None:
+            rules += [("entry missing", np.isnan(entry)), ("entry not before time", entry >= time)]
+        keep, log = _apply(table.index, self.name, rules)
+        index, time, codes = table.index[keep], time[keep], status[keep].astype(np.int64)
+        entry = None if entry is None else entry[keep]
+        if self.horizon is not None:
+            codes = np.where(time > self.horizon, 0, codes)
+            time = np.minimum(time, self.horizon)
+            if entry is not None and bool((entry >= time).any()):
+                late = entry >= time
+                log += [_row(o, self.name, "entry after horizon") for o in index[late]]
+                index, time, codes, entry = index[~late], time[~late], codes[~late], entry[~late]
+        zero = tuple(str(o) for o in index[time == 0])
+        excluded = pd.DataFrame(missing + log, columns=_EXCLUDED)
+        return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero)
+
+    def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
+        from mtorscore.prognosis._kaplan import censoring_survival
+
+        if self.horizon is None:
+            raise EndpointError(f"{self.name} has no horizon; make it with Endpoint.early.")
+        full = Endpoint.survival(str(self.time), str(self.event), self.unit, event_value=self.event_value)
+        data = full._survival(table, missing)
+        by = data.event & (data.time <= self.horizon)
+        free = data.time >= self.horizon
+        at = np.where(by, data.time, self.horizon)
+        # G just before the time: who is censored at t was still under observation when an event at t struck.
+        g = censoring_survival(data.time, data.event, at)
+        known = by | free
+        weights = np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)
+        names = (f"no event within {self.horizon:g} {self.unit}", f"event within {self.horizon:g} {self.unit}")
+        return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded)
+
+    def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
+        column = _column(table, self.column, self.name)
+        rules = [("label missing", column.isna().to_numpy())]
+        classes: list[Hashable] = list(self.order)
+        if self.order:
+            rules.append(("label not among the ordered classes", ~column.isin(classes).to_numpy()))
+        keep, log = _apply(table.index, self.name, rules)
+        column = column[keep]
+        if not self.order:
+            classes = list(column.unique())
+            classes.sort(key=lambda v: (isinstance(v, str), v))
+            if self.positive is not None:
+                if self.positive not in classes:
+                    raise EndpointError(
+                        f"{self.column!r} holds no {self.positive!r}; it holds {examples(classes, 5)}. "
+                        "Name one of these as the positive class."
+                    )
+                rest = [c for c in classes if c != self.positive]
+                classes = [*rest, self.positive]
+        y = np.array([classes.index(v) for v in column], dtype=np.int64)
+        names = tuple(str(c) for c in classes)
+        excluded = pd.DataFrame(missing + log, columns=_EXCLUDED)
+        return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
+
+
+def _row(observation: object, endpoint: str, rule: str) -> dict[str, str]:
+    return {
+        "observation": str(observation),
+        "endpoint": endpoint,
+        "rule": rule,
+        "reason": f"{endpoint}: {rule}",
+    }
+
+
+def _align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    if not isinstance(clinical, pd.DataFrame):
+        raise EndpointError(f"The clinical table must be a DataFrame indexed by observation, not {type(clinical)}.")
+    twice = clinical.index[clinical.index.duplicated()].unique()
+    if len(twice):
+        raise EndpointError(
+            f"{len(twice)} observation(s) stand more than once in the clinical table ({examples(twice)}); "
+            "keep one row per patient (pp.resolve_patients does, and logs it)."
+        )
+    if index is None:
+        return clinical, []
+    known = index.isin(clinical.index)
+    if not known.any():
+        raise EndpointError(
+            f"None of the {len(index)} observations ({examples(index)}) is in the clinical table "
+            f"({examples(clinical.index)}); join both on the same identifier."
+        )
+    lost = [_row(o, name, "not in the clinical table") for o in index[~known]]
+    return clinical.loc[index[known]], lost
+
+
+def _column(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
+    if column not in table.columns:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(column), [str(c) for c in table.columns], n=3, cutoff=0.5)
+        hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
+        raise EndpointError(f"Endpoint {name}: the clinical table has no column {column!r}.{hint}")
+    return table[column]
+
+
+def _numbers(column: pd.Series, what: str) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = column[np.isnan(values) & column.notna().to_numpy()]
+    if len(text):
+        raise EndpointError(
+            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); "
+            "set them to missing when the table is read."
+        )
+    if np.isinf(values).any():
+        raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
+    return values
+
+
+def _status(column: pd.Series, endpoint: Endpoint, *, plain: bool = False) -> npt.NDArray[np.float64]:
+    """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
+    if endpoint.event_value is not None and not plain:
+        return np.where(column.isna(), np.nan, (column == endpoint.event_value).astype(np.float64))
+    values = _numbers(column, f"event column {column.name!r}")
+    allowed = {0.0, 1.0}
+    code = endpoint.competing
+    if isinstance(code, int) and not plain:
+        allowed.add(float(code))
+    odd = values[~np.isnan(values) & ~np.isin(values, list(allowed))]
+    if len(odd):
+        raise EndpointError(
+            f"Event column {column.name!r} holds {len(odd)} value(s) other than 0 and 1 ({examples(np.unique(odd))}); "
+            "say which value is the event (event_value=) or the competing event (competing=)."
+        )
+    if isinstance(code, int) and not plain:
+        values = np.where(values == code, 2.0, values)
+    return values
+
+
+def _apply(
+    index: pd.Index, name: str, rules: Iterable[tuple[str, npt.NDArray[np.bool_]]]
+) -> tuple[npt.NDArray[np.bool_], list[dict[str, str]]]:
+    """Drop by the first rule that fits; every dropped observation is logged once."""
+    keep = np.ones(len(index), dtype=bool)
+    log: list[dict[str, str]] = []
+    for rule, hit in rules:
+        hit = np.asarray(hit, dtype=bool) & keep
+        log += [_row(o, name, rule) for o in index[hit]]
+        keep &= ~hit
+    return keep, log
+
+
+_CDR = {
+    ("LIHC", "OS"): ("use", "recommended"),
+    ("LIHC", "PFI"): ("use", "recommended; preferred to OS where follow-up is short"),
+    ("LIHC", "DFI"): ("use", "recommended"),
+    ("LIHC", "DSS"): ("approximate", "cause of death is approximated in TCGA; read it beside OS"),
+    ("CHOL", "OS"): ("caution", "sample and events are small"),
+    ("CHOL", "PFI"): ("caution", "sample and events are small"),
+    ("CHOL", "DFI"): ("caution", "very few events among few patients"),
+    ("CHOL", "DSS"): ("approximate", "cause of death is approximated in TCGA; few events"),
+}
+
+
+def tcga_advice(disease: str, endpoint: str) -> tuple[str, str] | None:
+    """Return what the TCGA Clinical Data Resource advises on an endpoint.
+
+    Parameters
+    ----------
+    disease
+        ``"LIHC"`` or ``"CHOL"``.
+    endpoint
+        ``"OS"``, ``"PFI"``, ``"DFI"`` or ``"DSS"``.
+
+    Returns
+    -------
+    tuple or None
+        Verdict (``"use"``, ``"caution"``, ``"approximate"``) and reason; None for anything else. The wording is ours.
+
+    References
+    ----------
+    Liu J et al., Cell 2018;173:400-416, Table 3 and the notes of Table S1.
+    """
+    return _CDR.get((disease.upper(), endpoint.upper().split(".")[0]))

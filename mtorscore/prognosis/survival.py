@@ -1,0 +1,364 @@
+"""Cox models, Kaplan-Meier curves, log-rank tests and concordance on tables with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis import _cox
+from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance
+from mtorscore.prognosis._design import encode
+from mtorscore.prognosis._inference import profile, wald
+from mtorscore.prognosis._inputs import as_list, read_inputs
+from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
+from mtorscore.prognosis._risksets import FloatArray, RiskSets
+from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
+
+__all__ = ["CoxFit", "concordance_index", "cox", "kaplan_meier", "logrank"]
+
+
+@dataclass(frozen=True, eq=False)
+class CoxFit:
+    """A fitted Cox model.
+
+    Attributes
+    ----------
+    table
+        Per covariate: coef, se, hr, hr_low, hr_high, z, p, ph_chisq, ph_p.
+    loglik, loglik_null
+        Log partial likelihood (penalised with Firth's penalty).
+    ph_global_p
+        Global proportional-hazards test.
+    concordance
+        Harrell's C of the linear predictor, in sample.
+    """
+
+    table: pd.DataFrame
+    covariance: FloatArray
+    means: pd.Series
+    loglik: float
+    loglik_null: float
+    n: int
+    events: int
+    converged: bool
+    firth: bool
+    ph_global_p: float
+    concordance: Concordance
+
+    @property
+    def likelihood_ratio_p(self) -> float:
+        """P-value of the likelihood-ratio test against the model without covariates."""
+        chisq = 2 * (self.loglik - self.loglik_null)
+        return float(stats.chi2.sf(chisq, len(self.table)))
+
+    def linear_predictor(self, covariates: pd.DataFrame) -> pd.Series:
+        """Centred linear predictor of new observations, from the coded columns of the fit."""
+        missing = [c for c in self.table.index if c not in covariates.columns]
+        if missing:
+            raise DataError(f"{len(missing)} covariate(s) of the model are missing ({examples(missing)}).")
+        x = covariates[list(self.table.index)] - self.means
+        return x @ self.table["coef"]
+
+
+def cox(
+    covariates: pd.DataFrame,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    *,
+    strata: pd.Series | None = None,
+    ties: str = "efron",
+    firth: bool = False,
+    level: float = 0.95,
+) -> CoxFit:
+    """Fit one Cox model.
+
+    Parameters
+    ----------
+    covariates
+        ``(n_obs, p)``; categories are coded as in `encode`. Observations with a missing covariate are left out.
+    clinical
+        Table that holds the endpoint.
+    endpoint
+        A survival endpoint; entry times are honoured.
+    strata
+        Strata with their own baseline hazard.
+    ties
+        ``"efron"`` or ``"breslow"``.
+    firth
+        Firth's penalty; p-values and intervals are then from the penalised profile likelihood.
+    level
+        Of the intervals.
+
+    Returns
+    -------
+    CoxFit
+        Agrees with R's ``coxph`` and ``cox.zph``.
+
+    Raises
+    ------
+    EndpointError
+        If there is no event.
+    DataError
+        If no covariate varies.
+    """
+    data = endpoint.resolve_survival(clinical, covariates.index)
+    design = encode(covariates.loc[data.index])
+    if design.shape[1] == 0:
+        raise DataError("No covariate varies among the observations of this endpoint.")
+    keep = design.notna().all(axis=1).to_numpy()
+    data, design = data.take(keep), design[keep]
+    if data.n_events == 0:
+        raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
+    codes = None if strata is None else pd.factorize(strata.loc[data.index])[0].astype(np.int64)
+    risk = RiskSets(data.time, data.event, data.entry, codes, ties=ties)
+    raw = design.to_numpy(dtype=np.float64)
+    mean, sd = raw.mean(axis=0), raw.std(axis=0)
+    if (sd == 0).any():
+        raise DataError(f"Covariate {design.columns[int(np.argmin(sd))]!r} is constant where all are known.")
+    x = ((raw - mean) / sd)[:, :, None]
+    fit = _cox.newton(risk, x, firth=firth)
+    scaled = fit.coef[:, 0]
+    chisq, ph_p = _cox.zph(risk, x[:, :, 0], scaled)
+    rows = []
+    for j in range(raw.shape[1]):
+        e = profile(lambda x, **k: _cox.newton(risk, x, **k), x, level, term=j) if firth else wald(fit, level, term=j)
+        coef, se = e.coef[0] / sd[j], e.se[0] / sd[j]
+        rows.append(
+            {
+                "coef": coef,
+                "se": se,
+                "hr": np.exp(coef),
+                "hr_low": np.exp(e.low[0] / sd[j]),
+                "hr_high": np.exp(e.high[0] / sd[j]),
+                "z": coef / se,
+                "p": e.p[0],
+                "ph_chisq": chisq[j],
+                "ph_p": ph_p[j],
+            }
+        )
+    c = concordance(x[:, :, 0] @ scaled, data.time, data.event, data.entry, codes)
+    table = pd.DataFrame(rows, index=design.columns)
+    return CoxFit(
+        table,
+        fit.covariance[:, :, 0] / np.outer(sd, sd),
+        pd.Series(mean, index=design.columns),
+        float(fit.loglik[0]),
+        float(fit.loglik_null[0]),
+        data.n,
+        data.n_events,
+        bool(fit.converged[0]),
+        firth,
+        float(ph_p[-1]),
+        c,
+    )
+
+
+def concordance_index(
+    score: pd.Series,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    *,
+    n_boot: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Concordance:
+    """Harrell's C of a score, with a percentile bootstrap interval.
+
+    Parameters
+    ----------
+    score
+        Higher should go with earlier events.
+    clinical, endpoint
+        The outcome.
+    n_boot
+        Resamples of observations; 0 for no interval.
+
+    Returns
+    -------
+    Concordance
+        Estimate, jackknife standard error, pair counts and interval; equal to R's ``concordance(reverse=TRUE)``.
+    """
+    data = endpoint.resolve_survival(clinical, score.dropna().index)
+    values = score.loc[data.index].to_numpy(dtype=np.float64)
+    resample = bootstrap_multiplicities(data.n, n_boot, seed) if n_boot else None
+    return concordance(values, data.time, data.event, data.entry, multiplicities=resample, level=level)
+
+
+def logrank(
+    groups: pd.Series,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    *,
+    strata: pd.Series | None = None,
+    trend: bool = False,
+) -> pd.DataFrame:
+    """Log-rank test between groups.
+
+    Parameters
+    ----------
+    groups
+        Group of each observation; missing ones are left out.
+    clinical, endpoint
+        The outcome.
+    strata
+        Test within strata.
+    trend
+        One-degree test for trend over ordered groups (in category order, scores 1, 2, 3, ...).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row: endpoint, n, events, groups, chisq, df, p.
+    """
+    data = endpoint.resolve_survival(clinical, groups.dropna().index)
+    chosen = groups.loc[data.index]
+    if isinstance(chosen.dtype, pd.CategoricalDtype):
+        chosen = chosen.cat.remove_unused_categories()
+        codes, levels = chosen.cat.codes.to_numpy(dtype=np.int64), list(chosen.cat.categories)
+    else:
+        codes, levels = pd.factorize(chosen, sort=True)
+    if len(levels) < 2:
+        raise DataError(f"The log-rank test needs two groups; there is {len(levels)} ({examples(levels)}).")
+    by = None if strata is None else pd.factorize(strata.loc[data.index])[0].astype(np.int64)
+    scores = np.arange(1.0, len(levels) + 1) if trend else None
+    chisq, df, p, _, _ = logrank_statistic(data.time, data.event, codes.astype(np.int64), data.entry, by, scores)
+    row = {"endpoint": data.name, "n": data.n, "events": data.n_events, "groups": len(levels)}
+    return pd.DataFrame([row | {"chisq": chisq, "df": df, "p": p}])
+
+
+def kaplan_meier(
+    scores: Any,
+    clinical: pd.DataFrame | None = None,
+    endpoint: Endpoint | Sequence[Endpoint] = (),
+    *,
+    quantiles: Sequence[float] = (0.5,),
+    method: str | None = None,
+    signatures: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Kaplan-Meier curves of groups cut at pre-set quantiles of each score, with the log-rank test.
+
+    Parameters
+    ----------
+    scores
+        DataFrame of scores, a scored AnnData, or a Series of ready-made groups (categories).
+    clinical, endpoint
+        The outcome; one endpoint or several.
+    quantiles
+        Cut-points as quantiles of the score among the patients of the endpoint; ``(0.5,)`` is the median split. They
+        are set before looking: for a data-driven cut-point see `optimal_cutpoint`.
+    method
+        Which scores of an AnnData.
+    signatures
+        Columns to draw; all by default.
+    level
+        Of the log-log interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Tidy: signature, endpoint, unit, group, n, events, cut, time, n_risk, n_event, n_censor, survival, low, high,
+        median, logrank_chisq, logrank_df, logrank_p. One row per group and distinct time, beginning at 0. Observations
+        at the cut belong to the lower group. A score that cannot be cut into groups gives no rows.
+
+    Raises
+    ------
+    EndpointError
+        If an endpoint has no event.
+    """
+    if isinstance(scores, pd.Series):
+        if clinical is None:
+            raise DataError("No clinical table: hand over a DataFrame indexed by observation.")
+        table, numeric = scores.to_frame(name=scores.name or "group"), False
+    else:
+        inputs = read_inputs(scores, clinical, None, None, method)
+        table, clinical, numeric = inputs.scores, inputs.clinical, True
+    cuts = sorted(float(q) for q in quantiles)
+    if numeric and not (cuts and cuts[0] > 0 and cuts[-1] < 1):
+        raise DataError(f"Quantiles must lie between 0 and 1; got {list(quantiles)}.")
+    names = list(table.columns) if signatures is None else list(signatures)
+    parts = []
+    for one in as_list(endpoint):
+        data = one.resolve_survival(clinical, table.index)
+        if data.n_events == 0:
+            raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
+        for name in names:
+            column = table.loc[data.index, name]
+            parts += _curves(str(name), column, data, cuts if numeric else None, level)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_KM)
+
+
+_KM = [
+    *("signature", "endpoint", "unit", "group", "n", "events", "cut", "time", "n_risk", "n_event", "n_censor"),
+    *("survival", "low", "high", "median", "logrank_chisq", "logrank_df", "logrank_p"),
+]
+
+
+def cut_groups(values: FloatArray, quantiles: Sequence[float]) -> tuple[npt.NDArray[np.int64], list[str], list[float]]:
+    """Codes, names and cut-points of groups at quantiles; values at a cut fall below it."""
+    points = [float(v) for v in np.quantile(values, quantiles)]
+    codes = np.searchsorted(np.array(points), values, side="left").astype(np.int64)
+    k = len(points) + 1
+    names = {2: ["low", "high"], 3: ["low", "middle", "high"]}.get(k, [f"Q{i + 1}" for i in range(k)])
+    return codes, names, points
+
+
+def _curves(
+    name: str, column: pd.Series, data: SurvivalData, quantiles: list[float] | None, level: float
+) -> list[pd.DataFrame]:
+    keep = column.notna().to_numpy()
+    data, column = data.take(keep), column[keep]
+    if quantiles is not None:
+        codes, levels, points = cut_groups(column.to_numpy(dtype=np.float64), quantiles)
+    else:
+        groups = column.astype("category").cat.remove_unused_categories()
+        codes, levels, points = groups.cat.codes.to_numpy(dtype=np.int64), [str(v) for v in groups.cat.categories], []
+    present = np.unique(codes)
+    if len(present) < 2:
+        return []
+    codes = np.searchsorted(present, codes).astype(np.int64)
+    levels = [levels[i] for i in present]
+    chisq, df, p, _, _ = logrank_statistic(data.time, data.event, codes, data.entry)
+    out = []
+    for g, label in enumerate(levels):
+        part = data.take(codes == g)
+        curve = product_limit(part.time, part.event, part.entry)
+        low, high = loglog_interval(curve.survival, curve.se, level)
+        first = 0.0 if part.entry is None else float(part.entry.min())
+        at_start = part.n if part.entry is None else int((part.entry <= first).sum())
+        body = pd.DataFrame(
+            {
+                "time": np.r_[first, curve.time],
+                "n_risk": np.r_[at_start, curve.n_risk],
+                "n_event": np.r_[0, curve.n_event],
+                "n_censor": np.r_[0, curve.n_censor],
+                "survival": np.r_[1.0, curve.survival],
+                "low": np.r_[np.nan, low],
+                "high": np.r_[np.nan, high],
+            }
+        )
+        if part.time.min() == 0:
+            body = body.iloc[1:]
+        below = curve.time[curve.survival <= 0.5]
+        head = {
+            "signature": name,
+            "endpoint": data.name,
+            "unit": data.unit,
+            "group": label,
+            "n": part.n,
+            "events": part.n_events,
+            "cut": ", ".join(f"{v:.6g}" for v in points),
+            "median": float(below[0]) if len(below) else np.nan,
+            "logrank_chisq": chisq,
+            "logrank_df": df,
+            "logrank_p": p,
+        }
+        out.append(body.assign(**head)[_KM])
+    return out
