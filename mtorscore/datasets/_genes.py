@@ -16,7 +16,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.collection import CONFOUNDER, Panel, Signature, SignatureCollection
+from mtorscore.collection import CONFOUNDER, Signature, SignatureCollection
 
 PROLIFERATION, PURITY, MATURITY, HYPOXIA = "proliferation", "purity", "maturity", "hypoxia"
 N_MODULES = 8
@@ -42,6 +42,14 @@ CYCLE = (
     "MCM4", "MCM5", "MCM6", "CCNA2", "CDC20", "BIRC5", "TYMS", "RRM2", "KIF11", "CENPA", "UBE2C", "TPX2",
 )  # fmt: skip
 
+# What the ids of confounder signatures say that they read, the first match counting.
+_CONFOUNDERS: tuple[tuple[tuple[str, ...], str, float], ...] = (
+    (("FETAL", "C2_VS_C1", "IMMATUR"), MATURITY, -1.0),
+    (("HEPATOCYTE", "MATUR", "LIVER_IDENT"), MATURITY, 1.0),
+    (("STROM", "IMMUN", "FIBRO", "EMT", "KUPFFER", "STELLATE", "INFILTR"), PURITY, -1.0),
+    (("HYPOX",), HYPOXIA, 1.0),
+    (("PROLIF", "CYCLE", "PCNA", "E2F", "G2M", "MYC"), PROLIFERATION, 1.0),
+)
 _LEVEL_STRENGTH = {"transcriptional": 1.0, "component": 0.5, "translational": 0.35, "composite": 0.5}
 
 
@@ -100,14 +108,9 @@ def confounder_of(signature_id: str) -> tuple[str, float] | None:
         Factor and sign, or None where the id names none of the simulated confounders.
     """
     name = signature_id.upper()
-    if any(k in name for k in ("HEPATOCYTE", "MATUR", "LIVER_IDENT")):
-        return MATURITY, 1.0
-    if any(k in name for k in ("STROM", "IMMUN", "FIBRO", "ESTIMATE", "INFILTR")):
-        return PURITY, -1.0
-    if "HYPOX" in name or "HIF" in name:
-        return HYPOXIA, 1.0
-    if any(k in name for k in ("PROLIF", "CYCLE", "PCNA", "E2F", "G2M", "S_PHASE")):
-        return PROLIFERATION, 1.0
+    for words, factor, sign in _CONFOUNDERS:
+        if any(word in name for word in words):
+            return factor, sign
     return None
 
 
@@ -145,14 +148,14 @@ def gene_model(signatures: SignatureCollection, n_genes: int, *, effect: float, 
             break
         wanted.add(symbol)
     genes = tuple(sorted(wanted))
-    branches = tuple(dict.fromkeys(s.branch for s in signatures.signatures if s.branch != CONFOUNDER))
+    branches = simulated_branches(signatures)
     modules = tuple(f"module_{i + 1}" for i in range(N_MODULES))
     factors = (*branches, PROLIFERATION, PURITY, MATURITY, *((HYPOXIA,) if HYPOXIA not in branches else ()), *modules)
     draws = np.array([_gene_draws(g) for g in genes])
     loadings = np.zeros((len(genes), len(factors)))
     row = {g: i for i, g in enumerate(genes)}
     column = {f: j for j, f in enumerate(factors)}
-    _load_signatures(loadings, signatures, row, column, draws, effect)
+    moved = _load_signatures(loadings, signatures, row, column, draws, effect)
     # A bile-duct tumour is no immature hepatocyte: losing hepatocyte identity does not switch its fetal genes on.
     fetal = 0.0 if disease == "cca" else -0.8
     for names, factor, size in (
@@ -161,7 +164,7 @@ def gene_model(signatures: SignatureCollection, n_genes: int, *, effect: float, 
     ):  # fmt: skip
         for g in names:
             loadings[row[g], column[factor]] = size * (0.6 + 0.8 * draws[row[g], 1])
-    background = np.array([g not in named and g not in fixed for g in genes])
+    background = np.array([g not in moved and g not in fixed for g in genes])
     _load_background(loadings, background, column, draws)
     if disease == "hb":
         _mature_branches(loadings, branches, column, draws)
@@ -174,6 +177,22 @@ def _gene_draws(gene: str) -> npt.NDArray[np.float64]:
     return np.concatenate([rng.standard_normal(1), rng.random(5), rng.standard_normal(1)])
 
 
+def simulated_branches(signatures: SignatureCollection) -> tuple[str, ...]:
+    """Return the branches that get an activity: all but confounders and the classes and comparators of others.
+
+    Parameters
+    ----------
+    signatures
+        Entries; panels, ratios and composites do not make a branch.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the collection.
+    """
+    return tuple(dict.fromkeys(s.branch for s in signatures.signatures if s.branch not in (CONFOUNDER, "context")))
+
+
 def _load_signatures(
     loadings: npt.NDArray[np.float64],
     signatures: SignatureCollection,
@@ -181,25 +200,28 @@ def _load_signatures(
     column: dict[str, int],
     draws: npt.NDArray[np.float64],
     effect: float,
-) -> None:
-    for signature in signatures.signatures:
-        target = _factor_of(signature)
-        if target is None or target[0] not in column:
-            continue
-        factor, sign = target
-        size = effect * _LEVEL_STRENGTH[signature.level]
+) -> set[str]:
+    """Let each gene follow foremost the smallest signature that holds it, and return the genes that follow any.
+
+    Published sets overlap: FASN is in sets of 16 and of 600 genes. The short list is the specific one, so a gene's
+    loading on another branch is cut by the ratio of the sizes; long lists, mostly passengers, move less as a whole.
+    """
+    targets = [(s, _factor_of(s)) for s in signatures.signatures]
+    kept = [(s, t) for s, t in targets if t is not None and t[0] in column and s.genes]
+    smallest: dict[str, int] = {}
+    for signature, _ in kept:
+        for gene in signature.genes:
+            smallest[gene] = min(len(signature.genes), smallest.get(gene, len(signature.genes)))
+    for signature, (factor, sign) in kept:
+        size = len(signature.genes)
+        strength = sign * effect * _LEVEL_STRENGTH[signature.level] * min(1.0, (60 / size) ** 0.5)
         for gene, weight in signature.signed_weights().items():
             i, j = row[gene], column[factor]
-            value = sign * np.sign(weight) * size * (0.5 + draws[i, 1])
+            value = strength * np.sign(weight) * smallest[gene] / size * (0.5 + draws[i, 1])
             # Two signatures of one branch that share a gene do not move it twice.
             if abs(value) > abs(loadings[i, j]):
                 loadings[i, j] = value
-    panels = [e for e in signatures if isinstance(e, Panel) and e.branch in column]
-    for panel in panels:
-        for gene, role in panel.members.items():
-            i, j = row[gene], column[panel.branch]
-            if loadings[i, j] == 0:
-                loadings[i, j] = 0.25 * effect * role * (0.5 + draws[i, 1])
+    return set(smallest)
 
 
 def _load_background(

@@ -44,7 +44,7 @@ def simulate_cohort(
     stage_hazard: float = 0.2,
     activation: float | None = None,
     effect: float = 0.35,
-    n_genes: int = 7000,
+    n_genes: int = 10000,
     median_library: float = 1.5e7,
     median_survival: float = 1500.0,
     follow_up: tuple[float, float] = (365.0, 2920.0),
@@ -56,8 +56,9 @@ def simulate_cohort(
     Counts are negative-binomial around ``library x softmax(log mean + loadings x factors)``. The factors are one
     activity per branch of the signatures, proliferation, tumour purity, hepatocyte maturity and a few unnamed
     co-expression modules. Among tumours the factors have mean 0 and variance 1 (maturity keeps its own scale). Given
-    enough tumours, factors that are independent have a sample correlation of one standard error, ``1 / sqrt(n)``,
-    of random sign, so that the rate of false findings on one cohort does not hang on its seed. A branch's activity
+    enough tumours, independent branches have a sample correlation of one standard error, ``1 / sqrt(n)``, of random
+    sign, and other independent factors none, so that the rate of false findings on one cohort hangs little on its
+    seed. A branch's activity
     moves a signature's genes in the direction of the signature's sign: one that falls with activity falls.
 
     Survival times are Weibull with log hazard ``log_hazard x activity(hazard_branch) + confounder_hazard x
@@ -98,7 +99,8 @@ def simulate_cohort(
     dropout
         Rate of random censoring per year.
     signatures
-        Whose branches are simulated; the shipped library by default.
+        Whose branches are simulated; the shipped library by default. Where signatures of several branches share a
+        gene, it follows foremost the shortest. The branch ``"context"`` (classes of others) gets no activity.
 
     Returns
     -------
@@ -152,9 +154,9 @@ def _check(p: Mapping[str, Any], collection: SignatureCollection) -> None:
             raise DataError(f"{name} is {p[name]}; it must be positive.")
     if p["follow_up_max"] < p["follow_up_min"] or p["dropout"] < 0:
         raise DataError("follow_up must be (shortest, longest) in days, and dropout at least 0 per year.")
-    branches = {s.branch for s in collection.signatures}
+    branches = _genes.simulated_branches(collection)
     for name in ("hazard_branch", "null_branch"):
-        if p[name] not in branches or p[name] == "confounder":
+        if p[name] not in branches:
             raise DataError(
                 f"{name} is {p[name]!r}, which is no branch of the signatures: {', '.join(sorted(branches))}."
             )
@@ -183,14 +185,15 @@ def _latent(
 ) -> pd.DataFrame:
     growth, purity, between = correlations
     n, m = int(p["n_tumours"]), int(p["n_normals"])
-    raw = _independent(rng, n, len(factors) + 1)
-    tumours = pd.DataFrame(raw, columns=[*factors, "stage_latent"])
-    rest = np.sqrt(1 - between**2)
-    tumours["purity"] = between * tumours["proliferation"] + rest * tumours["purity"]
     # Only branches follow the confounders; maturity and the modules stay apart from them.
     apart = {"proliferation", "purity", "maturity", "stage_latent"}
+    names = [*factors, "stage_latent"]
+    branch = np.array([f not in apart and not f.startswith("module_") for f in names])
+    tumours = pd.DataFrame(_independent(rng, n, branch), columns=names)
+    rest = np.sqrt(1 - between**2)
+    tumours["purity"] = between * tumours["proliferation"] + rest * tumours["purity"]
     own = np.sqrt(1 - growth**2 - purity**2)
-    for factor in [f for f in factors if f not in apart and not f.startswith("module_")]:
+    for factor in np.array(names)[branch]:
         tumours[factor] = growth * tumours["proliferation"] + purity * tumours["purity"] + own * tumours[factor]
     own_stage = tumours.pop("stage_latent")
     stage = growth * tumours["proliferation"] + np.sqrt(1 - growth**2) * own_stage
@@ -207,20 +210,21 @@ def _latent(
     latent = pd.concat([tumours, normals], ignore_index=True)
     latent["stage_number"] = np.concatenate([1.0 + np.searchsorted(_STAGE_CUTS, stage), np.full(m, np.nan)])
     prefix = f"SIM-{str(p['disease']).upper()}"
-    names = [f"{prefix}-{i + 1:04d}-{kind}" for kind, count in (("T", n), ("N", m)) for i in range(count)]
-    latent.index = pd.Index(names)
+    observations = [f"{prefix}-{i + 1:04d}-{kind}" for kind, count in (("T", n), ("N", m)) for i in range(count)]
+    latent.index = pd.Index(observations)
     return latent
 
 
-def _independent(rng: np.random.Generator, n: int, k: int) -> Floats:
-    """Return ``(n, k)`` independent columns of mean 0 and variance 1 whose chance correlations have their usual size.
+def _independent(rng: np.random.Generator, n: int, branch: npt.NDArray[np.bool_]) -> Floats:
+    """Return ``(n, k)`` independent columns of mean 0 and variance 1 whose chance correlations have a stated size.
 
-    Every pair correlates by plus or minus ``1 / sqrt(n)``, one standard error. Left to chance, the rate at which a
-    test rejects on this one latent state would depend on the seed; forced to zero, tests would reject too rarely,
-    because the variance that a chance correlation adds would be missing.
+    Any two branches correlate by plus or minus ``1 / sqrt(n)``, one standard error; all other pairs by 0. Left to
+    chance, the rate at which a test rejects on this one latent state would depend on the seed; forced to zero, tests
+    would reject too rarely, because the variance that chance correlation with the cause adds would be missing.
     """
+    k = len(branch)
     raw = rng.standard_normal((n, k))
-    sign = np.triu(rng.choice([-1.0, 1.0], size=(k, k)), 1)
+    sign = np.triu(rng.choice([-1.0, 1.0], size=(k, k)), 1) * np.outer(branch, branch)
     if n < 6 * k:
         return raw
     basis, upper = np.linalg.qr(raw - raw.mean(axis=0))

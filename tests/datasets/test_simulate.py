@@ -104,6 +104,8 @@ def test_stated_correlations(branches: SignatureCollection) -> None:
     free = simulate_cohort(400, 0, confounding=0.0, signatures=branches, n_genes=400).uns["truth"]["latent"]
     off = free[["proliferation", "purity", "srebp1", "srebp2", "autophagy_tfeb", "s6k"]].corr().to_numpy()
     assert np.abs(off[np.triu_indices(6, 1)]).max() <= 1 / np.sqrt(400) + 1e-12
+    assert np.abs(free[["proliferation", "purity"]].corr().iloc[0, 1]) < 1e-10
+    assert np.allclose(np.abs(free[["srebp1", "s6k"]].corr().iloc[0, 1]), 1 / np.sqrt(400))
     both = simulate_cohort(400, 0, confounding={"purity": 0.6}, signatures=branches, n_genes=400)
     assert abs(both.uns["truth"]["latent"][["purity", "s6k"]].corr().iloc[0, 1] - 0.6) < 0.06
 
@@ -236,3 +238,28 @@ def test_redrawing_needs_the_truth(cohort: anndata.AnnData) -> None:
         draw_outcomes(anndata.AnnData(np.ones((2, 2))), 1)
     with pytest.raises(DataError, match="No simulated branch"):
         draw_outcomes(cohort, 1, hazard_branch="nonsense")
+
+
+def test_the_library_is_simulated_branch_by_branch() -> None:
+    import warnings
+
+    import mtorscore as mt
+    from mtorscore.errors import IgnoredWarning
+
+    cohort = simulate_cohort(200, 20, seed=0)
+    library = mt.library()
+    assert {g for e in library for g in e.genes} <= set(cohort.var_names)
+    cohort.layers["log"] = np.log2(cohort.X + 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IgnoredWarning)
+        mt.tl.score(cohort, library, method="singscore", layer="log")
+    tumours = cohort[cohort.obs["sample_type"] == "tumour"]
+    latent = cohort.uns["truth"]["latent"].loc[tumours.obs_names]
+    scores = tumours.obsm["score_singscore"]
+    followed = [s for s in library.signatures if s.branch in latent.columns and s.level == "transcriptional"]
+    r = pd.Series({s.id: (s.sign or 1) * np.corrcoef(scores[s.id], latent[s.branch])[0, 1] for s in followed})
+    assert len(r) > 40
+    assert r.median() > 0.85
+    assert r.min() > 0.5, r.nsmallest(3)
+    null = [s.id for s in library.signatures if s.branch == "autophagy_tfeb"]
+    assert all(abs(np.corrcoef(scores[n], latent["srebp1"])[0, 1]) < 0.3 for n in null)
