@@ -1,0 +1,178 @@
+"""Formats that keep their own types: Parquet, Excel, h5ad, R workspaces."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import FormatError, examples
+from mtorscore.io._delimited import Grid, is_missing, typed
+from mtorscore.io._matrix import assemble, from_grid
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["excel", "excel_sheets", "frame_to_grid", "h5ad", "parquet", "rdata", "sheet"]
+
+
+def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
+    """Turn a DataFrame into the columns that the table reader works on."""
+    names, columns = [], []
+    if index:
+        names.append(str(frame.index.name or ""))
+        columns.append(np.array([str(v) for v in frame.index], dtype=object))
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        names.append("" if is_missing(name) else str(name))
+        if column.dtype.kind in "iufb" and (columns or index):
+            columns.append(column.to_numpy(dtype=np.float64))
+            continue
+        text = np.array(["" if v is None or v != v else str(v).strip() for v in column], dtype=object)
+        columns.append(typed(text) if columns else text)
+    return Grid(names, columns, path, header_line, header_line + 1, "")
+
+
+def parquet(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read a Parquet table in either orientation; the stored number type is kept."""
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    try:
+        frame = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"the Parquet file is truncated or damaged ({error}); download it again.", path=path
+        ) from error
+    numeric = [n for n in frame.column_names if pa.types.is_floating(frame.schema.field(n).type)]
+    text = [n for n in frame.column_names if n not in numeric]
+    if table in ("", "matrix") and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type):
+        # The common case, one column of names, without a detour through Python objects.
+        from mtorscore.io._genes import gene_likeness
+
+        ids = frame.column(text[0]).to_pylist()
+        share, what = gene_likeness(ids)
+        if table or share >= 0.25:
+            x = np.empty((len(numeric), len(ids)), dtype=_common([frame.schema.field(n).type for n in numeric]))
+            for row, name in enumerate(numeric):
+                x[row] = frame.column(name).to_numpy()
+            evidence = f"{share:.0%} of the row names look like genes ({what})"
+            made = {"table": "matrix", "evidence": evidence, "orientation": "genes in rows"}
+            return assemble(x, numeric, [str(i) for i in ids]), made
+    pandas = frame.to_pandas()
+    ranged = isinstance(pandas.index, pd.RangeIndex)
+    grid = frame_to_grid(pandas, path, index=not ranged)
+    adata, made = from_grid(grid, None, table)
+    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+
+
+def _common(types: list[Any]) -> Any:
+    return np.float32 if all(str(t) in ("float", "halffloat") for t in types) else np.float64
+
+
+def excel_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets of an Excel workbook."""
+    import openpyxl
+
+    try:
+        return list(openpyxl.load_workbook(path, read_only=True, keep_links=False).sheetnames)
+    except Exception as error:
+        raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
+
+
+def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], str, list[str]]:
+    """Return the rows of one sheet (the first that holds a table if none is named), its name, and all names."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        except Exception as error:
+            raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
+        names = list(book.sheetnames)
+        if name is not None and name not in names:
+            raise FormatError(f"there is no sheet {name!r}; there are {examples(names, 10)}.", path=path)
+        for candidate in [name] if name is not None else names:
+            try:
+                book[candidate].reset_dimensions()
+                rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
+            except Exception as error:
+                raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
+            rows = [r for r in rows if any(v is not None for v in r)]
+            if len(rows) > 1:
+                return rows, candidate, names
+    raise FormatError("no sheet of the workbook holds a table.", path=path)
+
+
+def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, int, list[str]]:
+    """Return one sheet as text columns, its name, the row number of the header and all sheet names.
+
+    Title lines above the header (rows with one filled cell) are passed over.
+    """
+    rows, found, names = sheet(path, name)
+    at = 0
+    width = max(len(r) for r in rows[:200])
+    while at < len(rows) - 2 and sum(v is not None for v in rows[at]) < 2 < width:
+        at += 1
+    header = [("" if v is None else str(v).strip()) for v in rows[at]]
+    while header and not header[-1] and all(len(r) < len(header) or r[len(header) - 1] is None for r in rows[at + 1 :]):
+        header.pop()
+    body = [[_cell(v) for v in [*r[: len(header)], *[None] * (len(header) - len(r))]] for r in rows[at + 1 :]]
+    return pd.DataFrame(body, columns=pd.Index(header), dtype=object), found, at + 1, names
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return str(value).strip()
+
+
+def excel(path: Path, *, sheet: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read a sheet of an Excel workbook."""
+    frame, name, header_line, names = sheet_frame(path, sheet)
+    if (
+        len(frame.columns)
+        and frame.columns[0] == ""
+        and frame.iloc[:, 0].str.fullmatch(r"\d+").all()
+        and len(frame.columns) > 2
+    ):
+        frame = frame.iloc[:, 1:]
+    grid = frame_to_grid(frame, path, index=False, header_line=header_line)
+    adata, made = from_grid(grid, None, table)
+    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+    return adata, {**made, "sheet": name, "sheets": names}
+
+
+def h5ad(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read an AnnData file."""
+    import anndata
+
+    try:
+        adata = anndata.read_h5ad(path)
+    except Exception as error:
+        raise FormatError(f"the h5ad file is truncated or damaged ({error}); download it again.", path=path) from error
+    if "id" not in adata.var:
+        adata.var["id"] = [str(n) for n in adata.var_names]
+    old = dict(adata.uns.get("source", {}))
+    return adata, {k: v for k, v in old.items() if k in ("units", "accession")}
+
+
+def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read a matrix or data frame from an R file (``.rda``, ``.RData``, ``.rds``)."""
+    from mtorscore.io._r import objects
+
+    found = objects(path)
+    if name is not None and name not in found:
+        raise FormatError(f"there is no object {name!r}; there are {examples(sorted(found), 10)}.", path=path)
+    chosen = name or max(found, key=lambda n: found[n].size)
+    frame = found[chosen]
+    ranged = isinstance(frame.index, pd.RangeIndex) or list(frame.index[:2]) == ["1", "2"]
+    adata, made = from_grid(frame_to_grid(frame, path, index=not ranged), None, table)
+    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+    return adata, {**made, "object": chosen, "objects": sorted(found)}

@@ -1,0 +1,382 @@
+"""Delimited text into typed columns: a fast path through Arrow, and a slow one that says what is wrong and where."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import FormatError, examples
+from mtorscore.io._files import Content
+
+__all__ = ["MISSING", "Grid", "guess_delimiter", "is_missing", "parse", "split", "typed"]
+
+MISSING = frozenset(
+    {
+        "", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "NaN", "nan", "NAN", "null", "NULL", "Null", "None", "none", "--",
+        "'--", "-", ".", "#VALUE!", "#NUM!", "#DIV/0!", "#REF!", "[Not Available]", "[Not Applicable]", "[Unknown]",
+        "[Discrepancy]", "[Completed]", "[Not Evaluated]", "Not Available", "not available", "<NA>", "?",
+    }
+)  # fmt: skip
+_NUMBER_MISSING = sorted(MISSING)
+_DELIMITERS = "\t,;|"
+_DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$")
+_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
+MAX_COLUMNS = 2_000_000
+
+
+@dataclass
+class Grid:
+    """A delimited table, column by column.
+
+    Attributes
+    ----------
+    names
+        Column names as in the file; "" where the file has none.
+    columns
+        float64 arrays for numbers (missing as NaN), object arrays of str for text.
+    path, header_line, first_line
+        Where it stands in the file (one-based lines).
+    repairs
+        What had to be changed to read it.
+    integers
+        Whether each column holds only whole numbers, as written.
+    """
+
+    names: list[str]
+    columns: list[npt.NDArray[Any]]
+    path: Path
+    header_line: int
+    first_line: int
+    delimiter: str
+    repairs: list[str] = field(default_factory=list)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of data rows."""
+        return len(self.columns[0]) if self.columns else 0
+
+    def is_text(self, i: int) -> bool:
+        """Whether column `i` holds text."""
+        return bool(self.columns[i].dtype == object)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table with unique column names and missing text as None."""
+        seen: Counter[str] = Counter()
+        data = {}
+        for i, (name, column) in enumerate(zip(self.names, self.columns, strict=True)):
+            name = name or f"column_{i + 1}"
+            seen[name] += 1
+            data[name if seen[name] == 1 else f"{name}.{seen[name] - 1}"] = column
+        return pd.DataFrame(data)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a text stands for a missing value in any of the spellings that portals use."""
+    return value is None or (isinstance(value, float) and value != value) or str(value).strip() in MISSING
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """Split one line, honouring double quotes."""
+    if '"' in line:
+        return [f.strip() for f in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+    return [f.strip() for f in line.split(delimiter)] if delimiter != " " else line.split()
+
+
+def guess_delimiter(lines: list[str]) -> str:
+    """Return the delimiter that splits the lines most evenly into at least two fields; "" if none does."""
+    best, best_score = "", (0.0, 0)
+    body = [line for line in lines if line.strip()][:50]
+    for delimiter in _DELIMITERS + " ":
+        counts = [len(split(line, delimiter)) for line in body]
+        if not counts or max(counts) < 2:
+            continue
+        mode, times = Counter(counts[1:] or counts).most_common(1)[0]
+        if mode < 2:
+            continue
+        score = (round(times / max(len(counts) - 1, 1), 2), 0 if delimiter == " " else mode)
+        # Text with spaces is common inside tab-separated files, so a space wins only where nothing else splits.
+        if delimiter == " " and best:
+            continue
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def parse(
+    content: Content,
+    *,
+    delimiter: str = "",
+    skip: int = 0,
+    until: str = "",
+    text: bool = False,
+    header: bool = True,
+    comment: str = "#",
+    names: list[str] | None = None,
+) -> Grid:
+    """Parse a delimited table.
+
+    Parameters
+    ----------
+    content
+        The text.
+    delimiter
+        One character; guessed if empty.
+    skip
+        Lines to leave out before the header.
+    until
+        A line that ends the table, such as ``!series_matrix_table_end``.
+    text
+        Keep every column as text (clinical tables, typed later).
+    header
+        Whether the first line holds names.
+    comment
+        Lines before the header that start with this are left out.
+    names
+        Column names, where the file has none.
+
+    Returns
+    -------
+    Grid
+        Columns of float64 or text; the first column is always text.
+
+    Raises
+    ------
+    FormatError
+        If rows differ in length, or there is no table.
+    """
+    data, path, repairs = content.data, content.path, list(content.repairs)
+    offset, line = _skip_lines(data, skip)
+    while comment and data[offset : offset + len(comment)] == comment.encode() and data.find(b"\n", offset) >= 0:
+        offset, line = data.find(b"\n", offset) + 1, line + 1
+    while data[offset : offset + 1] == b"\n":
+        offset, line = offset + 1, line + 1
+    end = len(data)
+    if until:
+        found = data.find(b"\n" + until.encode(), offset)
+        if found < 0:
+            raise FormatError(f"the table is not closed by {until}: the file is cut off; download it again.", path=path)
+        end = found + 1
+    first = data[offset : min(end, offset + (1 << 22))].decode(errors="ignore").split("\n", 60)[:60]
+    delimiter = delimiter or guess_delimiter(first)
+    if not delimiter:
+        if len([f for f in first if f.strip()]) < 2 or any(len(f) > 5000 for f in first[:3]):
+            raise FormatError(
+                "no table: no delimiter (tab, comma, semicolon, space) splits its lines.", path=path, line=line
+            )
+        delimiter = "\t"
+    fields = split(first[0], delimiter)
+    if len(fields) > MAX_COLUMNS:
+        raise FormatError(f"the header has {len(fields)} fields; this is not a table.", path=path, line=line)
+    header_line = line if header else 0
+    body_offset = offset
+    if header:
+        body_offset = data.find(b"\n", offset, end) + 1
+        if body_offset == 0 or not data[body_offset:end].strip():
+            raise FormatError("a header and no data row below it; the export stopped early.", path=path, line=line)
+        line += 1
+    body_lines = [f for f in first[1 if header else 0 :] if f.strip()]
+    widths = [len(split(f, delimiter)) for f in body_lines[:20]]
+    if names is None:
+        names = fields if header else [f"column_{i + 1}" for i in range(len(fields))]
+    names = _match_header(names, widths, body_lines, delimiter, repairs, path, header_line)
+    if data[body_offset:end].count(b'"') or delimiter == " ":
+        columns = _parse_slow(data[body_offset:end], delimiter, len(names), path, line, text)
+    else:
+        columns = _parse_arrow(data[body_offset:end], delimiter, len(names), path, line, text)
+    if not text:
+        _repair_decimals(columns, repairs, delimiter)
+    return Grid(names, columns, path, header_line, line, delimiter, repairs)
+
+
+def _skip_lines(data: bytes, count: int) -> tuple[int, int]:
+    offset = 0
+    for _ in range(count):
+        found = data.find(b"\n", offset)
+        if found < 0:
+            break
+        offset = found + 1
+    return offset, count + 1
+
+
+def _match_header(
+    names: list[str], widths: list[int], lines: list[str], delimiter: str, repairs: list[str], path: Path, line: int
+) -> list[str]:
+    if not widths:
+        return names
+    width = Counter(widths).most_common(1)[0][0]
+    if width == len(names):
+        return names
+    trailing = all(not split(f, delimiter)[-1] for f in lines[:20])
+    if width == len(names) + 1 and trailing:
+        repairs.append("a delimiter at the end of every row ignored")
+        return [*names, ""]
+    if width == len(names) + 1:
+        repairs.append("the header is one field short: its first column (row names) has no name")
+        return ["", *names]
+    if width == len(names) - 1 and not names[-1]:
+        repairs.append("a delimiter at the end of the header ignored")
+        return names[:-1]
+    raise FormatError(
+        f"the header has {len(names)} fields and the rows have {width}; the file is cut, has another delimiter or a "
+        "broken header.",
+        path=path,
+        line=line or 1,
+    )
+
+
+def _ragged(data: bytes, delimiter: str, width: int, path: Path, line: int) -> FormatError | None:
+    for i, row in enumerate(data.decode(errors="replace").split("\n")):
+        if row.strip() and len(got := split(row, delimiter)) != width:
+            last = line + i == line + data.rstrip(b"\n").count(b"\n")
+            why = (
+                "the file ends in the middle of a row"
+                if last
+                else "a field is missing, or the delimiter stands inside one"
+            )
+            return FormatError(
+                f"{len(got)} fields where the header has {width}; {why}. Download or export it again.",
+                path=path,
+                line=line + i,
+                column=min(len(got), width) + (1 if len(got) > width else 0),
+            )
+    return None
+
+
+def _parse_arrow(data: bytes, delimiter: str, width: int, path: Path, line: int, text: bool) -> list[npt.NDArray[Any]]:
+    import pyarrow as pa
+    from pyarrow import csv as pacsv
+
+    names = [f"c{i}" for i in range(width)]
+    strings = names if text else names[:1]
+    # One block, because Arrow infers the type of a column from its first block alone.
+    read = pacsv.ReadOptions(column_names=names, block_size=max(len(data) + 1, 1024))
+    convert = pacsv.ConvertOptions(
+        column_types={n: pa.string() for n in strings},
+        null_values=_NUMBER_MISSING,
+        strings_can_be_null=False,
+        timestamp_parsers=["never"],
+        true_values=[],
+        false_values=[],
+    )
+    options = pacsv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=True)
+    try:
+        table = pacsv.read_csv(pa.py_buffer(data), read_options=read, parse_options=options, convert_options=convert)
+    except pa.ArrowInvalid as error:
+        found = _ragged(data, delimiter, width, path, line)
+        raise found or FormatError(f"the table cannot be parsed ({error}).", path=path, line=line) from error
+    return [_arrow_column(table.column(i)) for i in range(width)]
+
+
+def _arrow_column(column: Any) -> npt.NDArray[Any]:
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
+    if not pa.types.is_string(kind):
+        column = column.cast(pa.string())
+    return np.array([v.strip() if v is not None else "" for v in column.to_pylist()], dtype=object)
+
+
+def _parse_slow(data: bytes, delimiter: str, width: int, path: Path, line: int, text: bool) -> list[npt.NDArray[Any]]:
+    """Parse with quotes (which may hold delimiters and line ends), row by row."""
+    stream = io.StringIO(data.decode(), newline="")
+    rows: list[list[str]] = []
+    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=False)
+    previous = csv.field_size_limit(1 << 28)
+    try:
+        for row in reader:
+            if delimiter == " ":
+                row = [f for f in row if f]
+            if not row or row == [""]:
+                continue
+            if len(row) != width:
+                raise FormatError(
+                    f"{len(row)} fields where the header has {width}; a field is missing, a quote is not closed, or the "
+                    "file is cut off. Download or export it again.",
+                    path=path,
+                    line=line + reader.line_num - 1,
+                    column=min(len(row), width),
+                )
+            rows.append(row)
+    except csv.Error as error:
+        raise FormatError(f"cannot be parsed ({error}).", path=path, line=line + reader.line_num - 1) from error
+    finally:
+        csv.field_size_limit(previous)
+    columns: list[npt.NDArray[Any]] = []
+    for i in range(width):
+        values = np.array([row[i].strip() for row in rows], dtype=object)
+        columns.append(values if text or i == 0 else typed(values))
+    return columns
+
+
+def typed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return text as float64 where every value that is not missing is a number, otherwise unchanged."""
+    out = np.empty(len(values))
+    for i, value in enumerate(values):
+        if is_missing(value):
+            out[i] = np.nan
+            continue
+        try:
+            out[i] = float(value)
+        except ValueError:
+            return values
+        if "_" in str(value):
+            return values
+    return out
+
+
+def _repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimiter: str) -> None:
+    """Read decimal commas, where a column holds nothing else that would not be a number."""
+    if delimiter == ",":
+        return
+    fixed = 0
+    for i, column in enumerate(columns):
+        if i == 0 or column.dtype != object:
+            continue
+        odd = [v for v in column if "," in v]
+        if not odd or not all(_DECIMAL_COMMA.match(v) for v in odd):
+            continue
+        # 1,234 may be a thousand or one and a bit; only another value can tell.
+        if all(_GROUPED.match(v) for v in odd):
+            continue
+        number = typed(np.array([v.replace(",", ".") for v in column], dtype=object))
+        if number.dtype != object:
+            columns[i] = number
+            fixed += 1
+    if fixed:
+        repairs.append(f"decimal commas read as points in {fixed} columns")
+
+
+def not_numbers(grid: Grid, i: int, content: Content | None = None) -> str:
+    """Describe the first cells of column `i` that are not numbers."""
+    bad = []
+    for value in grid.columns[i]:
+        try:
+            float(value)
+        except ValueError:
+            if not is_missing(value):
+                bad.append(repr(value))
+    return examples(bad)
+
+
+def line_of(grid: Grid, content: Content, row: int) -> int:
+    """Return the line of the file on which data row `row` stands (blank lines counted, quoted line ends not)."""
+    seen = -1
+    for i, line in enumerate(content.data.decode(errors="replace").split("\n")[grid.first_line - 1 :]):
+        if line.strip():
+            seen += 1
+        if seen == row:
+            return grid.first_line + i
+    return grid.first_line + row

@@ -1,0 +1,230 @@
+"""Files as bytes: decompression, decoding and checksums, with bounded memory and errors that name the place."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import hashlib
+import io
+import lzma
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from mtorscore.errors import FormatError, examples
+
+__all__ = ["Content", "check_exists", "compression_of", "head", "load", "sha256"]
+
+CHUNK = 1 << 20
+# A compressed table of zeros shrinks a hundredfold at most in practice; a bomb shrinks a thousandfold.
+BOMB_FLOOR = 256 << 20
+BOMB_RATIO = 250
+LIMIT = 16 << 30
+
+_MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+@dataclass
+class Content:
+    """What a text file holds, decompressed and as UTF-8 with ``\\n`` line ends.
+
+    Attributes
+    ----------
+    data
+        The text.
+    path
+        The file it came from.
+    repairs
+        What had to be changed to read it, in words.
+    """
+
+    data: bytes
+    path: Path
+    repairs: list[str] = field(default_factory=list)
+
+    def lines(self, limit: int | None = None) -> list[str]:
+        """Return the first lines, without their ends."""
+        if limit is None:
+            return self.data.decode().split("\n")
+        return self.data[: 1 << 22].decode(errors="ignore").split("\n", limit)[:limit]
+
+
+def check_exists(path: Path) -> None:
+    """Raise FormatError unless the path is there, readable and not empty."""
+    if not path.exists():
+        near = (
+            [p.name for p in path.parent.iterdir() if p.stem.lower() == path.stem.lower()]
+            if path.parent.is_dir()
+            else []
+        )
+        hint = f" Files of that name there: {examples(sorted(near))}." if near else ""
+        raise FormatError(f"there is no such file; check the path.{hint}", path=path)
+    if path.is_file() and path.stat().st_size == 0:
+        raise FormatError("the file is empty; download or export it again.", path=path)
+
+
+def compression_of(start: bytes) -> str:
+    """Name the compression that the first bytes of a file announce, "" for none."""
+    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        if file != path:
+            digest.update(str(file.relative_to(path)).encode())
+        with file.open("rb") as handle:
+            while block := handle.read(CHUNK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _opened(path: Path, kind: str, raw: BinaryIO) -> BinaryIO:
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    if kind == "bz2":
+        return bz2.BZ2File(raw)  # type: ignore[return-value]
+    if kind == "xz":
+        return lzma.LZMAFile(raw)  # type: ignore[return-value]
+    if kind == "zst":
+        import zstandard
+
+        return zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(raw, read_across_frames=True)  # type: ignore[return-value]
+    if kind == "zip":
+        archive = zipfile.ZipFile(raw)
+        members = [i for i in archive.infolist() if not i.is_dir() and not i.filename.startswith("__MACOSX/")]
+        if len(members) != 1:
+            names = examples([i.filename for i in members])
+            raise FormatError(
+                f"the archive holds {len(members)} files ({names}); unpack it and read one of them, or the folder.",
+                path=path,
+            )
+        if members[0].flag_bits & 1:
+            raise FormatError("the archive is protected by a password; unpack it first.", path=path)
+        return archive.open(members[0])  # type: ignore[return-value]
+    return raw
+
+
+_BROKEN = (EOFError, zlib.error, OSError, lzma.LZMAError, zipfile.BadZipFile, ValueError, NotImplementedError)
+
+
+def _decompress(path: Path, most: int | None = None) -> bytes:
+    """Return the decompressed content, or its first `most` bytes."""
+    check_exists(path)
+    size = path.stat().st_size
+    out = io.BytesIO()
+    with path.open("rb") as raw:
+        kind = compression_of(raw.read(8))
+        raw.seek(0)
+        try:
+            stream = _opened(path, kind, raw)
+            while most is None or out.tell() < most:
+                block = stream.read(CHUNK if most is None else min(CHUNK, most - out.tell()))
+                if not block:
+                    break
+                out.write(block)
+                done = out.tell()
+                if done > LIMIT or (kind and done > BOMB_FLOOR and done > BOMB_RATIO * size):
+                    raise FormatError(
+                        f"expands to more than {done >> 20} MiB from {size >> 10} KiB; this looks like a "
+                        "decompression bomb, so reading stopped. Unpack it yourself if it is genuine.",
+                        path=path,
+                    )
+        except FormatError:
+            raise
+        except Exception as error:
+            if not kind or not (isinstance(error, _BROKEN) or type(error).__module__.startswith("zstandard")):
+                raise FormatError(f"cannot be read ({error}).", path=path) from error
+            line = out.getvalue().count(b"\n") + 1
+            raise FormatError(
+                f"the {kind} file is truncated or damaged after {out.tell()} bytes of content ({error}); download it again.",
+                path=path,
+                line=line,
+            ) from error
+    return out.getvalue()
+
+
+def head(path: Path, size: int = 1 << 16) -> bytes:
+    """Return the first decompressed bytes of a file; a truncated tail does not matter here."""
+    return _decompress(path, size)
+
+
+def _decode(data: bytes, path: Path, repairs: list[str]) -> bytes:
+    for bom, codec in ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if not data.startswith(bom):
+            continue
+        repairs.append(f"byte-order mark removed ({codec or 'utf-8'})")
+        if not codec:
+            data = data[len(bom) :]
+            break
+        try:
+            return data.decode(codec).encode()
+        except UnicodeDecodeError as error:
+            raise FormatError("starts as UTF-16 text but is not; save it as UTF-8.", path=path) from error
+    nul = data.find(b"\0")
+    if nul >= 0:
+        if nul in (0, 1) and data[:400].count(b"\0") >= len(data[:400]) // 2 - 1:
+            try:
+                text = data.decode("utf-16-le" if nul == 1 else "utf-16-be").encode()
+            except UnicodeDecodeError:
+                text = b""
+            if text:
+                repairs.append("UTF-16 without a byte-order mark")
+                return text
+        line = data.count(b"\n", 0, nul) + 1
+        column = nul - data.rfind(b"\n", 0, nul)
+        raise FormatError(
+            "a NUL byte: the file is binary or damaged, not a text table; download or export it again.",
+            path=path,
+            line=line,
+            column=column,
+        )
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        repairs.append(f"not UTF-8 from line {line} on; read as Windows-1252")
+        return data.decode("cp1252", errors="replace").encode()
+    return data
+
+
+def as_text(data: bytes, path: Path) -> Content:
+    """Turn decompressed bytes into UTF-8 text with ``\\n`` line ends, recording what was repaired."""
+    repairs: list[str] = []
+    if data.startswith(_LFS):
+        raise FormatError(
+            "a Git LFS pointer, not the data: the repository keeps the file elsewhere. Fetch it with `git lfs pull` "
+            "or download it from the repository's page.",
+            path=path,
+        )
+    data = _decode(data, path, repairs)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+        if b"\r" in data:
+            # Old Macintosh line ends; a stray one inside a line with other ends is only space.
+            alone = data.count(b"\n") <= 1
+            repairs.append("bare CR line ends" if alone else f"{data.count(13)} stray CR characters removed")
+            data = data.replace(b"\r", b"\n" if alone else b"")
+    if not data.strip():
+        raise FormatError("the file holds nothing but white space.", path=path)
+    start = data[:2000].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")) or (start.startswith(b"<") and b"<html" in start):
+        raise FormatError("an HTML page instead of data (a log-in or error page?); download it again.", path=path)
+    return Content(data, path, repairs)
+
+
+def load(path: Path) -> Content:
+    """Read a text file, compressed or not, into memory.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, empty, truncated, not text, a Git LFS pointer, an HTML page, or a decompression bomb.
+    """
+    return as_text(_decompress(path), path)

@@ -1,0 +1,297 @@
+"""A delimited table into an AnnData: what the rows are, which columns describe and which measure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io._delimited import Grid, line_of, not_numbers
+from mtorscore.io._genes import gene_likeness, kind_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from mtorscore.io._files import Content
+
+__all__ = ["assemble", "from_grid", "table_kind", "unique"]
+
+# Columns that describe a gene although they hold numbers.
+_GENE_COLUMNS = re.compile(
+    r"^(entrez.*|gene_?id|geneid|ncbi.*|length|gene_?length|start|end|strand|chr(omosome)?|composite.*|description|"
+    r"symbol|gene(_?name|_?symbol|_?type)?|hugo_symbol|hgnc.*|ensgene|ensembl.*|id_?ref|identifier|name|biotype|"
+    r"entrez_gene_id|exon_?length|transcript_?length|cytoband|id)$",
+    re.IGNORECASE,
+)
+# Columns that describe a sample although they hold numbers.
+_SAMPLE_COLUMNS = re.compile(
+    r"^(OS|DSS|DFI|PFI|RFS|DFS|PFS|TTR|EFS)([._ ]?(time|event|status|days|months|years))?$|"
+    r".*(survival|vital|futime|fustat|follow_?up|censored|_event$|_time$|age_at|days_to|stage|grade).*|"
+    r"^(age|sex|gender|time|event|status|batch|race|weight|height|bmi|year|patient(_id)?|sample(_id)?|group|diagnosis|"
+    r"redaction|id)$",
+    re.IGNORECASE,
+)
+# Columns of a table of contrasts: a value per gene, not per sample.
+_STATISTIC = re.compile(
+    r"^(basemean|log2?_?fc|log2?_?fold_?change|lfcse|stat|t|p|pval(ue)?|p[._]?adj|padj|adj[._]p[._]val|fdr|q_?val(ue)?|"
+    r"avg_?expr|aveexpr|b|z_?score|nlog10_\w+|direction|f)$",
+    re.IGNORECASE,
+)
+
+
+def unique(names: list[str]) -> list[str]:
+    """Make names unique: the second ``A`` becomes ``A~2``. The published name stays in ``var["id"]``."""
+    seen: Counter[str] = Counter()
+    out = []
+    for name in names:
+        seen[name] += 1
+        out.append(name if seen[name] == 1 else f"{name}~{seen[name]}")
+    return out
+
+
+def _clean_id(name: object) -> str:
+    text = str(name).strip().strip('"')
+    return text[:-2] if text.endswith(".0") and text[:-2].isdigit() else text
+
+
+def _row_numbers(names: list[str]) -> bool:
+    """Whether the names merely count the rows."""
+    if len(names) < 2 or not (names[0] in ("0", "1") and names[1] in ("1", "2")):
+        return False
+    start = int(names[0])
+    return all(n == str(i) for i, n in enumerate(names, start))
+
+
+def assemble(
+    x: Any,
+    obs_names: list[str],
+    var_names: list[str],
+    *,
+    obs: pd.DataFrame | None = None,
+    var: pd.DataFrame | None = None,
+) -> AnnData:
+    """Put values and names together: genes may repeat (numbered, the published name kept), samples may not."""
+    from anndata import AnnData
+
+    repeated = [n for n, c in Counter(obs_names).items() if c > 1]
+    if repeated:
+        raise DataError(
+            f"{len(repeated)} sample name(s) stand more than once ({examples(repeated)}); rename or remove the copies, "
+            "since nothing says which one is meant."
+        )
+    names = pd.Index(unique(var_names), dtype=object)
+    frame = pd.DataFrame(index=names) if var is None else var.set_axis(names)
+    frame.insert(0, "id", var_names) if "id" not in frame.columns else frame.__setitem__("id", var_names)
+    samples = pd.Index([str(n) for n in obs_names], dtype=object)
+    return AnnData(X=x, obs=pd.DataFrame(index=samples) if obs is None else obs.set_axis(samples), var=frame)
+
+
+def table_kind(grid: Grid) -> tuple[str, str]:
+    """Say what a table is: ``matrix`` (genes in rows), ``matrix_t`` (samples in rows), ``clinical``, ``genes``, ``contrast``.
+
+    Returns
+    -------
+    tuple of str
+        The kind and the evidence in words.
+    """
+    ids = _row_ids(grid)[1]
+    rows, row_kind = (0.0, "") if _row_numbers(ids) else gene_likeness(ids)
+    others = list(range(1, len(grid.names)))
+    numeric = [i for i in others if not grid.is_text(i)]
+    measures = [i for i in numeric if not _GENE_COLUMNS.match(grid.names[i])]
+    header, header_kind = gene_likeness([grid.names[i] for i in numeric])
+    text = [i for i in others if grid.is_text(i)]
+    if rows < 0.25:
+        for i in text[:2]:
+            share, kind = gene_likeness([str(v) for v in grid.columns[i]])
+            if share > max(rows, 0.5):
+                rows, row_kind = share, kind
+    seen = f"{rows:.0%} of the row names and {header:.0%} of the column names look like genes"
+    if header >= 0.25 and header > rows and len(numeric) >= 3:
+        return "matrix_t", f"{seen} ({header_kind})"
+    if rows >= 0.25:
+        statistics = [i for i in measures if _STATISTIC.match(grid.names[i])]
+        if statistics and len(statistics) >= 0.5 * len(measures):
+            return "contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}"
+        if not measures and len(text) > 0.5 * max(len(others), 1):
+            return "genes", f"{seen}; no column measures anything"
+        return "matrix", f"{seen} ({row_kind})"
+    samples = [n for n in grid.names if kind_of(n) == "sample"]
+    if len(samples) > 0.5 * len(others) and len(others) > 1:
+        return "matrix", f"{len(samples)} column names are samples ({examples(samples)}); row names are not known genes"
+    clinical = [grid.names[i] for i in others if _SAMPLE_COLUMNS.match(grid.names[i])]
+    if len(text) > 0.2 * max(len(others), 1) or clinical or len(others) < 3:
+        return "clinical", f"{seen}; {len(text)} of {len(others)} columns are text"
+    return "matrix", f"{seen}; {len(numeric)} of {len(others)} columns are numbers, genes taken to be in rows"
+
+
+def _row_ids(grid: Grid) -> tuple[int, list[str]]:
+    """Return the column of row names and its values; a column that only counts the rows is passed over."""
+    ids = [_clean_id(v) for v in grid.columns[0]]
+    if len(grid.names) > 2 and _row_numbers(ids) and grid.is_text(1):
+        return 1, [_clean_id(v) for v in grid.columns[1]]
+    return 0, ids
+
+
+def from_grid(grid: Grid, content: Content | None, kind: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Turn a parsed table into an AnnData and say how.
+
+    Returns
+    -------
+    AnnData, dict
+        The dict holds ``kind``, ``evidence`` and ``orientation``.
+    """
+    evidence = "as asked"
+    if not kind:
+        kind, evidence = table_kind(grid)
+    made = {"kind": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
+    if kind in ("clinical", "genes", "contrast"):
+        return _described(grid, kind), made
+    made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
+    return (_samples_in_rows if kind == "matrix_t" else _genes_in_rows)(grid, content), made
+
+
+def _described(grid: Grid, kind: str) -> AnnData:
+    """Return a table without a matrix: rows are observations (clinical) or genes (annotation, contrasts)."""
+    at, ids = _row_ids(grid)
+    frame = grid.frame()
+    names = unique(ids)
+    if any(not n for n in ids):
+        names = unique([n or f"row_{i + 1}" for i, n in enumerate(ids)])
+    if at == 1:
+        frame = frame.drop(columns=frame.columns[0])
+    return described(frame, names, genes=kind != "clinical", ids=ids)
+
+
+def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[str] | None = None) -> AnnData:
+    """Wrap a table of observations or of genes as an AnnData without values."""
+    from anndata import AnnData
+
+    frame = frame.copy()
+    frame.columns = pd.Index([str(c) for c in frame.columns])
+    frame.index = pd.Index(names, dtype=object)
+    for column in frame.columns:
+        if frame[column].dtype == object:
+            frame[column] = ["" if v is None or v != v else str(v) for v in frame[column]]
+    if genes:
+        if ids is not None:
+            frame["id"] = ids
+        return AnnData(X=np.zeros((0, len(frame)), dtype=np.float32), var=frame)
+    return AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
+
+
+def _text_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
+    row = 0
+    for row, value in enumerate(grid.columns[i]):
+        try:
+            float(value)
+        except ValueError:
+            from mtorscore.io._delimited import is_missing
+
+            if not is_missing(value):
+                break
+    line = line_of(grid, content, row) if content is not None else row + 1
+    bad = not_numbers(grid, i)
+    hint = ""
+    if all(c in "0123456789.,+-'eE " for c in str(grid.columns[i][row])):
+        hint = " If commas or points group thousands, or commas are decimals, say so by exporting plain numbers."
+    return FormatError(
+        f"text where numbers are expected in column {name!r} ({bad}); correct or remove these cells.{hint}",
+        path=grid.path,
+        line=line,
+        column=i + 1,
+    )
+
+
+def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
+    at, ids = _row_ids(grid)
+    describing = {at, *range(at)}
+    values = []
+    for i in range(len(grid.names)):
+        if i in describing:
+            continue
+        name = grid.names[i]
+        if kind_of(name) != "sample" and (
+            _GENE_COLUMNS.match(name) or (grid.is_text(i) and not values and _prose(grid, i))
+        ):
+            describing.add(i)
+        elif not name and not grid.is_text(i) and np.isnan(grid.columns[i]).all():
+            continue
+        else:
+            values.append(i)
+    for i in values:
+        if grid.is_text(i):
+            raise _text_error(grid, content, i, grid.names[i])
+    if not values:
+        raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
+    var = pd.DataFrame({grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})})
+    ids, var = _best_ids(ids, var)
+    x = np.empty((len(values), grid.n_rows))
+    for row, i in enumerate(values):
+        x[row] = grid.columns[i]
+    obs_names = [grid.names[i] or f"column_{i + 1}" for i in values]
+    return _checked(assemble(x, obs_names, ids, var=var if len(var.columns) else None), grid, content, x)
+
+
+def _prose(grid: Grid, i: int) -> bool:
+    """Whether a column is text throughout, so that it describes the rows rather than being a broken measurement."""
+    numbers = 0
+    for value in grid.columns[i][:200]:
+        try:
+            float(value)
+            numbers += 1
+        except ValueError:
+            continue
+    return numbers < 0.2 * min(200, max(grid.n_rows, 1))
+
+
+def _as_text(column: npt.NDArray[Any]) -> list[str]:
+    if column.dtype == object:
+        return [str(v) for v in column]
+    return ["" if v != v else (str(int(v)) if v == int(v) else repr(float(v))) for v in column]
+
+
+def _best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Prefer the first column as identifier; fall back on another where the first is no gene name at all."""
+    if not len(var.columns) or gene_likeness(ids)[0] >= 0.25:
+        return ids, var
+    likeness = {c: gene_likeness([str(v) for v in var[c]])[0] for c in var.columns}
+    best = max(likeness, key=lambda c: likeness[c])
+    if likeness[best] < 0.5:
+        return ids, var
+    return [str(v) for v in var[best]], var.drop(columns=best).assign(row_name=ids)
+
+
+def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
+    at, ids = _row_ids(grid)
+    genes, obs_columns = [], []
+    for i in range(at + 1, len(grid.names)):
+        name = grid.names[i]
+        symbol = gene_likeness([name])[0] > 0
+        describes = _SAMPLE_COLUMNS.match(name) is not None and not symbol
+        (obs_columns if describes or (grid.is_text(i) and not symbol) else genes).append(i)
+    for i in genes:
+        if grid.is_text(i):
+            raise _text_error(grid, content, i, grid.names[i])
+    x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
+    obs = pd.DataFrame({grid.names[i]: grid.columns[i] for i in obs_columns}, index=range(grid.n_rows))
+    names = [grid.names[i] for i in genes]
+    return _checked(assemble(x, ids, names, obs=obs if len(obs.columns) else None), grid, content, x)
+
+
+def _checked(adata: AnnData, grid: Grid, content: Content | None, x: npt.NDArray[np.float64]) -> AnnData:
+    infinite = np.argwhere(np.isinf(x))
+    if len(infinite):
+        row, column = infinite[0]
+        raise DataError(
+            f"{grid.path}: {len(infinite)} infinite value(s), first for sample {adata.obs_names[row]} and gene "
+            f"{adata.var_names[column]}; the logarithm of 0 was taken somewhere. Add an offset before the logarithm."
+        )
+    if np.isnan(x).all():
+        raise FormatError("the table holds no number at all.", path=grid.path)
+    return adata

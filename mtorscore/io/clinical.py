@@ -1,0 +1,171 @@
+"""Clinical tables: one row per patient or sample, missing values as missing, outcomes under standard names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import FormatError, examples
+from mtorscore.io import _binary, _detect, _files
+from mtorscore.io._delimited import is_missing, parse, typed
+
+__all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "simple_stage", "standardise"]
+
+ENDPOINTS = ("OS", "DSS", "DFI", "PFI")
+STAGES = ("I", "II", "III", "IV")
+
+# Names of the column that holds the patient or sample, most telling first.
+_KEYS = (
+    "bcr_patient_barcode", "cases.submitter_id", "case_submitter_id", "patient.bcr_patient_barcode", "sample",
+    "SAMPLE_ID", "PATIENT_ID", "icgc_donor_id", "submitter_id", "sampleID", "geo_accession", "patient", "Patient",
+    "Barcode", "barcode", "patient_id", "sample_id",
+)  # fmt: skip
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "stage_raw": (
+        "ajcc_pathologic_tumor_stage", "ajcc_pathologic_stage", "diagnoses.ajcc_pathologic_stage", "tumor_stage",
+        "pathologic_stage", "patient.stage_event.pathologic_stage", "AJCC_PATHOLOGIC_TUMOR_STAGE", "stage", "Stage",
+        "donor_tumour_stage_at_diagnosis",
+    ),
+    "age": (
+        "age_at_initial_pathologic_diagnosis", "age_at_diagnosis", "demographic.age_at_index", "age_at_index", "age",
+        "Age", "AGE", "donor_age_at_diagnosis",
+    ),
+    "sex": ("gender", "sex", "Sex", "SEX", "demographic.gender", "patient.gender", "donor_sex", "Gender"),
+    "grade": ("histological_grade", "tumor_grade", "diagnoses.tumor_grade", "neoplasm_histologic_grade", "GRADE", "grade"),
+    "histology": (
+        "histological_type", "diagnoses.primary_diagnosis", "primary_diagnosis", "HISTOLOGICAL_DIAGNOSIS",
+        "patient.primary_pathology.histological_type", "Histology", "histology", "histologic_diagnosis",
+    ),
+}  # fmt: skip
+_STAGE = re.compile(r"^(?:stage[\s_:]*)?(iv|iii|ii|i|[1-4])\s*(?:[abc]\d?)?$", re.IGNORECASE)
+_ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
+
+
+def simple_stage(value: object) -> str:
+    """Return I, II, III or IV for a stage in any spelling, "" where it is none of them.
+
+    Examples
+    --------
+    >>> [simple_stage(s) for s in ("Stage IIIA", "stage ii", "IVB", "[Discrepancy]", "2")]
+    ['III', 'II', 'IV', '', 'II']
+    """
+    found = _STAGE.match(str(value).strip())
+    if not found:
+        return ""
+    stage = found[1].upper()
+    return _ARABIC.get(stage, stage)
+
+
+def clean(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with every spelling of "missing" as missing, and columns of numbers as float64."""
+    out = {}
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        if column.dtype != object:
+            out[str(name)] = column
+            continue
+        values: npt.NDArray[Any] = np.array([None if is_missing(v) else str(v).strip() for v in column], dtype=object)
+        number = typed(np.array(["" if v is None else v for v in values], dtype=object))
+        missing = all(v is None for v in values)
+        out[str(name)] = pd.Series(values if missing or number.dtype == object else number, index=frame.index)
+    return pd.DataFrame(out, index=frame.index)
+
+
+def _text_frame(path: Path, sheet: str | None) -> pd.DataFrame:
+    found = _detect.detect(path)
+    if found.kind == "excel":
+        frame, _, _, _ = _binary.sheet_frame(path, sheet)
+        return frame.loc[:, [bool(c) for c in frame.columns]]
+    if found.kind == "parquet":
+        return pd.read_parquet(path).reset_index()
+    if found.kind == "rdata":
+        from mtorscore.io._r import objects
+
+        tables = objects(path)
+        return tables[max(tables, key=lambda n: tables[n].size)]
+    if found.kind != "table":
+        from mtorscore.io.reading import read
+
+        adata = read(path)
+        return adata.obs.rename_axis("sample").reset_index() if "sample" not in adata.obs else adata.obs
+    return parse(_files.load(path), text=True).frame()
+
+
+def read_clinical(path: str | Path, *, key: str | None = None, sheet: str | None = None) -> pd.DataFrame:
+    """Read a clinical table.
+
+    Parameters
+    ----------
+    path
+        Any table that `read` takes.
+    key
+        The column that names patients or samples; found by its name if None.
+    sheet
+        Sheet of a workbook.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: upper-case TCGA barcodes, or the names as they are. The published columns, with missing values as
+        missing and numbers as numbers, and the standard ones of `standardise`.
+
+    Raises
+    ------
+    FormatError
+        If the table cannot be read, has no key column, or repeats a key with differing rows.
+    """
+    path = Path(path)
+    frame = clean(_text_frame(path, sheet))
+    if key is None:
+        key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
+    if key not in frame.columns:
+        raise FormatError(f"there is no column {key!r}; there are {examples(frame.columns, 12)}.", path=path)
+    names = [("" if is_missing(v) else str(v)) for v in frame[key]]
+    names = [n.upper() if n.lower().startswith("tcga-") else n for n in names]
+    frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
+    repeated = frame.index[frame.index.duplicated()].unique()
+    if len(repeated):
+        frame = frame[~(frame.index.duplicated() & frame.duplicated())]
+        repeated = frame.index[frame.index.duplicated()].unique()
+    if len(repeated):
+        raise FormatError(
+            f"{len(repeated)} value(s) of {key!r} stand on several differing rows ({examples(repeated)}); "
+            "name another key column, or reduce the table to one row each.",
+            path=path,
+        )
+    return standardise(frame)
+
+
+def standardise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the standard columns that the table's own columns allow.
+
+    ``OS``, ``OS.time`` and likewise DSS, DFI, PFI (1 = event, 0 = censored; days), ``stage`` (ordered I-IV),
+    ``stage_number``, ``stage_raw``, ``age`` (years), ``sex`` (female, male), ``grade``, ``histology``. A column that
+    is there under the standard name is kept.
+    """
+    new: dict[str, Any] = {}
+    for standard, known in _FIELDS.items():
+        source = next((k for k in known if k in frame.columns), None)
+        if source is not None and not (standard in frame.columns and source == standard):
+            new[standard] = frame[source]
+    out = frame.assign(**new)
+    if "stage_raw" in out:
+        stage = [simple_stage(v) for v in out["stage_raw"]]
+        out["stage"] = pd.Categorical([s or None for s in stage], categories=list(STAGES), ordered=True)
+        out["stage_number"] = [float(STAGES.index(s) + 1) if s else np.nan for s in stage]
+    if "age" in out:
+        out["age"] = _years(out["age"])
+    if "sex" in out:
+        out["sex"] = [{"f": "female", "m": "male"}.get(str(v).strip().lower()[:1]) for v in out["sex"]]
+    return out
+
+
+def _years(values: pd.Series) -> npt.NDArray[np.float64]:
+    age = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    # GDC gives the age at diagnosis in days.
+    return age / 365.25 if np.nanmax(age, initial=0) > 200 else age

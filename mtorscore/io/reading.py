@@ -1,0 +1,145 @@
+"""`read` and `describe`: any supported file or folder into one AnnData, with what was recognised and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import FormatError
+from mtorscore.io import _binary, _detect, _files
+from mtorscore.io._delimited import parse
+from mtorscore.io._matrix import from_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anndata import AnnData
+
+__all__ = ["Description", "describe", "read"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file is, and why that is thought.
+
+    Attributes
+    ----------
+    path
+        The file or folder.
+    kind
+        The format, such as ``"table"``, ``"geo-series-matrix"`` or ``"gdc-star-counts"``.
+    evidence
+        Why, in words.
+    compression
+        ``"gz"``, ``"bz2"``, ``"zst"``, ``"xz"``, ``"zip"`` or ``""``.
+    details
+        What its beginning tells: delimiter, header, dimensions where they are stated.
+    """
+
+    path: Path
+    kind: str
+    evidence: str
+    compression: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {self.kind}", f"  because {self.evidence}"]
+        if self.compression:
+            lines.append(f"  compressed: {self.compression}")
+        return "\n".join(lines + [f"  {k}: {v}" for k, v in self.details.items()])
+
+
+def describe(path: str | Path) -> Description:
+    """Say what a file or folder is and why, reading its beginning only.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+
+    Returns
+    -------
+    Description
+        The format, the evidence and what the beginning tells.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, empty, or nothing that mtorscore reads.
+    """
+    found = _detect.detect(Path(path))
+    return Description(Path(path), found.kind, found.evidence, found.compression, found.details)
+
+
+def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnData:
+    """Read any supported file or folder into an AnnData.
+
+    Parameters
+    ----------
+    path
+        A file (plain, gz, bz2, zst, xz or a zip of one file), a folder, or a URL that `fetch` takes.
+    kind
+        Overrides what would be recognised; see `describe` for the names. For a delimited table also ``"matrix"``
+        (genes in rows), ``"matrix_t"`` (samples in rows), ``"clinical"``, ``"genes"`` or ``"contrast"``.
+    options
+        For one format only, such as ``sheet`` for Excel, ``name`` for an object in an R file, ``platform`` for GEO.
+
+    Returns
+    -------
+    anndata.AnnData
+        Observations x genes. ``X`` as published, never transformed: float64 from text, otherwise as stored.
+        ``var["id"]`` keeps the published identifiers (the index numbers repeats, ``A~2``), ``obs`` clinical columns,
+        ``uns["source"]`` the file, its kind, SHA-256, units as far as known, and every repair. A table of samples or
+        patients has no variables; a table of genes no observations.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, damaged or not what it promises: file, line and column are named.
+    DataError
+        If samples repeat or values cannot be used.
+    """
+    if isinstance(path, str) and path.startswith(("http://", "https://", "ftp://")):
+        from mtorscore.io.fetching import fetch
+
+        path = fetch(path)
+    path = Path(path)
+    found = _detect.detect(path) if kind is None or kind in _TABLE_KINDS else _detect.Found(kind, "as asked")
+    if kind in _TABLE_KINDS:
+        options["table"] = kind
+    reader = _READERS.get(found.kind)
+    if reader is None:
+        raise FormatError(f"unknown kind {found.kind!r}; known: {', '.join(sorted(_READERS))}.", path=path)
+    adata, made = reader(path, **options)
+    source = {
+        "file": path.name,
+        "kind": found.kind,
+        "evidence": found.evidence,
+        "sha256": _files.sha256(path),
+        "bytes": sum(f.stat().st_size for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file()),
+        "units": "",
+        "accession": "",
+    } | made
+    adata.uns["source"] = {k: v for k, v in source.items() if v is not None}
+    return adata
+
+
+_TABLE_KINDS = frozenset({"matrix", "matrix_t", "clinical", "genes", "contrast"})
+
+
+def _table(path: Path, *, table: str = "", delimiter: str = "", skip: int = 0) -> tuple[AnnData, dict[str, Any]]:
+    content = _files.load(path)
+    grid = parse(content, delimiter=delimiter, skip=skip)
+    adata, made = from_grid(grid, content, table)
+    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
+                   "repairs": grid.repairs}  # fmt: skip
+
+
+_READERS: dict[str, Callable[..., tuple[AnnData, dict[str, Any]]]] = {
+    "table": _table,
+    "parquet": _binary.parquet,
+    "excel": _binary.excel,
+    "h5ad": _binary.h5ad,
+    "rdata": _binary.rdata,
+}

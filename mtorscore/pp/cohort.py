@@ -1,0 +1,219 @@
+"""From a cohort recipe and a data folder to one analysis-ready AnnData."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import ConfigError, DataError, EndpointError, examples
+from mtorscore.io import _files
+from mtorscore.io.clinical import read_clinical, standardise
+from mtorscore.io.reading import read
+from mtorscore.pp.clinical import attach_clinical
+from mtorscore.pp.identifiers import harmonise_genes
+from mtorscore.pp.patients import resolve_patients
+from mtorscore.pp.recipes import UNITS, Recipe, load_recipe
+from mtorscore.pp.scale import LINEAR, check_values, detect_scale, normalise
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["add_log_layer", "prepare_cohort", "recipe_files"]
+
+
+def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[Path]:
+    """Return the files that a recipe reads from a data folder, expression first; each is checked to be there.
+
+    Raises
+    ------
+    ConfigError
+        If no folder is given, or a file is missing from it.
+    """
+    chosen = load_recipe(recipe)
+    if data is None:
+        raise ConfigError(f"cohort {chosen.id} is read from raw files; say where they are (a data folder).")
+    if not Path(data).is_dir():
+        raise ConfigError(f"the data folder {data} is not there; cohort {chosen.id} needs it.")
+    listed = [chosen.expression.get("file"), *(c.get("file") for c in chosen.clinical)]
+    return [_find(Path(data), str(f), chosen) for f in listed if f]
+
+
+def _find(data: Path, name: str, recipe: Recipe) -> Path:
+    # A cohort's own folder may be handed over instead of the folder above it.
+    for candidate in (data / name, data / Path(name).name):
+        if candidate.exists():
+            return candidate
+    raise ConfigError(
+        f"cohort {recipe.id} needs {name}, and it is not in {data}. Give the folder that holds {Path(name).parts[0]}/."
+    )
+
+
+def prepare_cohort(
+    recipe: str | Path | Recipe, data: str | Path | None, *, histology: str | Mapping[str, str] = "default"
+) -> AnnData:
+    """Read a cohort as its recipe says: expression, genes, clinical tables, samples to patients.
+
+    Parameters
+    ----------
+    recipe
+        Id, path or Recipe (`load_recipe`).
+    data
+        The folder that the recipe's files are relative to.
+    histology
+        ``"default"`` leaves out what the recipe (or the general rule) names, ``"all"`` nobody.
+
+    Returns
+    -------
+    anndata.AnnData
+        Kept samples x current HGNC symbols. ``X`` as published, ``layers["log"]`` log2(x + 1) (of CPM for counts; as
+        published where that is logarithmic). ``obs``: sample_type, patient, in_outcome, the clinical columns, the
+        endpoints (``OS`` 1/0, ``OS.time`` in days, ...), stage, stage_number, stage_raw, age, sex. ``uns``: source, scale,
+        normalised, genes, exclusions, flow, clinical, recipe.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing, or a field that the recipe names is not there.
+    FormatError, DataError
+        If a file cannot be read, its values contradict the declared units, or no sample matches.
+    """
+    chosen = load_recipe(recipe)
+    if not chosen.expression.get("file"):
+        raise ConfigError(f"cohort {chosen.id} has clinical labels only, no expression file; read its tables instead.")
+    files = recipe_files(chosen, data)
+    expression = chosen.expression
+    adata = read(files[0], kind=expression.get("kind"), **dict(expression.get("options", {})))
+    if not adata.n_vars or not adata.n_obs:
+        raise DataError(f"{files[0]} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
+    _add_units(adata, chosen)
+    harmonise_genes(adata, chosen.organism, **_gene_options(chosen))
+    clinical_sources = {}
+    for path, table in zip(files[1:], chosen.clinical, strict=True):
+        attach_clinical(adata, _clinical(path, table, chosen), on=table.get("on"))
+        clinical_sources[path.name] = _files.sha256(path)
+    _add_fields(adata, chosen)
+    _add_endpoints(adata, chosen)
+    rules = chosen.histology if histology == "default" and chosen.histology is not None else histology
+    resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
+    add_log_layer(adata, method=expression.get("normalise"))
+    adata.uns["source"]["clinical"] = clinical_sources
+    adata.uns["source"]["accession"] = chosen.accession
+    adata.uns["recipe"] = {
+        "id": chosen.id,
+        "title": chosen.title,
+        "cancer": chosen.cancer,
+        "status": chosen.status,
+        "source": chosen.source,
+        "terms": chosen.terms,
+        "histology": histology if isinstance(histology, str) else "custom",
+        "endpoints": list(chosen.endpoints),
+    }
+    return adata
+
+
+def _gene_options(recipe: Recipe) -> dict[str, Any]:
+    options = dict(recipe.genes)
+    if recipe.expression.get("ids"):
+        options["ids"] = recipe.expression["ids"]
+    return options
+
+
+def _add_units(adata: AnnData, recipe: Recipe) -> None:
+    declared = str(recipe.expression.get("units", ""))
+    scale = detect_scale(adata)
+    if declared:
+        check_values(adata, declared)
+    adata.uns["source"]["units"] = declared or scale.kind
+    adata.uns["scale"] = scale.as_dict() | {"declared": declared}
+
+
+def _clinical(path: Path, table: Mapping[str, Any], recipe: Recipe) -> pd.DataFrame:
+    frame = read_clinical(path, key=table.get("key"), sheet=table.get("sheet"))
+    for column, value in (table.get("where") or {}).items():
+        if column not in frame:
+            raise ConfigError(
+                f"{recipe.id}: {path.name} has no column {column!r}; it has {examples(frame.columns, 12)}."
+            )
+        wanted = {str(v) for v in (value if isinstance(value, list) else [value])}
+        frame = frame[[str(v) in wanted for v in frame[column]]]
+        if not len(frame):
+            raise ConfigError(f"{recipe.id}: no row of {path.name} has {column} = {', '.join(sorted(wanted))}.")
+    return frame
+
+
+def _add_fields(adata: AnnData, recipe: Recipe) -> None:
+    missing = [f"{k}: {v}" for k, v in recipe.fields.items() if v not in adata.obs]
+    if missing:
+        raise ConfigError(
+            f"{recipe.id}: {len(missing)} field(s) that the recipe names are not there ({examples(missing)}); there are "
+            f"{examples(adata.obs.columns, 40)}. Correct the recipe."
+        )
+    for standard, column in recipe.fields.items():
+        adata.obs[standard] = adata.obs[column]
+    adata.obs = standardise(adata.obs)
+
+
+def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
+    for name, rule in recipe.endpoints.items():
+        missing = [c for c in (rule["time"], rule["event"]) if c not in adata.obs]
+        if missing:
+            raise ConfigError(
+                f"{recipe.id}: endpoint {name} names {examples(missing)}, and there is no such column; there are "
+                f"{examples(adata.obs.columns, 40)}. Correct the recipe."
+            )
+        time = pd.to_numeric(adata.obs[rule["time"]], errors="coerce") * UNITS[rule.get("unit", "days")]
+        event = _events(adata.obs[rule["event"]], rule, name, recipe)
+        adata.obs[name] = event
+        adata.obs[f"{name}.time"] = time.astype(np.float64)
+    # An endpoint that the recipe does not name is none of this cohort's endpoints, whatever its columns are called.
+    if recipe.endpoints:
+        stray = [c for c in adata.obs if f"{c}.time" in adata.obs and c not in recipe.endpoints]
+        adata.obs = adata.obs.drop(columns=[c for s in stray for c in (s, f"{s}.time")])
+
+
+def _events(values: pd.Series, rule: Mapping[str, Any], name: str, recipe: Recipe) -> pd.Series:
+    def norm(value: object) -> str:
+        if isinstance(value, float) and value == value and value == int(value):
+            value = int(value)
+        return str(value).strip().lower()
+
+    event = {norm(v) for v in rule.get("event_values", [1])}
+    censored = {norm(v) for v in rule.get("censored_values", [0])}
+    present = values.notna()
+    strange = sorted({norm(v) for v in values[present]} - event - censored)
+    if strange:
+        raise EndpointError(
+            f"{recipe.id}: {rule['event']!r} of endpoint {name} holds {examples(strange)}, which the recipe does not "
+            f"explain (events: {examples(sorted(event))}; censored: {examples(sorted(censored))})."
+        )
+    return values.map(lambda v: np.nan if v is None or v != v else float(norm(v) in event)).astype(np.float64)
+
+
+def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | None = None) -> AnnData:
+    """Write ``layers["log"]``: log2(CPM + 1) of counts, log2(x + 1) of another linear scale, else the values as they are.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes; changed and returned.
+    scale
+        One of the kinds of `Scale`, checked against the values; None takes ``uns["source"]["units"]`` or detects it.
+    method
+        A method of `normalise` instead of the rule above.
+
+    Returns
+    -------
+    anndata.AnnData
+        The same object; ``uns["normalised"]["log"]`` says what was done, ``uns["scale"]`` what ``X`` is.
+    """
+    if scale is not None:
+        check_values(adata, scale)
+    units = scale or adata.uns.get("source", {}).get("units") or detect_scale(adata).kind
+    if "scale" not in adata.uns:
+        adata.uns["scale"] = detect_scale(adata).as_dict() | {"declared": scale or ""}
+    chosen = method or ("log2_cpm" if units == "counts" else ("log2" if units in LINEAR else "none"))
+    return normalise(adata, chosen, key_added="log")

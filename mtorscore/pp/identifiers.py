@@ -1,0 +1,293 @@
+"""Gene identifiers of any vintage to current symbols, with an account of what happened to every row."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import DataError, DataWarning, examples
+from mtorscore.io import _genes
+from mtorscore.pp._collapse import DUPLICATES, collapse
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["harmonise_genes", "map_identifiers"]
+
+# How a row was recognised, the strongest evidence first. A row that only an old name ties to a gene yields to one
+# that names the gene outright.
+EVIDENCE = ("ensembl", "entrez", "current", "orthologue", "previous", "case", "alias", "excel")
+_STRENGTH = {name: i for i, name in enumerate(("unmapped", "excel", "alias", "case", "previous"), 0)}
+
+
+@dataclass(frozen=True)
+class _Match:
+    symbol: str
+    how: str
+    note: str = ""
+    hgnc: str = ""
+    entrez: str = ""
+    ensembl: str = ""
+
+
+def _from_gene(gene: _genes.Gene, how: str, note: str = "") -> _Match:
+    return _Match(gene.symbol, how, note, gene.hgnc, gene.entrez, gene.ensembl)
+
+
+def _unmapped(name: str, note: str, how: str = "unmapped") -> _Match:
+    return _Match(name, how, note)
+
+
+def _symbol(name: str, table: _genes.GeneTable) -> _Match:
+    """Follow one human symbol through its history."""
+    gene = table.by_symbol.get(name)
+    if gene is not None:
+        return _from_gene(gene, "current")
+    for how, history in (("previous", table.previous), ("alias", table.alias)):
+        found = history.get(name, ())
+        if len(found) == 1:
+            return _from_gene(found[0], how, f"{name} is {'an earlier symbol' if how == 'previous' else 'an alias'}")
+        if found:
+            return _unmapped(name, f"{how} symbol of {examples([g.symbol for g in found], 5)}", "ambiguous")
+    upper = name.upper()
+    for key in (upper, upper.replace(".", "-")):
+        gene = table.by_upper.get(key)
+        if gene is not None:
+            return _from_gene(gene, "case", f"spelled {name}")
+        found = table.previous.get(key, ())
+        if len(found) == 1:
+            return _from_gene(found[0], "previous", f"{name} is an earlier symbol")
+    if upper.startswith("LOC") and upper[3:].isdigit() and upper[3:] in table.by_entrez:
+        return _from_gene(table.by_entrez[upper[3:]], "entrez", f"{name} carries the Entrez id")
+    return _unmapped(name, "not a symbol known to HGNC")
+
+
+def _date(name: str, table: _genes.GeneTable) -> _Match:
+    """Undo what a spreadsheet did to a gene name, where only one gene can have been meant."""
+    form = name
+    if name[:4].isdigit():
+        month = {"03": "Mar", "09": "Sep", "12": "Dec", "02": "Feb", "04": "Apr", "10": "Oct", "11": "Nov"}
+        form = f"{int(name[8:10])}-{month.get(name[5:7], '?')}"
+    elif not name[0].isdigit():
+        word, number = name.split("-")
+        form = f"{int(number)}-{word[:3]}"
+    else:
+        number, word = name.split("-")
+        form = f"{int(number)}-{word[:3]}"
+    symbols = _genes.excel_dates().get(form, ())
+    if len(symbols) == 1 and symbols[0] in table.by_symbol:
+        return _from_gene(table.by_symbol[symbols[0]], "excel", f"{name} is what a spreadsheet made of its former name")
+    if symbols:
+        return _unmapped(name, f"a spreadsheet date that may be {examples(symbols, 5)}", "ambiguous")
+    return _unmapped(name, "a spreadsheet date")
+
+
+def _human(name: str, table: _genes.GeneTable, numbers: bool) -> _Match:
+    kind = _genes.kind_of(name)
+    if kind == "ensembl":
+        gene = table.by_ensembl.get(_genes.strip_version(name))
+        if gene is None:
+            return _unmapped(_genes.strip_version(name), "no approved gene has this Ensembl id")
+        par = "pseudo-autosomal copy on Y" if name.startswith("ENSGR") or name.endswith("_PAR_Y") else ""
+        return _from_gene(gene, "ensembl", par)
+    if kind == "entrez" and numbers:
+        gene = table.by_entrez.get(name)
+        return _from_gene(gene, "entrez") if gene else _unmapped(name, "no approved gene has this Entrez id")
+    if kind == "symbol|entrez":
+        symbol, entrez = _genes.split_pair(name)
+        gene = table.by_entrez.get(entrez)
+        if gene is not None:
+            note = "" if symbol in ("", gene.symbol) else f"called {symbol} then"
+            return _from_gene(gene, "entrez", note)
+        return _symbol(symbol, table) if symbol else _unmapped(name, "no symbol, and an Entrez id that was withdrawn")
+    if kind == "date":
+        return _date(name, table)
+    if kind in ("refseq", "probe", "ensembl_transcript", "ensembl_other", "ensembl_mouse"):
+        return _unmapped(name, f"a {kind.replace('_', ' ')} identifier")
+    if "///" in name:
+        parts = {m.symbol: m for m in (_symbol(p.strip(), table) for p in name.split("///")) if m.hgnc}
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        return _unmapped(name, "a probe set of several genes", "ambiguous")
+    return _symbol(name, table)
+
+
+def _mouse(name: str, table: _genes.GeneTable, target: str) -> _Match:
+    kind = _genes.kind_of(name)
+    gene = table.by_ensembl.get(_genes.strip_version(name)) if kind == "ensembl_mouse" else table.by_symbol.get(name)
+    if gene is None and kind == "":
+        gene = table.by_upper.get(name.upper())
+    if gene is None:
+        plain = _genes.strip_version(name) if kind == "ensembl_mouse" else name
+        return _unmapped(plain, "no one-to-one human orthologue is known")
+    if target == "mouse":
+        return _Match(gene.symbol, "ensembl" if kind else "current", "", gene.hgnc, "", gene.ensembl)
+    found = _genes.human().by_symbol[gene.human]
+    return _from_gene(found, "orthologue", f"mouse {gene.symbol}")
+
+
+def map_identifiers(names: Sequence[str], *, organism: str = "human", target: str | None = None) -> pd.DataFrame:
+    """Map identifiers one by one, without collapsing anything.
+
+    Parameters
+    ----------
+    names
+        Ensembl ids (versions and PAR_Y marks allowed), Entrez ids, ``SYMBOL|Entrez``, symbols current or historical,
+        names mangled by spreadsheets; mixed kinds are allowed.
+    organism
+        ``"human"`` or ``"mouse"``.
+    target
+        ``"human"`` (default: mouse genes become their one-to-one human orthologues) or ``"mouse"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per name: ``id``, ``symbol``, ``match`` (ensembl, entrez, current, orthologue, previous, case, alias,
+        excel, ambiguous, unmapped), ``note``, ``hgnc``, ``entrez``, ``ensembl``. Unmapped names keep themselves.
+
+    Raises
+    ------
+    DataError
+        If the organism is unknown, or most names are of the other organism.
+    """
+    if organism not in ("human", "mouse"):
+        raise DataError(f'organism must be "human" or "mouse", not {organism!r}.')
+    target = target or "human"
+    if target not in ("human", "mouse") or (organism == "human" and target == "mouse"):
+        raise DataError(f"{organism} identifiers cannot be mapped to {target!r}.")
+    listed = [str(n).strip() for n in names]
+    other = sum(_genes.kind_of(n) == ("ensembl_mouse" if organism == "human" else "ensembl") for n in listed)
+    if other > 0.5 * max(len(listed), 1):
+        wrong = "mouse" if organism == "human" else "human"
+        raise DataError(f'{other} of {len(listed)} identifiers are {wrong} Ensembl ids; pass organism="{wrong}".')
+    if organism == "human":
+        table = _genes.human()
+        # Bare numbers are Entrez ids only where they are the rule; among symbols they are debris.
+        numbers = sum(n.isdigit() for n in listed) > 0.5 * len(listed)
+        matches = [_human(n, table, numbers) for n in listed]
+    else:
+        mouse = _genes.mouse()
+        matches = [_mouse(n, mouse, target) for n in listed]
+    columns = {f: [getattr(m, f) for m in matches] for f in ("symbol", "how", "note", "hgnc", "entrez", "ensembl")}
+    return pd.DataFrame({"id": listed, **columns}).rename(columns={"how": "match"})
+
+
+def harmonise_genes(
+    adata: AnnData,
+    organism: str = "human",
+    *,
+    duplicates: str = "max_mean",
+    unmapped: str = "keep",
+    target: str | None = None,
+    ids: str | None = None,
+    copy: bool = False,
+) -> AnnData:
+    """Rename genes to current HGNC symbols and collapse those that stand several times.
+
+    A name is looked up, in order, as Ensembl id, Entrez id (``SYMBOL|Entrez``: the id decides), current symbol,
+    previous symbol, alias, current symbol in another case, spreadsheet date. Ambiguous names stay as they are. Rows
+    that name a gene outright (id or current symbol) win over rows tied to it by an earlier name, which then keep
+    their own; rows of equal evidence are duplicates and are collapsed.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes, any scale; ``var["id"]``, else the index, holds the identifiers.
+    organism
+        ``"human"`` or ``"mouse"``.
+    duplicates
+        ``"max_mean"`` keeps the row with the highest mean (ties: the first name in sorted order); ``"sum"`` (for
+        counts and linear abundances), ``"mean"``, ``"median"`` combine them; ``"error"`` refuses them.
+    unmapped
+        ``"keep"`` them under their own names (Ensembl without version), or ``"drop"``.
+    target
+        See `map_identifiers`.
+    ids
+        Column of `var` to use instead, such as ``"symbol"``.
+    copy
+        Leave `adata` as it is and return a changed copy.
+
+    Returns
+    -------
+    anndata.AnnData
+        The same object (or the copy), with unique gene names. ``var``: ``id`` (as published; of the kept row),
+        ``match``, ``hgnc``, ``entrez``, ``ensembl``, ``n_rows`` (rows it stands for). ``uns["genes"]``: a table with one
+        row per published row: ``id``, ``symbol``, ``match``, ``fate`` (kept, collapsed, dropped), ``note``.
+
+    Raises
+    ------
+    DataError
+        If nothing could be mapped, or an argument is unknown.
+
+    Warns
+    -----
+    DataWarning
+        If fewer than half of the rows could be mapped.
+    """
+    if duplicates not in DUPLICATES:
+        raise DataError(f"duplicates must be one of {', '.join(DUPLICATES)}, not {duplicates!r}.")
+    if unmapped not in ("keep", "drop"):
+        raise DataError(f'unmapped must be "keep" or "drop", not {unmapped!r}.')
+    work = adata.copy() if copy else adata
+    if ids is not None and ids not in work.var:
+        raise DataError(f"var has no column {ids!r}; it has {examples(work.var.columns, 10)}.")
+    names = _published(work, ids)
+    table = _yield_to_stronger(map_identifiers(names, organism=organism, target=target))
+    mapped = table["hgnc"] != ""
+    if not mapped.any():
+        raise DataError(
+            f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; name the column "
+            "of var that holds them with `ids=`, or check the organism."
+        )
+    if mapped.mean() < 0.5 and not table["id"].map(_genes.kind_of).isin(["ensembl"]).mean() > 0.5:
+        warnings.warn(
+            f"only {int(mapped.sum())} of {len(names)} identifiers were mapped to genes (not: "
+            f"{examples(table.loc[~mapped, 'id'])}); signatures will have low coverage.",
+            DataWarning,
+            stacklevel=2,
+        )
+    table["fate"] = np.where(mapped | (unmapped == "keep"), "kept", "dropped")
+    collapse(work, table, duplicates)
+    work.uns["genes"] = table[["id", "symbol", "match", "fate", "note"]].astype(object).reset_index(drop=True)
+    work.uns["genes_rule"] = {
+        "organism": organism,
+        "target": target or "human",
+        "duplicates": duplicates,
+        "unmapped": unmapped,
+        "matches": {str(k): int(v) for k, v in Counter(table["match"]).items()},
+        "fates": {str(k): int(v) for k, v in Counter(table["fate"]).items()},
+    }
+    return work
+
+
+def _published(adata: AnnData, ids: str | None) -> list[str]:
+    if ids is None and "id" in adata.var:
+        ids = "id"
+    return [str(n) for n in (adata.var_names if ids is None else adata.var[ids])]
+
+
+def _yield_to_stronger(table: pd.DataFrame) -> pd.DataFrame:
+    """Give rows tied to a gene by an old name their own name back, where another row names the gene outright."""
+    strength = np.array([_STRENGTH.get(m, 9) for m in table["match"]])
+    mapped = (table["hgnc"] != "").to_numpy()
+    best: dict[str, int] = {}
+    for symbol, s in zip(table["symbol"][mapped], strength[mapped], strict=True):
+        best[symbol] = max(best.get(symbol, 0), int(s))
+    weaker = np.flatnonzero(mapped & (strength < np.array([best.get(s, 0) for s in table["symbol"]])))
+    out = table.copy()
+    taken = set(table["symbol"])
+    for i in weaker:
+        gene = table.at[i, "symbol"]
+        own: Any = table.at[i, "id"]
+        name = _genes.split_pair(own)[0] or own
+        out.loc[i, ["hgnc", "entrez", "ensembl"]] = ""
+        out.loc[i, "symbol"] = name if name not in taken else own
+        out.loc[i, "note"] = f"{table.at[i, 'match']} name of {gene}, which has a row of its own"
+        out.loc[i, "match"] = "unmapped"
+    return out

@@ -1,0 +1,162 @@
+"""Cohort recipes: readable YAML files that say which files make a cohort and what their fields mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mtorscore.errors import ConfigError, examples
+
+__all__ = ["Recipe", "load_recipe", "recipes"]
+
+STATUS = ("verified", "labels", "unverified")
+UNITS = {"days": 1.0, "months": 30.4375, "years": 365.25}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a cohort is put together.
+
+    Attributes
+    ----------
+    id, title, cancer, organism
+        Name; one line; ``hcc``, ``cca`` or ``hb``; ``human`` or ``mouse``.
+    status
+        ``verified`` (read and checked on the real files), ``labels`` (clinical labels only), ``unverified`` (written
+        from the publication: every named field must be found at the first reading, or the recipe is refused).
+    expression
+        ``file`` (relative to the data folder), ``units``, and options of `mtorscore.read`; absent for label-only cohorts.
+    clinical
+        Tables in the order in which they are joined: ``file``, and ``sheet``, ``key``, ``where`` (column -> value),
+        ``on`` (column of the observations to join on).
+    group
+        ``column``, ``tumour``, ``normal``: where sample names do not tell.
+    patient
+        Column that names the patient, where sample names do not.
+    endpoints
+        Name -> ``time``, ``event``, ``unit``, ``event_values``, ``censored_values``.
+    fields
+        Standard name (stage_raw, age, sex, grade, histology, ...) -> column.
+    histology
+        Rule name -> regular expression that leaves a tumour out by default; absent for the general rules.
+    genes
+        ``duplicates`` rule and other options of `harmonise_genes`.
+    source, terms, notes
+        Provenance in words.
+    """
+
+    id: str
+    title: str = ""
+    cancer: str = ""
+    organism: str = "human"
+    status: str = "unverified"
+    accession: str = ""
+    expression: Mapping[str, Any] = field(default_factory=dict)
+    clinical: tuple[Mapping[str, Any], ...] = ()
+    group: Mapping[str, Any] | None = None
+    patient: str | None = None
+    endpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    histology: Mapping[str, str] | None = None
+    genes: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    terms: str = ""
+    notes: str = ""
+    path: str = field(default="", compare=False)
+
+
+_ALLOWED = {
+    "expression": {"file", "units", "kind", "ids", "normalise", "options"},
+    "clinical": {"file", "sheet", "key", "where", "on"},
+    "endpoints": {"time", "event", "unit", "event_values", "censored_values"},
+    "group": {"column", "tumour", "normal", "recurrent"},
+    "genes": {"duplicates", "unmapped", "ids", "target"},
+}
+
+
+def recipes() -> list[str]:
+    """Return the ids of the cohort recipes that ship with mtorscore."""
+    folder = resources.files("mtorscore.workflows").joinpath("cohorts")
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def load_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """Load a cohort recipe.
+
+    Parameters
+    ----------
+    recipe
+        Id of a shipped recipe (``"tcga-lihc"``), or a path to a YAML file; a Recipe is returned as it is.
+
+    Returns
+    -------
+    Recipe
+        Checked: no unknown key, units known.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such recipe, or it is not valid; the key is named.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    text, where = _text(recipe)
+    import yaml
+
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not valid YAML ({error}).") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: a recipe is a mapping with at least `id` and `expression`.")
+    return _checked(raw, where)
+
+
+def _text(recipe: str | Path) -> tuple[str, str]:
+    path = Path(recipe)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ConfigError(f"there is no recipe file {path}.")
+        return path.read_text(), str(path)
+    known = recipes()
+    if str(recipe) not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(recipe).lower(), known, n=3, cutoff=0.4)
+        hint = f" Did you mean {', '.join(near)}?" if near else f" Known: {', '.join(known)}."
+        raise ConfigError(f"no cohort recipe is called {str(recipe)!r}.{hint}")
+    file = resources.files("mtorscore.workflows").joinpath("cohorts", f"{recipe}.yaml")
+    return file.read_text(), f"{recipe}.yaml"
+
+
+def _checked(raw: dict[str, Any], where: str) -> Recipe:
+    known = set(Recipe.__dataclass_fields__) - {"path"}
+    unknown = sorted(set(raw) - known)
+    if unknown:
+        raise ConfigError(f"{where}: unknown key(s) {examples(unknown)}; known: {', '.join(sorted(known))}.")
+    if not raw.get("id"):
+        raise ConfigError(f"{where}: `id` is missing.")
+    if raw.get("status", "unverified") not in STATUS:
+        raise ConfigError(f"{where}: status must be one of {', '.join(STATUS)}, not {raw['status']!r}.")
+    clinical = raw.get("clinical") or []
+    raw["clinical"] = tuple([clinical] if isinstance(clinical, dict) else clinical)
+    sections: list[tuple[str, Any]] = [(k, raw.get(k) or {}) for k in ("expression", "group", "genes")]
+    sections += [("clinical", c) for c in raw["clinical"]]
+    sections += [("endpoints", e) for e in (raw.get("endpoints") or {}).values()]
+    for name, section in sections:
+        if not isinstance(section, dict):
+            raise ConfigError(f"{where}: `{name}` must hold keys and values, not {section!r}.")
+        strange = sorted(set(section) - _ALLOWED[name])
+        if strange:
+            raise ConfigError(
+                f"{where}: unknown key(s) {examples(strange)} in `{name}`; known: {', '.join(sorted(_ALLOWED[name]))}."
+            )
+    for name, endpoint in (raw.get("endpoints") or {}).items():
+        if not {"time", "event"} <= set(endpoint):
+            raise ConfigError(f"{where}: endpoint {name} needs `time` and `event`.")
+        if endpoint.get("unit", "days") not in UNITS:
+            raise ConfigError(f"{where}: endpoint {name}: unit must be one of {', '.join(UNITS)}.")
+    return Recipe(**{k: v for k, v in raw.items() if v is not None}, path=where)

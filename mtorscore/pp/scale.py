@@ -1,0 +1,277 @@
+"""On which scale a matrix is, with the evidence, and explicit ways from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from mtorscore.errors import DataError, examples
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["Scale", "check_values", "detect_scale", "normalise"]
+
+LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
+LOGS = ("log2", "ln", "rma")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a matrix measures.
+
+    Attributes
+    ----------
+    kind
+        ``counts`` (whole numbers), ``tpm`` (columns sum to 1e6: TPM or CPM), ``rsem`` (upper-quartile scaled),
+        ``fpkm`` (other linear abundance with decimals), ``log2`` or ``ln`` (logarithms of an abundance), ``rma``
+        (log2 intensities of an array), ``zscore`` (per gene, or other signed statistics).
+    log
+        ``"none"``, ``"log2"`` or ``"ln"``.
+    evidence
+        What led there.
+    certain
+        False where another reading is possible.
+    """
+
+    kind: str
+    log: str
+    evidence: tuple[str, ...]
+    certain: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for ``uns``."""
+        return {"kind": self.kind, "log": self.log, "evidence": list(self.evidence), "certain": self.certain}
+
+
+def _values(x: Any, most: int = 200) -> npt.NDArray[np.float64]:
+    """Return at most `most` evenly spread observations as a dense array."""
+    rows = np.unique(np.linspace(0, x.shape[0] - 1, min(most, x.shape[0])).astype(int))
+    block = x[rows]
+    return np.asarray(block.toarray() if sparse.issparse(block) else block, dtype=np.float64)
+
+
+def detect_scale(adata: AnnData, layer: str | None = None) -> Scale:
+    """Recognise the scale of a matrix; nothing is changed.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+    layer
+        Layer to look at instead of ``X``.
+
+    Returns
+    -------
+    Scale
+        The scale and the evidence. Up to 200 observations, evenly spread, are looked at.
+
+    Raises
+    ------
+    DataError
+        If there are no values.
+    """
+    x = adata.X if layer is None else adata.layers[layer]
+    if x is None or 0 in x.shape:
+        raise DataError("there are no values: the object has no observations or no genes.")
+    v = _values(x)
+    finite = v[np.isfinite(v)]
+    if not finite.size:
+        raise DataError("every value is missing.")
+    low, high = float(finite.min()), float(finite.max())
+    whole = float(np.mean(finite == np.round(finite)))
+    zeros = float(np.mean(finite == 0))
+    facts = [f"values from {low:.4g} to {high:.4g}", f"{whole:.0%} whole numbers, {zeros:.0%} zeros"]
+    if low < 0:
+        return _signed(v, low, high, facts)
+    if whole == 1.0:
+        if high <= 1:
+            return Scale("counts", "none", (*facts, "only 0 and 1: presence calls rather than counts"), certain=False)
+        return Scale("counts", "none", (*facts, "non-negative whole numbers"), certain=high > 30)
+    if high <= 50:
+        return _logged(v, low, high, zeros, facts)
+    return _linear(v, facts)
+
+
+def _signed(v: npt.NDArray[np.float64], low: float, high: float, facts: list[str]) -> Scale:
+    if v.shape[0] > 2:
+        with np.errstate(invalid="ignore"):
+            mean = np.nanmedian(np.abs(np.nanmean(v, axis=0)))
+            spread = np.nanmedian(np.nanstd(v, axis=0))
+        facts.append(f"per gene, median |mean| {mean:.2g} and median SD {spread:.2g}")
+        if mean < 0.3 and 0.7 < spread < 1.3:
+            return Scale("zscore", "none", (*facts, "each gene is centred with unit spread"))
+    if high <= 50 and low >= -50:
+        return Scale(
+            "log2", "log2", (*facts, "signed values of logarithmic size: log ratios or corrected logarithms"), False
+        )
+    return Scale("zscore", "none", (*facts, "signed values too large for logarithms: a test statistic"), False)
+
+
+def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, facts: list[str]) -> Scale:
+    sums = {
+        "log2": np.nansum(np.exp2(v) - 1, axis=1),
+        "ln": np.nansum(np.expm1(np.minimum(v, 50)), axis=1),
+    }
+    for base, total in sums.items():
+        middle = float(np.median(total))
+        if v.shape[0] > 1 and middle > 0 and np.max(np.abs(total / middle - 1)) < 0.01:
+            facts.append(f"{'2' if base == 'log2' else 'e'}^x - 1 sums to {middle:.4g} in every observation")
+            return Scale(base, base, tuple(facts))
+    if low > 0 and zeros == 0 and high < 25:
+        return Scale("rma", "log2", (*facts, "no zeros and a floor above 0: log2 intensities of an array"), low > 1)
+    return Scale(
+        "log2", "log2", (*facts, "non-negative decimals below 50: logarithms of an abundance"), certain=high < 30
+    )
+
+
+def _linear(v: npt.NDArray[np.float64], facts: list[str]) -> Scale:
+    total = np.nansum(v, axis=1)
+    facts.append(f"observations sum to {total.min():.4g} - {total.max():.4g}")
+    if np.all(np.abs(total / 1e6 - 1) < 0.02):
+        return Scale("tpm", "none", (*facts, "every observation sums to a million"))
+    quartile = np.nanpercentile(v, 75, axis=1)
+    middle = float(np.median(quartile))
+    if v.shape[0] > 2 and middle > 0 and float(np.std(quartile)) / middle < 0.05:
+        facts.append(f"the upper quartile of every observation is near {middle:.4g}")
+        return Scale("rsem", "none", tuple(facts))
+    return Scale("fpkm", "none", (*facts, "linear decimals whose sums differ between observations"))
+
+
+def check_values(adata: AnnData, units: str) -> None:
+    """Raise DataError where values contradict the units that the cohort or the user declares.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+    units
+        One of the kinds of `Scale`.
+    """
+    if units not in (*LINEAR, *LOGS, "zscore"):
+        raise DataError(f"unknown units {units!r}; known: {', '.join((*LINEAR, *LOGS, 'zscore'))}.")
+    x = adata.X.tocsr() if sparse.issparse(adata.X) else np.asarray(adata.X)
+    if units in LINEAR:
+        bad = (x < 0).nonzero() if sparse.issparse(x) else np.nonzero(x < 0)
+        if len(bad[0]):
+            raise DataError(
+                f"{len(bad[0])} negative value(s) in a matrix declared as {units} (first: sample "
+                f"{adata.obs_names[bad[0][0]]}, gene {adata.var_names[bad[1][0]]}); it holds logarithms, ratios or "
+                "z-scores instead. Correct the declared units or the file."
+            )
+    if units == "counts":
+        values = x.data if sparse.issparse(x) else x
+        broken = np.isfinite(values) & (values != np.round(values))
+        if broken.any():
+            raise DataError(
+                f"{int(broken.sum())} value(s) of a matrix declared as counts are not whole numbers "
+                f"({examples(values[broken][:4])}); declare tpm, fpkm or rsem, or read the count file."
+            )
+
+
+def normalise(
+    adata: AnnData, method: str = "log2", *, layer: str | None = None, key_added: str | None = "log", copy: bool = False
+) -> AnnData:
+    """Compute a normalised matrix beside the published one, and record how.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+    method
+        ``"log2"``: log2(x + 1) of a linear scale. ``"cpm"``: x / sum * 1e6. ``"log2_cpm"``: log2(CPM + 1).
+        ``"log1p"``: ln(x / sum * 1e4 + 1), as is usual for single cells. ``"median_of_ratios"``: x divided by the
+        median ratio to the geometric mean over observations (Anders & Huber, Genome Biol 2010;11:R106);
+        ``"log2_median_of_ratios"``: its log2(x + 1). ``"none"``: as it is.
+    layer
+        Source layer instead of ``X``.
+    key_added
+        Layer to write; None replaces ``X``.
+    copy
+        Leave `adata` as it is and return a changed copy.
+
+    Returns
+    -------
+    anndata.AnnData
+        The same object (or the copy) with the layer, and ``uns["normalised"][key]`` saying method and source.
+
+    Raises
+    ------
+    DataError
+        If the method is unknown, or the values do not suit it (negative or already logarithmic).
+    """
+    if method not in METHODS:
+        raise DataError(f"unknown method {method!r}; known: {', '.join(METHODS)}.")
+    work = adata.copy() if copy else adata
+    scale = detect_scale(work, layer)
+    if method != "none" and scale.kind not in LINEAR:
+        raise DataError(
+            f"{method} needs counts or linear abundances, and this looks like {scale.kind} ({'; '.join(scale.evidence)}); "
+            'use method="none".'
+        )
+    if method.endswith(("cpm", "ratios")) and scale.kind not in ("counts", "fpkm", "rsem", "linear", "tpm"):
+        raise DataError(f"{method} needs counts, and this looks like {scale.kind}.")
+    x = work.X if layer is None else work.layers[layer]
+    y = METHODS[method](x)
+    key = key_added or "X"
+    if key_added is None:
+        work.X = y
+    else:
+        work.layers[key_added] = y
+    record = dict(work.uns.get("normalised", {}))
+    record[key] = {"method": method, "source": layer or "X", "input_scale": scale.kind}
+    work.uns["normalised"] = record
+    return work
+
+
+def _log2(x: Any) -> Any:
+    if sparse.issparse(x):
+        y = x.astype(np.float64)
+        y.data = np.log2(y.data + 1)
+        return y
+    return np.log2(np.asarray(x, dtype=np.float64) + 1)
+
+
+def _cpm(x: Any, target: float = 1e6) -> Any:
+    total = np.asarray(x.sum(axis=1) if sparse.issparse(x) else np.nansum(x, axis=1), dtype=np.float64).ravel()
+    factor = np.divide(target, total, out=np.zeros_like(total), where=total > 0)
+    if sparse.issparse(x):
+        return sparse.diags(factor).dot(x.astype(np.float64)).asformat(x.format)
+    return np.asarray(x, dtype=np.float64) * factor[:, None]
+
+
+def _log1p(x: Any) -> Any:
+    y = _cpm(x, 1e4)
+    return y.log1p() if sparse.issparse(y) else np.log1p(y)
+
+
+def size_factors(x: Any) -> npt.NDArray[np.float64]:
+    """Median-of-ratios size factors per observation, over genes above 0 everywhere."""
+    dense = np.asarray(x.toarray() if sparse.issparse(x) else x, dtype=np.float64)
+    used = (dense > 0).all(axis=0)
+    if not used.any():
+        raise DataError("median of ratios needs genes that are above 0 in every observation; there are none.")
+    logs = np.log(dense[:, used])
+    return np.asarray(np.exp(np.median(logs - logs.mean(axis=0), axis=1)))
+
+
+def _ratios(x: Any) -> Any:
+    factors = 1 / size_factors(x)
+    if sparse.issparse(x):
+        return sparse.diags(factors).dot(x.astype(np.float64)).asformat(x.format)
+    return np.asarray(x, dtype=np.float64) * factors[:, None]
+
+
+METHODS: dict[str, Any] = {
+    "none": lambda x: x.copy(),
+    "log2": _log2,
+    "cpm": _cpm,
+    "log2_cpm": lambda x: _log2(_cpm(x)),
+    "log1p": _log1p,
+    "median_of_ratios": _ratios,
+    "log2_median_of_ratios": lambda x: _log2(_ratios(x)),
+}
