@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -15,6 +13,7 @@ from typing import Any
 import yaml
 
 from mtorscore._library_schema import Loader, dump, entry_from_document, entry_to_document
+from mtorscore._replace import replacing
 from mtorscore.collection import BRANCHES, Entry, Signature, SignatureCollection
 from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples
 
@@ -115,6 +114,22 @@ def write(collection: SignatureCollection, path: Path) -> Path:
     _, writer = _format(path)
     text = writer(collection)
     _replace_text(path, text)
+    return path
+
+
+def read_gmt(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
+    """Read a GMT file whatever its ending; see `read`."""
+    if not path.exists():
+        raise FormatError("There is no such file of signatures.", path=path)
+    entries = _read_gmt(path)
+    if not entries:
+        raise FormatError("The file holds no gene set.", path=path)
+    return _joined(entries, path) if join_up_down else _collection(entries, path)
+
+
+def write_gmt(collection: SignatureCollection, path: Path) -> Path:
+    """Write a GMT file whatever its ending; see `write`."""
+    _replace_text(path, _write_gmt(collection))
     return path
 
 
@@ -280,17 +295,8 @@ def _partner(by_id: dict[str, Signature], stem: str, direction: str) -> Signatur
 
 
 def _replace_text(path: Path, text: str) -> None:
-    """Write beside the target and move, so that no half-written file stands under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(text)
 
 
 Reader = Callable[[Path], list[Entry]]
