@@ -1,1 +1,31 @@
-"""tl."""
+"""Scoring: `score` an AnnData, `SignatureScorer` for scikit-learn, `methods` for what each method assumes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_NAMES = {
+    "Reference": "reference",
+    "SignatureScorer": "scorer",
+    "methods": "_table",
+    "score": "_score",
+}
+
+__all__ = ["Reference", "SignatureScorer", "methods", "score"]
+
+if TYPE_CHECKING:
+    from mtorscore.tl._score import score
+    from mtorscore.tl._table import methods
+    from mtorscore.tl.reference import Reference
+    from mtorscore.tl.scorer import SignatureScorer
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"mtorscore.tl.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'mtorscore.tl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

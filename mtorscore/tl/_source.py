@@ -1,0 +1,172 @@
+"""Every container that can hold expression values, walked as tiles; sparse stays sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import DataError, examples
+from mtorscore.tl._tiles import Tile
+
+__all__ = ["Source", "open_source"]
+
+TILE_BYTES = 16 << 20
+READ_BYTES = 64 << 20
+SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
+
+
+@dataclass
+class Source:
+    """A matrix of observations x genes that is read in row blocks, as often as a method needs.
+
+    Attributes
+    ----------
+    matrix
+        Anything that `open_source` accepts.
+    n_obs, n_vars
+        Shape after `rows` is applied.
+    rows
+        Chosen rows, ascending, or None for all.
+    block
+        Rows per tile, or None to choose by size; no result depends on it.
+    columns
+        Chosen columns in the order wanted, or None for all.
+    """
+
+    matrix: Any
+    n_obs: int
+    n_vars: int
+    rows: npt.NDArray[np.int64] | None = None
+    block: int | None = None
+    columns: npt.NDArray[np.int64] | None = None
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield tiles in row order; infinite values are refused."""
+        step = self.rows_per_tile()
+        for start in range(0, self.n_obs, step):
+            yield self.tile(start, min(start + step, self.n_obs))
+
+    def rows_per_tile(self) -> int:
+        """Return how many rows are worked on at once."""
+        if self.block is not None:
+            return self.block
+        return int(max(1, min(256, TILE_BYTES // max(8 * self.n_vars, 1))))
+
+    def tile(self, start: int, stop: int) -> Tile:
+        """Return rows ``start:stop`` as float64."""
+        index: Any = slice(start, stop) if self.rows is None else self.rows[start:stop]
+        part = _take(self.matrix, index)
+        tile = to_tile(part if self.columns is None else part[:, self.columns], start, self.n_vars)
+        _, n_inf, _ = tile.count_special()
+        if n_inf:
+            raise DataError(
+                f"The matrix holds {n_inf} infinite value(s) among observations {start} to {stop - 1}; "
+                "they usually come from the logarithm of 0. Use log(x + 1), or set them to NaN."
+            )
+        return tile
+
+
+def open_source(
+    matrix: Any,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
+    columns: npt.NDArray[np.int64] | None = None,
+    block: int | None = None,
+) -> Source:
+    """Make a matrix walkable in row blocks.
+
+    Parameters
+    ----------
+    matrix
+        Numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array, observations x genes.
+    rows
+        Rows to keep, ascending.
+    columns
+        Columns to keep, in the order wanted.
+    block
+        Rows per tile.
+
+    Returns
+    -------
+    Source
+        Reads nothing yet, unless the container has to be turned from columns to rows.
+
+    Raises
+    ------
+    DataError
+        If the container is not supported, is not two-dimensional, is empty or holds text.
+    """
+    from scipy import sparse
+
+    kind = f"{type(matrix).__module__}.{type(matrix).__qualname__}"
+    if hasattr(matrix, "iloc") and hasattr(matrix, "to_numpy"):
+        matrix = _from_frame(matrix)
+    if isinstance(matrix, np.matrix | np.ma.MaskedArray):
+        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
+    if sparse.issparse(matrix):
+        matrix = _canonical(matrix)
+    elif type(matrix).__name__ in {"CSCDataset", "_CSCDataset"}:
+        matrix = _canonical(matrix.to_memory())
+    elif not (isinstance(matrix, np.ndarray) or _is_lazy(matrix)):
+        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
+    if len(matrix.shape) != 2:
+        raise DataError(f"The matrix has {len(matrix.shape)} dimension(s); observations x genes, 2, are needed.")
+    if isinstance(matrix, np.ndarray) and matrix.dtype.kind not in "biuf":
+        raise DataError(f"The matrix holds values of type {matrix.dtype}; numbers are needed.")
+    n_obs, n_vars = int(matrix.shape[0]), int(matrix.shape[1])
+    if n_obs == 0 or n_vars == 0:
+        raise DataError(f"The matrix is empty: {n_obs} observations x {n_vars} genes.")
+    if n_vars >= 2**31:
+        raise DataError(f"The matrix has {n_vars} columns; at most {2**31 - 1} can be ranked.")
+    shape = (n_obs if rows is None else len(rows), n_vars if columns is None else len(columns))
+    return Source(matrix, *shape, rows, block, columns)
+
+
+def to_tile(part: Any, start: int, n_vars: int) -> Tile:
+    """Turn rows of any supported container into a float64 tile."""
+    from scipy import sparse
+
+    if sparse.issparse(part):
+        rows = _canonical(part)
+        return Tile(
+            start,
+            n_vars,
+            data=np.ascontiguousarray(rows.data, dtype=np.float64),
+            indices=np.ascontiguousarray(rows.indices, dtype=np.int32),
+            indptr=np.ascontiguousarray(rows.indptr, dtype=np.int64),
+        )
+    return Tile(start, n_vars, x=np.ascontiguousarray(part, dtype=np.float64))
+
+
+def _take(matrix: Any, index: Any) -> Any:
+    part = matrix[index]
+    return part.compute() if hasattr(part, "compute") else part
+
+
+def _is_lazy(matrix: Any) -> bool:
+    """Whether the object is a matrix on disk or a task graph that row slices can be read from."""
+    module = type(matrix).__module__.split(".")[0]
+    return module in {"dask", "h5py", "zarr", "anndata"} and hasattr(matrix, "shape") and hasattr(matrix, "dtype")
+
+
+def _canonical(matrix: Any) -> Any:
+    """Return CSR with sorted columns and no entry twice; the caller's object is left as it is."""
+    rows = matrix.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is matrix else rows
+        rows.sum_duplicates()
+    return rows
+
+
+def _from_frame(frame: Any) -> npt.NDArray[Any]:
+    text = [c for c, t in zip(frame.columns, frame.dtypes, strict=True) if t.kind not in "biuf"]
+    if text:
+        try:
+            return frame[frame.columns].astype(np.float64).to_numpy()  # type: ignore[no-any-return]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{len(text)} column(s) hold text, not numbers ({examples(text)}).") from error
+    return frame.to_numpy()  # type: ignore[no-any-return]

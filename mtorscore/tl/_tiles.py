@@ -1,0 +1,175 @@
+"""Row blocks of a matrix, with what methods ask of them computed once and shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl._types import Array, Ints, Sets
+
+__all__ = ["Ranks", "Tile"]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of chosen genes within rows, in the only form that every rank method can be computed from.
+
+    Attributes
+    ----------
+    less, equal
+        ``(n_obs, n_genes)`` values of the row that are smaller, and the size of the gene's tie block (itself
+        included). Where the gene is NaN, `less` is -1 and `equal` 0.
+    n_valid, n_nan
+        ``(n_obs,)`` values of the row that are, and are not, numbers.
+    """
+
+    less: npt.NDArray[np.int32]
+    equal: npt.NDArray[np.int32]
+    n_valid: Ints
+    n_nan: Ints
+
+    def ascending(self, ties: str = "average") -> Array:
+        """Return ranks from 1 (smallest value) as floats; NaN where the gene is NaN."""
+        ranks = self.less.astype(np.float64)
+        if ties == "average":
+            ranks += (self.equal + 1) * 0.5
+        elif ties == "min":
+            ranks += 1.0
+        else:
+            ranks += self.equal
+        if self.n_nan.any():
+            ranks[self.less < 0] = np.nan
+        return ranks
+
+
+@dataclass
+class Tile:
+    """Some rows of a matrix as float64: either `dense`, or CSR `data`, `indices`, `indptr`.
+
+    Attributes
+    ----------
+    start
+        Number of the first row in the whole matrix.
+    n_vars
+        Columns.
+    """
+
+    start: int
+    n_vars: int
+    x: Array | None = None
+    data: Array | None = None
+    indices: npt.NDArray[np.int32] | None = None
+    indptr: Ints | None = None
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_obs(self) -> int:
+        """Rows."""
+        if self.x is not None:
+            return int(self.x.shape[0])
+        return int(self.csr()[2].size - 1)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether zeros are implicit."""
+        return self.x is None
+
+    def csr(self) -> tuple[Array, npt.NDArray[np.int32], Ints]:
+        """Return the CSR arrays; an error for a dense tile."""
+        if self.data is None or self.indices is None or self.indptr is None:
+            raise TypeError("This tile is dense.")
+        return self.data, self.indices, self.indptr
+
+    def slot_of(self, genes: Ints) -> npt.NDArray[np.int32]:
+        """Return per column its place in `genes`, -1 elsewhere."""
+        key = ("slots", id(genes))
+        if key not in self._cache:
+            table = np.full(self.n_vars, -1, dtype=np.int32)
+            table[genes] = np.arange(genes.size, dtype=np.int32)
+            self._cache[key] = table
+        found: npt.NDArray[np.int32] = self._cache[key]
+        return found
+
+    def ranks(self, genes: Ints) -> Ranks:
+        """Rank each row and return the ranks of `genes`; computed once per tile and gene list."""
+        key = ("ranks", id(genes))
+        if key not in self._cache:
+            from mtorscore.tl.kernels import ranks as kernel
+
+            if self.x is not None:
+                less, equal, n_nan, _ = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
+            else:
+                less, equal, n_nan, _ = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), genes.size)
+            self._cache[key] = Ranks(less, equal, self.n_vars - n_nan, n_nan)
+        found: Ranks = self._cache[key]
+        return found
+
+    def every_gene(self) -> Ints:
+        """Return all columns, as one array that ranks can be cached under."""
+        if "genes" not in self._cache:
+            self._cache["genes"] = np.arange(self.n_vars, dtype=np.int64)
+        found: Ints = self._cache["genes"]
+        return found
+
+    def columns(self, genes: Ints) -> Array:
+        """Return the values of `genes` as a dense ``(n_obs, n_genes)``."""
+        if self.x is not None:
+            return np.ascontiguousarray(self.x[:, genes])
+        from mtorscore.tl.kernels import products
+
+        out: Array = products.columns_csr(*self.csr(), self.slot_of(genes), genes.size)
+        return out
+
+    def dense(self) -> Array:
+        """Return all columns of this tile, and only of this tile, as a dense array."""
+        if self.x is not None:
+            return self.x
+        return self.columns(self.every_gene())
+
+    def moments(self) -> Array:
+        """Return per row: valid values, their mean, and the sum of squared deviations."""
+        if "moments" not in self._cache:
+            from mtorscore.tl.kernels import products
+
+            if self.x is not None:
+                self._cache["moments"] = products.row_moments_dense(self.x)
+            else:
+                data, _, indptr = self.csr()
+                self._cache["moments"] = products.row_moments_csr(data, indptr, self.n_vars)
+        found: Array = self._cache["moments"]
+        return found
+
+    def dot(self, sets: Sets, weights: Array | None = None) -> Array:
+        """Return per row and set the sum of value times weight; NaN where a gene with a weight is NaN.
+
+        Parameters
+        ----------
+        sets
+            The sets.
+        weights
+            Instead of the sets' own weights, beside `sets.slots`.
+        """
+        from mtorscore.tl.kernels import products
+
+        columns = sets.columns()
+        order = np.lexsort((sets.owner, columns))
+        pointer = np.zeros(self.n_vars + 1, dtype=np.int64)
+        np.cumsum(np.bincount(columns, minlength=self.n_vars), out=pointer[1:])
+        chosen = (sets.weights if weights is None else weights)[order]
+        owners = sets.owner[order].astype(np.int32)
+        if self.x is not None:
+            out: Array = products.dot_dense(self.x, pointer, owners, chosen, len(sets))
+        else:
+            out = products.dot_csr(*self.csr(), pointer, owners, chosen, len(sets))
+        return out
+
+    def count_special(self) -> tuple[int, int, int]:
+        """Return how many stored values are NaN, infinite and negative."""
+        from mtorscore.tl.kernels import products
+
+        values = self.csr()[0] if self.x is None else self.x.ravel()
+        found: tuple[int, int, int] = products.count_special(values)
+        return found

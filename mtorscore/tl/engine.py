@@ -1,0 +1,267 @@
+"""The scoring engine: reads what a method's spec says, walks the matrix once, and fills the score tables.
+
+It knows no method by name. A method that depends on the cohort is first shown the cohort (`learn`), then scores every
+tile against what it learned, so that no score depends on how the rows are cut.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.collection import Resolved, SignatureCollection
+from mtorscore.errors import CoverageWarning, DataError, IgnoredWarning, MethodError, examples
+from mtorscore.tl._source import Source
+from mtorscore.tl._tiles import Tile
+from mtorscore.tl._types import MethodSpec, Scored, Sets, State
+
+__all__ = ["Plan", "execute", "learn", "make_plan", "to_sets", "warn_coverage"]
+
+T = TypeVar("T")
+NO_GENE = "none of its genes is in the matrix"
+
+
+@dataclass
+class Plan:
+    """One method with all that it needs to score: parameters, sets over this matrix, and what it learned."""
+
+    spec: MethodSpec
+    params: dict[str, Any]
+    sets: Sets
+    reasons: list[str]
+    coverage: dict[str, list[Any]]
+    state: State = field(default_factory=dict)
+    pvalues: bool = False
+
+
+def make_plan(
+    spec: MethodSpec,
+    params: Mapping[str, Any],
+    collection: SignatureCollection,
+    universe: Sequence[str],
+    *,
+    min_coverage: float = 0.0,
+    pvalues: bool = False,
+    resolved: Resolved | None = None,
+) -> Plan:
+    """Lay signatures over a gene universe for one method.
+
+    Parameters
+    ----------
+    spec, params
+        The method and its checked parameters.
+    collection
+        The signatures; entries of other kinds are left out.
+    universe
+        Gene names of the matrix, in column order.
+    min_coverage
+        Signatures with a smaller share of genes present get NaN.
+    pvalues
+        Whether p-values are wanted.
+    resolved
+        The collection over the universe, if it has been resolved already.
+
+    Returns
+    -------
+    Plan
+        Ready for `learn` and `execute`.
+    """
+    laid = collection.resolve(universe) if resolved is None else resolved
+    coverage = laid.coverage()
+    share = np.array(coverage["coverage"], dtype=np.float64)
+    sets = to_sets(laid)
+    reasons = [NO_GENE if n == 0 else "" for n in sets.sizes]
+    low = [i for i, s in enumerate(share) if s < min_coverage and not reasons[i]]
+    for i in low:
+        reasons[i] = f"coverage {share[i]:.2f} is below min_coverage {min_coverage:g}"
+    if low:
+        sets = _empty(sets, low)
+    return Plan(
+        spec, _columns_of_genes(spec, dict(params), universe), _use(spec, sets), reasons, coverage, pvalues=pvalues
+    )
+
+
+def to_sets(resolved: Resolved) -> Sets:
+    """Turn a resolved collection into sets over the union of their genes."""
+    genes, slots = np.unique(resolved.indices, return_inverse=True)
+    matched_up = np.bincount(_owner(resolved)[resolved.weights > 0], minlength=len(resolved))
+    matched_down = np.bincount(_owner(resolved)[resolved.weights < 0], minlength=len(resolved))
+    return Sets(
+        names=resolved.names,
+        indptr=resolved.indptr,
+        slots=slots.astype(np.int64),
+        weights=resolved.weights,
+        genes=genes.astype(np.int64),
+        missing_up=resolved.n_up - matched_up,
+        missing_down=resolved.n_down - matched_down,
+        n_vars=resolved.n_vars,
+    )
+
+
+def learn(plan: Plan, source: Source) -> Plan:
+    """Show the cohort to a method that depends on it; others are left as they are."""
+    if plan.spec.fit is not None and plan.spec.learns(plan.params):
+        if source.n_obs < 2:
+            raise MethodError(
+                f"{plan.spec.name} learns from a cohort and cannot learn from {source.n_obs} observation(s). "
+                "Hand over a saved reference, or use a single-sample method such as singscore."
+            )
+        plan.state = plan.spec.fit(source, plan.sets, plan.params)
+    return plan
+
+
+def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None) -> list[Scored]:
+    """Score all rows by all methods; the rows are read, and ranked, once.
+
+    Parameters
+    ----------
+    source
+        The matrix.
+    plans
+        One per method.
+    threads
+        Tiles worked on at the same time; no result depends on it.
+
+    Returns
+    -------
+    list of Scored
+        One per plan, over all rows.
+    """
+    for plan in plans:
+        if plan.spec.fit is not None and plan.spec.learns(plan.params) and not plan.state:
+            raise MethodError(
+                f"{plan.spec.name} depends on the cohort and has no reference here. Fit a SignatureScorer on the "
+                "training cohort, or hand over reference=."
+            )
+    _share_genes(plans)
+
+    def work(bounds: tuple[int, int]) -> list[Scored]:
+        return score_tile(source.tile(*bounds), plans)
+
+    step = source.rows_per_tile()
+    bounds = [(a, min(a + step, source.n_obs)) for a in range(0, source.n_obs, step)]
+    return _join(list(_map(work, bounds, threads)), plans)
+
+
+def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
+    """Score one tile by all methods."""
+    out = []
+    for plan in plans:
+        if plan.sets.slots.size == 0:
+            out.append(_nothing(tile.n_obs, plan))
+            continue
+        scored = plan.spec.score(tile, plan.sets, plan.params, plan.state, plan.pvalues and plan.spec.null_closed)
+        scored.scores[:, plan.sets.sizes == 0] = np.nan
+        out.append(scored)
+    return out
+
+
+def warn_coverage(plan: Plan, stacklevel: int = 3) -> None:
+    """Warn once about signatures with less than half of their genes present."""
+    low = [
+        f"{name} ({round(100 * share)}%)"
+        for name, share in zip(plan.coverage["signature"], plan.coverage["coverage"], strict=True)
+        if share < 0.5
+    ]
+    if low:
+        warnings.warn(
+            f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
+            f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, run "
+            "pp.harmonise_genes(adata) first.",
+            CoverageWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_ignored(spec: MethodSpec, collection: SignatureCollection, stacklevel: int = 3) -> None:
+    """Warn once about signs or weights that a method cannot use."""
+    signed = [s.id for s in collection.signatures if s.is_signed and not spec.signed]
+    weighted = [s.id for s in collection.signatures if s.is_weighted and not spec.weighted]
+    for what, names in (("down genes as such", signed), ("weights", weighted)):
+        if names:
+            warnings.warn(
+                f"{spec.name} does not use {what}; they are ignored in {len(names)} signature(s) ({examples(names)}).",
+                IgnoredWarning,
+                stacklevel=stacklevel,
+            )
+
+
+def _map(work: Callable[[tuple[int, int]], T], bounds: list[tuple[int, int]], threads: int | None) -> Iterator[T]:
+    n = min(len(bounds), threads or os.cpu_count() or 1)
+    if n <= 1:
+        yield from map(work, bounds)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        yield from pool.map(work, bounds)
+
+
+def _join(parts: list[list[Scored]], plans: Sequence[Plan]) -> list[Scored]:
+    out = []
+    for i, _ in enumerate(plans):
+        mine = [p[i] for p in parts]
+        pvalues = [p.pvalues for p in mine if p.pvalues is not None]
+        extras = {key: np.vstack([p.extras[key] for p in mine]) for key in mine[0].extras}
+        out.append(Scored(np.vstack([p.scores for p in mine]), np.vstack(pvalues) if pvalues else None, extras))
+    return out
+
+
+def _nothing(n_obs: int, plan: Plan) -> Scored:
+    empty = np.full((n_obs, len(plan.sets)), np.nan)
+    return Scored(empty, empty.copy() if plan.pvalues and plan.spec.null_closed else None)
+
+
+def _owner(resolved: Resolved) -> npt.NDArray[np.int64]:
+    return np.repeat(np.arange(len(resolved)), np.diff(resolved.indptr))
+
+
+def _empty(sets: Sets, which: list[int]) -> Sets:
+    """Return the sets with some of them emptied."""
+    from dataclasses import replace
+
+    keep = ~np.isin(sets.owner, which)
+    counts = np.bincount(sets.owner[keep], minlength=len(sets))
+    return replace(
+        sets,
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        slots=sets.slots[keep],
+        weights=sets.weights[keep],
+    )
+
+
+def _use(spec: MethodSpec, sets: Sets) -> Sets:
+    """Take away what the method cannot use: signs, weights."""
+    from dataclasses import replace
+
+    weights = sets.weights if spec.signed else np.abs(sets.weights)
+    return replace(sets, weights=weights if spec.weighted else np.sign(weights))
+
+
+def _share_genes(plans: Sequence[Plan]) -> None:
+    """Let plans over the same genes share one array, so that ranks are cached for all of them."""
+    from dataclasses import replace
+
+    for plan in plans[1:]:
+        if np.array_equal(plan.sets.genes, plans[0].sets.genes):
+            plan.sets = replace(plan.sets, genes=plans[0].sets.genes)
+
+
+def _columns_of_genes(spec: MethodSpec, params: dict[str, Any], universe: Sequence[str]) -> dict[str, Any]:
+    """Turn parameters that name genes into columns."""
+    for param in spec.params:
+        if param.kind == "genes" and params[param.name] is not None:
+            place = {str(g): i for i, g in enumerate(universe)}
+            absent = [g for g in params[param.name] if g not in place]
+            if absent:
+                raise DataError(
+                    f"{len(absent)} of {len(params[param.name])} gene(s) of {param.name} are not in the matrix "
+                    f"({examples(absent)})."
+                )
+            params[param.name] = [place[g] for g in params[param.name]]
+    return params

@@ -1,0 +1,37 @@
+"""Orders that break ties by position, for references that do so."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["first_positions"]
+
+
+def first_positions(x: npt.NDArray[np.float64], genes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return where genes stand when each row is walked from its highest value, ties in column order.
+
+    Parameters
+    ----------
+    x
+        ``(n_obs, n_vars)`` values; NaN stand last.
+    genes
+        Columns wanted.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_obs, n_genes)``: the number of valid values for the first gene of the walk, 1 for the last; NaN for NaN.
+    """
+    n_obs, n_vars = x.shape
+    out = np.full((n_obs, genes.size), np.nan)
+    for i in range(n_obs):
+        row = x[i]
+        order = np.argsort(-row, kind="stable")
+        place = np.empty(n_vars, dtype=np.int64)
+        place[order] = np.arange(n_vars)
+        n_valid = n_vars - int(np.isnan(row).sum())
+        here = (n_valid - place[genes]).astype(np.float64)
+        here[np.isnan(row[genes])] = np.nan
+        out[i] = here
+    return out

@@ -1,0 +1,80 @@
+"""Statistics of each gene set within a block of per-gene numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl.kernels._jit import jit
+
+__all__ = ["segment_mad", "segment_sum"]
+
+
+@jit
+def segment_sum(
+    values: npt.NDArray[np.float64],
+    indptr: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    skip_nan: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return weighted sums, and the number of genes that they cover, both ``(n_obs, n_sets)``.
+
+    NaN spreads to the sum unless `skip_nan`.
+    """
+    n_obs = values.shape[0]
+    n_sets = indptr.size - 1
+    sums = np.zeros((n_obs, n_sets))
+    counts = np.zeros((n_obs, n_sets), dtype=np.int64)
+    for i in range(n_obs):
+        row = values[i]
+        for j in range(n_sets):
+            total = 0.0
+            n = 0
+            for k in range(indptr[j], indptr[j + 1]):
+                v = row[slots[k]]
+                if skip_nan and v != v:
+                    continue
+                total += v * weights[k]
+                n += 1
+            sums[i, j] = total
+            counts[i, j] = n
+    return sums, counts
+
+
+@jit
+def segment_mad(
+    values: npt.NDArray[np.float64],
+    indptr: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int64],
+    skip_nan: bool,
+) -> npt.NDArray[np.float64]:
+    """Return 1.4826 times the median absolute deviation of each set, ``(n_obs, n_sets)``; NaN for an empty set."""
+    n_obs = values.shape[0]
+    n_sets = indptr.size - 1
+    out = np.full((n_obs, n_sets), np.nan)
+    longest = 0
+    for j in range(n_sets):
+        longest = max(longest, indptr[j + 1] - indptr[j])
+    buffer = np.empty(longest)
+    for i in range(n_obs):
+        for j in range(n_sets):
+            n = 0
+            spoilt = False
+            for k in range(indptr[j], indptr[j + 1]):
+                v = values[i, slots[k]]
+                if v != v:
+                    spoilt = spoilt or not skip_nan
+                    continue
+                buffer[n] = v
+                n += 1
+            if spoilt or n == 0:
+                continue
+            part = buffer[:n]
+            part.sort()
+            centre = 0.5 * (part[(n - 1) // 2] + part[n // 2])
+            for k in range(n):
+                part[k] = abs(part[k] - centre)
+            part.sort()
+            out[i, j] = 1.4826 * (0.5 * (part[(n - 1) // 2] + part[n // 2]))
+    return out

@@ -1,0 +1,86 @@
+"""What several methods share: missing values, joining up and down parts, the null of a linear rank statistic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtorscore.tl._tiles import Ranks, Tile
+from mtorscore.tl._types import Array, Ints, Param, Sets
+
+__all__ = ["NA", "join_directions", "linear_null", "part_sums", "two_sided"]
+
+NA = Param(
+    "na",
+    "everything",
+    "What a NaN does: `everything` makes the scores NaN of the signatures that hold the gene, in that observation; "
+    "`omit` leaves the gene out in that observation.",
+    choices=("everything", "omit"),
+)
+
+
+def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = None) -> tuple[Array, Ints]:
+    """Sum per-gene numbers over each set; return sums and genes counted, ``(n_obs, n_sets)`` each."""
+    from mtorscore.tl.kernels.segments import segment_sum
+
+    factors = np.ones(sets.slots.size) if weights is None else weights
+    sums, counts = segment_sum(values, sets.indptr, sets.slots, factors, omit)
+    return sums, counts
+
+
+def join_directions(up: Array, down: Array, sets: Sets, *, down_sign: int = 1) -> Array:
+    """Add the scores of down parts to those of up parts; a set with one direction present has that one only.
+
+    Parameters
+    ----------
+    up, down
+        Scores of the parts, NaN where a part is empty.
+    sets
+        The signed sets.
+    down_sign
+        -1 where a high score of the down part speaks against the signature.
+    """
+    has_up = sets.direction(1).sizes > 0
+    has_down = sets.direction(-1).sizes > 0
+    total: Array = np.where(has_up, up, 0.0) + down_sign * np.where(has_down, down, 0.0)
+    total[:, ~(has_up | has_down)] = np.nan
+    return total
+
+
+def linear_null(population: Array, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of ``sum(coefficient * a(gene))`` over random genes drawn without replacement.
+
+    Parameters
+    ----------
+    population
+        ``(n_obs, n_vars)`` the numbers a(gene) of every gene of a row, NaN where the gene has none.
+    sets
+        The sets; only how many genes they hold, and the coefficients of these, matter.
+    coefficients
+        Beside `sets.slots`, such as ``1 / size``, negative for down genes.
+
+    Returns
+    -------
+    mean, sd
+        ``(n_obs, n_sets)``. Ties need no further correction: they are part of the population.
+    """
+    n = np.sum(~np.isnan(population), axis=1)[:, None]
+    centre = np.nanmean(population, axis=1)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = np.nansum((population - centre) ** 2, axis=1)[:, None] / (n - 1)
+    total = np.bincount(sets.owner, weights=coefficients, minlength=len(sets))[None, :]
+    squares = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
+    variance = spread * np.maximum(squares - total**2 / n, 0.0)
+    return centre * total, np.sqrt(variance)
+
+
+def two_sided(z: Array) -> Array:
+    """Return two-sided p-values of standard normal deviates."""
+    from scipy.special import ndtr
+
+    p: Array = 2.0 * ndtr(-np.abs(z))
+    return np.minimum(p, 1.0)
+
+
+def all_ranks(tile: Tile) -> Ranks:
+    """Rank every gene of a tile: needed where the null is taken over all of them."""
+    return tile.ranks(tile.every_gene())

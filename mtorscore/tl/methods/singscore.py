@@ -1,0 +1,169 @@
+r"""Singscore: the mean rank of a signature's genes within one observation, between its smallest and largest value.
+
+With ranks r from 1 (lowest) to N, a set of k genes scores
+
+    s = (mean(r) - (k + 1) / 2) / ((2 N - k + 1) / 2 - (k + 1) / 2)
+
+minus 0.5 when centred. Down genes are ranked from the other end, and the two parts are added. Where the direction is
+unknown, r is replaced by its distance d from the rounded-up median of all ranks: up genes score mean(d) between
+(floor(k / 2) + 1) / 2 and (N - floor(k / 2) + 1) / 2, down genes the reversed N - d + 1 between the bounds above, and
+nothing is centred. Dispersion is 1.4826 times the median absolute deviation of r, or d, averaged over the two parts.
+With n `stable_genes` the rank of a gene that exceeds m of them is (m + 1) / (n + 1), and the score is its mean.
+
+Foroutan M, Bhuva DD, Lyu R, Horan K, Cursons J, Davis MJ. Single sample scoring of molecular phenotypes. BMC
+Bioinformatics 2018;19:404. Bhuva DD, Cursons J, Davis MJ. Stable gene expression for normalisation and single-sample
+scoring. Nucleic Acids Res 2020;48:e113.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mtorscore.tl._tiles import Tile
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, two_sided
+
+__all__ = ["SPEC", "singscore"]
+
+
+def singscore(
+    tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None = None, pvalues: bool = False
+) -> Scored:
+    """Score a tile.
+
+    Parameters
+    ----------
+    tile
+        Rows to score.
+    sets
+        Signed sets; weights are not used.
+    params
+        `ties`, `known_direction`, `centre`, `na`, `stable_genes` (columns) and `dispersion`.
+    state
+        Not used: the method is single-sample.
+    pvalues
+        Whether to return two-sided p-values of the rank sum among random genes.
+
+    Returns
+    -------
+    Scored
+        Scores and, on request, `dispersion` among the extras.
+    """
+    del state
+    stable = params.get("stable_genes")
+    if stable is not None:
+        ranks, n = _stable_ranks(tile, sets, np.asarray(stable, dtype=np.int64), params["ties"])
+    else:
+        found = tile.ranks(sets.genes)
+        ranks, n = found.ascending(params["ties"]), found.n_valid.astype(np.float64)[:, None]
+    moved = ranks if params["known_direction"] else np.abs(ranks - _middle(tile, params))
+    parts, spread = {}, {}
+    for sign in (1, -1):
+        part = sets.direction(sign)
+        directed = moved if sign > 0 else (1.0 - moved if stable is not None else n - moved + 1)
+        parts[sign] = _normalise(directed, part, n, params, unknown=sign > 0 and not params["known_direction"])
+        if params["dispersion"]:
+            spread[sign] = _dispersion(moved, part, params)
+    scored = Scored(join_directions(parts[1], parts[-1], sets))
+    if params["dispersion"]:
+        n_parts = (sets.direction(1).sizes > 0).astype(int) + (sets.direction(-1).sizes > 0)
+        scored.extras["dispersion"] = join_directions(spread[1], spread[-1], sets) / np.maximum(n_parts, 1)
+    if pvalues:
+        scored.pvalues = _pvalues(tile, sets, params)
+    return scored
+
+
+def _middle(tile: Tile, params: Mapping[str, Any]) -> Array:
+    """Return the rank that distances are taken from, where the direction is unknown."""
+    if params["stable_genes"] is not None:
+        return np.full((tile.n_obs, 1), 0.5)
+    everything = tile.ranks(tile.every_gene()).ascending(params["ties"])
+    middle: Array = np.ceil(np.nanmedian(everything, axis=1))[:, None]
+    return middle
+
+
+def _normalise(ranks: Array, part: Sets, n: Array, params: Mapping[str, Any], *, unknown: bool) -> Array:
+    sums, counts = part_sums(ranks, part, omit=params["na"] == "omit")
+    k = counts.astype(np.float64)
+    half = np.floor(k / 2)
+    if params["stable_genes"] is not None:
+        low, high = np.zeros_like(k), np.full_like(k, 0.5 if unknown else 1.0)
+    elif unknown:
+        low, high = (half + 1) / 2, (n - half + 1) / 2
+    else:
+        low, high = (k + 1) / 2, (2 * n - k + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score: Array = (sums / k - low) / (high - low)
+    # A set that fills the matrix has one possible mean rank, so it says nothing.
+    score[~(high > low)] = np.nan
+    return score - 0.5 if params["centre"] and params["known_direction"] else score
+
+
+def _dispersion(ranks: Array, part: Sets, params: Mapping[str, Any]) -> Array:
+    from mtorscore.tl.kernels.segments import segment_mad
+
+    out: Array = segment_mad(ranks, part.indptr, part.slots, params["na"] == "omit")
+    return out
+
+
+def _stable_ranks(tile: Tile, sets: Sets, stable: np.ndarray[Any, Any], ties: str) -> tuple[Array, Array]:
+    """Rank genes among the stable genes only, on a scale from 0 to 1."""
+    values = tile.columns(sets.genes)
+    anchors = np.sort(tile.columns(stable), axis=1)
+    ranks = np.empty_like(values)
+    side = {"min": "left", "max": "right"}
+    for i in range(tile.n_obs):
+        if ties == "average":
+            both = [np.searchsorted(anchors[i], values[i], side=s) for s in ("left", "right")]
+            ranks[i] = (both[0] + both[1]) / 2
+        else:
+            ranks[i] = np.searchsorted(anchors[i], values[i], side=side[ties])  # type: ignore[call-overload]
+    ranks = (ranks + 1) / (stable.size + 1)
+    ranks[np.isnan(values)] = np.nan
+    return ranks, np.ones((tile.n_obs, 1))
+
+
+def _pvalues(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
+    """Compare the signed difference of mean ranks with that of random genes of the same number and directions."""
+    population = tile.ranks(tile.every_gene()).ascending(params["ties"])
+    if not params["known_direction"]:
+        population = np.abs(population - _middle(tile, params))
+    sizes = {s: sets.direction(s).sizes for s in (1, -1)}
+    own = np.where(sets.weights > 0, sizes[1][sets.owner], sizes[-1][sets.owner])
+    coefficients = np.sign(sets.weights) / own
+    ranks = population[:, sets.genes]
+    statistic, _ = part_sums(ranks, sets, omit=False, weights=coefficients)
+    mean, sd = linear_null(population, sets, coefficients)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = two_sided((statistic - mean) / sd)
+    p[:, sets.sizes == 0] = np.nan
+    return p
+
+
+SPEC = MethodSpec(
+    name="singscore",
+    title="Singscore",
+    score=singscore,
+    cohort_dependent=False,
+    signed=True,
+    weighted=False,
+    input_scale="any monotone scale within an observation; lengths corrected (TPM, FPKM) for bulk",
+    sparse_exact=True,
+    null="rank sum with tie correction, normal approximation",
+    range="[-0.5, 0.5] per direction when centred, [0, 1] otherwise; the sum for signed signatures",
+    reference="R singscore 1.29.1",
+    citation="Foroutan et al., BMC Bioinformatics 2018;19:404",
+    formula="(mean(r) - (k+1)/2) / (N - k), up plus reversed down, minus 0.5 per part when centred",
+    uses_ranks=True,
+    params=(
+        Param("ties", "min", "Rank of tied values; the reference takes `min`.", choices=("min", "average", "max")),
+        Param("known_direction", True, "Whether up means up; if not, distance from the middle is scored.", kind="bool"),
+        Param("centre", True, "Whether 0 is the score of genes of middle rank.", kind="bool"),
+        Param("stable_genes", None, "Rank against these genes only.", kind="genes", optional=True),
+        Param("dispersion", False, "Whether to return the dispersion of ranks as well.", kind="bool"),
+        NA,
+    ),
+)

@@ -1,0 +1,183 @@
+"""What a cohort-dependent method learned, frozen, so that new observations are scored against it and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, examples
+from mtorscore.tl._types import State
+
+__all__ = ["Reference", "universe_hash"]
+
+FORMAT = "mtorscore-reference/1"
+
+
+def universe_hash(genes: Iterable[str]) -> str:
+    """SHA-256 over the sorted gene names, the first 16 hexadecimal digits: which genes, not in which order."""
+    return hashlib.sha256("\n".join(sorted(str(g) for g in genes)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The frozen state of one method on one cohort.
+
+    Parameters
+    ----------
+    method, params
+        The method and its parameters.
+    genes
+        The gene universe, in the cohort's column order.
+    signatures
+        Signature id -> gene -> signed weight.
+    signature_hash
+        Hash of the collection.
+    state
+        Arrays that the method learned; empty for single-sample methods.
+    score_names, score_mean, score_sd
+        Mean and standard deviation (n - 1) of the cohort's scores: what composites are standardised by.
+    n_obs
+        Observations of the cohort.
+    version
+        The mtorscore version that learned it.
+    """
+
+    method: str
+    params: Mapping[str, Any]
+    genes: tuple[str, ...]
+    signatures: Mapping[str, Mapping[str, float]]
+    signature_hash: str
+    state: State = field(default_factory=dict)
+    score_names: tuple[str, ...] = ()
+    score_mean: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    score_sd: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    n_obs: int = 0
+    version: str = ""
+
+    @property
+    def hash(self) -> str:
+        """Hash of the gene universe."""
+        return universe_hash(self.genes)
+
+    def columns_in(self, universe: Sequence[str], *, policy: str = "refuse") -> npt.NDArray[np.int64] | None:
+        """Return where this reference's genes stand in another matrix, or None if nothing has to be moved.
+
+        Parameters
+        ----------
+        universe
+            Gene names of the other matrix.
+        policy
+            ``"refuse"``: the matrix must hold the same genes, in any order. ``"align"``: further genes of the matrix
+            are left out; genes that it lacks are still an error.
+
+        Raises
+        ------
+        ReferenceMismatchError
+            If the genes do not fit.
+        """
+        if policy not in ("refuse", "align"):
+            raise MethodError(f"universe={policy!r} is not known; choose 'refuse' or 'align'.")
+        names = [str(g) for g in universe]
+        if tuple(names) == self.genes:
+            return None
+        place = {g: i for i, g in enumerate(names)}
+        absent = [g for g in self.genes if g not in place]
+        mine = set(self.genes)
+        more = [g for g in names if g not in mine]
+        if len(place) < len(names):
+            raise ReferenceMismatchError("The matrix names some genes twice, so it cannot be matched to a reference.")
+        if absent or (more and policy == "refuse"):
+            raise ReferenceMismatchError(
+                f"The reference for {self.method} was learned on {len(self.genes)} genes; this matrix lacks "
+                f"{len(absent)} of them ({examples(absent) or 'none'}) and has {len(more)} others "
+                f"({examples(more) or 'none'}). Score a matrix with the same genes"
+                + ("." if absent else ", or say universe='align' to leave the others out.")
+            )
+        return np.array([place[g] for g in self.genes], dtype=np.int64)
+
+    def check_signatures(self, signature_hash: str) -> None:
+        """Refuse a collection other than the one that was learned with."""
+        if signature_hash != self.signature_hash:
+            raise ReferenceMismatchError(
+                f"The reference for {self.method} was learned with other signatures (hash {self.signature_hash}, here "
+                f"{signature_hash}). Fit it again with these, or score with the signatures that it holds."
+            )
+
+    def save(self, path: str | Path) -> Path:
+        """Write to one file: numpy arrays and a JSON header in a zip archive; nothing in it can run code.
+
+        Parameters
+        ----------
+        path
+            Such as ``lihc.ref.npz``. Written under another name first, then moved.
+        """
+        target = Path(path)
+        header = {
+            "format": FORMAT,
+            "method": self.method,
+            "params": dict(self.params),
+            "genes": list(self.genes),
+            "signatures": {k: dict(v) for k, v in self.signatures.items()},
+            "signature_hash": self.signature_hash,
+            "score_names": list(self.score_names),
+            "n_obs": self.n_obs,
+            "version": self.version,
+        }
+        arrays = {f"state/{k}": np.asarray(v) for k, v in self.state.items()}
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                np.savez_compressed(
+                    out,
+                    header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+                    score_mean=self.score_mean,
+                    score_sd=self.score_sd,
+                    **arrays,  # type: ignore[arg-type]
+                )
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reference:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is something else.
+        """
+        try:
+            with np.load(Path(path), allow_pickle=False) as archive:
+                header = json.loads(archive["header"].tobytes().decode())
+                state = {k.removeprefix("state/"): archive[k] for k in archive.files if k.startswith("state/")}
+                mean, sd = archive["score_mean"], archive["score_sd"]
+        except (ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+            raise FormatError("This is not a saved reference.", path=path) from error
+        if header.get("format") != FORMAT:
+            raise FormatError(f"The reference is of format {header.get('format')}, not {FORMAT}.", path=path)
+        return cls(
+            method=header["method"],
+            params=header["params"],
+            genes=tuple(header["genes"]),
+            signatures=header["signatures"],
+            signature_hash=header["signature_hash"],
+            state=state,
+            score_names=tuple(header["score_names"]),
+            score_mean=mean,
+            score_sd=sd,
+            n_obs=header["n_obs"],
+            version=header["version"],
+        )

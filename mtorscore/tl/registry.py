@@ -1,0 +1,97 @@
+"""The registry of scoring methods: finds them, and checks the parameters given to them.
+
+A method is a file in `methods/`: a docstring with formula and citation, a pure function on a tile, and a `MethodSpec`.
+To add one, write the file and name it in `NAMES`; nothing else in the package knows a method by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from mtorscore.errors import MethodError, examples
+from mtorscore.tl._types import MethodSpec, Param
+
+__all__ = ["NAMES", "check_params", "get", "specs"]
+
+NAMES: tuple[str, ...] = ("singscore", "ssgsea", "zscore")
+
+
+def get(name: str) -> MethodSpec:
+    """Return the spec of a method; an unknown name is an error that names the nearest ones."""
+    if name not in NAMES:
+        near = get_close_matches(str(name), NAMES, n=3, cutoff=0.4)
+        hint = f"Did you mean {', '.join(near)}?" if near else f"Known methods: {', '.join(NAMES)}."
+        raise MethodError(f"No scoring method is called {name!r}. {hint}")
+    spec: MethodSpec = importlib.import_module(f"mtorscore.tl.methods.{name}").SPEC
+    return spec
+
+
+def specs() -> list[MethodSpec]:
+    """Return the specs of all methods."""
+    return [get(name) for name in NAMES]
+
+
+def check_params(spec: MethodSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the method's parameters with defaults filled in.
+
+    Parameters
+    ----------
+    spec
+        The method.
+    given
+        Parameters by name.
+
+    Raises
+    ------
+    MethodError
+        If a name is unknown or a value is not allowed.
+    """
+    known = {p.name: p for p in spec.params}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else f" It knows: {', '.join(known) or 'none'}."
+        raise MethodError(f"{spec.name} has no parameter {examples(repr(u) for u in unknown)}.{hint}")
+    return spec.defaults() | {name: _check_value(spec, known[name], value) for name, value in given.items()}
+
+
+def _check_value(spec: MethodSpec, param: Param, value: Any) -> Any:
+    where = f"{spec.name}: {param.name}={value!r}"
+    if value is None:
+        if param.optional:
+            return None
+        raise MethodError(f"{where} is not allowed; the default is {param.default!r}.")
+    if param.kind == "choice":
+        if value not in param.choices:
+            allowed = ", ".join(repr(c) for c in param.choices)
+            raise MethodError(f"{where} is not allowed; choose one of {allowed}.")
+        return value
+    if param.kind == "bool":
+        if not isinstance(value, bool) and str(type(value).__name__) != "bool_":
+            raise MethodError(f"{where} must be True or False.")
+        return bool(value)
+    if param.kind == "genes":
+        genes = [value] if isinstance(value, str) else list(value)
+        if not genes:
+            raise MethodError(f"{where} names no gene.")
+        return genes
+    return _check_number(where, param, value)
+
+
+def _check_number(where: str, param: Param, value: Any) -> float | int:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise MethodError(f"{where} must be a number.") from error
+    whole = param.kind == "int" or (param.kind == "number" and not isinstance(value, float))
+    if isinstance(value, bool) or number != number or (whole and number != int(number)):
+        raise MethodError(f"{where} must be {'a whole number' if param.kind == 'int' else 'a number'}.")
+    below = param.low is not None and (number < param.low or (param.open_low and number == param.low))
+    if below or (param.high is not None and number > param.high):
+        low = "-inf" if param.low is None else f"{param.low:g}"
+        high = "inf" if param.high is None else f"{param.high:g}"
+        raise MethodError(f"{where} is outside {'(' if param.open_low else '['}{low}, {high}].")
+    return int(number) if whole else number
