@@ -56,7 +56,7 @@ def product_limit(
         factor = np.where(risk > 0, 1.0 - deaths / np.maximum(risk, 1e-300), 1.0)
         variance = np.where(deaths > 0, deaths / (risk * (risk - deaths)), 0.0)
     counts = [np.asarray(c, dtype=np.float64) for c in (risk, deaths, leaving - deaths, np.cumprod(factor))]
-    return Curve(at, *counts, np.sqrt(np.cumsum(variance)))
+    return Curve(at, counts[0], counts[1], counts[2], counts[3], np.sqrt(np.cumsum(variance)))
 
 
 def loglog_interval(survival: FloatArray, se: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:

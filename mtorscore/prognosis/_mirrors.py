@@ -21,12 +21,12 @@ Request = tuple[dict[str, Any], pd.Index, ScoreTest, float]
 
 KNOWN = ("random", "proliferation", "purity")
 ROLES: dict[str, tuple[str, ...]] = {
-    "proliferation": ("PROLIF", "PCNA"),
-    "stroma": ("STROMA",),
-    "immune": ("IMMUNE",),
-    "hepatocyte": ("HEPATOCYTE",),
+    "proliferation": ("META_PCNA", "PCNA", "PROLIFERATION"),
+    "stroma": ("ESTIMATE_STROMAL", "STROMA"),
+    "immune": ("ESTIMATE_IMMUNE", "IMMUNE"),
+    "hepatocyte": ("HEPATOCYTE_IDENTITY", "HEPATOCYTE"),
 }
-"""How the confounder signatures of a collection are recognised: by a part of their id."""
+"""How the confounder signatures of a collection are recognised: by a part of their id, the first that fits."""
 PURITY = ("stroma", "immune", "hepatocyte")
 REFITTED = {"gsva": 200, "plage": 200}
 """Methods whose random scores are no matrix product: fewer sets, and the row says so."""
@@ -97,8 +97,8 @@ def _definition(collection: SignatureCollection | None, name: str) -> Signature 
     parts = ROLES.get(name)
     if parts is None:
         return None
-    fitting = [s for s in collection.signatures if s.branch == CONFOUNDER and any(p in s.id.upper() for p in parts)]
-    return fitting[0] if fitting else None
+    confounders = [s for s in collection.signatures if s.branch == CONFOUNDER]
+    return next((s for p in parts for s in confounders if p in s.id.upper()), None)
 
 
 def _entry(collection: SignatureCollection, name: str) -> Entry | None:
@@ -112,9 +112,7 @@ def _column(scores: pd.DataFrame, name: str, signature: Signature | None) -> Any
         return name
     if signature is not None and signature.id in scores.columns:
         return signature.id
-    parts = ROLES.get(name, ())
-    fitting = [c for c in scores.columns if any(p in str(c).upper() for p in parts)]
-    return fitting[0] if fitting else None
+    return next((c for p in ROLES.get(name, ()) for c in scores.columns if p in str(c).upper()), None)
 
 
 def _not_itself(found: Confounder, scores: pd.DataFrame, column: str) -> None:
