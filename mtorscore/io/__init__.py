@@ -20,7 +20,7 @@ _GSEA = "gsea"
 __all__ = ["Description", "describe", "fetch", "gsea", "read", "read_clinical"]
 
 if TYPE_CHECKING:
-    from mtorscore.io import gsea
+    import mtorscore.io.gsea as gsea
     from mtorscore.io.clinical import read_clinical
     from mtorscore.io.fetching import fetch
     from mtorscore.io.reading import Description, describe, read

@@ -84,6 +84,15 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and value != value) or str(value).strip() in MISSING
 
 
+def is_number(value: object) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return "_" not in str(value)
+
+
 def split(line: str, delimiter: str) -> list[str]:
     """Split one line, honouring double quotes."""
     if '"' in line:
@@ -303,8 +312,8 @@ def _parse_slow(data: bytes, delimiter: str, width: int, path: Path, line: int, 
                 continue
             if len(row) != width:
                 raise FormatError(
-                    f"{len(row)} fields where the header has {width}; a field is missing, a quote is not closed, or the "
-                    "file is cut off. Download or export it again.",
+                    f"{len(row)} fields where the header has {width}; a field is missing, a quote is not closed, or "
+                    "the file is cut off. Download or export it again.",
                     path=path,
                     line=line + reader.line_num - 1,
                     column=min(len(row), width),
@@ -328,12 +337,9 @@ def typed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if is_missing(value):
             out[i] = np.nan
             continue
-        try:
-            out[i] = float(value)
-        except ValueError:
+        if not is_number(value):
             return values
-        if "_" in str(value):
-            return values
+        out[i] = float(value)
     return out
 
 
@@ -359,16 +365,9 @@ def _repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimi
         repairs.append(f"decimal commas read as points in {fixed} columns")
 
 
-def not_numbers(grid: Grid, i: int, content: Content | None = None) -> str:
+def not_numbers(grid: Grid, i: int) -> str:
     """Describe the first cells of column `i` that are not numbers."""
-    bad = []
-    for value in grid.columns[i]:
-        try:
-            float(value)
-        except ValueError:
-            if not is_missing(value):
-                bad.append(repr(value))
-    return examples(bad)
+    return examples([repr(v) for v in grid.columns[i] if not is_missing(v) and not is_number(v)])
 
 
 def line_of(grid: Grid, content: Content, row: int) -> int:

@@ -30,7 +30,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 @dataclass
 class Content:
-    """What a text file holds, decompressed and as UTF-8 with ``\\n`` line ends.
+    """What a text file holds, decompressed, as UTF-8, its lines ended by a line feed alone.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def _opened(path: Path, kind: str, raw: BinaryIO) -> BinaryIO:
     if kind == "zst":
         import zstandard
 
-        return zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(raw, read_across_frames=True)  # type: ignore[return-value]
+        return zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(raw, read_across_frames=True)
     if kind == "zip":
         archive = zipfile.ZipFile(raw)
         members = [i for i in archive.infolist() if not i.is_dir() and not i.filename.startswith("__MACOSX/")]
@@ -143,7 +143,8 @@ def _decompress(path: Path, most: int | None = None) -> bytes:
                 raise FormatError(f"cannot be read ({error}).", path=path) from error
             line = out.getvalue().count(b"\n") + 1
             raise FormatError(
-                f"the {kind} file is truncated or damaged after {out.tell()} bytes of content ({error}); download it again.",
+                f"the {kind} file is truncated or damaged after {out.tell()} bytes of content ({error}); "
+                "download it again.",
                 path=path,
                 line=line,
             ) from error
@@ -195,7 +196,7 @@ def _decode(data: bytes, path: Path, repairs: list[str]) -> bytes:
 
 
 def as_text(data: bytes, path: Path) -> Content:
-    """Turn decompressed bytes into UTF-8 text with ``\\n`` line ends, recording what was repaired."""
+    """Turn decompressed bytes into UTF-8 text whose lines end in a line feed, recording what was repaired."""
     repairs: list[str] = []
     if data.startswith(_LFS):
         raise FormatError(

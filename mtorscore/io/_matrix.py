@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.io._delimited import Grid, line_of, not_numbers
+from mtorscore.io._delimited import Grid, is_missing, is_number, line_of, not_numbers
 from mtorscore.io._genes import gene_likeness, kind_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def assemble(
 
 
 def table_kind(grid: Grid) -> tuple[str, str]:
-    """Say what a table is: ``matrix`` (genes in rows), ``matrix_t`` (samples in rows), ``clinical``, ``genes``, ``contrast``.
+    """Say what a table is: matrix (genes in rows), matrix_t (samples in rows), clinical, genes or contrast.
 
     Returns
     -------
@@ -186,15 +186,7 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
 
 
 def _text_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
-    row = 0
-    for row, value in enumerate(grid.columns[i]):
-        try:
-            float(value)
-        except ValueError:
-            from mtorscore.io._delimited import is_missing
-
-            if not is_missing(value):
-                break
+    row = next((r for r, value in enumerate(grid.columns[i]) if not is_missing(value) and not is_number(value)), 0)
     line = line_of(grid, content, row) if content is not None else row + 1
     bad = not_numbers(grid, i)
     hint = ""
@@ -211,7 +203,7 @@ def _text_error(grid: Grid, content: Content | None, i: int, name: str) -> Forma
 def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
     at, ids = _row_ids(grid)
     describing = {at, *range(at)}
-    values = []
+    values: list[int] = []
     for i in range(len(grid.names)):
         if i in describing:
             continue
@@ -235,18 +227,12 @@ def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
     for row, i in enumerate(values):
         x[row] = grid.columns[i]
     obs_names = [grid.names[i] or f"column_{i + 1}" for i in values]
-    return _checked(assemble(x, obs_names, ids, var=var if len(var.columns) else None), grid, content, x)
+    return _checked(assemble(x, obs_names, ids, var=var if len(var.columns) else None), grid, x)
 
 
 def _prose(grid: Grid, i: int) -> bool:
     """Whether a column is text throughout, so that it describes the rows rather than being a broken measurement."""
-    numbers = 0
-    for value in grid.columns[i][:200]:
-        try:
-            float(value)
-            numbers += 1
-        except ValueError:
-            continue
+    numbers = sum(is_number(value) for value in grid.columns[i][:200])
     return numbers < 0.2 * min(200, max(grid.n_rows, 1))
 
 
@@ -269,7 +255,8 @@ def _best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFram
 
 def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
     at, ids = _row_ids(grid)
-    genes, obs_columns = [], []
+    genes: list[int] = []
+    obs_columns: list[int] = []
     for i in range(at + 1, len(grid.names)):
         name = grid.names[i]
         symbol = gene_likeness([name])[0] > 0
@@ -281,10 +268,10 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
     x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
     obs = pd.DataFrame({grid.names[i]: grid.columns[i] for i in obs_columns}, index=range(grid.n_rows))
     names = [grid.names[i] for i in genes]
-    return _checked(assemble(x, ids, names, obs=obs if len(obs.columns) else None), grid, content, x)
+    return _checked(assemble(x, ids, names, obs=obs if len(obs.columns) else None), grid, x)
 
 
-def _checked(adata: AnnData, grid: Grid, content: Content | None, x: npt.NDArray[np.float64]) -> AnnData:
+def _checked(adata: AnnData, grid: Grid, x: npt.NDArray[np.float64]) -> AnnData:
     infinite = np.argwhere(np.isinf(x))
     if len(infinite):
         row, column = infinite[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         "Age", "AGE", "donor_age_at_diagnosis",
     ),
     "sex": ("gender", "sex", "Sex", "SEX", "demographic.gender", "patient.gender", "donor_sex", "Gender"),
-    "grade": ("histological_grade", "tumor_grade", "diagnoses.tumor_grade", "neoplasm_histologic_grade", "GRADE", "grade"),
+    "grade": (
+        "histological_grade", "tumor_grade", "diagnoses.tumor_grade", "neoplasm_histologic_grade", "GRADE", "grade",
+    ),
     "histology": (
         "histological_type", "diagnoses.primary_diagnosis", "primary_diagnosis", "HISTOLOGICAL_DIAGNOSIS",
         "patient.primary_pathology.histological_type", "Histology", "histology", "histologic_diagnosis",
@@ -96,7 +99,13 @@ def _text_frame(path: Path, sheet: str | None) -> pd.DataFrame:
     return parse(_files.load(path), text=True).frame()
 
 
-def read_clinical(path: str | Path, *, key: str | None = None, sheet: str | None = None) -> pd.DataFrame:
+def read_clinical(
+    path: str | Path,
+    *,
+    key: str | None = None,
+    sheet: str | None = None,
+    where: Mapping[str, Collection[str]] | None = None,
+) -> pd.DataFrame:
     """Read a clinical table.
 
     Parameters
@@ -107,6 +116,8 @@ def read_clinical(path: str | Path, *, key: str | None = None, sheet: str | None
         The column that names patients or samples; found by its name if None.
     sheet
         Sheet of a workbook.
+    where
+        Column -> values: only rows with one of them are kept, such as ``{"type": ["LIHC"]}``.
 
     Returns
     -------
@@ -120,7 +131,7 @@ def read_clinical(path: str | Path, *, key: str | None = None, sheet: str | None
         If the table cannot be read, has no key column, or repeats a key with differing rows.
     """
     path = Path(path)
-    frame = clean(_text_frame(path, sheet))
+    frame = clean(_where(_text_frame(path, sheet), where or {}, path))
     if key is None:
         key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
     if key not in frame.columns:
@@ -139,6 +150,16 @@ def read_clinical(path: str | Path, *, key: str | None = None, sheet: str | None
             path=path,
         )
     return standardise(frame)
+
+
+def _where(frame: pd.DataFrame, where: Mapping[str, Collection[str]], path: Path) -> pd.DataFrame:
+    for column, values in where.items():
+        if column not in frame.columns:
+            raise FormatError(f"there is no column {column!r}; there are {examples(frame.columns, 12)}.", path=path)
+        frame = frame[[str(v) in values for v in frame[column]]]
+        if not len(frame):
+            raise FormatError(f"no row has {column} = {' or '.join(sorted(values))}.", path=path)
+    return frame
 
 
 def standardise(frame: pd.DataFrame) -> pd.DataFrame:
@@ -166,6 +187,6 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _years(values: pd.Series) -> npt.NDArray[np.float64]:
-    age = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     # GDC gives the age at diagnosis in days.
     return age / 365.25 if np.nanmax(age, initial=0) > 200 else age

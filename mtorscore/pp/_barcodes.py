@@ -30,7 +30,7 @@ class Barcode:
 
     @property
     def sample_type(self) -> str:
-        """``tumour`` (01, 03, 05, 09), ``recurrent`` (02, 04, 40), ``metastasis`` (06, 07), ``normal`` (10-14), ``control``.
+        """Tumour (01, 03, 05, 09), recurrent (02, 04, 40), metastasis (06, 07), normal (10-19) or control.
 
         Codes: GDC, "Sample type codes".
         """

@@ -32,8 +32,11 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
         One of `DUPLICATES`.
     """
     alive = np.flatnonzero(table["fate"] == "kept")
-    groups = pd.Series(alive).groupby(table["symbol"].to_numpy()[alive], sort=False)
-    repeated = {str(s): np.asarray(rows) for s, rows in groups if len(rows) > 1}
+    symbols = table["symbol"].to_numpy()
+    rows_of: dict[str, list[int]] = {}
+    for i in alive.tolist():
+        rows_of.setdefault(symbols[i], []).append(i)
+    repeated = {s: np.array(rows) for s, rows in rows_of.items() if len(rows) > 1}
     if repeated and how == "error":
         raise DataError(f"{len(repeated)} gene(s) stand more than once ({examples(sorted(repeated))}); choose a rule.")
     ids = table["id"].to_numpy(dtype=str)
@@ -51,7 +54,6 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
         for key in [None, *adata.layers]:
             source = adata.X if key is None else adata.layers[key]
             combined[key] = {i: _combine(source, repeated[s], how) for s, i in winner.items()}
-    sizes = table.loc[alive].groupby("symbol")["id"].size()
     adata._inplace_subset_var(keep)
     place = {int(i): at for at, i in enumerate(keep)}
     for key, columns in combined.items():
@@ -66,7 +68,7 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
     var = adata.var.copy()
     for column in ("id", "match", "hgnc", "entrez", "ensembl"):
         var[column] = chosen[column].to_numpy(dtype=object)
-    var["n_rows"] = sizes.loc[chosen["symbol"]].to_numpy(dtype=np.int64)
+    var["n_rows"] = np.array([len(rows_of[s]) for s in chosen["symbol"]], dtype=np.int64)
     var.index = pd.Index(chosen["symbol"].to_numpy(dtype=object))
     adata.var = var
 

@@ -71,8 +71,8 @@ def prepare_cohort(
     anndata.AnnData
         Kept samples x current HGNC symbols. ``X`` as published, ``layers["log"]`` log2(x + 1) (of CPM for counts; as
         published where that is logarithmic). ``obs``: sample_type, patient, in_outcome, the clinical columns, the
-        endpoints (``OS`` 1/0, ``OS.time`` in days, ...), stage, stage_number, stage_raw, age, sex. ``uns``: source, scale,
-        normalised, genes, exclusions, flow, clinical, recipe.
+        endpoints (``OS`` 1/0, ``OS.time`` in days, ...), stage, stage_number, stage_raw, age, sex. ``uns``: source,
+        scale, normalised, genes, exclusions, flow, clinical, recipe.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def prepare_cohort(
     harmonise_genes(adata, chosen.organism, **_gene_options(chosen))
     clinical_sources = {}
     for path, table in zip(files[1:], chosen.clinical, strict=True):
-        attach_clinical(adata, _clinical(path, table, chosen), on=table.get("on"))
+        attach_clinical(adata, _clinical(path, table), on=table.get("on"))
         clinical_sources[path.name] = _files.sha256(path)
     _add_fields(adata, chosen)
     _add_endpoints(adata, chosen)
@@ -131,26 +131,18 @@ def _add_units(adata: AnnData, recipe: Recipe) -> None:
     adata.uns["scale"] = scale.as_dict() | {"declared": declared}
 
 
-def _clinical(path: Path, table: Mapping[str, Any], recipe: Recipe) -> pd.DataFrame:
-    frame = read_clinical(path, key=table.get("key"), sheet=table.get("sheet"))
-    for column, value in (table.get("where") or {}).items():
-        if column not in frame:
-            raise ConfigError(
-                f"{recipe.id}: {path.name} has no column {column!r}; it has {examples(frame.columns, 12)}."
-            )
-        wanted = {str(v) for v in (value if isinstance(value, list) else [value])}
-        frame = frame[[str(v) in wanted for v in frame[column]]]
-        if not len(frame):
-            raise ConfigError(f"{recipe.id}: no row of {path.name} has {column} = {', '.join(sorted(wanted))}.")
-    return frame
+def _clinical(path: Path, table: Mapping[str, Any]) -> pd.DataFrame:
+    where = table.get("where") or {}
+    wanted = {str(k): [str(x) for x in (v if isinstance(v, list) else [v])] for k, v in where.items()}
+    return read_clinical(path, key=table.get("key"), sheet=table.get("sheet"), where=wanted)
 
 
 def _add_fields(adata: AnnData, recipe: Recipe) -> None:
     missing = [f"{k}: {v}" for k, v in recipe.fields.items() if v not in adata.obs]
     if missing:
         raise ConfigError(
-            f"{recipe.id}: {len(missing)} field(s) that the recipe names are not there ({examples(missing)}); there are "
-            f"{examples(adata.obs.columns, 40)}. Correct the recipe."
+            f"{recipe.id}: {len(missing)} field(s) that the recipe names are not there ({examples(missing)}); there "
+            f"are {examples(adata.obs.columns, 40)}. Correct the recipe."
         )
     for standard, column in recipe.fields.items():
         adata.obs[standard] = adata.obs[column]
@@ -194,7 +186,7 @@ def _events(values: pd.Series, rule: Mapping[str, Any], name: str, recipe: Recip
 
 
 def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | None = None) -> AnnData:
-    """Write ``layers["log"]``: log2(CPM + 1) of counts, log2(x + 1) of another linear scale, else the values as they are.
+    """Write ``layers["log"]``: log2(CPM + 1) of counts, log2(x + 1) of other linear values, logarithms as they are.
 
     Parameters
     ----------

@@ -217,8 +217,8 @@ def harmonise_genes(
     -------
     anndata.AnnData
         The same object (or the copy), with unique gene names. ``var``: ``id`` (as published; of the kept row),
-        ``match``, ``hgnc``, ``entrez``, ``ensembl``, ``n_rows`` (rows it stands for). ``uns["genes"]``: a table with one
-        row per published row: ``id``, ``symbol``, ``match``, ``fate`` (kept, collapsed, dropped), ``note``.
+        ``match``, ``hgnc``, ``entrez``, ``ensembl``, ``n_rows`` (rows it stands for). ``uns["genes"]``: a table with
+        one row per published row: ``id``, ``symbol``, ``match``, ``fate`` (kept, collapsed, dropped), ``note``.
 
     Raises
     ------

@@ -161,7 +161,7 @@ def _patients(obs: pd.DataFrame, codes: list[Barcode | None] | None, patient: st
         return [str(v) for v in obs[patient]]
     if codes is not None:
         return [c.patient if c else n for c, n in zip(codes, obs.index, strict=True)]
-    return [str(v) for v in (obs["patient"] if "patient" in obs else obs.index)]
+    return [str(v) for v in obs.get("patient", obs.index)]
 
 
 def _drop_ffpe(obs: pd.DataFrame, state: _State) -> None:
@@ -178,7 +178,7 @@ def _drop_ffpe(obs: pd.DataFrame, state: _State) -> None:
 def _drop_repeats(obs: pd.DataFrame, state: _State) -> None:
     kept = obs.loc[state.kept()]
     for (who, kind), members in kept.groupby(["patient", "sample_type"], sort=True, observed=True):
-        if len(members) < 2 or kind == "normal" and not state.codes:
+        if len(members) < 2 or (kind == "normal" and not state.codes):
             continue
         order = sorted(map(str, members.index), key=lambda n: (_rank(state.codes.get(n)), n))
         for name in order[1:]:
@@ -215,7 +215,7 @@ def _finish(adata: AnnData, state: _State) -> None:
         for column in [c for e in endpoints for c in (e, f"{e}.time")]:
             # Outcomes belong to patients: a normal must not enter a model as a second row of its donor.
             obs[column] = checked[column].reindex(obs.index).astype(np.float64)
-        state.log += [(n, str(obs.at[n, "patient"]), *rest) for n, *rest in findings]
+        state.log += [(n, str(obs.at[n, "patient"]), rule, why, effect) for n, rule, why, effect in findings]
     adata.obs = obs
     adata.uns["exclusions"] = pd.DataFrame(state.log, columns=_COLUMNS, dtype=object)
     adata.uns["flow"] = pd.DataFrame(state.steps, columns=["step", "samples", "tumours", "normals"])

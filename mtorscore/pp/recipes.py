@@ -28,7 +28,7 @@ class Recipe:
         ``verified`` (read and checked on the real files), ``labels`` (clinical labels only), ``unverified`` (written
         from the publication: every named field must be found at the first reading, or the recipe is refused).
     expression
-        ``file`` (relative to the data folder), ``units``, and options of `mtorscore.read`; absent for label-only cohorts.
+        ``file`` (relative to the data folder), ``units``, and options of `mtorscore.read`; absent for labels only.
     clinical
         Tables in the order in which they are joined: ``file``, and ``sheet``, ``key``, ``where`` (column -> value),
         ``on`` (column of the observations to join on).

@@ -154,9 +154,9 @@ def check_values(adata: AnnData, units: str) -> None:
     """
     if units not in (*LINEAR, *LOGS, "zscore"):
         raise DataError(f"unknown units {units!r}; known: {', '.join((*LINEAR, *LOGS, 'zscore'))}.")
-    x = adata.X.tocsr() if sparse.issparse(adata.X) else np.asarray(adata.X)
+    x: Any = adata.X.tocsr() if sparse.issparse(adata.X) else np.asarray(adata.X)
     if units in LINEAR:
-        bad = (x < 0).nonzero() if sparse.issparse(x) else np.nonzero(x < 0)
+        bad = (x < 0).nonzero()
         if len(bad[0]):
             raise DataError(
                 f"{len(bad[0])} negative value(s) in a matrix declared as {units} (first: sample "
@@ -207,10 +207,11 @@ def normalise(
     if method not in METHODS:
         raise DataError(f"unknown method {method!r}; known: {', '.join(METHODS)}.")
     work = adata.copy() if copy else adata
-    scale = detect_scale(work, layer)
+    scale = _known_scale(work, layer)
     if method != "none" and scale.kind not in LINEAR:
         raise DataError(
-            f"{method} needs counts or linear abundances, and this looks like {scale.kind} ({'; '.join(scale.evidence)}); "
+            f"{method} needs counts or linear abundances, and this looks like {scale.kind} "
+            f"({'; '.join(scale.evidence)}); "
             'use method="none".'
         )
     if method.endswith(("cpm", "ratios")) and scale.kind not in ("counts", "fpkm", "rsem", "linear", "tpm"):
@@ -226,6 +227,14 @@ def normalise(
     record[key] = {"method": method, "source": layer or "X", "input_scale": scale.kind}
     work.uns["normalised"] = record
     return work
+
+
+def _known_scale(adata: AnnData, layer: str | None) -> Scale:
+    """Return the scale that an earlier step wrote into ``uns`` for ``X``, else detect it."""
+    known = adata.uns.get("scale") if layer is None else None
+    if known and "kind" in known:
+        return Scale(str(known["kind"]), str(known["log"]), tuple(map(str, known["evidence"])), bool(known["certain"]))
+    return detect_scale(adata, layer)
 
 
 def _log2(x: Any) -> Any:
