@@ -275,7 +275,7 @@ def from_literature(plan: dict[str, Any], ref: Reference) -> dict[str, Any]:
         )
         sources.append({"name": f"{name}: {', '.join(sorted(terms))}", "role": "cross-check", "version": version})
     sources += [p for key, p in papers.items() if key not in listed]
-    out["sources"] = sources
+    out["sources"] = sources + plan.get("extra_sources", [])
     out["licence"] = "; ".join(dict.fromkeys(licences)) or FACTS
     return out
 
