@@ -9,14 +9,17 @@ _NAMES = {
     "Reference": "reference",
     "SignatureScorer": "scorer",
     "methods": "_table",
+    "random_scores": "random_sets",
+    "random_signatures": "random_sets",
     "score": "_score",
 }
 
-__all__ = ["Reference", "SignatureScorer", "methods", "score"]
+__all__ = ["Reference", "SignatureScorer", "methods", "random_scores", "random_signatures", "score"]
 
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
     from mtorscore.tl._table import methods
+    from mtorscore.tl.random_sets import random_scores, random_signatures
     from mtorscore.tl.reference import Reference
     from mtorscore.tl.scorer import SignatureScorer
 

@@ -206,6 +206,8 @@ class MethodSpec:
         The parameters.
     whole_rows
         Whether the method needs every gene of a row, not only those of the signatures.
+    state_per_set
+        Whether what `fit` learns belongs to the sets, not to genes.
     """
 
     name: str
@@ -227,6 +229,7 @@ class MethodSpec:
     uses_ranks: bool = False
     null_closed: bool = True
     whole_rows: bool = False
+    state_per_set: bool = False
 
     def defaults(self) -> dict[str, Any]:
         """Return the parameters with their defaults."""

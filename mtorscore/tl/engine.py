@@ -22,7 +22,7 @@ from mtorscore.tl._source import Source
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import MethodSpec, Scored, Sets, State
 
-__all__ = ["Plan", "execute", "learn", "make_plan", "to_sets", "warn_coverage"]
+__all__ = ["Plan", "columns_of_genes", "execute", "learn", "make_plan", "to_sets", "warn_coverage"]
 
 T = TypeVar("T")
 NO_GENE = "none of its genes is in the matrix"
@@ -84,7 +84,7 @@ def make_plan(
     if low:
         sets = _empty(sets, low)
     return Plan(
-        spec, _columns_of_genes(spec, dict(params), universe), _use(spec, sets), reasons, coverage, pvalues=pvalues
+        spec, columns_of_genes(spec, dict(params), universe), _use(spec, sets), reasons, coverage, pvalues=pvalues
     )
 
 
@@ -110,7 +110,7 @@ def learn(plan: Plan, source: Source) -> Plan:
     if plan.spec.fit is not None and plan.spec.learns(plan.params):
         if source.n_obs < 2:
             raise MethodError(
-                f"{plan.spec.name} learns from a cohort and cannot learn from {source.n_obs} observation(s). "
+                f"{plan.spec.name} learns from a cohort and cannot learn from {source.n_obs} sample. "
                 "Hand over a saved reference, or use a single-sample method such as singscore."
             )
         plan.state = plan.spec.fit(source, plan.sets, plan.params)
@@ -252,7 +252,7 @@ def _share_genes(plans: Sequence[Plan]) -> None:
             plan.sets = replace(plan.sets, genes=plans[0].sets.genes)
 
 
-def _columns_of_genes(spec: MethodSpec, params: dict[str, Any], universe: Sequence[str]) -> dict[str, Any]:
+def columns_of_genes(spec: MethodSpec, params: dict[str, Any], universe: Sequence[str]) -> dict[str, Any]:
     """Turn parameters that name genes into columns."""
     for param in spec.params:
         if param.kind == "genes" and params[param.name] is not None:

@@ -1,0 +1,295 @@
+"""Random signatures like a given one, and their scores by the same method: the null of a signature's result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.collection import Signature, SignatureCollection, SignaturesLike, as_collection
+from mtorscore.errors import DataError, MethodError
+from mtorscore.tl import engine, registry
+from mtorscore.tl._source import Source, open_source
+from mtorscore.tl._tiles import Tile
+from mtorscore.tl._types import Array, Ints, MethodSpec, Sets
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["draw", "expression_bins", "random_scores", "random_signatures", "score_sets"]
+
+CHUNK_BYTES = 256 << 20
+HELD_BYTES = 1 << 30
+
+
+def expression_bins(means: npt.ArrayLike, n_bins: int) -> Ints:
+    """Sort genes into bins of about equal size by mean expression; equal means share a bin.
+
+    Parameters
+    ----------
+    means
+        ``(n_vars,)`` mean per gene; NaN is a bin of its own.
+    n_bins
+        Bins wanted; ties can leave fewer.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_vars,)`` bin numbers from 0.
+    """
+    from scipy.stats import rankdata
+
+    values = np.asarray(means, dtype=np.float64)
+    known = ~np.isnan(values)
+    out = np.full(values.size, n_bins, dtype=np.int64)
+    if known.any():
+        ranks = rankdata(values[known], method="min") - 1
+        out[known] = np.floor(ranks * n_bins / known.sum()).astype(np.int64)
+    return np.unique(out, return_inverse=True)[1].astype(np.int64)
+
+
+def draw(columns: Ints | None, size: int, n_sets: int, bins: Ints, *, seed: int, stream: int = 0) -> Ints:
+    """Draw random gene sets matched in size and, if the template's columns are known, in expression bins.
+
+    Parameters
+    ----------
+    columns
+        Columns of the template; None draws from all genes alike.
+    size
+        Genes of the template.
+    n_sets
+        Sets wanted.
+    bins
+        ``(n_vars,)`` bin of each gene.
+    seed, stream
+        What decides the draw; another template should have another stream.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_sets, size)`` columns; place j is drawn from the bin of the template's gene j.
+    """
+    from mtorscore.tl.kernels.draws import draw_sets
+
+    used = bins if columns is not None else np.zeros_like(bins)
+    pool = np.argsort(used, kind="stable").astype(np.int64)
+    pointer = np.concatenate([[0], np.cumsum(np.bincount(used))]).astype(np.int64)
+    bin_of = used[columns] if columns is not None else np.zeros(size, dtype=np.int64)
+    if size > bins.size:
+        raise DataError(f"A template of {size} genes cannot be drawn from {bins.size}.")
+    start = int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:8], "little")
+    found: Ints = draw_sets(pool, pointer, bin_of, n_sets, np.uint64(start))
+    return found
+
+
+def random_scores(
+    X: Any,
+    weights: Array | Sequence[npt.ArrayLike],
+    n_sets: int,
+    *,
+    method: str,
+    bins: int | npt.ArrayLike | None = None,
+    seed: int = 0,
+    params: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[int, Array]]:
+    """Score random signatures that have the sizes, directions and weights of templates.
+
+    Parameters
+    ----------
+    X
+        ``(n_obs, n_vars)`` expression, any container that `score` takes.
+    weights
+        ``(n_vars, n_templates)`` signed weights, 0 for genes that a template does not hold; or one array of signed
+        weights per template, without positions, which cannot be matched in expression.
+    n_sets
+        Random signatures per template.
+    method
+        The scoring method. A cohort-dependent one learns from `X`.
+    bins
+        Match expression: a number of bins of about equal size by mean expression, or the bin of each gene. None
+        draws from all genes alike.
+    seed
+        Same seed, same sets, whatever else is asked for.
+    params
+        Parameters of the method.
+
+    Yields
+    ------
+    template, scores
+        The template's number and ``(n_obs, n_sets)``.
+
+    Raises
+    ------
+    MethodError
+        If bins are asked for without the templates' positions, or the method cannot learn from `X`.
+    """
+    templates = _templates(weights)
+    source = open_source(X)
+    if bins is not None and any(columns is None for columns, _ in templates):
+        raise MethodError("Matching expression needs positions: give weights as an (n_vars, n_templates) array.")
+    for columns, _ in templates:
+        if columns is not None and columns.size and columns.max() >= source.n_vars:
+            raise DataError(f"The weights have more rows than the matrix has genes ({source.n_vars}).")
+    held = _hold(source)
+    spec = registry.get(method)
+    checked = registry.check_params(spec, params or {})
+    checked = engine.columns_of_genes(spec, checked, [str(i) for i in range(source.n_vars)])
+    assigned = _bins(held, bins)
+    state: Mapping[str, Any] = {}
+    for number, (columns, values) in enumerate(templates):
+        drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=number)
+        if not state and not spec.state_per_set:
+            state = _learn(spec, checked, held, everything(drawn[:1], values, source.n_vars))
+        yield number, score_sets(held, spec, checked, drawn, values, state)
+
+
+def random_signatures(
+    signatures: SignaturesLike,
+    expression: AnnData,
+    n: int,
+    *,
+    seed: int = 0,
+    n_bins: int = 20,
+    layer: str | None = None,
+) -> SignatureCollection:
+    """Draw random signatures with the same directions, sizes, weights and expression bins.
+
+    Parameters
+    ----------
+    signatures
+        Templates; genes that the matrix lacks are not replaced.
+    expression
+        AnnData that gives the genes and their mean expression.
+    n
+        Random signatures per template.
+    seed
+        Same seed, same signatures.
+    n_bins
+        Bins of mean expression; 1 draws from all genes alike.
+    layer
+        Layer instead of ``.X``.
+
+    Returns
+    -------
+    SignatureCollection
+        ``<id>.random1`` and so on, templates without a gene in the matrix left out.
+    """
+    names = [str(g) for g in expression.var_names]
+    collection = as_collection(signatures)
+    resolved = collection.resolve(names)
+    source = open_source(expression.X if layer is None else expression.layers[layer])
+    bins = expression_bins(_gene_means(source), n_bins)
+    out = []
+    for i, name in enumerate(resolved.names):
+        part = slice(resolved.indptr[i], resolved.indptr[i + 1])
+        columns, weights = resolved.indices[part], resolved.weights[part]
+        if columns.size:
+            drawn = draw(columns, columns.size, n, bins, seed=seed, stream=i)
+            out += [_signature(f"{name}.random{j + 1}", names, row, weights) for j, row in enumerate(drawn)]
+    return SignatureCollection(out)
+
+
+def score_sets(
+    held: _Held, spec: MethodSpec, params: Mapping[str, Any], drawn: Ints, weights: Array, state: Mapping[str, Any]
+) -> Array:
+    """Score many sets of one size, some at a time, with ranks shared by all; ``(n_obs, n_sets)``."""
+    used = np.sign(weights) if not spec.weighted else weights
+    used = used if spec.signed else np.abs(used)
+    n_obs, n_vars = held.n_obs, held.n_vars
+    out = np.empty((n_obs, drawn.shape[0]))
+    step = max(1, CHUNK_BYTES // max(8 * min(n_obs, 256) * 8, 8 * drawn.shape[1]))
+    for a in range(0, drawn.shape[0], step):
+        sets = everything(drawn[a : a + step], used, n_vars, held.genes)
+        mine = _learn(spec, params, held, sets) if spec.state_per_set else state
+        for tile in held.tiles():
+            out[tile.start : tile.start + tile.n_obs, a : a + step] = spec.score(tile, sets, params, mine, False).scores
+    return out
+
+
+def everything(drawn: Ints, weights: Array, n_vars: int, genes: Ints | None = None) -> Sets:
+    """Return drawn columns as sets over all genes of the matrix, so that ranks and moments are shared by all sets."""
+    n, k = drawn.shape
+    none = np.zeros(n, dtype=np.int64)
+    return Sets(
+        names=tuple(str(i) for i in range(n)),
+        indptr=np.arange(n + 1, dtype=np.int64) * k,
+        slots=np.ascontiguousarray(drawn).ravel(),
+        weights=np.tile(weights, n),
+        genes=np.arange(n_vars, dtype=np.int64) if genes is None else genes,
+        missing_up=none,
+        missing_down=none,
+        n_vars=n_vars,
+    )
+
+
+class _Held:
+    """A matrix walked many times: its tiles, and the ranks cached in them, are kept while they fit in memory."""
+
+    def __init__(self, source: Source, tiles: list[Tile] | None) -> None:
+        self.source = source
+        self.n_obs, self.n_vars = source.n_obs, source.n_vars
+        self.genes = np.arange(source.n_vars, dtype=np.int64)
+        self._tiles = tiles
+
+    def tiles(self) -> Iterator[Tile]:
+        yield from self.source.tiles() if self._tiles is None else self._tiles
+
+
+def _hold(source: Source) -> _Held:
+    # Values, ranks and one working copy of each.
+    fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
+    return _Held(source, list(source.tiles()) if fits else None)
+
+
+def _learn(spec: MethodSpec, params: Mapping[str, Any], held: _Held, sets: Sets) -> Mapping[str, Any]:
+    if spec.fit is None or not spec.learns(params):
+        return {}
+    if held.n_obs < 2:
+        raise MethodError(f"{spec.name} learns from a cohort and cannot learn from 1 sample.")
+    return spec.fit(held, sets, params)
+
+
+def _bins(held: _Held, bins: int | npt.ArrayLike | None) -> Ints:
+    if bins is None:
+        return np.zeros(held.n_vars, dtype=np.int64)
+    if isinstance(bins, int | np.integer):
+        return expression_bins(_gene_means(held), int(bins))
+    given = np.asarray(bins)
+    if given.shape != (held.n_vars,):
+        raise DataError(f"bins has shape {given.shape}; one bin per gene, ({held.n_vars},), is needed.")
+    return np.unique(given, return_inverse=True)[1].astype(np.int64)
+
+
+def _gene_means(source: Source | _Held) -> Array:
+    total, n = np.zeros(source.n_vars), np.zeros(source.n_vars)
+    genes = np.arange(source.n_vars, dtype=np.int64)
+    for tile in source.tiles():
+        values = tile.columns(genes)
+        known = ~np.isnan(values)
+        total += np.where(known, values, 0.0).sum(axis=0)
+        n += known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / n
+
+
+def _templates(weights: Array | Sequence[npt.ArrayLike]) -> list[tuple[Ints | None, Array]]:
+    if isinstance(weights, np.ndarray) and weights.ndim == 2:
+        found: list[tuple[Ints | None, Array]] = []
+        for j in range(weights.shape[1]):
+            columns = np.flatnonzero(weights[:, j]).astype(np.int64)
+            found.append((columns, weights[columns, j].astype(np.float64)))
+        return found
+    return [(None, np.asarray(w, dtype=np.float64)) for w in weights]
+
+
+def _signature(name: str, names: Sequence[str], columns: Ints, weights: Array) -> Signature:
+    pairs = [(names[c], float(w)) for c, w in zip(columns, weights, strict=True)]
+    return Signature(
+        id=name,
+        up=tuple(g for g, w in pairs if w > 0),
+        down=tuple(g for g, w in pairs if w < 0),
+        weights={g: abs(w) for g, w in pairs if abs(w) != 1},
+    )
