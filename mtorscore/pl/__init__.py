@@ -1,1 +1,56 @@
-"""pl."""
+"""Figures for papers: each function takes results and returns a matplotlib Figure.
+
+Sizes are millimetres, colours are safe for colour-blind readers, text stays text in SVG and PDF. No figure is held by
+a global registry; ``mt.pl.save(figure, "name.pdf")`` writes one.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_NAMES = {
+    "correlation": "scores",
+    "coverage": "sources",
+    "enrichment": "sources",
+    "flow": "sources",
+    "forest": "outcome",
+    "heatmap": "scores",
+    "km": "outcome",
+    "landscape": "scores",
+    "null_distribution": "outcome",
+    "save": "_style",
+    "style": "_style",
+    "violin": "scores",
+}
+
+__all__ = [
+    "correlation",
+    "coverage",
+    "enrichment",
+    "flow",
+    "forest",
+    "heatmap",
+    "km",
+    "landscape",
+    "null_distribution",
+    "save",
+    "style",
+    "violin",
+]
+
+if TYPE_CHECKING:
+    from mtorscore.pl._style import save, style
+    from mtorscore.pl.outcome import forest, km, null_distribution
+    from mtorscore.pl.scores import correlation, heatmap, landscape, violin
+    from mtorscore.pl.sources import coverage, enrichment, flow
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"mtorscore.pl.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'mtorscore.pl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

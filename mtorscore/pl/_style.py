@@ -1,0 +1,231 @@
+"""One look for every figure: sizes in millimetres, fonts and colours that print and that colour-blind readers see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+SINGLE, ONE_AND_A_HALF, DOUBLE = 89.0, 120.0, 183.0
+"""Widths in mm of one, one and a half and two columns of most journals."""
+
+# Okabe and Ito, "Color universal design" (2008): told apart with any common colour vision.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, YELLOW, GREY, INK = "#E69F00", "#56B4E9", "#F0E442", "#7A7A7A", "#222222"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY, YELLOW)
+KINDS: dict[str, str] = {
+    "tumour": VERMILLION, "normal": BLUE, "recurrent": PURPLE, "metastasis": ORANGE, "unknown": GREY,
+    "low": BLUE, "high": VERMILLION, "middle": GREY,
+}  # fmt: skip
+_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    known = {f.name for f in fontManager.ttflist}
+    return [f for f in _FONTS if f in known] or ["sans-serif"]
+
+
+@contextmanager
+def style(size: float = 7.0) -> Iterator[None]:
+    """Draw within the house style; nothing outside the block is changed.
+
+    Parameters
+    ----------
+    size
+        Font size in points.
+
+    Yields
+    ------
+    None
+        Nothing; the style holds inside the block.
+    """
+    import matplotlib as mpl
+
+    settings: dict[str, Any] = {
+        "font.family": _fonts(), "font.size": size, "axes.titlesize": size + 0.5, "axes.labelsize": size,
+        "xtick.labelsize": size - 0.5, "ytick.labelsize": size - 0.5, "legend.fontsize": size - 0.5,
+        "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False,
+        "axes.spines.right": False, "axes.linewidth": 0.6, "axes.edgecolor": INK, "axes.labelcolor": INK,
+        "text.color": INK, "xtick.color": INK, "ytick.color": INK, "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6, "xtick.major.size": 2.5, "ytick.major.size": 2.5, "lines.linewidth": 1.1,
+        "legend.frameon": False, "legend.handlelength": 1.4, "text.parse_math": False, "figure.facecolor": "none",
+        "axes.facecolor": "none", "savefig.facecolor": "none", "pdf.fonttype": 42, "svg.fonttype": "none",
+        "patch.linewidth": 0.6, "axes.unicode_minus": True,
+    }  # fmt: skip
+    with mpl.rc_context(settings):  # type: ignore[arg-type]
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure that no global registry holds.
+
+    Parameters
+    ----------
+    width, height
+        Millimetres.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With an automatic ("constrained") layout.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / 25.4, height / 25.4), layout="constrained", dpi=150)
+
+
+def canvas(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """Return the axes to draw into and their figure, made anew where none are given.
+
+    Parameters
+    ----------
+    ax
+        Axes of the caller's own figure, or None.
+    width, height
+        Millimetres of a new figure.
+
+    Returns
+    -------
+    figure, axes
+        Where to draw.
+    """
+    if ax is not None:
+        from matplotlib.figure import Figure
+
+        found = ax.get_figure(root=True)
+        if not isinstance(found, Figure):
+            raise DataError("The axes belong to no figure; make them with figure.add_subplot.")
+        return found, ax
+    fig = figure(width, height)
+    return fig, fig.add_subplot()
+
+
+def palette(groups: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return one colour per group: those with a meaning keep theirs, the others follow the cycle.
+
+    Parameters
+    ----------
+    groups
+        Names, in order.
+    colours
+        Colours that the caller prefers.
+
+    Returns
+    -------
+    dict
+        Group -> colour.
+    """
+    chosen = {g: (colours or {}).get(g, KINDS.get(g, "")) for g in groups}
+    free = [c for c in CYCLE if c not in chosen.values()] or list(CYCLE)
+    rest = [g for g in groups if not chosen[g]]
+    return chosen | {g: free[i % len(free)] for i, g in enumerate(rest)}
+
+
+def diverging() -> Colormap:
+    """Return the colour scale of signed values: blue below 0, white, red-brown above."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    steps = ["#1B4F8A", "#4A8CC4", "#A9CBE5", "#F7F7F7", "#F4B183", "#D9662B", "#8C2D04"]
+    return LinearSegmentedColormap.from_list("mtorscore_diverging", steps)
+
+
+def sequential() -> Colormap:
+    """Return the colour scale of amounts: light to dark blue, even in lightness."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("mtorscore_sequential", ["#F3F6FA", "#9CC3E3", "#3B83BD", "#0B3C6B"])
+
+
+def shorten(text: object, most: int = 34) -> str:
+    """Return a label that fits: control characters out, the middle cut where it is long.
+
+    Parameters
+    ----------
+    text
+        Any label.
+    most
+        Characters kept.
+
+    Returns
+    -------
+    str
+        At most `most` characters.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in str(text)).strip()
+    if len(plain) <= most:
+        return plain
+    head = (most - 1) * 2 // 3
+    return f"{plain[:head]}…{plain[-(most - 1 - head) :]}"
+
+
+def wrap(text: object, most: int = 20) -> str:
+    """Return a label on at most two lines, broken at an underscore or space where there is one.
+
+    Parameters
+    ----------
+    text
+        Any label.
+    most
+        Characters per line.
+
+    Returns
+    -------
+    str
+        With a line break where it is needed.
+    """
+    plain = shorten(text, 2 * most)
+    if len(plain) <= most:
+        return plain
+    breaks = [i + 1 for i, c in enumerate(plain[:most]) if c in "_ -" and len(plain) - i - 1 <= most]
+    cut = breaks[-1] if breaks else most
+    return f"{plain[:cut].rstrip()}\n{shorten(plain[cut:].lstrip(), most)}"
+
+
+def p_text(p: float, name: str = "p") -> str:
+    """Return a p value as it is printed: ``p = 0.013``, ``p < 0.0001``, or that it is missing."""
+    if math.isnan(p):
+        return f"{name} not available"
+    if p < 1e-4:
+        return f"{name} < 0.0001"
+    return f"{name} = {p:.2g}" if p < 0.1 else f"{name} = {p:.2f}"
+
+
+def save(fig: Figure, path: str | Path, *, dpi: int = 300) -> Path:
+    """Write a figure in the format that the path's ending names, whole or not at all.
+
+    Parameters
+    ----------
+    fig
+        A figure of this module.
+    path
+        ``.svg`` and ``.pdf`` stay vector with text as text; ``.png`` is written at `dpi`.
+    dpi
+        Dots per inch of raster parts.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        with style():
+            fig.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.02, facecolor="white")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
