@@ -121,8 +121,9 @@ def _recorded(adata: Any, key: str, method: str) -> dict[str, Any]:
     for name in (key, method):
         entry = notes.get(name)
         if isinstance(entry, dict):
-            found = entry.get("parameters", entry.get("params", {}))
-            return {str(k): v for k, v in dict(found).items()} if isinstance(found, dict) else {}
+            # tl.score writes None as text, since h5ad files cannot hold it.
+            found = entry.get("params", {})
+            return {str(k): v for k, v in dict(found).items() if not (isinstance(v, str) and v == "none")}
     return {}
 
 

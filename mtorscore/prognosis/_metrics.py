@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import trapezoid
 
 from mtorscore.prognosis._kaplan import censoring_survival
 from mtorscore.prognosis._risksets import FloatArray, IntArray
@@ -130,8 +131,9 @@ def survival_brier(
 def integrate(times: FloatArray, values: FloatArray) -> FloatArray:
     """Time-average by the trapezoid rule: ``(T,), (T, R) -> (R,)``."""
     if len(times) < 2:
-        return values[0]
-    out: FloatArray = np.trapezoid(values, times, axis=0) / (times[-1] - times[0])
+        first: FloatArray = values[0]
+        return first
+    out: FloatArray = trapezoid(values, times, axis=0) / (times[-1] - times[0])
     return out
 
 

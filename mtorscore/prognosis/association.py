@@ -245,6 +245,12 @@ def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mi
     outcome = block.outcome
     few = outcome.events < PER_PARAMETER
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
+    if outcome.events == 0 or outcome.n < 2:
+        block.rows += [
+            _row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+            for j, signature in enumerate(block.names)
+        ]
+        return
     test = outcome.score_test(None)
     observed = test(block.x)
     for j, signature in enumerate(block.names):
@@ -276,8 +282,14 @@ def _adjusted(
                 block.rows.append(row)
             continue
         z = table.reindex(block.outcome.index).to_numpy(dtype=np.float64)
-        keep = np.isfinite(z).all(axis=1)
+        keep = np.isfinite(z).all(axis=1) if z.size else np.zeros(len(z), dtype=bool)
         part = block.outcome if keep.all() else block.outcome.take(keep)
+        if part.events == 0 or part.n < 2:
+            for j in columns:
+                row = _row(block.names[j], name, "adjusted", confounder.label, part, 0, None, 0, block.sd[j])
+                row["reason"] += [f"no event among those with {confounder.label}"]
+                block.rows.append(row)
+            continue
         z = z[keep]
         spread = z.std(axis=0)
         z = (z[:, spread > 0] - z[:, spread > 0].mean(axis=0)) / spread[spread > 0]
