@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from mtorscore import _genesets_formats as formats
 from mtorscore._library_schema import Loader, dump, entry_from_document, entry_to_document
 from mtorscore._replace import replacing
 from mtorscore.collection import BRANCHES, Entry, Signature, SignatureCollection
@@ -144,7 +145,7 @@ def parts(collection: SignatureCollection) -> Iterator[tuple[str, Signature, tup
         yield f"{signature.id}_DN", signature, signature.down
 
 
-def warn_about_loss(collection: SignatureCollection, format_name: str, *, weights: bool = True) -> None:
+def warn_about_loss(collection: SignatureCollection, format_name: str, *, weights: bool = True, depth: int = 6) -> None:
     """Say once what a format cannot hold of a collection."""
     others = [e.id for e in collection if not isinstance(e, Signature)]
     weighted = [s.id for s in collection.signatures if s.is_weighted] if weights else []
@@ -157,21 +158,26 @@ def warn_about_loss(collection: SignatureCollection, format_name: str, *, weight
         warnings.warn(
             f"{format_name} cannot hold {' and '.join(lost)}; write .yaml to keep everything.",
             IgnoredWarning,
-            stacklevel=5,
+            stacklevel=depth,
         )
 
 
-def unique(genes: Iterable[str], name: str, path: Path) -> tuple[str, ...]:
-    """Return genes without blanks and repeats; the repeats are reported."""
-    listed = [g.strip() for g in genes if g.strip()]
-    once = tuple(dict.fromkeys(listed))
-    if len(once) < len(listed):
+def without_repeats(sets: Sequence[tuple[str, Sequence[str]]], path: Path) -> list[tuple[str, ...]]:
+    """Return each set's genes without blanks and repeats; one warning says which sets repeated genes."""
+    out = []
+    repeating = []
+    for name, genes in sets:
+        listed = [g.strip() for g in genes if g.strip()]
+        out.append(tuple(dict.fromkeys(listed)))
+        if len(out[-1]) < len(listed):
+            repeating.append(name)
+    if repeating:
         warnings.warn(
-            f"{path}: {len(listed) - len(once)} gene(s) of {name} stand more than once and count once.",
+            f"{path}: {len(repeating)} set(s) repeat genes ({examples(repeating)}); each gene counts once.",
             DataWarning,
             stacklevel=6,
         )
-    return once
+    return out
 
 
 def _read_documents(path: Path) -> list[Entry]:
@@ -193,8 +199,9 @@ def _write_yaml(collection: SignatureCollection) -> str:
 
 
 def _read_gmt(path: Path) -> list[Entry]:
-    entries: list[Entry] = []
-    first_line: dict[str, int] = {}
+    sets: list[tuple[str, list[str]]] = []
+    titles: list[str] = []
+    lines: dict[str, int] = {}
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -207,31 +214,55 @@ def _read_gmt(path: Path) -> list[Entry]:
                 path=path,
                 line=number,
             )
-        if name in first_line:
+        if name in lines:
             raise FormatError(
-                f"The set {name} stands in line {first_line[name]} already; rename one.", path=path, line=number
+                f"The set {name} stands in line {lines[name]} already; rename one.", path=path, line=number
             )
-        first_line[name] = number
-        genes = unique(fields[2:], name, path)
-        if not genes:
+        if not any(g.strip() for g in fields[2:]):
             raise FormatError(f"The set {name} holds no gene.", path=path, line=number)
-        entries.append(Signature(id=name, title=fields[1].strip(), up=genes, path=str(path)))
-    return entries
+        lines[name] = number
+        sets.append((name, fields[2:]))
+        titles.append("" if fields[1].strip() == "na" else fields[1].strip())
+    genes = without_repeats(sets, path)
+    return [
+        Signature(id=name, title=title, up=up, path=str(path))
+        for (name, _), title, up in zip(sets, titles, genes, strict=True)
+    ]
 
 
 def _write_gmt(collection: SignatureCollection) -> str:
-    warn_about_loss(collection, "GMT")
-    rows = []
+    rows = [
+        "\t".join([name, " ".join(signature.title.split()) or "na", *genes])
+        for name, signature, genes in _listed_parts(collection, "GMT")
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _write_network(collection: SignatureCollection) -> str:
+    if not collection.signatures:
+        raise SignatureError("The collection holds no gene list, so there is nothing to write as a network table.")
+    warn_about_loss(collection, "A network table", weights=False, depth=5)
+    return formats.write_network(collection)
+
+
+def _write_network_csv(collection: SignatureCollection) -> str:
+    return _write_network(collection).replace("\t", ",")
+
+
+def _listed_parts(
+    collection: SignatureCollection, format_name: str, *, weights: bool = True
+) -> list[tuple[str, Signature, tuple[str, ...]]]:
+    """Return the parts, after saying what the format loses; two parts of one name are refused."""
+    warn_about_loss(collection, format_name, weights=weights)
+    listed = list(parts(collection))
     names: dict[str, str] = {}
-    for name, signature, genes in parts(collection):
+    for name, signature, _ in listed:
         if name in names:
             raise SignatureError(f"{names[name]} and {signature.id} would both be written as {name}; rename one.")
         names[name] = signature.id
-        description = " ".join(signature.title.split()) or "na"
-        rows.append("\t".join([name, description, *genes]))
-    if not rows:
-        raise SignatureError("The collection holds no gene list, so there is nothing to write as GMT.")
-    return "\n".join(rows) + "\n"
+    if not listed:
+        raise SignatureError(f"The collection holds no gene list, so there is nothing to write as {format_name}.")
+    return listed
 
 
 def read_lines(path: Path) -> list[str]:
@@ -254,24 +285,29 @@ def _joined(entries: list[Entry], path: Path) -> SignatureCollection:
     unsigned = {e.id: e for e in entries if isinstance(e, Signature) and not e.down}
     taken = {e.id for e in entries}
     out: dict[str, Entry] = {}
+    clashing: list[str] = []
     for entry in entries:
         stem, direction = split_direction(entry.id)
         here, partner = unsigned.get(entry.id), _partner(unsigned, stem, direction)
         if here is None or partner is None or stem in taken:
             out[entry.id] = entry
         elif stem not in out:
-            out[stem] = _pair(stem, *((here, partner) if direction == "up" else (partner, here)))
+            up, down = (here, partner) if direction == "up" else (partner, here)
+            out[stem] = _pair(stem, up, down)
+            if set(up.up) & set(down.up):
+                clashing.append(stem)
+    if clashing:
+        warnings.warn(
+            f"{path}: genes of {len(clashing)} pair(s) stand in both directions and count in neither "
+            f"({examples(clashing)}).",
+            DataWarning,
+            stacklevel=4,
+        )
     return _collection(list(out.values()), path)
 
 
 def _pair(stem: str, up: Signature, down: Signature) -> Signature:
     both = set(up.up) & set(down.up)
-    if both:
-        warnings.warn(
-            f"{stem}: {len(both)} gene(s) stand in both directions and count in neither ({examples(sorted(both))}).",
-            DataWarning,
-            stacklevel=6,
-        )
     return replace(
         up, id=stem, up=tuple(g for g in up.up if g not in both), down=tuple(g for g in down.up if g not in both)
     )
@@ -303,6 +339,20 @@ Reader = Callable[[Path], list[Entry]]
 Writer = Callable[[SignatureCollection], str]
 FORMATS: dict[str, tuple[Reader, Writer]] = {
     ".gmt": (_read_gmt, _write_gmt),
+    ".gmx": (
+        lambda path: formats.read_gmx(path, read_lines(path), without_repeats),
+        lambda collection: formats.write_gmx(_listed_parts(collection, "GMX")),
+    ),
+    ".grp": (
+        lambda path: formats.read_grp(path, read_lines(path), without_repeats),
+        lambda collection: formats.write_grp(_listed_parts(collection, "GRP")),
+    ),
+    ".json": (
+        lambda path: formats.read_json(path, "\n".join(read_lines(path))),
+        lambda collection: formats.write_json(_listed_parts(collection, "MSigDB JSON")),
+    ),
+    ".tsv": (lambda path: formats.read_network(path, read_lines(path)), _write_network),
+    ".csv": (lambda path: formats.read_network(path, read_lines(path)), _write_network_csv),
     ".yaml": (_read_documents, _write_yaml),
     ".yml": (_read_documents, _write_yaml),
 }

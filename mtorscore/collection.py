@@ -8,23 +8,41 @@ weighted sum over named entries, evaluated after scoring.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._entries import (
+    BRANCHES,
+    CONFOUNDER,
+    ENTRY_CLASSES,
+    EVIDENCE,
+    LEVELS,
+    USER_BRANCH,
+    Composite,
+    Entry,
+    Panel,
+    Ratio,
+    Signature,
+    Source,
+)
 from mtorscore.errors import SignatureError, examples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "BRANCHES",
     "CONFOUNDER",
+    "ENTRY_CLASSES",
     "EVIDENCE",
     "LEVELS",
+    "USER_BRANCH",
     "Composite",
     "Entry",
     "Panel",
@@ -36,237 +54,6 @@ __all__ = [
     "as_collection",
     "library",
 ]
-
-CONFOUNDER = "confounder"
-BRANCHES: tuple[str, ...] = (
-    "mtorc1",
-    "s6k",
-    "eif4e",
-    "srebp1",
-    "srebp2",
-    "mtorc2_akt",
-    "pi3k",
-    "pten",
-    "tsc",
-    "ampk_lkb1",
-    "autophagy_tfeb",
-    "hypoxia_vegf",
-    "survival_bcl2",
-    "ras_mnk",
-    "insulin_igf",
-    "feedback",
-    "pparg",
-    "mirna",
-    "drug",
-    CONFOUNDER,
-    "context",
-)
-LEVELS: tuple[str, ...] = ("transcriptional", "translational", "component", "composite")
-EVIDENCE: tuple[str, ...] = ("read", "cross-checked", "recalled")
-USER_BRANCH = "user"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a gene list, or a claim about it, was read or checked.
-
-    Parameters
-    ----------
-    name
-        Title, set name or short citation.
-    role
-        ``"list"``: the genes were read there; ``"cross-check"``: membership was confirmed there;
-        ``"rationale"``: the paper that motivates the entry, its table not read.
-    pmid, doi, version, accession
-        Identifiers, where there are any.
-    """
-
-    name: str
-    role: str = "list"
-    pmid: str | None = None
-    doi: str | None = None
-    version: str | None = None
-    accession: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What every entry of a collection has.
-
-    Parameters
-    ----------
-    id
-        Unique name, such as ``"SREBP1_LIPOGENIC_CORE"``.
-    title
-        One line for people.
-    branch
-        One of `BRANCHES`, or ``"user"`` for gene lists that a user brought.
-    level
-        What a transcript score can mean here, one of `LEVELS`.
-    sign
-        +1 where the entry's value rises with mTOR activity, -1 where it falls, 0 where neither is claimed.
-    """
-
-    kind: ClassVar[str] = "entry"
-
-    id: str
-    title: str = ""
-    branch: str = USER_BRANCH
-    level: str = "transcriptional"
-    sign: int = 0
-    experimental: bool = False
-    cancers: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
-    licence: str = ""
-    expected: Mapping[str, str] = field(default_factory=dict)
-    caveat: str = ""
-    confidence: str = ""
-    remark: str = ""
-    seeds: tuple[str, ...] = ()
-    added: str = ""
-    changed: str = ""
-    path: str = field(default="", compare=False)
-
-    @property
-    def genes(self) -> tuple[str, ...]:
-        """Every gene symbol that the entry names, in its own order."""
-        return ()
-
-    def content(self) -> dict[str, Any]:
-        """Return what decides the entry's value, and nothing else: the material of `hash`."""
-        return {"id": self.id, "kind": self.kind}
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256 over `content`, the first 16 hexadecimal digits; independent of gene order and of prose."""
-        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signature(Entry):
-    """A named, signed, optionally weighted gene list.
-
-    Parameters
-    ----------
-    up, down
-        Gene symbols that rise and fall with what the signature measures. Duplicates are refused.
-    weights
-        Positive magnitudes per gene; genes not named weigh 1. The sign comes from `up` and `down`.
-    evidence
-        Per gene one of `EVIDENCE`.
-    gene_sources
-        Per gene a short note on where it was read or checked.
-    """
-
-    kind: ClassVar[str] = "signature"
-
-    up: tuple[str, ...] = ()
-    down: tuple[str, ...] = ()
-    weights: Mapping[str, float] = field(default_factory=dict)
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    gene_sources: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.id:
-            raise SignatureError("A signature has an empty id; give it a name.")
-        for direction in ("up", "down"):
-            genes = getattr(self, direction)
-            if isinstance(genes, str):
-                raise SignatureError(f"{self.id}: `{direction}` is the text {genes!r}; give a list of gene symbols.")
-            object.__setattr__(self, direction, tuple(str(g) for g in genes))
-        genes = self.genes
-        if len(set(genes)) < len(genes):
-            seen: set[str] = set()
-            twice = [g for g in genes if g in seen or seen.add(g)]  # type: ignore[func-returns-value]
-            raise SignatureError(
-                f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
-            )
-        strange = [g for g in self.weights if g not in set(genes)]
-        if strange:
-            raise SignatureError(f"{self.id}: weights for genes that it does not hold ({examples(strange)}).")
-        bad = [g for g, w in self.weights.items() if not (np.isfinite(w) and w > 0)]
-        if bad:
-            raise SignatureError(
-                f"{self.id}: weights must be finite and positive ({examples(bad)}); put the gene under `down` instead."
-            )
-
-    @property
-    def genes(self) -> tuple[str, ...]:
-        """Up genes, then down genes."""
-        return self.up + self.down
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether the signature has a down direction."""
-        return bool(self.down)
-
-    @property
-    def is_weighted(self) -> bool:
-        """Whether any two genes weigh differently."""
-        return len({self.weights.get(g, 1.0) for g in self.genes}) > 1
-
-    def signed_weights(self) -> dict[str, float]:
-        """Return gene -> weight, negative for down genes."""
-        return {g: self.weights.get(g, 1.0) for g in self.up} | {g: -self.weights.get(g, 1.0) for g in self.down}
-
-    def content(self) -> dict[str, Any]:
-        """Return id, kind and signed weights."""
-        return super().content() | {"weights": dict(sorted(self.signed_weights().items()))}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ratio(Entry):
-    """log2 of a numerator over a denominator, each the mean of its genes on linear scale."""
-
-    kind: ClassVar[str] = "ratio"
-
-    numerator: tuple[str, ...] = ()
-    denominator: tuple[str, ...] = ()
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    gene_sources: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def genes(self) -> tuple[str, ...]:
-        """Numerator, then denominator."""
-        return self.numerator + self.denominator
-
-    def content(self) -> dict[str, Any]:
-        """Return id, kind and terms."""
-        return super().content() | {"numerator": sorted(self.numerator), "denominator": sorted(self.denominator)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel(Entry):
-    """Genes to be shown as a table, each with its role (+1 drives, -1 brakes, 0 neither); never called activity."""
-
-    kind: ClassVar[str] = "panel"
-
-    members: Mapping[str, int] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-    evidence: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def genes(self) -> tuple[str, ...]:
-        """The members."""
-        return tuple(self.members)
-
-    def content(self) -> dict[str, Any]:
-        """Return id, kind and members."""
-        return super().content() | {"members": dict(sorted(self.members.items()))}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Composite(Entry):
-    """Signed weighted sum over named entries, standardised by a frozen reference, never by the cohort at hand."""
-
-    kind: ClassVar[str] = "composite"
-
-    parts: Mapping[str, float] = field(default_factory=dict)
-
-    def content(self) -> dict[str, Any]:
-        """Return id, kind and parts."""
-        return super().content() | {"parts": dict(sorted(self.parts.items()))}
 
 
 @dataclass(frozen=True)
@@ -394,6 +181,7 @@ class SignatureCollection:
         level: str | Iterable[str] | None = None,
         kind: str | Iterable[str] | None = None,
         cancer: str | None = None,
+        evidence: str | Iterable[str] | None = None,
         experimental: bool | None = None,
     ) -> SignatureCollection:
         """Return the entries that fulfil every condition given, in their order here.
@@ -406,6 +194,8 @@ class SignatureCollection:
             One value or several.
         cancer
             Entries that name this cancer, or none at all.
+        evidence
+            Entries all of whose genes have this evidence (one class or several); entries without genes are left out.
         experimental
             Keep only experimental (True) or only established (False) entries.
 
@@ -417,13 +207,14 @@ class SignatureCollection:
         Raises
         ------
         SignatureError
-            If an id, branch, level or kind is unknown.
+            If an id, branch, level, kind or evidence class is unknown.
         """
-        wanted = {"branch": branch, "level": level, "kind": kind}
+        wanted = {"branch": branch, "level": level, "kind": kind, "evidence": evidence}
         known = {
             "branch": {*BRANCHES, USER_BRANCH, *(e.branch for e in self)},
             "level": set(LEVELS),
-            "kind": {"signature", "ratio", "panel", "composite"},
+            "kind": set(ENTRY_CLASSES),
+            "evidence": set(EVIDENCE),
         }
         sets: dict[str, set[str]] = {}
         for key, value in wanted.items():
@@ -433,11 +224,13 @@ class SignatureCollection:
             unknown = sorted(sets[key] - known[key])
             if unknown:
                 raise SignatureError(f"Unknown {key}: {examples(unknown)}. Known: {', '.join(sorted(known[key]))}.")
+        classes = sets.pop("evidence", None)
         entries = list(self) if names is None else [self[n] for n in names]
         kept = [
             e
             for e in entries
             if all(getattr(e, key) in allowed for key, allowed in sets.items())
+            and (classes is None or (bool(e.genes) and all(e.evidence_of(g) in classes for g in e.genes)))
             and (cancer is None or not e.cancers or cancer in e.cancers)
             and (experimental is None or e.experimental == experimental)
         ]
@@ -498,6 +291,42 @@ class SignatureCollection:
             n_vars=len(names),
         )
 
+    def union(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
+        """Return one signature with every gene of several; see `mtorscore._algebra.union`."""
+        from mtorscore import _algebra
+
+        return _algebra.union(self.select(names).signatures, id=id)
+
+    def intersection(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
+        """Return one signature with the genes that several share; see `mtorscore._algebra.intersection`."""
+        from mtorscore import _algebra
+
+        return _algebra.intersection(self.select(names).signatures, id=id)
+
+    def minus(self, confounder: str | Signature | Iterable[str]) -> SignatureCollection:
+        """Return the collection without a confounder's genes; see `mtorscore._algebra.minus`."""
+        from mtorscore import _algebra
+
+        return _algebra.minus(self, confounder)
+
+    def overlap(self, *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
+        """Return shared genes and Jaccard index of every pair; see `mtorscore._algebra.overlap`."""
+        from mtorscore import _algebra
+
+        return _algebra.overlap(self, by=by, share=share)
+
+    def rename_genes(self) -> tuple[SignatureCollection, pd.DataFrame]:
+        """Return the collection in current HGNC symbols, and what changed; see `mtorscore._algebra.rename_genes`."""
+        from mtorscore import _algebra
+
+        return _algebra.rename_genes(self)
+
+    def translate(self, organism: str) -> tuple[SignatureCollection, pd.DataFrame]:
+        """Return the collection for human or mouse, and what was lost; see `mtorscore._algebra.translate`."""
+        from mtorscore import _algebra
+
+        return _algebra.translate(self, organism)
+
     @classmethod
     def read(cls, path: str | Path, *, join_up_down: bool = False) -> SignatureCollection:
         """Read a collection from a file or a folder of YAML files.
@@ -505,7 +334,8 @@ class SignatureCollection:
         Parameters
         ----------
         path
-            ``.gmt``, ``.yaml`` or a folder of YAML files; other formats are recognised by their ending.
+            ``.gmt``, ``.gmx``, ``.grp``, ``.json`` (MSigDB), ``.tsv`` or ``.csv`` (source, target, weight),
+            ``.yaml``, or a folder of YAML files.
         join_up_down
             Join pairs ``X_UP`` with ``X_DN`` or ``X_DOWN`` into one signed signature ``X``.
 
@@ -531,7 +361,9 @@ class SignatureCollection:
         Parameters
         ----------
         path
-            ``.gmt`` splits signed signatures into ``X_UP`` and ``X_DN``; ``.yaml`` keeps everything.
+            As for `read`; a path without an ending becomes a folder of YAML files. ``.gmt``, ``.gmx`` and ``.json``
+            split signed signatures into ``X_UP`` and ``X_DN``; ``.yaml`` keeps everything, and one `IgnoredWarning`
+            says what another format cannot hold.
 
         Returns
         -------
@@ -629,9 +461,3 @@ def library(*, experimental: bool = False) -> SignatureCollection:
 
     everything = _genesets.read_library()
     return everything if experimental else everything.select(experimental=False)
-
-
-ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, Panel, Composite)}
-ENTRY_FIELDS: dict[str, frozenset[str]] = {
-    kind: frozenset(f.name for f in fields(c)) for kind, c in ENTRY_CLASSES.items()
-}

@@ -1,0 +1,274 @@
+"""The four kinds of entry that a collection holds, and the words that describe them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mtorscore.errors import SignatureError, examples
+
+__all__ = [
+    "BRANCHES",
+    "CONFOUNDER",
+    "ENTRY_CLASSES",
+    "EVIDENCE",
+    "LEVELS",
+    "USER_BRANCH",
+    "Composite",
+    "Entry",
+    "Panel",
+    "Ratio",
+    "Signature",
+    "Source",
+]
+
+CONFOUNDER = "confounder"
+BRANCHES: tuple[str, ...] = (
+    "mtorc1",
+    "s6k",
+    "eif4e",
+    "srebp1",
+    "srebp2",
+    "mtorc2_akt",
+    "pi3k",
+    "pten",
+    "tsc",
+    "ampk_lkb1",
+    "autophagy_tfeb",
+    "hypoxia_vegf",
+    "survival_bcl2",
+    "ras_mnk",
+    "insulin_igf",
+    "feedback",
+    "pparg",
+    "mirna",
+    "drug",
+    CONFOUNDER,
+    "context",
+)
+LEVELS: tuple[str, ...] = ("transcriptional", "translational", "component", "composite")
+EVIDENCE: tuple[str, ...] = ("read", "cross-checked", "recalled")
+USER_BRANCH = "user"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a gene list, or a claim about it, was read or checked.
+
+    Parameters
+    ----------
+    name
+        Title, set name or short citation.
+    role
+        ``"list"``: the genes were read there; ``"cross-check"``: membership was confirmed there;
+        ``"rationale"``: the paper that motivates the entry, its table not read.
+    pmid, doi, version, accession
+        Identifiers, where there are any.
+    """
+
+    name: str
+    role: str = "list"
+    pmid: str | None = None
+    doi: str | None = None
+    version: str | None = None
+    accession: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every entry of a collection has.
+
+    Parameters
+    ----------
+    id
+        Unique name, such as ``"SREBP1_LIPOGENIC_CORE"``.
+    title
+        One line for people.
+    branch
+        One of `BRANCHES`, or ``"user"`` for gene lists that a user brought.
+    level
+        What a transcript score can mean here, one of `LEVELS`.
+    sign
+        +1 where the entry's value rises with mTOR activity, -1 where it falls, 0 where neither is claimed.
+    """
+
+    kind: ClassVar[str] = "entry"
+
+    id: str
+    title: str = ""
+    branch: str = USER_BRANCH
+    level: str = "transcriptional"
+    sign: int = 0
+    experimental: bool = False
+    cancers: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    licence: str = ""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    caveat: str = ""
+    confidence: str = ""
+    remark: str = ""
+    seeds: tuple[str, ...] = ()
+    added: str = ""
+    changed: str = ""
+    path: str = field(default="", compare=False)
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Every gene symbol that the entry names, in its own order."""
+        return ()
+
+    def evidence_of(self, gene: str) -> str:
+        """Return the evidence class of a gene, "" where none is stated."""
+        evidence: Mapping[str, str] = getattr(self, "evidence", {})
+        return evidence.get(gene, "")
+
+    @property
+    def evidence_counts(self) -> dict[str, int]:
+        """Number of genes per evidence class."""
+        labels = [self.evidence_of(g) for g in self.genes]
+        return {label: labels.count(label) for label in EVIDENCE}
+
+    def content(self) -> dict[str, Any]:
+        """Return what decides the entry's value, and nothing else: the material of `hash`."""
+        return {"id": self.id, "kind": self.kind}
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over `content`, the first 16 hexadecimal digits; independent of gene order and of prose."""
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature(Entry):
+    """A named, signed, optionally weighted gene list.
+
+    Parameters
+    ----------
+    up, down
+        Gene symbols that rise and fall with what the signature measures. Duplicates are refused.
+    weights
+        Positive magnitudes per gene; genes not named weigh 1. The sign comes from `up` and `down`.
+    evidence
+        Per gene one of `EVIDENCE`.
+    gene_sources
+        Per gene a short note on where it was read or checked.
+    """
+
+    kind: ClassVar[str] = "signature"
+
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    gene_sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise SignatureError("A signature has an empty id; give it a name.")
+        for direction in ("up", "down"):
+            genes = getattr(self, direction)
+            if isinstance(genes, str):
+                raise SignatureError(f"{self.id}: `{direction}` is the text {genes!r}; give a list of gene symbols.")
+            object.__setattr__(self, direction, tuple(str(g) for g in genes))
+        genes = self.genes
+        if len(set(genes)) < len(genes):
+            seen: set[str] = set()
+            twice = [g for g in genes if g in seen or seen.add(g)]  # type: ignore[func-returns-value]
+            raise SignatureError(
+                f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
+            )
+        strange = [g for g in self.weights if g not in set(genes)]
+        if strange:
+            raise SignatureError(f"{self.id}: weights for genes that it does not hold ({examples(strange)}).")
+        bad = [g for g, w in self.weights.items() if not (np.isfinite(w) and w > 0)]
+        if bad:
+            raise SignatureError(
+                f"{self.id}: weights must be finite and positive ({examples(bad)}); put the gene under `down` instead."
+            )
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Up genes, then down genes."""
+        return self.up + self.down
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the signature has a down direction."""
+        return bool(self.down)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether any two genes weigh differently."""
+        return len({self.weights.get(g, 1.0) for g in self.genes}) > 1
+
+    def signed_weights(self) -> dict[str, float]:
+        """Return gene -> weight, negative for down genes."""
+        return {g: self.weights.get(g, 1.0) for g in self.up} | {g: -self.weights.get(g, 1.0) for g in self.down}
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and signed weights."""
+        return super().content() | {"weights": dict(sorted(self.signed_weights().items()))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Entry):
+    """log2 of a numerator over a denominator, each the mean of its genes on linear scale."""
+
+    kind: ClassVar[str] = "ratio"
+
+    numerator: tuple[str, ...] = ()
+    denominator: tuple[str, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    gene_sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Numerator, then denominator."""
+        return self.numerator + self.denominator
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and terms."""
+        return super().content() | {"numerator": sorted(self.numerator), "denominator": sorted(self.denominator)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel(Entry):
+    """Genes to be shown as a table, each with its role (+1 drives, -1 brakes, 0 neither); never called activity."""
+
+    kind: ClassVar[str] = "panel"
+
+    members: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """The members."""
+        return tuple(self.members)
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and members."""
+        return super().content() | {"members": dict(sorted(self.members.items()))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composite(Entry):
+    """Signed weighted sum over named entries, standardised by a frozen reference, never by the cohort at hand."""
+
+    kind: ClassVar[str] = "composite"
+
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """Return id, kind and parts."""
+        return super().content() | {"parts": dict(sorted(self.parts.items()))}
+
+
+ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, Panel, Composite)}
