@@ -45,6 +45,22 @@ class Ranks:
         return ranks
 
 
+@dataclass(frozen=True)
+class Observed:
+    """Values of chosen genes with NaN set to 0, and which of them are numbers."""
+
+    values: Array
+    known: Array
+
+    def sums(self, sets: Sets) -> tuple[Array, Array]:
+        """Return per row and set the weighted sum, and the sum of absolute weights, of the genes that are numbers."""
+        from mtorscore.tl.kernels.segments import segment_sum
+
+        total, _ = segment_sum(self.values, sets.indptr, sets.slots, sets.weights, False)
+        weight, _ = segment_sum(self.known, sets.indptr, sets.slots, np.abs(sets.weights), False)
+        return total, weight
+
+
 @dataclass
 class Tile:
     """Some rows of a matrix as float64: either `dense`, or CSR `data`, `indices`, `indptr`.
@@ -128,6 +144,16 @@ class Tile:
         if self.x is not None:
             return self.x
         return self.columns(self.every_gene())
+
+    def observed(self, genes: Ints) -> Observed:
+        """Return the values of `genes` with NaN taken out."""
+        values = self.columns(genes)
+        missing = np.isnan(values)
+        return Observed(np.where(missing, 0.0, values), np.where(missing, 0.0, 1.0))
+
+    def has_nan(self) -> bool:
+        """Whether any value is NaN."""
+        return self.count_special()[0] > 0
 
     def moments(self) -> Array:
         """Return per row: valid values, their mean, and the sum of squared deviations."""

@@ -16,7 +16,7 @@ from mtorscore.tl._types import MethodSpec, Param
 
 __all__ = ["NAMES", "check_params", "get", "specs"]
 
-NAMES: tuple[str, ...] = ("singscore", "ssgsea", "zscore")
+NAMES: tuple[str, ...] = ("singscore", "ssgsea", "zscore", "ucell", "aucell", "mean", "ulm", "mlm", "wmean")
 
 
 def get(name: str) -> MethodSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["first_positions"]
+__all__ = ["first_positions", "shuffled_positions"]
 
 
 def first_positions(x: npt.NDArray[np.float64], genes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -34,4 +34,33 @@ def first_positions(x: npt.NDArray[np.float64], genes: npt.NDArray[np.int64]) ->
         here = (n_valid - place[genes]).astype(np.float64)
         here[np.isnan(row[genes])] = np.nan
         out[i] = here
+    return out
+
+
+def shuffled_positions(
+    x: npt.NDArray[np.float64], genes: npt.NDArray[np.int64], seed: int, start: int
+) -> npt.NDArray[np.float64]:
+    """Return ranks from 1 for the highest value, ties in an order drawn for each row.
+
+    Parameters
+    ----------
+    x
+        ``(n_obs, n_vars)`` values; NaN stand last.
+    genes
+        Columns wanted.
+    seed, start
+        The order of row i comes from the pair of seed and ``start + i``, so blocks do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_obs, n_genes)``; NaN for NaN.
+    """
+    n_obs, n_vars = x.shape
+    out = np.full((n_obs, genes.size), np.nan)
+    for i in range(n_obs):
+        keys = np.random.default_rng([abs(int(seed)), start + i]).random(n_vars)
+        rank = np.empty(n_vars)
+        rank[np.lexsort((keys, -x[i]))] = np.arange(1, n_vars + 1)
+        out[i] = np.where(np.isnan(x[i, genes]), np.nan, rank[genes])
     return out

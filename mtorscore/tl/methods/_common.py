@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtorscore.tl._tiles import Ranks, Tile
+from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, Param, Sets
 
-__all__ = ["NA", "join_directions", "linear_null", "part_sums", "two_sided"]
+__all__ = ["NA", "join_directions", "linear_null", "moment_null", "part_sums", "two_sided", "weighted_rows"]
 
 NA = Param(
     "na",
@@ -73,14 +73,25 @@ def linear_null(population: Array, sets: Sets, coefficients: Array) -> tuple[Arr
     return centre * total, np.sqrt(variance)
 
 
+def weighted_rows(tile: Tile, sets: Sets, coefficients: Array) -> Array:
+    """Return ``sum(coefficient * value)`` per row and set, NaN where a gene of the set is NaN."""
+    return tile.dot(sets, coefficients)
+
+
+def moment_null(tile: Tile, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of ``sum(coefficient * value)`` over genes of the row drawn without replacement."""
+    moments = tile.moments()
+    n, centre = moments[:, 0:1], moments[:, 1:2]
+    total = np.bincount(sets.owner, weights=coefficients, minlength=len(sets))[None, :]
+    squares = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = moments[:, 2:3] / (n - 1) * np.maximum(squares - total**2 / n, 0.0)
+    return centre * total, np.sqrt(variance)
+
+
 def two_sided(z: Array) -> Array:
     """Return two-sided p-values of standard normal deviates."""
     from scipy.special import ndtr
 
     p: Array = 2.0 * ndtr(-np.abs(z))
     return np.minimum(p, 1.0)
-
-
-def all_ranks(tile: Tile) -> Ranks:
-    """Rank every gene of a tile: needed where the null is taken over all of them."""
-    return tile.ranks(tile.every_gene())
