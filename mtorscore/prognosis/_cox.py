@@ -241,8 +241,21 @@ def newton(
             oa = offset if offset is None or offset.shape[1] == 1 else offset[:, active]
             fresh = Moments(fresh.loglik[keep], fresh.score[:, keep], fresh.information[:, :, keep])
         current = fresh
-    infinite = np.abs(coef).max(axis=0) > FLAT if p else np.zeros(b, dtype=bool)
-    return Fits(coef, _invert(information), loglik, null, converged & ~infinite, infinite)
+    inverse = _invert(information)
+    infinite = runs_away(coef, inverse)
+    return Fits(coef, inverse, loglik, null, converged & ~infinite, infinite)
+
+
+def runs_away(coef: FloatArray, covariance: FloatArray) -> BoolArray:
+    """Whether each likelihood has no finite maximum: huge coefficients, or one so flat that its error is huge."""
+    p = len(coef)
+    if p == 0:
+        return np.zeros(coef.shape[1], dtype=bool)
+    variance = covariance[np.arange(p), np.arange(p)]
+    out: BoolArray = (np.abs(coef).max(axis=0) > FLAT) | (np.where(np.isfinite(variance), variance, 0) > 1e6).any(
+        axis=0
+    )
+    return out
 
 
 def _step(current: Moments, free: npt.NDArray[np.bool_]) -> FloatArray:

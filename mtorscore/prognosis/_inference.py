@@ -14,6 +14,9 @@ from mtorscore.prognosis._risksets import FloatArray
 
 Fitter = Callable[..., Fits]
 
+UNBOUNDED = 50.0
+"""A bound of a log ratio per SD beyond this is returned as infinite."""
+
 
 @dataclass
 class Effects:
@@ -44,6 +47,13 @@ class Effects:
     infinite: npt.NDArray[np.bool_]
     loglik: FloatArray
     loglik_null: FloatArray
+
+
+def ratio(log: npt.ArrayLike) -> FloatArray:
+    """Exponential that turns what no float can hold into infinity without a warning."""
+    values = np.asarray(log, dtype=np.float64)
+    out: FloatArray = np.exp(np.where(values > 700, np.inf, values))
+    return out
 
 
 def wald(fit: Fits, level: float = 0.95, term: int = 0) -> Effects:
@@ -120,7 +130,7 @@ def _root(
     inner, outer = centre.copy(), centre + 2.2 * step
     f_inner, f_outer = np.full(len(which), -target), deviance(outer, which) - target
     for _ in range(12):
-        short = f_outer < 0
+        short = (f_outer < 0) & (np.abs(outer) < UNBOUNDED)
         if not short.any():
             break
         inner[short], f_inner[short] = outer[short], f_outer[short]

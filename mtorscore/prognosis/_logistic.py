@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, log_expit
 
-from mtorscore.prognosis._cox import FLAT, MAX_STEP, Fits, _invert
+from mtorscore.prognosis._cox import FLAT, MAX_STEP, Fits, _invert, runs_away
 from mtorscore.prognosis._risksets import FloatArray
 
 
@@ -91,7 +91,9 @@ def newton(
         infinite |= np.abs(coef[:p]).max(axis=0, initial=0.0) > FLAT
         if (converged | stuck | infinite).all():
             break
-    return Fits(coef, _invert(information), loglik, null, converged & ~infinite, infinite)
+    inverse = _invert(information)
+    infinite |= runs_away(coef[:p], inverse)
+    return Fits(coef, inverse, loglik, null, converged & ~infinite, infinite)
 
 
 def _moments(

@@ -13,7 +13,7 @@ import pandas as pd
 from mtorscore.errors import DataError, StatisticsWarning, examples
 from mtorscore.prognosis._concordance import bootstrap_multiplicities
 from mtorscore.prognosis._design import adjust_p, encode
-from mtorscore.prognosis._inference import Effects
+from mtorscore.prognosis._inference import Effects, ratio
 from mtorscore.prognosis._inputs import Inputs, as_list, read_inputs
 from mtorscore.prognosis._mirrors import Confounder, Mirror, find_confounder
 from mtorscore.prognosis._outcome import Outcome, estimate, make_outcome
@@ -303,7 +303,7 @@ def _adjusted(
         resample = multiplicities[:, outcome.index.get_indexer(part.index)]
         for k, j in enumerate(columns):
             row = _row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
-            row["unadjusted_same_n"] = float(np.exp(same.coef[k]))
+            row["unadjusted_same_n"] = float(ratio(same.coef[k]))
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)
@@ -399,7 +399,7 @@ def _finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
             continue
         first = "hr" if prefix == "hr" else "odds_ratio"
         for column, source in ((first, "coef"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
-            table[column] = np.where(rows_of, np.exp(table[source].astype(float)), np.nan)
+            table[column] = np.where(rows_of, ratio(table[source].astype(float)), np.nan)
     table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
     keys = ["endpoint", "model", "adjusted_for"]
     if family == "all":

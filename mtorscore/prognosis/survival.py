@@ -15,7 +15,7 @@ from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox
 from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance
 from mtorscore.prognosis._design import encode
-from mtorscore.prognosis._inference import profile, wald
+from mtorscore.prognosis._inference import profile, ratio, wald
 from mtorscore.prognosis._inputs import as_list, read_inputs
 from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
 from mtorscore.prognosis._risksets import FloatArray, RiskSets
@@ -134,9 +134,9 @@ def cox(
             {
                 "coef": coef,
                 "se": se,
-                "hr": np.exp(coef),
-                "hr_low": np.exp(e.low[0] / sd[j]),
-                "hr_high": np.exp(e.high[0] / sd[j]),
+                "hr": ratio(coef),
+                "hr_low": ratio(e.low[0] / sd[j]),
+                "hr_high": ratio(e.high[0] / sd[j]),
                 "z": coef / se,
                 "p": e.p[0],
                 "ph_chisq": chisq[j],
