@@ -16,7 +16,7 @@ from mtorscore.io._matrix import assemble, from_grid
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["excel", "excel_sheets", "frame_to_grid", "h5ad", "parquet", "rdata", "sheet"]
+__all__ = ["excel", "excel_sheets", "frame_to_grid", "h5ad", "parquet", "rdata", "sheet", "sheet_frame", "zarr"]
 
 
 def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
@@ -161,6 +161,23 @@ def h5ad(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
         adata.var["id"] = [str(n) for n in adata.var_names]
     old = dict(adata.uns.get("source", {}))
     return adata, {k: v for k, v in old.items() if k in ("units", "accession")}
+
+
+def zarr(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read an AnnData store in Zarr."""
+    try:
+        import zarr as _  # noqa: F401
+    except ImportError as error:
+        raise FormatError("reading Zarr needs the package zarr: pip install 'mtorscore[scale]'.", path=path) from error
+    import anndata
+
+    try:
+        adata = anndata.read_zarr(path)
+    except Exception as error:
+        raise FormatError(f"the Zarr store is damaged ({error}).", path=path) from error
+    if "id" not in adata.var:
+        adata.var["id"] = [str(n) for n in adata.var_names]
+    return adata, {}
 
 
 def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:

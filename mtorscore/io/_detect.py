@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ def detect(path: Path) -> Found:
             return found
     first = _files.head(path)
     binary = _binary(first)
+    if binary and binary[0] == "hdf5":
+        return _hdf5(path)
+    if binary and binary[0] == "xls":
+        raise FormatError("an old Excel workbook (.xls); save it as .xlsx or as tab-separated text.", path=path)
     if binary:
         return Found(binary[0], binary[1], compression)
     content = _files.as_text(first[: first.rfind(b"\n") + 1] or first, path)
@@ -64,6 +69,26 @@ def _zip(path: Path) -> Found | None:
     return None
 
 
+def _hdf5(path: Path) -> Found:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            keys = set(file)
+            encoded = file.attrs.get("encoding-type", "")
+            tenx = "matrix" in keys and isinstance(file["matrix"], h5py.Group)
+            old = [k for k in keys if isinstance(file[k], h5py.Group) and {"indptr", "barcodes"} <= set(file[k])]
+    except OSError as error:
+        raise FormatError(f"the HDF5 file is truncated or damaged ({error}); download it again.", path=path) from error
+    if encoded == "anndata" or {"obs", "var"} <= keys:
+        return Found("h5ad", "HDF5 with obs and var")
+    if tenx or old:
+        return Found("10x-h5", "HDF5 with the groups of Cell Ranger")
+    if {"matrix", "row_attrs", "col_attrs"} <= keys:
+        return Found("loom", "HDF5 with matrix, row_attrs and col_attrs")
+    raise FormatError(f"HDF5 of an unknown layout (groups {examples(sorted(keys), 6)}).", path=path)
+
+
 def _binary(first: bytes) -> tuple[str, str] | None:
     if first.startswith(b"PAR1"):
         return "parquet", "starts with PAR1"
@@ -79,16 +104,135 @@ def _binary(first: bytes) -> tuple[str, str] | None:
 
 
 def _folder(path: Path) -> Found:
+    from mtorscore.io import _gdc, _tenx
+
     names = sorted(p.name for p in path.iterdir())
-    raise FormatError(f"a folder that holds no data set mtorscore knows ({examples(names)}).", path=path)
+    if not names:
+        raise FormatError("the folder is empty.", path=path)
+    if {".zgroup", "zarr.json", ".zattrs"} & set(names):
+        return Found("zarr", "a Zarr store")
+    if "meta_study.txt" in names or any(n.startswith("meta_") and n.endswith(".txt") for n in names):
+        return Found("cbioportal-study", "holds meta files of cBioPortal")
+    if _tenx.is_folder(path):
+        return Found("10x-mtx", "holds matrix.mtx with barcodes and features")
+    files = [f for f in path.rglob("*") if f.is_file()]
+    counts = [f for f in files if _gdc.COUNT_FILE.search(f.name)]
+    if counts:
+        star = sum("star_gene_counts" in f.name for f in counts)
+        kind = "gdc-star-counts" if star == len(counts) else "htseq-counts"
+        if 0 < star < len(counts):
+            raise FormatError(
+                f"STAR counts ({star}) and other count files ({len(counts) - star}) lie together; read their folders apart.",
+                path=path,
+            )
+        return Found(kind, f"holds {len(counts)} per-sample count files", details={"files": len(counts)})
+    series = [n for n in names if "_series_matrix.txt" in n]
+    if series:
+        return Found("geo-series", f"holds {len(series)} GEO series matrices", details={"files": series})
+    hint = f"it holds {examples(names, 6)}; read one of these files" if files else "it holds no file"
+    raise FormatError(f"a folder that is no data set as a whole: {hint}.", path=path)
 
 
-def _text(lines: list[str], path: Path) -> Found:  # noqa: ARG001
+_SOFT = re.compile(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET|ANNOTATION)", re.IGNORECASE)
+_META = re.compile(r"^[a-z_]+: ?\S")
+
+
+def _text(lines: list[str], path: Path) -> Found:
+    first = next((line for line in lines if line.strip()), "")
+    special = _by_first_line(first, lines)
+    if special:
+        return special
     body = [line for line in lines if line.strip() and not line.startswith("#")]
+    if not body:
+        raise FormatError("only comment lines and no table.", path=path, line=1)
+    if _two_columns(body):
+        return Found("htseq-counts", "two columns without a header: a gene and a number")
     delimiter = guess_delimiter(body[:60])
-    details: dict[str, Any] = {}
-    if delimiter:
-        details = {"delimiter": {"\t": "tab", " ": "space"}.get(delimiter, delimiter)}
-        details["columns"] = len(split(body[0], delimiter))
-        details["header"] = examples(split(body[0], delimiter), 6)
-    return Found("table", "text in rows and columns", details=details)
+    fields = split(body[0], delimiter) if delimiter else [body[0]]
+    if not delimiter and sum(bool(re.match(r"^[ACGTN]{10,}(-\d+)?$", b)) for b in body) > 0.9 * len(body):
+        return Found("list", "one cell barcode per line")
+    if not delimiter and len(body) > 1 and all(re.match(r"^[A-Za-z0-9._-]+$", b) for b in body[:50]):
+        return Found("list", "one name per line")
+    if delimiter and 2 <= len(fields) <= 3 and _features(body, delimiter):
+        return Found("10x-features", "gene, symbol (and type) without a header")
+    if not delimiter or _prose(body, delimiter):
+        raise FormatError("running text, not a table of data.", path=path, line=1)
+    details: dict[str, Any] = {"delimiter": {"\t": "tab", " ": "space"}.get(delimiter, delimiter)}
+    details |= {"columns": len(fields), "header": examples(fields, 6)}
+    kind, why = _by_columns(fields, lines)
+    return Found(kind, why, details=details)
+
+
+def _by_first_line(first: str, lines: list[str]) -> Found | None:
+    if first.startswith("!Series_") or (first.startswith("!Sample_") and "\t" in first):
+        return Found("geo-series-matrix", "starts with !Series_ lines")
+    if _SOFT.match(first):
+        kinds = {m[1].upper() for line in lines if (m := _SOFT.match(line))}
+        if "ANNOTATION" in kinds:
+            return Found("geo-annotation", "a GEO platform annotation (^Annotation)")
+        if "DATASET" in kinds:
+            return Found("geo-dataset", "a GEO DataSet (^DATASET)")
+        return Found("geo-soft", f"SOFT with {', '.join(sorted(kinds))}")
+    if first.startswith("#1.2") or first.startswith("#1.3"):
+        return Found("gct", f"GCT {first[1:4]}")
+    if first.startswith("%%MatrixMarket"):
+        return Found("mtx", "Matrix Market")
+    if first.startswith("# gene-model:") or first.startswith("gene_id\tgene_name\tgene_type\tunstranded"):
+        return Found("gdc-star-counts", "the header of GDC STAR counts")
+    if first.lstrip().startswith(("[", "{")) and not first.startswith("[Not"):
+        return Found("gdc-cart", "JSON")
+    if len(lines) > 1 and re.match(r"^\d+\s+\d+\s+1\s*$", first) and lines[1].startswith("#"):
+        return Found("cls", "three numbers, then # and class names")
+    head = [line for line in lines[:40] if line.strip()]
+    if all(_META.match(line) for line in head) and any(line.startswith("cancer_study_identifier:") for line in head):
+        return Found("cbioportal-meta", "key: value lines with cancer_study_identifier")
+    return None
+
+
+def _by_columns(fields: list[str], lines: list[str]) -> tuple[str, str]:
+    from mtorscore.io._routes import route_of
+
+    names = [f.strip('"') for f in fields]
+    if {"id", "filename", "md5", "size"} <= set(names):
+        return "gdc-manifest", "the columns of a GDC manifest"
+    if {"File ID", "File Name", "Sample ID"} <= set(names):
+        return "gdc-sample-sheet", "the columns of a GDC sample sheet"
+    route, _ = route_of(names)
+    if route:
+        described_ = " and # lines above the names" if lines[0].startswith("#") else ""
+        return f"clinical:{route}", f"the columns of {route}{described_}"
+    if {"icgc_donor_id", "gene_id"} <= set(names) and {"normalized_read_count", "raw_read_count"} & set(names):
+        return "icgc-exp-seq", "the columns of ICGC exp_seq"
+    return "table", "text in rows and columns"
+
+
+def _two_columns(body: list[str]) -> bool:
+    rows = [line.split("\t") for line in body[:200]]
+    if len(rows) < 3 or not all(len(r) == 2 for r in rows):
+        return False
+    from mtorscore.io._delimited import is_number
+    from mtorscore.io._genes import gene_likeness
+
+    return all(is_number(r[1]) for r in rows) and gene_likeness([r[0] for r in rows])[0] > 0.8
+
+
+def _features(body: list[str], delimiter: str) -> bool:
+    from mtorscore.io._delimited import is_number
+    from mtorscore.io._genes import gene_likeness
+
+    rows = [split(line, delimiter) for line in body[:300]]
+    if any(is_number(f) for r in rows for f in r):
+        return False
+    return (
+        all(gene_likeness([r[i] for r in rows[:1]])[0] == 1.0 for i in (0, 1))
+        and gene_likeness([r[0] for r in rows])[0] > 0.5
+    )
+
+
+def _prose(body: list[str], delimiter: str) -> bool:
+    """Whether lines split at spaces or commas into ever different numbers of words: sentences, not rows."""
+    if delimiter == "\t":
+        return False
+    widths = [len(split(line, delimiter)) for line in body[:60]]
+    common = max(set(widths), key=widths.count)
+    return widths.count(common) < 0.5 * len(widths)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mtorscore.io._files import Content
 
-__all__ = ["assemble", "from_grid", "table_kind", "unique"]
+__all__ = ["assemble", "described", "from_grid", "not_number_error", "table_kind", "unique"]
 
 # Columns that describe a gene although they hold numbers.
 _GENE_COLUMNS = re.compile(
@@ -185,7 +185,8 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
     return AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
 
 
-def _text_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
+def not_number_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
+    """Return the error for text in a column of numbers: which cells, on which line."""
     row = next((r for r, value in enumerate(grid.columns[i]) if not is_missing(value) and not is_number(value)), 0)
     line = line_of(grid, content, row) if content is not None else row + 1
     bad = not_numbers(grid, i)
@@ -218,7 +219,7 @@ def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
             values.append(i)
     for i in values:
         if grid.is_text(i):
-            raise _text_error(grid, content, i, grid.names[i])
+            raise not_number_error(grid, content, i, grid.names[i])
     if not values:
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
     var = pd.DataFrame({grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})})
@@ -264,7 +265,7 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
         (obs_columns if describes or (grid.is_text(i) and not symbol) else genes).append(i)
     for i in genes:
         if grid.is_text(i):
-            raise _text_error(grid, content, i, grid.names[i])
+            raise not_number_error(grid, content, i, grid.names[i])
     x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
     obs = pd.DataFrame({grid.names[i]: grid.columns[i] for i in obs_columns}, index=range(grid.n_rows))
     names = [grid.names[i] for i in genes]

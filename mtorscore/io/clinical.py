@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import FormatError, examples
-from mtorscore.io import _binary, _detect, _files
+from mtorscore.io import _binary, _detect, _files, _routes
 from mtorscore.io._delimited import is_missing, parse, typed
 
 __all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "simple_stage", "standardise"]
@@ -91,12 +91,20 @@ def _text_frame(path: Path, sheet: str | None) -> pd.DataFrame:
 
         tables = objects(path)
         return tables[max(tables, key=lambda n: tables[n].size)]
-    if found.kind != "table":
-        from mtorscore.io.reading import read
+    if found.kind == "table" or found.kind.startswith("clinical:"):
+        return _routes.biotab_rows(parse(_files.load(path), text=True).frame())
+    from mtorscore.io.reading import read
 
-        adata = read(path)
-        return adata.obs.rename_axis("sample").reset_index() if "sample" not in adata.obs else adata.obs
-    return parse(_files.load(path), text=True).frame()
+    obs = read(path).obs
+    return obs if "sample" in obs else obs.rename_axis("sample").reset_index()
+
+
+def _follow_ups(path: Path) -> list[Path]:
+    """Return the follow-up forms that lie beside a legacy biotab of patients."""
+    found = re.match(r"(?P<start>.*clinical)_patient_(?P<cancer>[a-z]+)\.", path.name)
+    if not found:
+        return []
+    return sorted(path.parent.glob(f"{found['start']}_follow_up_v*_{found['cancer']}.*"))
 
 
 def read_clinical(
@@ -105,6 +113,7 @@ def read_clinical(
     key: str | None = None,
     sheet: str | None = None,
     where: Mapping[str, Collection[str]] | None = None,
+    follow_up: Collection[str | Path] | None = None,
 ) -> pd.DataFrame:
     """Read a clinical table.
 
@@ -118,6 +127,8 @@ def read_clinical(
         Sheet of a workbook.
     where
         Column -> values: only rows with one of them are kept, such as ``{"type": ["LIHC"]}``.
+    follow_up
+        Further forms of a legacy biotab, merged patient by patient; those beside the file are found if None.
 
     Returns
     -------
@@ -131,13 +142,23 @@ def read_clinical(
         If the table cannot be read, has no key column, or repeats a key with differing rows.
     """
     path = Path(path)
-    frame = clean(_where(_text_frame(path, sheet), where or {}, path))
+    frame = _where(_text_frame(path, sheet), where or {}, path)
+    if key is None:
+        route, reduce = _routes.route_of(list(map(str, frame.columns)))
+        if reduce is not None:
+            if route == "biotab":
+                forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
+                frame = pd.concat([_text_frame(f, None) for f in forms][::-1] + [frame], ignore_index=True)
+            frame = reduce(frame)
+            frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
+            return standardise(clean(frame))
+    frame = clean(frame)
     if key is None:
         key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
     if key not in frame.columns:
         raise FormatError(f"there is no column {key!r}; there are {examples(frame.columns, 12)}.", path=path)
     names = [("" if is_missing(v) else str(v)) for v in frame[key]]
-    names = [n.upper() if n.lower().startswith("tcga-") else n for n in names]
+    names = [_barcode(n) for n in names]
     frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
     repeated = frame.index[frame.index.duplicated()].unique()
     if len(repeated):
@@ -150,6 +171,11 @@ def read_clinical(
             path=path,
         )
     return standardise(frame)
+
+
+def _barcode(name: object) -> str:
+    text = str(name)
+    return text.upper() if text.lower().startswith("tcga-") else text
 
 
 def _where(frame: pd.DataFrame, where: Mapping[str, Collection[str]], path: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import FormatError
-from mtorscore.io import _binary, _detect, _files
+from mtorscore.io import _binary, _cbioportal, _detect, _files, _gct, _gdc, _geo, _lists, _tenx
 from mtorscore.io._delimited import parse
 from mtorscore.io._matrix import from_grid
 
@@ -136,10 +136,41 @@ def _table(path: Path, *, table: str = "", delimiter: str = "", skip: int = 0) -
                    "repairs": grid.repairs}  # fmt: skip
 
 
+def _counts(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
+    return (_gdc.folder if path.is_dir() else _gdc.single)(path, **options)
+
+
 _READERS: dict[str, Callable[..., tuple[AnnData, dict[str, Any]]]] = {
     "table": _table,
     "parquet": _binary.parquet,
     "excel": _binary.excel,
     "h5ad": _binary.h5ad,
+    "zarr": _binary.zarr,
     "rdata": _binary.rdata,
+    "loom": _tenx.loom,
+    "10x-h5": _tenx.h5,
+    "10x-mtx": _tenx.folder,
+    "mtx": _tenx.mtx,
+    "10x-features": _lists.features,
+    "list": _lists.names,
+    "geo-series-matrix": _geo.series_matrix,
+    "geo-series": _lists.series,
+    "geo-soft": _geo.family,
+    "geo-dataset": _geo.dataset,
+    "geo-annotation": _geo.annotation,
+    "gct": _gct.gct,
+    "cls": _gct.cls,
+    "gdc-star-counts": _counts,
+    "htseq-counts": _counts,
+    "gdc-cart": _gdc.cart,
+    "gdc-manifest": _lists.manifest,
+    "gdc-sample-sheet": _lists.manifest,
+    "icgc-exp-seq": _lists.icgc,
+    "cbioportal-study": _cbioportal.study,
+    "cbioportal-meta": _cbioportal.meta,
+    "clinical:gdc-clinical": _cbioportal.clinical,
+    "clinical:biotab": _cbioportal.clinical,
+    "clinical:firehose": _cbioportal.clinical,
+    "clinical:cbioportal-clinical": _cbioportal.clinical,
+    "clinical:icgc-donor": _cbioportal.clinical,
 }

@@ -1,0 +1,100 @@
+"""Small things: lists of names, manifests, feature tables, several series matrices, long tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import FormatError, examples
+from mtorscore.io import _files
+from mtorscore.io._delimited import parse
+from mtorscore.io._matrix import assemble, described, unique
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["features", "icgc", "manifest", "names", "pivot", "series"]
+
+
+def names(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read one name per line: genes as variables, anything else as observations."""
+    from mtorscore.io._genes import gene_likeness
+
+    listed = [line.strip() for line in _files.load(path).data.decode().split("\n") if line.strip()]
+    genes = gene_likeness(listed)[0] > 0.5
+    frame = pd.DataFrame(index=range(len(listed)))
+    adata = described(frame, unique(listed), genes=genes, ids=listed)
+    return adata, {"table": "genes" if genes else "samples"}
+
+
+def features(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a 10x feature table: identifier, symbol and type without a header."""
+    grid = parse(_files.load(path), header=False, text=True)
+    columns = ["id", "symbol", "feature_type"][: len(grid.columns)]
+    frame = pd.DataFrame(dict(zip(columns, grid.columns, strict=False)))
+    ids = [str(v) for v in grid.columns[0]]
+    return described(frame, unique(ids), genes=True, ids=ids), {"table": "genes"}
+
+
+def manifest(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a GDC manifest or sample sheet: one observation per file."""
+    frame = parse(_files.load(path), delimiter="\t", text=True).frame()
+    key = "id" if "id" in frame else "File ID"
+    if frame[key].duplicated().any():
+        # A file of several samples (tumour and normal) stands once per sample.
+        frame[key] = unique(list(frame[key]))
+    return described(frame.drop(columns=key), list(frame[key]), genes=False), {"table": "files"}
+
+
+def series(path: Path, *, platform: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read the series matrix of one platform from a folder that may hold one per platform."""
+    from mtorscore.io._geo import series_matrix
+
+    files = sorted(f for f in path.iterdir() if "_series_matrix.txt" in f.name)
+    if len(files) > 1:
+        named = [f for f in files if platform and f"-{platform}_" in f.name]
+        if len(named) != 1:
+            raise FormatError(
+                f"{len(files)} series matrices, one per platform ({examples([f.name for f in files])}); choose with "
+                "platform=, since their probes differ.",
+                path=path,
+            )
+        files = named
+    return series_matrix(files[0])
+
+
+def pivot(frame: pd.DataFrame, gene: str, sample: str, value: str, path: Path) -> AnnData:
+    """Turn a long table (one row per gene and sample) into a matrix; a pair that stands twice is refused."""
+    genes, gene_at = np.unique(frame[gene].astype(str), return_inverse=True)
+    samples, sample_at = np.unique(frame[sample].astype(str), return_inverse=True)
+    values = pd.to_numeric(frame[value], errors="coerce").to_numpy(dtype=np.float64)
+    x = np.full((len(samples), len(genes)), np.nan)
+    pairs = sample_at.astype(np.int64) * len(genes) + gene_at
+    if len(np.unique(pairs)) < len(pairs):
+        raise FormatError(
+            f"{len(pairs) - len(np.unique(pairs))} pairs of {gene} and {sample} stand more than once; nothing says which "
+            "value is meant.",
+            path=path,
+        )
+    x[sample_at, gene_at] = values
+    return assemble(x, [str(s) for s in samples], [str(g) for g in genes])
+
+
+def icgc(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read ICGC ``exp_seq``: one row per sample and gene; raw counts where every row has one, else normalised."""
+    frame = parse(_files.load(path), delimiter="\t", text=True).frame()
+    raw = "raw_read_count" in frame and (frame["raw_read_count"] != "").all()
+    chosen = value or ("raw_read_count" if raw else "normalized_read_count")
+    if chosen not in frame:
+        raise FormatError(f"there is no column {chosen!r}.", path=path, line=1)
+    sample = next(c for c in ("icgc_sample_id", "icgc_specimen_id", "icgc_donor_id") if c in frame)
+    # The library strategy may have been run twice: the analysis id tells the runs apart.
+    adata = pivot(frame, "gene_id", sample, chosen, path)
+    known = [c for c in ("icgc_donor_id", "icgc_specimen_id", "submitted_sample_id", "project_code") if c in frame]
+    first = frame.drop_duplicates(sample).set_index(sample)[known]
+    for column in known:
+        adata.obs[column] = first[column].reindex(adata.obs_names).to_numpy()
+    return adata, {"table": "matrix", "units": "counts" if chosen == "raw_read_count" else "", "orientation": "long"}
