@@ -1,0 +1,311 @@
+"""The signature library in a terminal: ``mtorscore signatures ...``."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtorscore.errors import DataWarning
+
+if TYPE_CHECKING:
+    from mtorscore.collection import Entry, SignatureCollection
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="The signature library: list, show, search, export, validate, compare.")
+
+_Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+_Branch = Annotated[list[str] | None, typer.Option("--branch", "-b", help="Keep this branch; may be repeated.")]
+_Level = Annotated[
+    list[str] | None, typer.Option("--level", "-l", help="transcriptional, translational, component, composite.")
+]
+_Kind = Annotated[list[str] | None, typer.Option("--kind", "-k", help="signature, ratio, panel, composite.")]
+_Cancer = Annotated[str | None, typer.Option("--cancer", help="HCC, CCA or HB; general entries stay.")]
+_Evidence = Annotated[
+    list[str] | None, typer.Option("--evidence", "-e", help="Only entries whose genes are all read, cross-checked, ...")
+]
+_Experimental = Annotated[bool, typer.Option("--experimental", help="Also entries that are off by default.")]
+_Library = Annotated[
+    Path | None, typer.Option("--library", help="A file or folder of signatures instead of the shipped library.")
+]
+_LEVEL_STYLE = {"transcriptional": "green", "translational": "yellow", "component": "blue", "composite": "magenta"}
+_SIGN = {1: "+", -1: "-", 0: "0"}
+
+
+def _collection(library: Path | None, experimental: bool = True) -> SignatureCollection:
+    from mtorscore.collection import SignatureCollection
+    from mtorscore.collection import library as shipped
+
+    if library is None:
+        return shipped(experimental=experimental)
+    everything = SignatureCollection.read(library)
+    return everything if experimental else everything.select(experimental=False)
+
+
+def _record(entry: Entry, *, full: bool = False) -> dict[str, Any]:
+    """Return an entry as plain values; `full` with everything that its file holds."""
+    out: dict[str, Any] = {
+        "id": entry.id,
+        "kind": entry.kind,
+        "branch": entry.branch,
+        "level": entry.level,
+        "sign": entry.sign,
+        "title": entry.title,
+        "genes": len(entry.genes),
+        "evidence": entry.evidence_counts,
+        "confidence": entry.confidence,
+        "experimental": entry.experimental,
+        "hash": entry.hash,
+    }
+    if full:
+        from mtorscore._library_schema import entry_to_document
+
+        document = entry_to_document(entry)
+        out = document | {"genes": len(entry.genes), "evidence": entry.evidence_counts, "hash": entry.hash}
+    return out
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@app.command("list")
+def list_(
+    branch: _Branch = None,
+    level: _Level = None,
+    kind: _Kind = None,
+    cancer: _Cancer = None,
+    evidence: _Evidence = None,
+    experimental: _Experimental = False,
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """List entries with branch, level, sign and number of genes."""
+    chosen = _collection(library, experimental).select(
+        branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
+    )
+    if as_json:
+        _print_json([_record(e) for e in chosen])
+        return
+    _table(chosen)
+
+
+def _table(chosen: SignatureCollection) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for name, options in (
+        ("branch", {}),
+        ("id", {"style": "bold", "no_wrap": True}),
+        ("kind", {}),
+        ("level", {}),
+        ("sign", {"justify": "center"}),
+        ("genes", {"justify": "right"}),
+        ("title", {"overflow": "fold"}),
+    ):
+        grid.add_column(name, **options)
+    last = ""
+    for entry in chosen:
+        style = _LEVEL_STYLE.get(entry.level, "")
+        number = str(len(entry.genes)) if entry.genes else f"{len(getattr(entry, 'parts', ()))} parts"
+        mark = " [dim](experimental)[/]" if entry.experimental else ""
+        grid.add_row(
+            "" if entry.branch == last else entry.branch,
+            entry.id,
+            entry.kind,
+            f"[{style}]{entry.level}[/]" if style else entry.level,
+            _SIGN[entry.sign],
+            number,
+            f"{entry.title}{mark}",
+        )
+        last = entry.branch
+    console = Console()
+    console.print(grid)
+    version = f", library {chosen.version}" if chosen.version else ""
+    console.print(f"[dim]{len(chosen)} entries{version}. Sign: + rises with mTOR activity, - falls, 0 no claim.[/]")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Id of an entry.")],
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """Show one entry: genes by direction and evidence, sources, licence, expected responses, caveat."""
+    entry = _collection(library)[name]
+    if as_json:
+        _print_json(_record(entry, full=True))
+        return
+    from mtorscore.cli._signature_card import print_entry
+
+    print_entry(entry)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="A gene symbol, current or old, or words.")],
+    experimental: _Experimental = True,
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """Find entries that hold a gene, or whose id, title, caveat or sources hold the words."""
+    from mtorscore._symbols import current_symbol
+    from mtorscore.collection import SignatureCollection
+
+    everything = _collection(library, experimental)
+    symbols = {text, text.upper(), *current_symbol(text), *current_symbol(text.upper())}
+    words = text.lower().split()
+    found: list[tuple[Entry, str]] = []
+    for entry in everything:
+        genes = sorted(symbols.intersection(entry.genes))
+        prose = " ".join(
+            [entry.id, entry.title, entry.caveat, entry.remark, *entry.seeds]
+            + [f"{s.name} {s.pmid or ''} {s.doi or ''} {s.accession or ''}" for s in entry.sources]
+        ).lower()
+        if genes:
+            found.append((entry, f"holds {', '.join(genes)}"))
+        elif all(w in prose for w in words):
+            found.append((entry, "text"))
+    if as_json:
+        _print_json([_record(e) | {"match": how} for e, how in found])
+        return
+    _table(SignatureCollection((e for e, _ in found), version=everything.version))
+
+
+@app.command()
+def export(
+    path: Annotated[
+        Path, typer.Argument(help="File to write: .gmt, .gmx, .json, .tsv, .csv, .yaml; no ending: a folder of YAML.")
+    ],
+    names: Annotated[list[str] | None, typer.Argument(help="Ids to write; all by default.")] = None,
+    branch: _Branch = None,
+    level: _Level = None,
+    kind: _Kind = None,
+    cancer: _Cancer = None,
+    evidence: _Evidence = None,
+    experimental: _Experimental = False,
+    organism: Annotated[str, typer.Option(help="human, or mouse by one-to-one orthologues.")] = "human",
+    library: _Library = None,
+) -> None:
+    """Write entries to a file for GSEA, decoupler or anything else."""
+    chosen = _collection(library, experimental or bool(names)).select(
+        names or None, branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
+    )
+    if organism != "human":
+        chosen, report = chosen.translate(organism)
+        lost = int((report["status"] == "lost").sum())
+        typer.echo(f"{lost} of {len(report)} genes have no one-to-one orthologue and are left out.", err=True)
+    written = chosen.write(path)
+    typer.echo(f"{len(chosen)} entries -> {written}", err=True)
+
+
+@app.command()
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders; the shipped library by default.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Check signature files; every problem is printed with file, line and mend, and the exit code is 2."""
+    from dataclasses import asdict
+
+    from mtorscore._genesets import library_folder
+    from mtorscore._library_validate import validate as check
+    from mtorscore._symbols import approved_symbols, old_symbols
+
+    given = paths or [library_folder()]
+    known = _collection(None).names if paths else []
+    problems = check(given, symbols=old_symbols(), approved=approved_symbols(), known=known)
+    if as_json:
+        _print_json([asdict(p) for p in problems])
+    elif problems:
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True)
+        for problem in problems:
+            console.print(f"[bold]{problem.path}:{problem.line}[/] [red]{problem.code}[/] {_plain(problem.message)}")
+        console.print(f"{len(problems)} problem(s).")
+    else:
+        typer.echo("No problem found.")
+    if problems:
+        raise typer.Exit(2)
+
+
+@app.command()
+def overlap(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids; all by default.")] = None,
+    by: Annotated[str, typer.Option(help="entry or branch.")] = "entry",
+    share: Annotated[float, typer.Option(help="Report pairs that share more than this of the smaller one.")] = 0.3,
+    experimental: _Experimental = False,
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """Show which entries or branches share genes."""
+    chosen = _collection(library, experimental or bool(names)).select(names or None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the table below says the same
+        table = chosen.overlap(by=by, share=share)
+    if as_json:
+        typer.echo(table.to_json(orient="records", indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    close = table[table["share_of_smaller"] > share]
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("first", "second", "shared", "Jaccard", "of smaller", "opposed", "branches"):
+        grid.add_column(column, justify="right" if column in {"shared", "Jaccard", "of smaller", "opposed"} else "left")
+    for row in close.itertuples():
+        across = row.first_branch != row.second_branch
+        branches = f"[yellow]{row.first_branch} / {row.second_branch}[/]" if across else f"[dim]{row.first_branch}[/]"
+        grid.add_row(
+            row.first,
+            row.second,
+            str(row.shared),
+            f"{row.jaccard:.2f}",
+            f"{row.share_of_smaller:.0%}",
+            str(row.opposed),
+            branches,
+        )
+    console = Console()
+    console.print(grid)
+    console.print(
+        f"[dim]{len(close)} of {len(table)} pairs share more than {share:.0%} of the smaller one's genes; yellow: "
+        "different branches, whose scores are not independent.[/]"
+    )
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="File or folder of signatures, or 'library'.")],
+    new: Annotated[str, typer.Argument(help="File or folder of signatures, or 'library'.")] = "library",
+    as_json: _Json = False,
+) -> None:
+    """Compare two collections entry by entry: added, removed, and changed genes, weights and fields."""
+    from mtorscore.cli._signature_card import compare
+
+    first, second = (_collection(None if side == "library" else Path(side)) for side in (old, new))
+    changes = compare(first, second)
+    if as_json:
+        _print_json(changes)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for change in changes:
+        colour = {"added": "green", "removed": "red", "changed": "yellow"}[change["status"]]
+        console.print(f"[{colour}]{change['status']}[/] [bold]{change['id']}[/]")
+        for line in change["details"]:
+            console.print(f"  {_plain(line)}")
+    console.print(f"{len(changes)} of {len({*first.names, *second.names})} entries differ.")
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
