@@ -128,10 +128,10 @@ def test_random_percentile_is_uniform_for_a_random_signature() -> None:
     rng = np.random.default_rng(9)
     genes = cohort.expression.columns[100:]
     cohort.signatures = SignatureCollection(
-        [Signature(id=f"R{i}", up=tuple(rng.choice(genes, 12, replace=False))) for i in range(60)]
+        [Signature(id=f"R{i}", up=tuple(rng.choice(genes, 12, replace=False))) for i in range(40)]
     )
     cohort.scores = cohort.rank_scores()
-    p = cohort.associate(mirrors=("random",), n_random=200)["null_p"]
+    p = cohort.associate(mirrors=("random",), n_random=100)["null_p"]
     from scipy.stats import kstest
 
     assert kstest(p, "uniform").pvalue > 0.001
