@@ -215,8 +215,8 @@ def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[
             yield key.line, "parts", f"{key.raw} cannot be a part of itself."
         elif strict and key.raw not in kinds:
             yield key.line, "parts", f"The part {key.raw} is not in the library.{nearest(key.raw, kinds)}"
-        elif strict and kinds[key.raw] not in {"signature", "ratio"}:
-            yield key.line, "parts", f"The part {key.raw} is a {kinds[key.raw]}; parts are signatures or ratios."
+        elif strict and kinds[key.raw] != "signature":
+            yield key.line, "parts", f"The part {key.raw} is a {kinds[key.raw]}; parts are signatures."
 
 
 def _genes(
