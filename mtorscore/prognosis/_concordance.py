@@ -91,9 +91,10 @@ def concordance(
         total[i] += pairs.sum(axis=1)
         total += pairs.sum(axis=0)
         if multiplicities is not None and boot_gain is not None and boot_total is not None:
-            left = multiplicities[:, i]
-            boot_gain += ((left @ gains) * multiplicities).sum(axis=1)
-            boot_total += ((left @ pairs.astype(np.float64)) * multiplicities).sum(axis=1)
+            # Sums of multiples of 1/2 far below 2^24: single precision holds them exactly and is twice as fast.
+            left = multiplicities[:, i].astype(np.float32)
+            boot_gain += np.einsum("bn,bn->b", left @ gains.astype(np.float32), multiplicities)
+            boot_total += np.einsum("bn,bn->b", left @ pairs.astype(np.float32), multiplicities)
     comparable = counts.sum()
     if comparable == 0:
         return Concordance(float("nan"), float("nan"), 0.0, 0.0, 0.0)
