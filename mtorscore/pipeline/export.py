@@ -22,6 +22,8 @@ __all__ = ["export", "tumour_normal_ranking"]
 def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     """Write ``export/signatures.gmt``, ``expression.gct``, ``phenotype.cls`` and ``tumour_vs_normal.rnk``.
 
+    ``expression.txt`` holds the same matrix in GSEA's TXT format, for gseapy, which cannot read any GCT file.
+
     Parameters
     ----------
     folder
@@ -38,26 +40,26 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     from mtorscore.io import gsea
 
     out = Path(folder) / "export"
+    out.mkdir(parents=True, exist_ok=True)
     adata = load_cohort(folder)
     samples = adata[adata.obs["sample_type"].isin(["tumour", "normal"]).to_numpy()].copy()
+    paths = [
+        gsea.write_gmt(signatures, out / "signatures.gmt"),
+        gsea.write_gct(samples, out / "expression.gct", layer="log"),
+        gsea.write_txt(samples, out / "expression.txt", layer="log"),
+    ]
     samples.X = samples.layers["log"]
-    paths = [out / "signatures.gmt", out / "expression.gct"]
-    with atomic(paths[0]) as temporary:
-        gsea.write_gmt(signatures, temporary)
-    with atomic(paths[1]) as temporary:
-        gsea.write_gct(samples, temporary)
     groups = samples.obs["sample_type"].astype(str)
     if groups.value_counts().reindex(["tumour", "normal"], fill_value=0).min() < 2:
         note = out / "README.txt"
         with atomic(note) as temporary:
             temporary.write_text("No CLS and RNK: they need at least two tumours and two normals.\n", encoding="utf-8")
         return [*paths, note]
-    paths += [out / "phenotype.cls", out / "tumour_vs_normal.rnk"]
-    with atomic(paths[2]) as temporary:
-        gsea.write_cls(groups, temporary)
-    with atomic(paths[3]) as temporary:
-        gsea.write_rnk(tumour_normal_ranking(samples), temporary)
-    return paths
+    return [
+        *paths,
+        gsea.write_cls(groups, out / "phenotype.cls"),
+        gsea.write_rnk(tumour_normal_ranking(samples), out / "tumour_vs_normal.rnk"),
+    ]
 
 
 def tumour_normal_ranking(adata: AnnData) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ __all__ = ["draw", "expression_bins", "random_scores", "random_signatures", "sco
 
 CHUNK_BYTES = 256 << 20
 HELD_BYTES = 1 << 30
+GROUP_ENTRIES = 2_000_000
+GROUP_SCORES = 16_000_000
 
 
 def expression_bins(means: npt.ArrayLike, n_bins: int) -> Ints:
@@ -139,11 +142,20 @@ def random_scores(
     checked = engine.columns_of_genes(spec, checked, [str(i) for i in range(source.n_vars)])
     assigned = _bins(held, bins)
     state: Mapping[str, Any] = {}
+    group: list[tuple[int, Ints, Array]] = []
     for number, (columns, values) in enumerate(templates):
         drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=number)
         if not state and not spec.state_per_set:
             state = _learn(spec, checked, held, everything(drawn[:1], values, source.n_vars))
-        yield number, score_sets(held, spec, checked, drawn, values, state)
+        if spec.state_per_set:
+            yield number, score_sets(held, spec, checked, drawn, values, state)
+            continue
+        # Templates go together, since what is done once per walk over the matrix is then done for all of them.
+        group.append((number, drawn, values))
+        if sum(one.size for _, one, _ in group) >= GROUP_ENTRIES or len(group) * n_sets * held.n_obs >= GROUP_SCORES:
+            yield from _score_group(held, spec, checked, group, state)
+            group = []
+    yield from _score_group(held, spec, checked, group, state)
 
 
 def random_signatures(
@@ -207,6 +219,39 @@ def score_sets(
         for tile in held.tiles():
             out[tile.start : tile.start + tile.n_obs, a : a + step] = spec.score(tile, sets, params, mine, False).scores
     return out
+
+
+def _score_group(
+    held: _Held,
+    spec: MethodSpec,
+    params: Mapping[str, Any],
+    group: Sequence[tuple[int, Ints, Array]],
+    state: Mapping[str, Any],
+) -> Iterator[tuple[int, Array]]:
+    """Score the sets of several templates in one walk; yield each template's number and scores."""
+    if not group:
+        return
+    parts = []
+    for _, drawn, weights in group:
+        used = np.sign(weights) if not spec.weighted else weights
+        parts.append(everything(drawn, used if spec.signed else np.abs(used), held.n_vars, held.genes))
+    ends = np.cumsum([0, *(len(part) for part in parts)])
+    n = int(ends[-1])
+    sizes = np.concatenate([part.sizes for part in parts])
+    sets = replace(
+        parts[0],
+        names=tuple(str(i) for i in range(n)),
+        indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        slots=np.concatenate([part.slots for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        missing_up=np.zeros(n, dtype=np.int64),
+        missing_down=np.zeros(n, dtype=np.int64),
+    )
+    out = np.empty((held.n_obs, n))
+    for tile in held.tiles():
+        out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
+    for (number, _, _), a, b in zip(group, ends[:-1], ends[1:], strict=True):
+        yield number, np.ascontiguousarray(out[:, a:b])
 
 
 def everything(drawn: Ints, weights: Array, n_vars: int, genes: Ints | None = None) -> Sets:

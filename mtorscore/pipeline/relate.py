@@ -1,0 +1,203 @@
+"""Step 4: scores against outcome: Cox models, Kaplan-Meier tables, cross-validated classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.pipeline._files import read_table, write_table
+from mtorscore.pipeline.prepare import load_cohort
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from mtorscore.collection import SignatureCollection
+    from mtorscore.prognosis import Endpoint
+
+__all__ = ["endpoints_of", "relate"]
+
+SURVIVAL = ("OS", "DSS", "PFI", "DFI")
+TUMOUR = "tumour_vs_normal"
+LEAST_PER_CLASS = 8
+BASELINE = ("age", "sex", "stage")
+# Headers of tables without rows, so that a reader finds the same columns in every cohort.
+ASSOCIATIONS = ("method", "signature", "endpoint", "model", "adjusted_for", "n", "events", "hr", "hr_low", "hr_high")
+CLASSIFIERS = ("method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason")
+CURVES = ("method", "signature", "endpoint", "group", "n", "events", "time", "n_risk", "survival", "low", "high")
+
+
+def relate(
+    folder: str | Path,
+    signatures: SignatureCollection,
+    *,
+    methods: Sequence[str],
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    adjust: Sequence[str] = ("proliferation", "stage"),
+    null_sets: int = 1000,
+    bootstraps: int = 200,
+    cv_folds: int = 5,
+    cv_repeats: int = 5,
+    seed: int = 0,
+) -> list[Path]:
+    """Write ``relate/associations.tsv``, ``relate/classifiers.tsv`` and ``relate/km.tsv``.
+
+    Parameters
+    ----------
+    folder
+        The cohort's results folder, scored.
+    signatures
+        What was scored.
+    methods
+        Methods whose scores are related; the declared family of the Benjamini-Hochberg adjustment is all signatures
+        of one method, endpoint and model.
+    parameters
+        Per method the parameters that the scores were made with.
+    adjust
+        Confounders, one at a time; those that the cohort does not have are left out, and the table shows which.
+    null_sets
+        Random signatures per signature.
+    bootstraps
+        Of the interval of Harrell's C.
+    cv_folds, cv_repeats
+        Of the classifiers' nested cross-validation.
+    seed
+        Of everything random.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The three files. A cohort without outcomes gives tables with a header and no rows.
+    """
+    folder = Path(folder)
+    adata = load_cohort(folder)
+    in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
+    tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
+    endpoints, labels = endpoints_of(tumours)
+    possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours, a)]
+    associations, curves, classifiers = [], [], []
+    for method in methods:
+        scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
+        if endpoints:
+            table = prognosis().associate(
+                scores.loc[tumours.obs_names],
+                tumours.obs,
+                endpoints,
+                adjust=possible,
+                expression=_on_log_scale(tumours),
+                signatures=signatures,
+                method=method,
+                n_random=null_sets,
+                mirrors=("random", "proliferation") if null_sets else ("proliferation",),
+                n_boot=bootstraps,
+                params=dict((parameters or {}).get(method, {})),
+                seed=seed,
+            )
+            associations.append(table.assign(method=method))
+            curve = prognosis().kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
+            curves.append(curve.assign(method=method))
+        for rows, label, baseline in _tasks(adata, tumours, labels):
+            found = _classify(rows, scores, label, baseline, (cv_folds, cv_repeats, bootstraps), seed)
+            classifiers.append(found.assign(method=method))
+    out = folder / "relate"
+    return [
+        write_table(_stack(associations, ASSOCIATIONS), out / "associations.tsv"),
+        write_table(_stack(classifiers, CLASSIFIERS), out / "classifiers.tsv"),
+        write_table(_stack(curves, CURVES), out / "km.tsv"),
+    ]
+
+
+def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
+    """Find what a prepared cohort can be related to.
+
+    Parameters
+    ----------
+    adata
+        Tumours, with the standard columns ``OS``, ``OS.time`` (days) and so on.
+
+    Returns
+    -------
+    endpoints : list of Endpoint
+        Survival endpoints with at least one event.
+    labels : list of str
+        Two-valued columns named ``recurrence_24m`` or declared in ``uns["labels"]``.
+    """
+    from mtorscore.prognosis import Endpoint
+
+    obs = adata.obs
+    known = [n for n in SURVIVAL if n in obs and f"{n}.time" in obs and (obs[n] == 1).any()]
+    endpoints = [Endpoint.survival(time=f"{n}.time", event=n, unit="days", name=n) for n in known]
+    declared = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
+    labels = [n for n in dict.fromkeys(declared) if n in obs and _two_classes(obs[n])]
+    return endpoints, labels
+
+
+def prognosis() -> Any:
+    """Import the room above scoring when it is first needed."""
+    from mtorscore import prognosis as room
+
+    return room
+
+
+def _on_log_scale(adata: AnnData) -> AnnData:
+    import anndata as ad
+
+    return ad.AnnData(X=adata.layers["log"], obs=adata.obs[[]], var=adata.var[[]])
+
+
+def _varies(adata: AnnData, column: str) -> bool:
+    return column in adata.obs and adata.obs[column].dropna().nunique() > 1
+
+
+def _two_classes(column: pd.Series) -> bool:
+    counts = column.dropna().value_counts()
+    return bool(len(counts) == 2 and counts.min() >= LEAST_PER_CLASS)
+
+
+def _tasks(adata: AnnData, tumours: AnnData, labels: Sequence[str]) -> Iterator[tuple[pd.DataFrame, str, list[str]]]:
+    """Yield clinical table, label and baseline columns of every classification that the cohort allows."""
+    baseline = [c for c in BASELINE if _varies(tumours, c)]
+    for label in labels:
+        yield tumours.obs, label, baseline
+    both = adata.obs[adata.obs["sample_type"].isin(["tumour", "normal"])].copy()
+    both[TUMOUR] = (both["sample_type"] == "tumour").astype(float)
+    if _two_classes(both[TUMOUR]):
+        # Stage and the like are known for patients with tumours only, hence they would give the label away.
+        yield both, TUMOUR, []
+
+
+def _classify(
+    clinical: pd.DataFrame,
+    scores: pd.DataFrame,
+    label: str,
+    baseline: Sequence[str],
+    resampling: tuple[int, int, int],
+    seed: int,
+) -> pd.DataFrame:
+    folds, repeats, bootstraps = resampling
+    known = clinical[clinical[label].notna()]
+    result = prognosis().evaluate(
+        None,
+        scores.loc[known.index],
+        known,
+        prognosis().Endpoint.label(label),
+        baseline=tuple(baseline),
+        groups="patient" if "patient" in known else None,
+        n_splits=folds,
+        n_repeats=repeats,
+        n_boot=bootstraps,
+        seed=seed,
+    )
+    summary: pd.DataFrame = result.summary
+    return summary
+
+
+def _stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    if not tables:
+        return pd.DataFrame(columns=list(columns))
+    stacked = pd.concat(tables, ignore_index=True)
+    first = [c for c in ("method", "signature", "endpoint") if c in stacked]
+    return stacked[[*first, *(c for c in stacked if c not in first)]]
