@@ -8,20 +8,35 @@ from typing import TYPE_CHECKING, Any
 _NAMES = {
     "Reference": "reference",
     "SignatureScorer": "scorer",
+    "contrast": "contrasts",
     "methods": "_table",
     "random_scores": "random_sets",
     "random_signatures": "random_sets",
     "score": "_score",
+    "translation_efficiency": "translation",
+    "trend": "contrasts",
 }
 
-__all__ = ["Reference", "SignatureScorer", "methods", "random_scores", "random_signatures", "score"]
+__all__ = [
+    "Reference",
+    "SignatureScorer",
+    "contrast",
+    "methods",
+    "random_scores",
+    "random_signatures",
+    "score",
+    "translation_efficiency",
+    "trend",
+]
 
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
     from mtorscore.tl._table import methods
+    from mtorscore.tl.contrasts import contrast, trend
     from mtorscore.tl.random_sets import random_scores, random_signatures
     from mtorscore.tl.reference import Reference
     from mtorscore.tl.scorer import SignatureScorer
+    from mtorscore.tl.translation import translation_efficiency
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,167 @@
+"""Translation efficiency: known truth, library sizes, low counts, coverage of the intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from scipy import sparse, stats
+
+import mtorscore as mt
+from mtorscore.errors import DataError, StatisticsWarning
+from mtorscore.tl import contrast, translation_efficiency
+
+TOP = mt.library()["TOP_RIBOSOMAL_PROTEINS"].genes
+
+
+def simulate(
+    seed: int = 0, n: int = 4, fall: float = -2.0, depth: float = 1.0, n_genes: int = 2000, spread: float = 0.15
+) -> tuple[AnnData, AnnData, np.ndarray]:
+    """Return footprints, mRNA and true change under an active-site inhibitor: 5'TOP mRNAs lose `fall` log2 units."""
+    rng = np.random.default_rng(seed)
+    genes = [*TOP, *(f"G{i}" for i in range(n_genes - len(TOP)))]
+    mean = np.exp(rng.normal(5, 1.2, n_genes))
+    mean[: len(TOP)] *= 8  # 5'TOP mRNAs are abundant
+    change = np.zeros(n_genes)
+    change[: len(TOP)] = fall
+    treated = np.repeat([0, 1], n)
+    base = rng.normal(0, 0.7, n_genes)
+    level = rng.normal(0, spread, (2 * n, n_genes)) + np.log2(mean)
+    f_level = level + base + treated[:, None] * change + rng.normal(0, spread, (2 * n, n_genes))
+    libraries = rng.uniform(0.5, 2, (2, 2 * n, 1)) * depth
+    counts = [rng.poisson(2.0**x * s) for x, s in zip((f_level, level), libraries, strict=True)]
+    obs = pd.DataFrame({"drug": np.where(treated == 1, "torin", "vehicle")}, index=[f"s{i}" for i in range(2 * n)])
+    assays = [AnnData(c.astype(np.float64), obs=obs.copy(), var=pd.DataFrame(index=genes)) for c in counts]
+    return assays[0], assays[1], change
+
+
+def test_the_change_is_found_and_intervals_cover_it() -> None:
+    f, m, change = simulate()
+    te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    truth = pd.Series(change, index=m.var_names)[te.var_names]
+    top = te.var_names.isin(TOP)
+    assert abs(te.var["log2fc"][top].mean() + 2) < 0.1
+    assert abs(te.var["log2fc"][~top].mean()) < 0.05
+    assert abs(te.var["mrna_log2fc"][top].mean()) < 0.1
+    covered = (te.var["low"] <= truth) & (truth <= te.var["high"])
+    assert 0.93 < covered.mean() < 0.98
+    assert (te.var["q"][top] < 0.05).mean() > 0.95
+    assert ((te.var["p"][~top] < 0.05).mean()) < 0.07
+    assert set(te.var["interval"]) == {"replicates"}
+
+
+def test_the_branch_is_scored_on_what_it_controls() -> None:
+    f, m, _ = simulate()
+    eif4e = mt.library().select(["TOP_RIBOSOMAL_PROTEINS"])
+    te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    on_te = mt.tl.score(te, eif4e, method="wmean", copy=True)
+    log_m = m.copy()
+    log_m.X = np.log2(np.asarray(m.X) + 1)
+    on_rna = mt.tl.score(log_m, eif4e, method="singscore", copy=True)
+    first = contrast(on_te, "drug", treated="torin", control="vehicle").iloc[0]
+    second = contrast(on_rna, "drug", treated="torin", control="vehicle").iloc[0]
+    assert first["difference"] == pytest.approx(-2, abs=0.15)
+    assert first["auroc"] == 0
+    assert first["p"] < 0.05 < second["p"]
+
+
+def test_depth_and_order_do_not_matter() -> None:
+    f, m, _ = simulate(seed=1)
+    base = translation_efficiency(f, m)
+    deeper = f.copy()
+    deeper.X = np.asarray(f.X) * 3
+    # Three times the footprints: the size factors take it up, but for the constant and the pseudo-count.
+    scaled = translation_efficiency(deeper, m)
+    difference = np.asarray(scaled[:, base.var_names].X) - np.asarray(base.X)
+    many = (base.var["mean_footprint"] > 200).to_numpy()
+    np.testing.assert_allclose(difference[:, many], np.log2(3), atol=0.02)
+    shuffled = translation_efficiency(f[::-1].copy(), m[:, ::-1].copy())
+    again = shuffled[base.obs_names][:, base.var_names]
+    np.testing.assert_allclose(np.asarray(again.X), np.asarray(base.X), atol=1e-12)
+    packed_f, packed_m = f.copy(), m.copy()
+    packed_f.X, packed_m.X = sparse.csr_matrix(f.X), sparse.csr_matrix(m.X)
+    np.testing.assert_array_equal(translation_efficiency(packed_f, packed_m).X, base.X)
+
+
+def test_low_counts_are_listed_with_a_reason_and_shut_off_genes_stay() -> None:
+    f, m, _ = simulate(seed=2, depth=0.2)
+    f.X = np.asarray(f.X)
+    f.X[4:, 0] = 0  # shut off by the drug
+    f.X[:, 100] = 0
+    m.X[:, 100] = 1000
+    m.X[:, 101] = 1
+    te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    left = te.uns["translation"]["left_out"].set_index("gene")["reason"]
+    assert TOP[0] in te.var_names
+    assert te.var.loc[TOP[0], "log2fc"] < -4
+    assert left[m.var_names[100]] == "few footprints"
+    assert left[m.var_names[101]] == "little mRNA"
+    assert len(left) + te.n_vars == m.n_vars
+
+
+def test_without_replicates_the_interval_is_counting_noise_and_says_so() -> None:
+    f, m, _ = simulate(seed=3, n=1, spread=0.0)
+    with pytest.warns(StatisticsWarning, match="no replicates"):
+        te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    assert set(te.var["interval"]) == {"counting"}
+    top = te.var_names.isin(TOP)
+    covered = (te.var["low"][~top] <= 0) & (te.var["high"][~top] >= 0)
+    assert 0.92 < covered.mean() < 0.99
+
+
+def test_moderation_is_that_of_smyth() -> None:
+    """With equal variances everywhere the prior takes over; the moderated t keeps its level with three replicates."""
+    f, m, _ = simulate(seed=4, n=3, fall=0.0, depth=10)
+    te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    assert 0.03 < (te.var["p"] < 0.05).mean() < 0.07
+    assert stats.kstest(te.var["p"], "uniform").pvalue > 1e-4
+
+
+def test_protein_on_log_scale_is_scored_the_same_way() -> None:
+    f, m, _ = simulate(seed=5)
+    log_f, log_m = f.copy(), m.copy()
+    log_f.X, log_m.X = np.log2(np.asarray(f.X) + 1) + 7, np.log2(np.asarray(m.X) + 1)
+    te = translation_efficiency(log_f, log_m, groups="drug", treated="torin", control="vehicle", scale="log2")
+    assert te.var.loc[te.var_names.isin(TOP), "log2fc"].mean() == pytest.approx(-2, abs=0.2)
+    assert np.all(te.layers["se"] == 0)
+
+
+def test_pairing_by_a_column() -> None:
+    f, m, _ = simulate(seed=6)
+    f.obs["patient"] = m.obs["patient"] = [f"p{i}" for i in range(8)]
+    f.obs_names = [f"rpf{i}" for i in range(8)]
+    with pytest.raises(DataError, match="No sample has both assays"):
+        translation_efficiency(f, m)
+    assert translation_efficiency(f[2:].copy(), m, pair="patient").n_obs == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": "tpm"}, "`scale` is"),
+        ({"treated": "torin"}, "need `groups`"),
+        ({"groups": "arm"}, "does not have"),
+        ({"groups": "drug", "treated": "x", "control": "vehicle"}, "`treated` is 'x'"),
+        ({"min_count": 1e9}, "No gene passes"),
+        ({"layer": "raw"}, "no layer 'raw'"),
+    ],
+)
+def test_refusals(change: dict[str, object], message: str) -> None:
+    f, m, _ = simulate(n_genes=200)
+    with pytest.raises(DataError, match=message):
+        translation_efficiency(f, m, **change)  # type: ignore[arg-type]
+
+
+def test_wrong_values_are_refused() -> None:
+    f, m, _ = simulate(n_genes=200)
+    logged = m.copy()
+    logged.X = np.log2(np.asarray(m.X) + 1)
+    with pytest.raises(DataError, match="fractions"):
+        translation_efficiency(f, logged)
+    with pytest.raises(DataError, match="negative"):
+        translation_efficiency(f, AnnData(-np.asarray(m.X), obs=m.obs, var=m.var))
+    other = m.copy()
+    other.var_names = [f"X{i}" for i in range(200)]
+    with pytest.raises(DataError, match="share no gene"):
+        translation_efficiency(f, other)
