@@ -177,7 +177,7 @@ def _kept(
     """Return which genes are kept, why others are not, and the size factors of both assays."""
     reasons = np.full(f_values.shape[1], "", dtype=object)
     if scale == "log2":
-        kept: npt.NDArray[np.bool_] = np.isfinite(f_values).all(axis=0) & np.isfinite(m_values).all(axis=0)
+        kept = np.asarray(np.isfinite(f_values).all(axis=0) & np.isfinite(m_values).all(axis=0))
         reasons[~kept] = "not measured in every sample"
         one = np.ones(len(f_values))
         return kept, reasons, (one, one)
@@ -203,8 +203,8 @@ def _size_factors(values: _Float, what: str) -> _Float:
     if everywhere.sum() < 10:
         raise DataError(f"Only {int(everywhere.sum())} genes of {what} are counted in every sample; is a sample empty?")
     logs = np.log(values[:, everywhere])
-    factors: _Float = np.exp(np.median(logs - logs.mean(axis=0), axis=1))
-    factors = factors / np.exp(np.log(factors).mean())
+    medians = np.median(logs - logs.mean(axis=0), axis=1)
+    factors: _Float = np.exp(medians - medians.mean())
     return factors
 
 
