@@ -168,6 +168,19 @@ class Tile:
         found: Array = self._cache["moments"]
         return found
 
+    def column_sums(self) -> tuple[Array, Array]:
+        """Return per column the sum of its values and how many are numbers."""
+        from mtorscore.tl.kernels import products
+
+        if self.x is not None:
+            known = ~np.isnan(self.x)
+            return np.where(known, self.x, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64)
+        data, indices, _ = self.csr()
+        sums: Array
+        missing: Array
+        sums, missing = products.column_sums_csr(data, indices, self.n_vars)
+        return sums, self.n_obs - missing
+
     def dot(self, sets: Sets, weights: Array | None = None) -> Array:
         """Return per row and set the sum of value times weight; NaN where a gene with a weight is NaN.
 

@@ -16,7 +16,20 @@ from mtorscore.tl._types import MethodSpec, Param
 
 __all__ = ["NAMES", "check_params", "get", "specs"]
 
-NAMES: tuple[str, ...] = ("singscore", "ssgsea", "zscore", "ucell", "aucell", "mean", "ulm", "mlm", "wmean")
+NAMES: tuple[str, ...] = (
+    "mean",
+    "zscore",
+    "plage",
+    "singscore",
+    "ssgsea",
+    "gsva",
+    "ucell",
+    "aucell",
+    "module_score",
+    "ulm",
+    "mlm",
+    "wmean",
+)
 
 
 def get(name: str) -> MethodSpec:

@@ -65,3 +65,55 @@ def test_aucell_sampled_ties_have_the_expectation_as_mean(golden: Path) -> None:
     ]
     error = np.std(draws, axis=0, ddof=1) / np.sqrt(40)
     assert np.abs((np.mean(draws, axis=0) - exact) / np.maximum(error, 1e-12))[error > 0].max() < 4.5
+
+
+def test_scanpy_module_scores(golden: Path) -> None:
+    files = sorted((golden / "expected" / "scanpy-1.12.4").glob("score_genes*.tsv"))
+    assert len(files) == 9
+    for file in files:
+        numbers = re.findall(r"ctrl-(\d+)_nbins-(\d+)_ctrl_as_ref-(\w+?)_seed", file.name)[0]
+        options: dict[str, Any] = {
+            "n_controls": int(numbers[0]),
+            "n_bins": int(numbers[1]),
+            "set_in_pool": numbers[2] == "True",
+        }
+        adata, sets = matrix(golden, "sc_lognorm"), gene_sets(golden, "sc_lognorm", joined=False)
+        where = f"scanpy-1.12.4/{file.name}"
+        single = "float32" in file.name
+        for controls in ("sampled", "expected") if numbers[0] == "10000" else ("sampled",):
+            scored = tl.score(
+                adata, sets, method="module_score", flavour="scanpy", controls=controls, seed=0, copy=True, **options
+            )
+            compare(
+                "module_score",
+                where,
+                scored.obsm["score_module_score"],
+                expected(golden, where),
+                tolerance=1e-6 if single else 1e-9,
+                note="float32 there" if single else "",
+            )
+
+
+def test_seurat_module_scores_in_distribution(golden: Path) -> None:
+    adata, sets = matrix(golden, "sc_lognorm"), gene_sets(golden, "sc_lognorm", joined=False)
+    for n_bins, n_controls in ((10, 100), (10, 50), (24, 20), (24, 50)):
+        where = f"R-Seurat-4.3.0/AddModuleScore_nbin-{n_bins}_ctrl-{n_controls}_seed-1__sc_lognorm.tsv"
+        theirs = expected(golden, where)
+        options: dict[str, Any] = {"n_bins": n_bins, "n_controls": n_controls}
+        exact = tl.score(adata, sets, method="module_score", copy=True, **options).obsm["score_module_score"]
+        exact = exact[theirs.columns]
+        compare("module_score", where, exact, theirs, tolerance=0.8, note="one random draw there")
+        if (n_bins, n_controls) not in ((10, 50), (24, 20)):
+            continue
+        draws = [
+            tl.score(adata, sets, method="module_score", controls="sampled", seed=s, copy=True, **options)
+            .obsm["score_module_score"][theirs.columns]
+            .to_numpy()
+            for s in range(20)
+        ]
+        spread = np.std(draws, axis=0, ddof=1)
+        used = spread > 0
+        # Their draw deviates from our expectation as much as draws do, and our draws average to it.
+        assert 0.7 < np.sqrt(np.mean(((theirs - exact).to_numpy()[used] / spread[used]) ** 2)) < 1.4
+        error = (np.mean(draws, axis=0) - exact.to_numpy())[used] / spread[used] * np.sqrt(20)
+        assert np.sqrt(np.mean(error**2)) < 2.0

@@ -7,7 +7,15 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["columns_csr", "count_special", "dot_csr", "dot_dense", "row_moments_csr", "row_moments_dense"]
+__all__ = [
+    "column_sums_csr",
+    "columns_csr",
+    "count_special",
+    "dot_csr",
+    "dot_dense",
+    "row_moments_csr",
+    "row_moments_dense",
+]
 
 
 @jit
@@ -132,6 +140,22 @@ def columns_csr(
             if s >= 0:
                 out[i, s] = data[k]
     return out
+
+
+@jit
+def column_sums_csr(
+    data: npt.NDArray[np.float64], indices: npt.NDArray[np.int32], n_vars: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return per column the sum of values and the number of NaN."""
+    sums = np.zeros(n_vars)
+    missing = np.zeros(n_vars)
+    for k in range(data.size):
+        v = data[k]
+        if v != v:
+            missing[indices[k]] += 1.0
+        else:
+            sums[indices[k]] += v
+    return sums, missing
 
 
 @jit

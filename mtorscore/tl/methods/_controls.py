@@ -1,0 +1,145 @@
+"""Control genes of module scores: bins, draws, and the exact expectation over draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from mtorscore.tl._types import Array, Ints
+
+__all__ = ["expected_shares", "quantile_bins", "rank_bins", "sample_scanpy", "sample_seurat", "union_size"]
+
+
+def rank_bins(means: Array, n_bins: int) -> Ints:
+    """Return bins by rank of the mean, as scanpy makes them; genes without a mean are in no bin (-1)."""
+    from scipy.stats import rankdata
+
+    out = np.full(means.size, -1, dtype=np.int64)
+    known = np.isfinite(means)
+    n_items = max(1, int(np.round(known.sum() / (n_bins - 1))))
+    out[known] = rankdata(means[known], method="min").astype(np.int64) // n_items
+    return out
+
+
+def quantile_bins(means: Array, n_bins: int) -> Ints:
+    """Return bins between quantiles of the mean, closed below, as Seurat makes them."""
+    out = np.full(means.size, -1, dtype=np.int64)
+    known = np.isfinite(means)
+    breaks = np.unique(np.quantile(means[known], np.linspace(0.0, 1.0, n_bins + 1)))
+    inner = breaks[1:-1]
+    out[known] = np.searchsorted(inner, means[known], side="right")
+    return out
+
+
+def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool) -> tuple[Array, Array]:
+    """Return the expected share of each bin in the control mean, and how many genes of it can be drawn.
+
+    Parameters
+    ----------
+    columns
+        Genes of the signature.
+    bins
+        Bin of each gene.
+    n_controls
+        Genes per draw.
+    exclude
+        True: one draw per bin, without the signature's genes (scanpy). False: one per gene of the signature (Seurat).
+    """
+    n_bins = int(bins.max()) + 1
+    sizes = np.bincount(bins[bins >= 0], minlength=n_bins).astype(np.float64)
+    mine = bins[columns]
+    hits = np.bincount(mine[mine >= 0], minlength=n_bins)
+    touched = np.flatnonzero(hits)
+    shares = np.zeros(n_bins)
+    if exclude:
+        sizes -= hits
+        shares[touched] = np.minimum(sizes[touched], n_controls)
+        total = shares.sum()
+        return (shares / total if total > 0 else shares), sizes
+    unions = [union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b])) for b in touched]
+    for j, b in enumerate(touched):
+        others = np.ones(1)
+        for i, pmf in enumerate(unions):
+            if i != j:
+                others = np.convolve(others, pmf)
+        own = np.arange(unions[j].size)[:, None]
+        total = own + np.arange(others.size)[None, :]
+        ratio = np.divide(own, total, out=np.zeros(total.shape), where=total > 0)
+        shares[b] = unions[j] @ ratio @ others
+    return shares, sizes
+
+
+def union_size(n_genes: int, n_drawn: int, times: int) -> Array:
+    """Return the distribution of the size of the union of several draws without replacement.
+
+    Parameters
+    ----------
+    n_genes
+        Genes that can be drawn.
+    n_drawn
+        Genes per draw.
+    times
+        Draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Probabilities of the sizes 0, 1, ..., `n_genes`.
+    """
+    pmf = np.zeros(n_genes + 1)
+    pmf[n_drawn] = 1.0
+    if n_drawn == n_genes or times < 2:
+        return pmf
+    step = _fresh(n_genes, n_drawn)
+    for _ in range(times - 1):
+        after = np.zeros_like(pmf)
+        for new in range(n_drawn + 1):
+            after[new:] += (pmf * step[:, new])[: pmf.size - new]
+        pmf = after
+    total: Array = pmf / pmf.sum()
+    return total
+
+
+@lru_cache(maxsize=256)
+def _fresh(n_genes: int, n_drawn: int) -> Array:
+    """Return P(j new genes in a draw | s genes in the union), ``(n_genes + 1, n_drawn + 1)``: hypergeometric."""
+    from scipy.special import gammaln
+
+    def log_choose(n: Any, k: Any) -> Any:
+        chosen: Any = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+        return chosen
+
+    size = np.arange(n_genes + 1, dtype=np.float64)[:, None]
+    new = np.arange(n_drawn + 1, dtype=np.float64)[None, :]
+    possible = (new <= n_genes - size) & (n_drawn - new <= size)
+    free, old = np.where(possible, n_genes - size, 1.0), np.where(possible, size, 1.0)
+    j, rest = np.where(possible, new, 0.0), np.where(possible, n_drawn - new, 0.0)
+    log_p = log_choose(free, j) + log_choose(old, rest) - log_choose(n_genes, n_drawn)
+    p: Array = np.where(possible, np.exp(log_p), 0.0)
+    return p
+
+
+def sample_scanpy(columns: Ints, bins: Ints, params: Mapping[str, Any]) -> Ints:
+    """Draw controls as scanpy does from its seed."""
+    random = np.random.RandomState(params["seed"])
+    chosen: list[Ints] = []
+    mine = np.isin(np.arange(bins.size), columns)
+    for b in np.unique(bins[columns]):
+        pool = np.flatnonzero((bins == b) & (params["set_in_pool"] | ~mine)) if b >= 0 else np.zeros(0, dtype=np.int64)
+        if params["n_controls"] < pool.size:
+            pool = pool[random.choice(pool.size, size=params["n_controls"], replace=False)]
+        chosen.append(pool[~mine[pool]])
+    return np.unique(np.concatenate(chosen)).astype(np.int64)
+
+
+def sample_seurat(columns: Ints, bins: Ints, params: Mapping[str, Any]) -> Ints:
+    """Draw controls for each gene from its bin and return the union."""
+    random = np.random.default_rng(params["seed"])
+    chosen = []
+    for column in np.sort(columns):
+        pool = np.flatnonzero(bins == bins[column])
+        chosen.append(random.choice(pool, size=min(params["n_controls"], pool.size), replace=False))
+    return np.unique(np.concatenate(chosen)).astype(np.int64)

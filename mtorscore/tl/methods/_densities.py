@@ -1,0 +1,170 @@
+"""Distribution functions of genes over a cohort: the first step of GSVA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import MethodError
+from mtorscore.tl._types import Array, State, TileSource
+
+__all__ = ["densities_at", "densities_within", "learn_values"]
+
+BANDWIDTH_PER_SD = 0.25
+TABLE_SD = 10
+SMALL_COUNT = 2000
+SMALL_RATE = 5000.0
+
+
+@lru_cache(maxsize=1)
+def normal_table() -> Array:
+    """Return the normal distribution function at 0, 0.001, ..., 10."""
+    from scipy.special import ndtr
+
+    table: Array = ndtr(np.arange(TABLE_SD * 1000 + 1) / 1000.0)
+    return table
+
+
+def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Return the sorted values of each gene that varies.
+
+    Returns
+    -------
+    dict
+        `kept` (columns), `values` ``(n_kept, n_obs)`` sorted with NaN last, `n_valid`, `bandwidth`.
+    """
+    x = np.vstack([tile.dense() for tile in source.tiles()]).T
+    if params["zeros"] == "ignored":
+        x = np.where(x == 0, np.nan, x)
+    elif params["na"] == "everything":
+        x = np.where(np.isnan(x).any(axis=1)[:, None], np.nan, x)
+    if params["kcdf"] == "poisson" and (x < 0).any():
+        raise MethodError(
+            f"gsva with Poisson kernels is for counts; the matrix holds {int((x < 0).sum())} negative values. "
+            "Use kcdf='gaussian' for logarithms."
+        )
+    n_valid = np.sum(~np.isnan(x), axis=1)
+    if params["ties"] == "first":
+        # Terms are added up in the order of the observations, as the reference does: its ties hang on the last bit.
+        values = np.take_along_axis(x, np.argsort(np.isnan(x), axis=1, kind="stable"), axis=1)
+    else:
+        values = np.sort(x, axis=1)
+    counted = np.where(x == 0, np.nan, x) if params["constant"] == "nonzero" else x
+    low: Array = np.fmin.reduce(counted, axis=1)
+    high: Array = np.fmax.reduce(counted, axis=1)
+    varies: npt.NDArray[np.bool_] = np.asarray(high > low, dtype=np.bool_)
+    # A gene spoilt by a NaN keeps its place in the walk, as in the reference.
+    spoilt = (n_valid == 0) & (params["zeros"] == "values") & (params["na"] == "everything")
+    kept = np.flatnonzero(varies | spoilt)
+    values, n_valid = np.ascontiguousarray(values[kept]), n_valid[kept].astype(np.int64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = np.nansum(values, axis=1) / n_valid
+        sd = np.sqrt(np.nansum((values - centre[:, None]) ** 2, axis=1) / (n_valid - 1))
+    return {"kept": kept, "values": values, "n_valid": n_valid, "bandwidth": sd * BANDWIDTH_PER_SD}
+
+
+def densities_within(state: State, params: Mapping[str, Any]) -> Array:
+    """Return the distribution functions at the cohort's own values, ``(n_kept, n_obs)``."""
+    values, n_valid = state["values"], state["n_valid"]
+    if params["ties"] == "first":
+        return np.zeros((0, 0))
+    if params["kcdf"] == "gaussian":
+        from mtorscore.tl.kernels.walk import gaussian_within
+
+        found: Array = gaussian_within(values, n_valid, state["bandwidth"], normal_table())
+        return found
+    out = np.full(values.shape, np.nan)
+    for g in range(values.shape[0]):
+        x = values[g, : n_valid[g]]
+        out[g, : x.size] = _one_gene(x, x, params["kcdf"])
+    return out
+
+
+def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
+    """Return the distribution functions at new values, ``(n_obs, n_kept)``; NaN where the gene does not count."""
+    from mtorscore.tl.kernels.walk import find_values, gaussian_at
+
+    values, n_valid = state["values"], state["n_valid"]
+    if params["zeros"] == "ignored":
+        x = np.where(x == 0, np.nan, x)
+    if params["ties"] == "first":
+        return _in_order(x, state, params["kcdf"])
+    density: Array = find_values(x, values, n_valid, state["density"])
+    density[:, n_valid == 0] = np.nan
+    rows, genes = np.nonzero(density == -1.0)
+    if rows.size and params["kcdf"] == "gaussian":
+        density[rows, genes] = gaussian_at(x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table())
+    elif rows.size:
+        for g in np.unique(genes):
+            here = rows[genes == g]
+            density[here, g] = _one_gene(x[here, g], values[g, : n_valid[g]], params["kcdf"])
+    return density
+
+
+def _in_order(x: Array, state: State, kcdf: str) -> Array:
+    """Return what the reference ranks by: log odds of the distribution function, terms added up in cohort order."""
+    from mtorscore.tl.kernels.walk import gaussian_at
+
+    values, n_valid = state["values"], state["n_valid"]
+    density = np.full(x.shape, np.nan)
+    rows, genes = np.nonzero(~np.isnan(x) & (n_valid > 0))
+    if kcdf == "gaussian":
+        density[rows, genes] = gaussian_at(x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table())
+    else:
+        for g in np.flatnonzero(n_valid):
+            here = ~np.isnan(x[:, g])
+            cohort = values[g, : n_valid[g]]
+            if kcdf == "none":
+                density[here, g] = np.searchsorted(np.sort(cohort), x[here, g], side="right") / cohort.size
+            else:
+                density[here, g] = _poisson(x[here, g], cohort)
+    if kcdf == "none":
+        return density
+    with np.errstate(divide="ignore"):
+        odds: Array = -np.log((1.0 - density) / density)
+    return odds
+
+
+def _poisson(x: Array, cohort: Array) -> Array:
+    points, back = np.unique(x, return_inverse=True)
+    kernels = _poisson_cdf(np.floor(points + 1e-7)[:, None], cohort[None, :] + 0.5)
+    total = np.add.accumulate(kernels, axis=1)[:, -1]
+    mean: Array = (total / cohort.size)[back]
+    return mean
+
+
+def _poisson_cdf(k: Array, rate: Array) -> Array:
+    """Return P(X <= k), correctly rounded where counts are small: the reference's ties hang on the last bit."""
+    from scipy.special import pdtr
+
+    found: Array = pdtr(k, rate)
+    small = k.ravel() <= SMALL_COUNT
+    low = rate[:, rate.ravel() <= SMALL_RATE].astype(np.longdouble)
+    if not small.any() or not low.size:
+        return found
+    term = np.exp(-low)
+    total = np.repeat(term, int(small.sum()), axis=0)
+    points = k[small]
+    for j in range(1, int(points.max()) + 1):
+        term = term * low / j
+        total += np.where(points >= j, term, 0.0)
+    found[np.ix_(small, rate.ravel() <= SMALL_RATE)] = total.astype(np.float64)
+    return found
+
+
+def _one_gene(x: Array, cohort: Array, kcdf: str) -> Array:
+    """Return the distribution function of one gene: Poisson kernels, or the share of values not above."""
+    if kcdf == "none":
+        found: Array = np.searchsorted(cohort, x, side="right") / cohort.size
+        return found
+    from scipy.special import pdtr
+
+    rates, count = np.unique(cohort, return_counts=True)
+    points, back = np.unique(x, return_inverse=True)
+    kernels = pdtr(np.floor(points + 1e-7)[:, None], rates[None, :] + 0.5)
+    mean: Array = (kernels @ count / cohort.size)[back]
+    return mean

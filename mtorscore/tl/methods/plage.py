@@ -1,0 +1,119 @@
+r"""PLAGE: the first principal component of a signature's standardised genes over the cohort.
+
+With Z the genes of the signature standardised over the cohort and Z = U D V' (genes x observations), the scores of the
+cohort are the first column of V, a unit vector. A new observation scores u_1' z / d_1 with the frozen loadings. The
+sign of a singular vector is arbitrary: it is fixed so that the loadings agree with the signature's signed weights
+(sum_g w_g u_g >= 0). Genes constant over the cohort are left out. `zeros="ignored"` standardises over non-zero values
+and leaves zeros at 0, which is what the reference does with sparse input.
+
+Tomfohr J, Lu J, Kepler TB. Pathway level analysis of gene expression using singular value decomposition. BMC
+Bioinformatics 2005;6:225.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl._tiles import Tile
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl.methods._common import NA, part_sums
+from mtorscore.tl.methods._moments import gene_moments, standardise
+
+__all__ = ["SPEC", "fit", "plage"]
+
+
+def plage(
+    tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None = None, pvalues: bool = False
+) -> Scored:
+    """Score a tile with frozen loadings.
+
+    Parameters
+    ----------
+    tile
+        Rows to score.
+    sets
+        The sets that `fit` saw.
+    params
+        `zeros` and `na`.
+    state
+        `mean`, `sd` per gene and `loading` beside ``sets.slots``.
+    pvalues
+        Not used: the null has no closed form.
+
+    Returns
+    -------
+    Scored
+        Scores.
+    """
+    del pvalues
+    frozen = state or {}
+    z = standardise(tile.columns(sets.genes), frozen["mean"], frozen["sd"], ignore_zeros=params["zeros"] == "ignored")
+    if params["na"] == "omit":
+        z = np.nan_to_num(z, nan=0.0)
+    scores, _ = part_sums(z, sets, omit=False, weights=frozen["loading"])
+    return Scored(scores)
+
+
+def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Learn means, standard deviations and loadings; of the genes that signatures use, the cohort is held in memory."""
+    ignored = params["zeros"] == "ignored"
+    moments = gene_moments(source, sets.genes, ignore_zeros=ignored)
+    z = np.vstack(
+        [standardise(t.columns(sets.genes), moments.mean, moments.sd, ignore_zeros=ignored) for t in source.tiles()]
+    )
+    if params["na"] == "omit":
+        z = np.nan_to_num(z, nan=0.0)
+    loading = np.full(sets.slots.size, np.nan)
+    for i in range(len(sets)):
+        part = slice(sets.indptr[i], sets.indptr[i + 1])
+        slots = sets.slots[part]
+        used = moments.sd[slots] > 0
+        block = z[:, slots[used]]
+        if used.any() and not np.isnan(block).any():
+            values = np.zeros(slots.size)
+            values[used] = _first_component(block, sets.weights[part][used])
+            loading[part] = values
+    return {"mean": moments.mean, "sd": moments.sd, "loading": loading}
+
+
+def _first_component(z: Array, weights: Array) -> Array:
+    """Return u_1 / d_1 of ``z'``, from the smaller of the two cross-products' eigenvectors."""
+    _, d, vt = np.linalg.svd(z, full_matrices=False)
+    u: Array = vt[0]
+    agreement = float(u @ weights)
+    if agreement < 0 or (agreement == 0 and u[np.argmax(np.abs(u))] < 0):
+        u = -u
+    return u / d[0] if d[0] > 0 else np.full(u.size, np.nan)
+
+
+SPEC = MethodSpec(
+    name="plage",
+    title="PLAGE",
+    score=plage,
+    fit=fit,
+    cohort_dependent=True,
+    signed=True,
+    weighted=True,
+    input_scale="log",
+    sparse_exact=True,
+    null="random signatures matched in size and expression",
+    null_closed=False,
+    range="[-1, 1]; a unit vector over the cohort",
+    reference="R GSVA 1.53.31, method plage (its sign is arbitrary)",
+    citation="Tomfohr et al., BMC Bioinformatics 2005;6:225",
+    formula="first right singular vector of z over the cohort; weights decide its sign only",
+    state_per_set=True,
+    params=(
+        Param(
+            "zeros",
+            "values",
+            "`values`: zeros count like any value; `ignored`: over non-zeros only, as the reference does when sparse.",
+            choices=("values", "ignored"),
+        ),
+        NA,
+    ),
+)
