@@ -11,6 +11,7 @@ import pandas as pd
 
 from mtorscore.errors import FormatError, examples
 from mtorscore.io._delimited import Grid, is_missing, typed
+from mtorscore.io._lists import long_table
 from mtorscore.io._matrix import assemble, from_grid
 
 if TYPE_CHECKING:
@@ -114,10 +115,12 @@ def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str,
     Title lines above the header (rows with one filled cell) are passed over.
     """
     rows, found, names = sheet(path, name)
-    at = 0
-    width = max(len(r) for r in rows[:200])
-    while at < len(rows) - 2 and sum(v is not None for v in rows[at]) < 2 < width:
-        at += 1
+    # Title lines and group headings above the names fill few cells, or repeat themselves.
+    filled = [len({str(v) for v in r if v is not None}) for r in rows[:50]]
+    filled += [sum(v is not None for v in r) for r in rows[50:200]]
+    at = next(
+        (i for i, n in enumerate(filled[:-1]) if n >= 0.6 * max(filled) and any(v is not None for v in rows[i][:2])), 0
+    )
     header = [("" if v is None else str(v).strip()) for v in rows[at]]
     while header and not header[-1] and all(len(r) < len(header) or r[len(header) - 1] is None for r in rows[at + 1 :]):
         header.pop()
@@ -189,7 +192,10 @@ def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnD
         raise FormatError(f"there is no object {name!r}; there are {examples(sorted(found), 10)}.", path=path)
     chosen = name or max(found, key=lambda n: found[n].size)
     frame = found[chosen]
-    ranged = isinstance(frame.index, pd.RangeIndex) or list(frame.index[:2]) == ["1", "2"]
+    long = long_table(frame, path)
+    if long is not None:
+        return long, {"table": "matrix", "orientation": "long", "object": chosen, "objects": sorted(found)}
+    ranged = isinstance(frame.index, pd.RangeIndex) or list(map(str, frame.index[:2])) == ["1", "2"]
     adata, made = from_grid(frame_to_grid(frame, path, index=not ranged), None, table)
     made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
     return adata, {**made, "object": chosen, "objects": sorted(found)}

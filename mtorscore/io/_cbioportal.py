@@ -120,7 +120,7 @@ def _tables(path: Path) -> pd.DataFrame | None:
     """Return sample and patient tables joined, by sample where there is a sample table."""
     from mtorscore.io.clinical import read_clinical
 
-    files = [f for f in sorted(path.glob("data_clinical*.txt")) + sorted(path.glob("data_bcr_clinical*.txt"))]
+    files = sorted(path.glob("data_clinical*.txt")) + sorted(path.glob("data_bcr_clinical*.txt"))
     frames = [read_clinical(f) for f in files]
     samples = next((f for f in frames if "SAMPLE_ID" in f), None)
     patients = next((f for f in frames if "SAMPLE_ID" not in f and "PATIENT_ID" in f), None)

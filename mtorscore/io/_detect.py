@@ -122,7 +122,8 @@ def _folder(path: Path) -> Found:
         kind = "gdc-star-counts" if star == len(counts) else "htseq-counts"
         if 0 < star < len(counts):
             raise FormatError(
-                f"STAR counts ({star}) and other count files ({len(counts) - star}) lie together; read their folders apart.",
+                f"STAR counts ({star}) and other count files ({len(counts) - star}) lie together; "
+                "read their folders apart.",
                 path=path,
             )
         return Found(kind, f"holds {len(counts)} per-sample count files", details={"files": len(counts)})
@@ -133,6 +134,14 @@ def _folder(path: Path) -> Found:
     raise FormatError(f"a folder that is no data set as a whole: {hint}.", path=path)
 
 
+_FEATURE_TYPES = {
+    "Gene Expression",
+    "Antibody Capture",
+    "CRISPR Guide Capture",
+    "Multiplexing Capture",
+    "Peaks",
+    "Custom",
+}
 _SOFT = re.compile(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET|ANNOTATION)", re.IGNORECASE)
 _META = re.compile(r"^[a-z_]+: ?\S")
 
@@ -155,7 +164,7 @@ def _text(lines: list[str], path: Path) -> Found:
         return Found("list", "one name per line")
     if delimiter and 2 <= len(fields) <= 3 and _features(body, delimiter):
         return Found("10x-features", "gene, symbol (and type) without a header")
-    if not delimiter or _prose(body, delimiter):
+    if not delimiter or max(map(len, fields)) > 250 or _prose(body, delimiter):
         raise FormatError("running text, not a table of data.", path=path, line=1)
     details: dict[str, Any] = {"delimiter": {"\t": "tab", " ": "space"}.get(delimiter, delimiter)}
     details |= {"columns": len(fields), "header": examples(fields, 6)}
@@ -173,11 +182,11 @@ def _by_first_line(first: str, lines: list[str]) -> Found | None:
         if "DATASET" in kinds:
             return Found("geo-dataset", "a GEO DataSet (^DATASET)")
         return Found("geo-soft", f"SOFT with {', '.join(sorted(kinds))}")
-    if first.startswith("#1.2") or first.startswith("#1.3"):
+    if first.startswith(("#1.2", "#1.3")):
         return Found("gct", f"GCT {first[1:4]}")
     if first.startswith("%%MatrixMarket"):
         return Found("mtx", "Matrix Market")
-    if first.startswith("# gene-model:") or first.startswith("gene_id\tgene_name\tgene_type\tunstranded"):
+    if first.startswith(("# gene-model:", "gene_id\tgene_name\tgene_type\tunstranded")):
         return Found("gdc-star-counts", "the header of GDC STAR counts")
     if first.lstrip().startswith(("[", "{")) and not first.startswith("[Not"):
         return Found("gdc-cart", "JSON")
@@ -223,6 +232,8 @@ def _features(body: list[str], delimiter: str) -> bool:
     rows = [split(line, delimiter) for line in body[:300]]
     if any(is_number(f) for r in rows for f in r):
         return False
+    if all(len(r) == 3 and r[2] in _FEATURE_TYPES for r in rows):
+        return True
     return (
         all(gene_likeness([r[i] for r in rows[:1]])[0] == 1.0 for i in (0, 1))
         and gene_likeness([r[0] for r in rows])[0] > 0.5

@@ -59,8 +59,9 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
         if values.dtype == object:
             raise not_number_error(text, content, i, header[i])
         x[row] = values
-    obs = pd.DataFrame({str(columns[0][k]): typed(np.array([columns[i][k] for i in range(lead, len(header))], dtype=object))
-                        for k in range(column_meta)}, index=range(n_columns))  # fmt: skip
+    described_by = range(lead, len(header))
+    facts = {str(columns[0][k]): np.array([columns[i][k] for i in described_by], dtype=object) for k in range(column_meta)}
+    obs = pd.DataFrame({name: typed(values) for name, values in facts.items()}, index=range(n_columns))
     var = pd.DataFrame({header[i]: typed(text.columns[i]) for i in range(1, lead)}, index=range(n_rows))
     adata = assemble(x, header[lead:], [str(v) for v in text.columns[0]], obs=obs, var=var)
     return adata, {"table": "matrix", "version": version[1:], "repairs": text.repairs, "orientation": "genes in rows"}

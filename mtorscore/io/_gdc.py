@@ -207,7 +207,11 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
 def _stem(file: Path) -> str:
     name = file.name.removesuffix(".gz")
     found = COUNT_FILE.search(name)
-    return name[: found.start()].rstrip(".-_") if found and found.start() else name.rsplit(".", 1)[0]
+    return (
+        name[: found.start()].rstrip(".-_").removesuffix(".rna_seq")
+        if found and found.start()
+        else name.rsplit(".", 1)[0]
+    )
 
 
 def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], file: Path) -> npt.NDArray[np.float64]:
@@ -216,8 +220,8 @@ def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], 
         return values[[at[g] for g in genes]]
     odd = sorted(set(ids) ^ set(genes)) or [g for g in ids if ids.count(g) > 1]
     raise DataError(
-        f"{file}: its {len(ids)} genes are not the {len(genes)} of the files before it ({examples(odd)}); the folder mixes "
-        "annotations. Read them apart."
+        f"{file}: its {len(ids)} genes are not the {len(genes)} of the files before it ({examples(odd)}); the folder "
+        "mixes annotations. Read them apart."
     )
 
 

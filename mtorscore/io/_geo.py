@@ -285,7 +285,8 @@ def family(path: Path, *, platform: str | None = None, table: str = "") -> tuple
             raise FormatError(f"no sample is of platform {platform!r}; there are {examples(used)}.", path=path)
     elif len(used) > 1 and any(s["rows"] for s in samples):
         raise FormatError(
-            f"samples of {len(used)} platforms ({examples(used)}); choose one with platform=, since their probes differ.",
+            f"samples of {len(used)} platforms ({examples(used)}); choose one with platform=, since their probes "
+            "differ.",
             path=path,
         )
     if not samples:

@@ -36,6 +36,7 @@ _SAMPLE_COLUMNS = re.compile(
     r"redaction|id)$",
     re.IGNORECASE,
 )
+_SAMPLE_KEY = re.compile(r"^_?(sample|patient|subject|cell|barcode|donor|geo_accession|gsm)", re.IGNORECASE)
 # Columns of a table of contrasts: a value per gene, not per sample.
 _STATISTIC = re.compile(
     r"^(basemean|log2?_?fc|log2?_?fold_?change|lfcse|stat|t|p|pval(ue)?|p[._]?adj|padj|adj[._]p[._]val|fdr|q_?val(ue)?|"
@@ -121,6 +122,8 @@ def table_kind(grid: Grid) -> tuple[str, str]:
         if not measures and len(text) > 0.5 * max(len(others), 1):
             return "genes", f"{seen}; no column measures anything"
         return "matrix", f"{seen} ({row_kind})"
+    if _SAMPLE_KEY.match(grid.names[0]):
+        return "clinical", f"{seen}; the first column is called {grid.names[0]!r}"
     samples = [n for n in grid.names if kind_of(n) == "sample"]
     if len(samples) > 0.5 * len(others) and len(others) > 1:
         return "matrix", f"{len(samples)} column names are samples ({examples(samples)}); row names are not known genes"

@@ -79,7 +79,8 @@ def _gdc_table(frame: pd.DataFrame) -> pd.DataFrame:
         for n in (
             "vital_status", "days_to_death", "days_to_last_follow_up", "age_at_index", "gender", "race",
             "ajcc_pathologic_stage", "tumor_grade", "primary_diagnosis", "classification_of_tumor", "year_of_diagnosis",
-            "diagnosis_is_primary_disease", "days_to_last_followup", "last_known_disease_status", "child_pugh_classification",
+            "diagnosis_is_primary_disease", "days_to_last_followup", "last_known_disease_status",
+            "child_pugh_classification",
         )
     }  # fmt: skip
     rows = []
@@ -136,9 +137,7 @@ def cart_frame(entries: list[dict[str, Any]], path: Path) -> pd.DataFrame:
             [*(d.get("days_to_last_follow_up") for d in diagnoses), *(f.get("days_to_follow_up") for f in visits)],
         )
         rows.append(row | {"OS": event, "OS.time": time})
-    frame = pd.DataFrame(rows)
-    frame = frame.groupby("submitter_id", sort=True).first()
-    return frame
+    return pd.DataFrame(rows).groupby("submitter_id", sort=True).first()
 
 
 def biotab_rows(frame: pd.DataFrame) -> pd.DataFrame:

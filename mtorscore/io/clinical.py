@@ -148,7 +148,7 @@ def read_clinical(
         if reduce is not None:
             if route == "biotab":
                 forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
-                frame = pd.concat([_text_frame(f, None) for f in forms][::-1] + [frame], ignore_index=True)
+                frame = pd.concat([*(_text_frame(f, None) for f in forms[::-1]), frame], ignore_index=True)
             frame = reduce(frame)
             frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
             return standardise(clean(frame))
