@@ -10,54 +10,118 @@ from typing import TYPE_CHECKING, Any
 
 _NAMES = {
     "ClinicalEncoder": "estimators",
+    "CoxFit": "survival",
+    "Cutpoint": "cutpoints",
     "Endpoint": "endpoints",
     "Evaluation": "evaluation",
+    "FittedModel": "fitted",
     "LabelData": "endpoints",
+    "Optimism": "added",
+    "RidgeCox": "estimators",
+    "RidgeLogistic": "estimators",
     "SurvivalData": "endpoints",
+    "Validation": "validation",
+    "activation": "calls",
+    "added_value": "added",
     "adjust_p": "_design",
     "ajcc_stage": "_design",
     "associate": "association",
+    "calibration_curve": "validation",
+    "cause_specific": "competing",
     "concordance_index": "survival",
-    "RidgeCox": "estimators",
-    "RidgeLogistic": "estimators",
     "cox": "survival",
+    "cumulative_incidence": "competing",
+    "decision_curve": "validation",
     "evaluate": "evaluation",
+    "fit_model": "fitted",
+    "interaction": "effects",
     "kaplan_meier": "survival",
+    "leave_one_cohort_out": "validation",
+    "load_model": "fitted",
     "logrank": "survival",
+    "meta_analyse": "meta",
     "minimum_sample_size": "sample_size",
+    "nonlinearity": "effects",
+    "optimal_cutpoint": "cutpoints",
+    "optimism": "added",
+    "over_time": "effects",
+    "reporting_table": "reporting",
+    "restricted_mean": "effects",
     "survival_target": "estimators",
-    "tcga_advice": "endpoints",
+    "tcga_advice": "advice",
+    "trend_test": "effects",
+    "validate": "validation",
 }
 
 __all__ = [
     "ClinicalEncoder",
+    "CoxFit",
+    "Cutpoint",
     "Endpoint",
     "Evaluation",
+    "FittedModel",
     "LabelData",
+    "Optimism",
     "RidgeCox",
     "RidgeLogistic",
     "SurvivalData",
+    "Validation",
+    "activation",
+    "added_value",
     "adjust_p",
     "ajcc_stage",
     "associate",
+    "calibration_curve",
+    "cause_specific",
     "concordance_index",
     "cox",
+    "cumulative_incidence",
+    "decision_curve",
     "evaluate",
+    "fit_model",
+    "interaction",
     "kaplan_meier",
+    "leave_one_cohort_out",
+    "load_model",
     "logrank",
+    "meta_analyse",
     "minimum_sample_size",
+    "nonlinearity",
+    "optimal_cutpoint",
+    "optimism",
+    "over_time",
+    "reporting_table",
+    "restricted_mean",
     "survival_target",
     "tcga_advice",
+    "trend_test",
+    "validate",
 ]
 
 if TYPE_CHECKING:
     from mtorscore.prognosis._design import adjust_p, ajcc_stage
+    from mtorscore.prognosis.added import Optimism, added_value, optimism
+    from mtorscore.prognosis.advice import tcga_advice
     from mtorscore.prognosis.association import associate
-    from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData, tcga_advice
+    from mtorscore.prognosis.calls import activation
+    from mtorscore.prognosis.competing import cause_specific, cumulative_incidence
+    from mtorscore.prognosis.cutpoints import Cutpoint, optimal_cutpoint
+    from mtorscore.prognosis.effects import interaction, nonlinearity, over_time, restricted_mean, trend_test
+    from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
     from mtorscore.prognosis.estimators import ClinicalEncoder, RidgeCox, RidgeLogistic, survival_target
     from mtorscore.prognosis.evaluation import Evaluation, evaluate
+    from mtorscore.prognosis.fitted import FittedModel, fit_model, load_model
+    from mtorscore.prognosis.meta import meta_analyse
+    from mtorscore.prognosis.reporting import reporting_table
     from mtorscore.prognosis.sample_size import minimum_sample_size
-    from mtorscore.prognosis.survival import concordance_index, cox, kaplan_meier, logrank
+    from mtorscore.prognosis.survival import CoxFit, concordance_index, cox, kaplan_meier, logrank
+    from mtorscore.prognosis.validation import (
+        Validation,
+        calibration_curve,
+        decision_curve,
+        leave_one_cohort_out,
+        validate,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -171,7 +171,7 @@ class RidgeCox(_Standardised):
         self.offset_ = float(eta.max())
         hazard = 1.0 / risk.sum(np.exp(eta - self.offset_))
         self.baseline_times_, at = np.unique(risk.times, return_inverse=True)
-        self.baseline_hazard_ = np.cumsum(np.bincount(at, weights=hazard))
+        self.baseline_hazard_ = np.cumsum(np.bincount(at, weights=hazard), dtype=np.float64)
         return self
 
     def _held_out(

@@ -1,0 +1,434 @@
+"""External validation: discrimination, calibration, case mix, recalibration; decision curves.
+
+References
+----------
+van Houwelingen, Stat Med 2000;19:3401 and Steyerberg 2019 (validation and recalibration); Vickers and Elkin, Med
+Decis Making 2006;26:565, Vickers et al., BMC Med Inform Decis Mak 2008;8:53 (decision curves, also with censoring);
+Debray et al., J Clin Epidemiol 2015;68:279 (case mix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis import _cox, _logistic
+from mtorscore.prognosis import _metrics as metrics
+from mtorscore.prognosis._folds import group_multiplicities
+from mtorscore.prognosis._kaplan import loglog_interval, product_limit
+from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.fitted import FittedModel, fit_model, recalibrated
+
+__all__ = ["Validation", "calibration_curve", "decision_curve", "leave_one_cohort_out", "validate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Result of `validate`.
+
+    Attributes
+    ----------
+    summary
+        One row per metric: value, low, high (bootstrap over observations).
+    calibration
+        Groups by predicted risk: n, predicted, observed, low, high.
+    case_mix
+        Per column of the model: mean and SD in training and here, standardised difference, share outside the training
+        range.
+    recalibrated
+        The model with slope and baseline (or intercept) of this cohort; it must be validated anew.
+    notes
+        What should be said with the result.
+    """
+
+    summary: pd.DataFrame
+    calibration: pd.DataFrame
+    case_mix: pd.DataFrame
+    recalibrated: FittedModel
+    notes: tuple[str, ...]
+
+
+def validate(
+    fitted: FittedModel,
+    X: Any,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint | None = None,
+    *,
+    horizon: float | None = None,
+    n_boot: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Validation:
+    """Apply a frozen model to another cohort.
+
+    Parameters
+    ----------
+    fitted
+        From `fit_model` or `load_model`.
+    X
+        Scores, or expression when the model holds a reference.
+    clinical, endpoint
+        The outcome there; the model's own endpoint definition by default. Units must agree.
+    horizon
+        Time at which calibration is judged; the median event time by default.
+    n_boot, level, seed
+        Of the bootstrap intervals.
+
+    Returns
+    -------
+    Validation
+        Nothing of the model is changed; a recalibrated one is returned beside.
+
+    Raises
+    ------
+    EndpointError
+        If kinds or units of the endpoints differ, or there is no event.
+    DataError
+        If columns are missing.
+    """
+    endpoint = fitted.endpoint if endpoint is None else endpoint
+    if endpoint.kind == "survival" and endpoint.unit != fitted.endpoint.unit:
+        raise EndpointError(
+            f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."
+        )
+    if (endpoint.kind == "survival") != (fitted.kind == "survival"):
+        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    features = fitted.features(X, clinical)
+    linear = fitted.linear_predictor(X, clinical)
+    data = endpoint.resolve(clinical, features.index)
+    features, linear = features.loc[data.index], linear.loc[data.index]
+    known = np.isfinite(linear.to_numpy())
+    data, features, values = data.take(known), features[known], linear.to_numpy()[known]
+    if data.n == 0 or data.n_events == 0:
+        raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
+    weights = group_multiplicities(data.n, None, n_boot, np.random.default_rng(seed))
+    if isinstance(data, LabelData):
+        rows, curve, updated = _label(fitted, data, values, weights * data.weights)
+    else:
+        at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
+        rows, curve, updated = _survival(fitted, data, values, weights, at)
+    summary = pd.DataFrame([_interval(name, v, level) for name, v in rows.items()])
+    mix = _case_mix(fitted, features)
+    summary.insert(0, "model", fitted.name)
+    summary["n"], summary["events"] = data.n, data.n_events
+    return Validation(summary, curve, mix, updated, _notes(fitted, mix, data, known, values))
+
+
+def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
+    boot = values[1:][np.isfinite(values[1:])]
+    low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2]) if len(boot) else (np.nan, np.nan)
+    return {"metric": name, "value": float(values[0]), "low": float(low), "high": float(high)}
+
+
+def _survival(
+    fitted: FittedModel, data: SurvivalData, linear: FloatArray, weights: FloatArray, at: float
+) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
+    time, event = data.time, data.event
+    g = metrics.censoring(time, event, time)
+    grid = np.unique(np.quantile(time[event], np.linspace(0.1, 0.8, 9)))
+    g_grid = metrics.censoring(time, event, grid)
+    survival = fitted.survival_at(linear, grid)
+    briers = np.array(
+        [
+            metrics.survival_brier(time, event, survival[:, j], weights, g, float(g_grid[j]), float(t))
+            for j, t in enumerate(grid)
+        ]
+    )
+    predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
+    slope = _slopes(data, linear, weights)
+    observed = np.array([1 - _km_at(time, event, at, w) for w in weights])
+    expected = weights @ predicted / weights.sum(axis=1)
+    rows = {
+        "harrell_c": metrics.harrell_c(time, event, linear, weights),
+        "uno_c": metrics.uno_c(time, event, linear, weights, g, float(grid[-1])),
+        "auc_at_horizon": metrics.dynamic_auc(time, event, linear, weights, g, at),
+        "integrated_brier": metrics.integrate(grid, briers),
+        "calibration_slope": slope,
+        "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
+    }
+    return rows, calibration_curve(predicted, data, at), _recalibrate(fitted, data, linear, float(slope[0]))
+
+
+def _km_at(time: FloatArray, event: npt.NDArray[np.bool_], at: float, weights: FloatArray) -> float:
+    curve = product_limit(time, event, weights=weights)
+    return float(np.concatenate([[1.0], curve.survival])[np.searchsorted(curve.time, at, side="right")])
+
+
+def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> FloatArray:
+    """Calibration slope in the cohort (first) and in each resample, by repeating rows."""
+    out = np.full(len(weights), np.nan)
+    spread = float(linear.std())
+    if spread == 0:
+        return out
+    for b, w in enumerate(weights[:201]):
+        rows = np.repeat(np.arange(data.n), w.astype(int))
+        if not data.event[rows].any():
+            continue
+        entry = None if data.entry is None else data.entry[rows]
+        risk = RiskSets(data.time[rows], data.event[rows], entry, ties="breslow")
+        fit = _cox.newton(risk, ((linear[rows] - linear.mean()) / spread)[:, None, None], tol=1e-8)
+        out[b] = fit.coef[0, 0] / spread if fit.converged[0] else np.nan
+    return out
+
+
+def _recalibrate(fitted: FittedModel, data: SurvivalData, linear: FloatArray, slope: float) -> FittedModel:
+    if not np.isfinite(slope):
+        return fitted
+    eta = linear * slope
+    offset = float(eta.max())
+    risk = RiskSets(data.time, data.event, data.entry)
+    hazard = 1.0 / risk.sum(np.exp(eta - offset))
+    times, at = np.unique(risk.times, return_inverse=True)
+    cumulative = np.cumsum(np.bincount(at, weights=hazard))
+    return recalibrated(
+        fitted, slope, times=times, hazard=cumulative, offset=offset, name=f"{fitted.name} recalibrated"
+    )
+
+
+def _label(
+    fitted: FittedModel, data: LabelData, linear: FloatArray, weights: FloatArray
+) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
+    p = expit(linear)
+    y = data.y
+    total = weights.sum(axis=1)
+    spread = float(linear.std())
+    fit = _logistic.newton(linear[:, None, None], y.astype(np.float64), weights[0])
+    slope, intercept = float(fit.coef[0, 0]), float(fit.coef[1, 0])
+    many = min(len(weights), 201)
+    slopes = np.full(len(weights), np.nan)
+    if spread > 0:
+        boot = _logistic.newton(np.repeat(linear[:, None, None], many, axis=2), y.astype(np.float64), weights[:many].T)
+        slopes[:many] = np.where(boot.converged, boot.coef[0], np.nan)
+    rows = {
+        "roc_auc": metrics.roc_auc(y, linear, weights),
+        "average_precision": metrics.average_precision(y, linear, weights),
+        "brier": metrics.brier(y, p, weights),
+        "calibration_slope": slopes,
+        "calibration_in_the_large": np.array([_in_the_large(y, linear, w) for w in weights]),
+        "observed_expected": (weights @ y) / np.maximum(weights @ p, 1e-300) * (total / total),
+    }
+    good = np.isfinite(slope) and bool(fit.converged[0])
+    updated = fitted
+    if good:
+        updated = recalibrated(
+            fitted, slope, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
+        )
+    return rows, calibration_curve(p, data), updated
+
+
+def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
+    """Shift of the linear predictor that makes the mean prediction equal the mean outcome."""
+    target = float(w @ y)
+    if not 0 < target < w.sum():
+        return float("nan")
+    return float(brentq(lambda a: float(w @ expit(linear + a)) - target, -50, 50))
+
+
+def calibration_curve(
+    predicted: npt.ArrayLike, data: LabelData | SurvivalData, horizon: float | None = None, groups: int = 5
+) -> pd.DataFrame:
+    """Observed against predicted risk in groups of equal size.
+
+    Parameters
+    ----------
+    predicted
+        ``(n,)`` predicted risk (by `horizon`, for survival).
+    data
+        Resolved endpoint.
+    horizon
+        For survival.
+    groups
+        Quantile groups; fewer where predictions tie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        group, n, events, predicted, observed, low, high. Kaplan-Meier with log-log interval, or Wilson's interval.
+    """
+    values = np.asarray(predicted, dtype=np.float64)
+    cuts = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
+    code = np.searchsorted(cuts, values, side="left")
+    rows = []
+    for g in np.unique(code):
+        at = code == g
+        row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
+        if isinstance(data, LabelData):
+            k, n = float(data.y[at].sum()), float(at.sum())
+            z2 = 1.959964**2
+            centre = (k + z2 / 2) / (n + z2)
+            half = 1.959964 * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
+            row |= {"events": int(k), "observed": k / n, "low": centre - half, "high": centre + half}
+        else:
+            if horizon is None:
+                raise DataError("Calibration of a survival endpoint needs a horizon.")
+            curve = product_limit(data.time[at], data.event[at], None if data.entry is None else data.entry[at])
+            low, high = loglog_interval(curve.survival, curve.se)
+            i = int(np.searchsorted(curve.time, horizon, side="right")) - 1
+            s = curve.survival[i] if i >= 0 else 1.0
+            row |= {"events": int((data.event[at] & (data.time[at] <= horizon)).sum()), "observed": float(1 - s)}
+            row |= {"low": float(1 - high[i]) if i >= 0 else np.nan, "high": float(1 - low[i]) if i >= 0 else np.nan}
+        rows.append(row)
+    return pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
+
+
+def _case_mix(fitted: FittedModel, features: pd.DataFrame) -> pd.DataFrame:
+    described = fitted.training.get("columns", {})
+    rows = []
+    for column in fitted.columns:
+        there = described.get(column, {})
+        here = features[column].to_numpy(dtype=np.float64)
+        quantiles = there.get("quantiles", [np.nan] * 5)
+        mean, sd = there.get("mean", np.nan), there.get("sd", np.nan)
+        gap = (here.mean() - mean) / sd if sd and sd > 0 else np.nan
+        ratio = here.std(ddof=1) / sd if sd and sd > 0 and len(here) > 1 else np.nan
+        outside = float(((here < quantiles[0]) | (here > quantiles[4])).mean()) if len(here) else np.nan
+        rows.append(
+            {
+                "column": column, "mean_training": mean, "sd_training": sd, "mean": float(here.mean()),
+                "sd": float(here.std(ddof=1)) if len(here) > 1 else np.nan, "standardised_difference": gap,
+                "sd_ratio": ratio, "outside_90": outside,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _notes(
+    fitted: FittedModel,
+    mix: pd.DataFrame,
+    data: LabelData | SurvivalData,
+    known: npt.NDArray[np.bool_],
+    linear: FloatArray,
+) -> tuple[str, ...]:
+    notes = []
+    far = mix[mix["standardised_difference"].abs() > 1]["column"]
+    if len(far):
+        notes.append(
+            f"{len(far)} column(s) lie more than one SD off the training cohort ({examples(far)}): another scale, "
+            "platform or case mix"
+        )
+    odd = mix[(mix["sd_ratio"] > 2) | (mix["sd_ratio"] < 0.5)]["column"]
+    if len(odd):
+        notes.append(f"{len(odd)} column(s) vary more than twice or less than half as much ({examples(odd)})")
+    if not known.all():
+        notes.append(f"{int((~known).sum())} observation(s) without a prediction were left out")
+    if data.n_events < 100:
+        notes.append(f"{data.n_events} events: calibration is imprecise below about 100")
+    if linear.std() == 0:
+        notes.append("the model predicts the same for everybody")
+    if fitted.kind == "survival" and isinstance(data, SurvivalData) and len(fitted.times):
+        beyond = float((data.time > fitted.times[-1]).mean())
+        if beyond > 0.2:
+            notes.append(f"{beyond:.0%} were followed beyond the last event of the training cohort")
+    return tuple(notes)
+
+
+def leave_one_cohort_out(
+    X: pd.DataFrame,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    cohort: str,
+    baseline: Sequence[str] = (),
+    *,
+    standardise: bool = False,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Fit on all cohorts but one, validate on that one, in turn.
+
+    Parameters
+    ----------
+    X
+        Scores of all cohorts.
+    clinical
+        With the column `cohort`.
+    standardise
+        Standardise scores within each cohort first: needed where platforms differ, but then a single new patient
+        cannot be scored.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `Validation.summary`, with the held-out cohort and notes.
+    """
+    names = clinical.loc[X.index, cohort]
+    if names.nunique() < 2:
+        raise DataError(f"Column {cohort!r} holds {names.nunique()} cohort(s); two at least are needed.")
+    if standardise:
+        X = X.groupby(names).transform(lambda v: (v - v.mean()) / v.std(ddof=1))
+    parts = []
+    for held in sorted(names.unique()):
+        inside = (names != held).to_numpy()
+        model = fit_model(X[inside], clinical, endpoint, baseline, name=f"without {held}", seed=seed)
+        result = validate(model, X[~inside], clinical, endpoint, seed=seed)
+        parts.append(result.summary.assign(cohort=held, notes="; ".join(result.notes)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def decision_curve(
+    predicted: pd.Series,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    *,
+    thresholds: Sequence[float] = tuple(np.round(np.arange(0.05, 0.65, 0.05), 2)),
+    horizon: float | None = None,
+) -> pd.DataFrame:
+    """Net benefit of acting on a predicted risk, beside acting on all and on none.
+
+    Parameters
+    ----------
+    predicted
+        Predicted risk (by `horizon`, for survival), out of sample.
+    clinical, endpoint
+        The outcome.
+    thresholds
+        Risks above which one would act.
+    horizon
+        For survival.
+
+    Returns
+    -------
+    pandas.DataFrame
+        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share).
+    """
+    data = endpoint.resolve(clinical, predicted.dropna().index)
+    risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
+    if isinstance(data, SurvivalData) and horizon is None:
+        raise DataError("A decision curve of a survival endpoint needs a horizon.")
+
+    def benefit(act: npt.NDArray[np.bool_], t: float) -> float:
+        if not act.any():
+            return 0.0
+        if isinstance(data, LabelData):
+            w = data.weights
+            share, event = (w * act).sum() / w.sum(), (w * act * data.y).sum() / (w * act).sum()
+        else:
+            share = act.mean()
+            event = 1 - _km_at(data.time[act], data.event[act], float(horizon or 0), np.ones(int(act.sum())))
+        return float(share * event - share * (1 - event) * t / (1 - t))
+
+    rows = []
+    for t in thresholds:
+        if not 0 < t < 1:
+            raise DataError(f"Thresholds lie between 0 and 1; got {t}.")
+        act = risk >= t
+        everyone = np.ones(data.n, dtype=bool)
+        rows += [
+            {"strategy": "model", "threshold": t, "net_benefit": benefit(act, t), "acted": float(act.mean())},
+            {"strategy": "all", "threshold": t, "net_benefit": benefit(everyone, t), "acted": 1.0},
+            {"strategy": "none", "threshold": t, "net_benefit": 0.0, "acted": 0.0},
+        ]
+    return pd.DataFrame(rows)
+
+
+def log_odds(p: FloatArray) -> FloatArray:
+    """Log odds, kept finite."""
+    out: FloatArray = logit(np.clip(p, 1e-9, 1 - 1e-9))
+    return out
