@@ -115,8 +115,13 @@ def _folder(path: Path) -> Found:
         return Found("cbioportal-study", "holds meta files of cBioPortal")
     if _tenx.is_folder(path):
         return Found("10x-mtx", "holds matrix.mtx with barcodes and features")
+    series = [n for n in names if "_series_matrix.txt" in n]
+    if series:
+        return Found("geo-series", f"holds {len(series)} GEO series matrices", details={"files": series})
     files = [f for f in path.rglob("*") if f.is_file()]
     counts = [f for f in files if _gdc.COUNT_FILE.search(f.name)]
+    if counts and "star_gene_counts" not in counts[0].name and detect(counts[0]).kind != "htseq-counts":
+        counts = []
     if counts:
         star = sum("star_gene_counts" in f.name for f in counts)
         kind = "gdc-star-counts" if star == len(counts) else "htseq-counts"
@@ -127,9 +132,6 @@ def _folder(path: Path) -> Found:
                 path=path,
             )
         return Found(kind, f"holds {len(counts)} per-sample count files", details={"files": len(counts)})
-    series = [n for n in names if "_series_matrix.txt" in n]
-    if series:
-        return Found("geo-series", f"holds {len(series)} GEO series matrices", details={"files": series})
     hint = f"it holds {examples(names, 6)}; read one of these files" if files else "it holds no file"
     raise FormatError(f"a folder that is no data set as a whole: {hint}.", path=path)
 

@@ -60,8 +60,9 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
             raise not_number_error(text, content, i, header[i])
         x[row] = values
     described_by = range(lead, len(header))
-    facts = {str(columns[0][k]): np.array([columns[i][k] for i in described_by], dtype=object) for k in range(column_meta)}
-    obs = pd.DataFrame({name: typed(values) for name, values in facts.items()}, index=range(n_columns))
+    facts = {str(columns[0][k]): [columns[i][k] for i in described_by] for k in range(column_meta)}
+    typed_facts = {name: typed(np.array(values, dtype=object)) for name, values in facts.items()}
+    obs = pd.DataFrame(typed_facts, index=range(n_columns))
     var = pd.DataFrame({header[i]: typed(text.columns[i]) for i in range(1, lead)}, index=range(n_rows))
     adata = assemble(x, header[lead:], [str(v) for v in text.columns[0]], obs=obs, var=var)
     return adata, {"table": "matrix", "version": version[1:], "repairs": text.repairs, "orientation": "genes in rows"}

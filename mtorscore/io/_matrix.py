@@ -117,7 +117,9 @@ def table_kind(grid: Grid) -> tuple[str, str]:
         return "matrix_t", f"{seen} ({header_kind})"
     if rows >= 0.25:
         statistics = [i for i in measures if _STATISTIC.match(grid.names[i])]
-        if statistics and len(statistics) >= 0.5 * len(measures):
+        # A lone t, p or b may as well be a sample; a fold change or an adjusted p may not.
+        telling = any(len(grid.names[i]) > 1 for i in statistics)
+        if telling and len(statistics) >= 0.5 * len(measures):
             return "contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}"
         if not measures and len(text) > 0.5 * max(len(others), 1):
             return "genes", f"{seen}; no column measures anything"

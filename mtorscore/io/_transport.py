@@ -25,7 +25,6 @@ __all__ = ["Remote", "cached", "client", "download", "file_sha256", "post_json"]
 RETRIES = 6
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
-CHUNK = 1 << 18
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -222,7 +221,7 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
                 validator = new
             promised = _promised(answer, have if append else 0)
             with part.open("ab" if append else "wb") as out:
-                for block in answer.iter_raw(CHUNK):
+                for block in answer.iter_raw():
                     out.write(block)
                     advance(len(block))
             size = part.stat().st_size

@@ -1,0 +1,378 @@
+"""Fetching from a local server that speaks like the archives and misbehaves: a whole verified file, or an error and none."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mtorscore as mt
+from mtorscore.errors import DataWarning, FetchError, FormatError
+from mtorscore.io._transport import Remote, client, download
+from mtorscore.io._unpack import unpack
+from tests.io.server import Archive
+
+MATRIX = "/geo/series/GSE1nnn/GSE1234/matrix/GSE1234_series_matrix.txt.gz"
+TEXT = "\n".join(
+    [
+        '!Series_geo_accession\t"GSE1234"',
+        '!Sample_geo_accession\t"GSM1"\t"GSM2"',
+        '!Sample_characteristics_ch1\t"stage: II"\t"age: 61"',
+        "!series_matrix_table_begin",
+        '"ID_REF"\t"GSM1"\t"GSM2"',
+        *(f'"p{i}_at"\t{i / 7:.6f}\t{random.Random(i).random():.6f}' for i in range(3000)),
+        "!series_matrix_table_end",
+        "",
+    ]
+)
+DATA = gzip.compress(TEXT.encode(), mtime=0)
+
+
+@pytest.fixture
+def archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Archive]:
+    server = Archive()
+    monkeypatch.setenv("MTORSCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("MTORSCORE_OFFLINE", raising=False)
+    server.files[MATRIX] = DATA
+    yield server
+    server.close()
+
+
+def geo(archive: Archive, **options: object) -> Path:
+    waits: list[float] = []
+    options.setdefault("sleep", waits.append)
+    return mt.fetch("GSE1234", mirror=f"{archive.url}/geo", **options)  # type: ignore[arg-type]
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    return [p.name for p in (tmp_path / "cache").rglob("*_series_matrix.txt.gz")]
+
+
+def test_a_series_is_fetched_once_and_read(archive: Archive) -> None:
+    path = geo(archive)
+    assert path.name == "GSE1234_series_matrix.txt.gz"
+    assert path.read_bytes() == DATA
+    asked = len(archive.requests)
+    assert geo(archive) == path
+    assert len(archive.requests) == asked, "a second fetch asks nobody"
+    record = json.loads(path.with_name(path.name + ".source.json").read_text())
+    assert record["url"].endswith(MATRIX)
+    assert record["bytes"] == len(DATA)
+    adata = mt.read(path)
+    assert adata.shape == (2, 3000)
+    assert adata.obs["age"].tolist()[1] == 61
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["503", "429", "500"],
+        ["refuse", "refuse"],
+        ["drop:1000", "drop:2000"],
+        ["longer"],
+        ["drop:500", "norange"],
+        ["shorter"],
+        ["corrupt"],
+        ["redirect:/elsewhere.gz"],
+        ["drop:100", "503", "drop:100", "refuse"],
+    ],
+    ids=lambda f: "+".join(f),
+)
+def test_faults_are_survived(archive: Archive, faults: list[str]) -> None:
+    archive.files["/elsewhere.gz"] = DATA
+    archive.faults[MATRIX] = list(faults)
+    assert geo(archive).read_bytes() == DATA
+
+
+def test_a_dropped_connection_is_resumed_not_restarted(archive: Archive) -> None:
+    archive.faults[MATRIX] = ["drop:5000"]
+    geo(archive)
+    ranges = [r for m, p, r in archive.requests if p == MATRIX]
+    assert ranges == ["", "bytes=5000-"]
+
+
+def test_retry_after_is_honoured(archive: Archive) -> None:
+    waits: list[float] = []
+    archive.faults[MATRIX] = ["429", "503", "503"]
+    geo(archive, sleep=waits.append)
+    assert waits[0] == 3.0
+    assert waits[2] > waits[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (["html"], "HTML"),
+        (["404"], "no such file"),
+        (["403"], "refused"),
+        (["401"], "log-in"),
+        (["503"] * 20, "503"),
+        (["corrupt"] * 20, "not whole"),
+        (["shorter"] * 20, "not whole"),
+        (["refuse"] * 20, "could not be fetched"),
+    ],
+    ids=["html", "404", "403", "401", "always-503", "always-corrupt", "always-shorter", "always-refuse"],
+)
+def test_what_cannot_be_had_leaves_no_file(archive: Archive, tmp_path: Path, faults: list[str], words: str) -> None:
+    archive.faults[MATRIX] = faults
+    with pytest.raises(FetchError, match=words):
+        geo(archive, retries=3)
+    assert left_over(tmp_path) == []
+
+
+def test_a_file_that_changes_while_it_is_fetched_is_not_mixed(archive: Archive) -> None:
+    other = gzip.compress(TEXT.replace("GSM2", "GSM9").encode(), mtime=0)
+    archive.faults[MATRIX] = ["drop:4000"]
+
+    def change(_: float) -> None:
+        archive.files[MATRIX] = other
+
+    assert geo(archive, sleep=change).read_bytes() == other
+
+
+def test_a_changed_file_is_noticed_when_fetched_again(archive: Archive) -> None:
+    geo(archive)
+    archive.files[MATRIX] = gzip.compress(TEXT.replace("0.1", "0.2").encode(), mtime=0)
+    with pytest.warns(DataWarning, match="changed"):
+        path = geo(archive, force=True)
+    assert path.read_bytes() == archive.files[MATRIX]
+
+
+def test_a_damaged_cache_is_fetched_again(archive: Archive) -> None:
+    path = geo(archive)
+    path.write_bytes(DATA[:-10])
+    assert geo(archive).read_bytes() == DATA
+
+
+def test_offline_says_what_is_missing(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MTORSCORE_OFFLINE", "1")
+    with pytest.raises(FetchError, match="GSE1234 is not in the cache .* offline"):
+        geo(archive)
+    assert archive.requests == []
+    path = geo(archive, offline=False)
+    assert geo(archive) == path
+
+
+def test_supplement_and_several_platforms(archive: Archive) -> None:
+    folder = "/geo/series/GSE1nnn/GSE1234"
+    del archive.files[MATRIX]
+    for platform in ("GPL96", "GPL97"):
+        archive.files[f"{folder}/matrix/GSE1234-{platform}_series_matrix.txt.gz"] = DATA
+    archive.files[f"{folder}/suppl/GSE1234_counts.txt.gz"] = gzip.compress(b"gene\ta\nTP53\t1\n")
+    path = geo(archive, supplementary=True)
+    assert sorted(p.name for p in path.rglob("*.gz")) == [
+        "GSE1234-GPL96_series_matrix.txt.gz",
+        "GSE1234-GPL97_series_matrix.txt.gz",
+        "GSE1234_counts.txt.gz",
+    ]
+    with pytest.raises(FormatError, match="platform"):
+        mt.read(path)
+    assert mt.read(path, platform="GPL97").shape == (2, 3000)
+
+
+def test_unknown_things_are_refused(archive: Archive) -> None:
+    with pytest.raises(FetchError, match="neither"):
+        mt.fetch("liver")
+    with pytest.raises(FetchError, match="unknown source"):
+        mt.fetch("GSE1", source="geoo")
+    with pytest.raises(FetchError, match="no such file"):
+        mt.fetch("GSE99", mirror=f"{archive.url}/geo")
+    with pytest.raises(FetchError, match="no name"):
+        mt.fetch("../evil", source="cbioportal")
+
+
+def star(seed: int) -> bytes:
+    rows = "\n".join(f"ENSG{i:011d}.1\tG{i}\tprotein_coding\t{seed * i}\t0\t0\t0\t0\t0" for i in range(1, 300))
+    header = "gene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\ttpm_unstranded"
+    return f"# gene-model: GENCODE v36\n{header}\tfpkm_unstranded\tfpkm_uq_unstranded\n{rows}\n".encode()
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_gdc_bundles_pages_and_sample_sheet(archive: Archive, number: int) -> None:
+    for i in range(number):
+        archive.add_gdc(
+            f"id-{i}", f"f{i}.rna_seq.augmented_star_gene_counts.tsv", star(i), f"TCGA-DD-AAA{i}-01A-11R-A1-07"
+        )
+        archive.cases.append(
+            {
+                "id": f"c{i}",
+                "case_id": f"c{i}",
+                "submitter_id": f"TCGA-DD-AAA{i}",
+                "demographic": {
+                    "vital_status": "Dead" if i % 2 else "Alive",
+                    "days_to_death": 100 * i if i % 2 else None,
+                },
+                "diagnoses": [{"days_to_last_follow_up": 50 * i}],
+            }
+        )
+    archive.faults["/data"] = ["503", "drop:100"]
+    archive.faults["/files"] = ["500", "html"]
+    path = mt.fetch("TCGA-DD", mirror=archive.url, sleep=lambda _: None)
+    adata = mt.read(path / "counts" if path.is_dir() and (path / "counts").exists() else path)
+    assert adata.shape == (number, 299)
+    assert sorted(adata.obs_names)[0] == "TCGA-DD-AAA0-01A-11R-A1-07"
+    assert adata["TCGA-DD-AAA0-01A-11R-A1-07"].X.sum() == 0
+    cases = mt.io.read_clinical(
+        path.parent / "clinical.cart.json" if path.name == "counts" else path / "clinical.cart.json"
+    )
+    assert len(cases) == number
+    if number > 1:
+        assert (cases.loc["TCGA-DD-AAA1", "OS"], cases.loc["TCGA-DD-AAA1", "OS.time"]) == (1, 100)
+        assert [p for _, p, _ in archive.requests].count("/files") >= 3 + 2
+
+
+def test_gdc_checks_every_md5(archive: Archive) -> None:
+    for i in range(3):
+        archive.add_gdc(f"id-{i}", f"f{i}.rna_seq.augmented_star_gene_counts.tsv", star(i), f"TCGA-DD-AAA{i}-01A")
+    archive.cases.append({"id": "c", "submitter_id": "TCGA-DD-AAA0"})
+    archive.gdc[1]["md5sum"] = "0" * 32
+    with pytest.raises(FetchError, match="MD5"):
+        mt.fetch("TCGA-DD", mirror=archive.url, sleep=lambda _: None)
+
+
+def test_xena_files(archive: Archive) -> None:
+    archive.files["/TCGA.LIHC.sampleMap/HiSeqV2.gz"] = gzip.compress(b"sample\tTCGA-DD-AAA0-01\nTP53\t1.5\nALB\t2.5\n")
+    archive.files["/survival/LIHC_survival.txt"] = (
+        b"sample\t_PATIENT\tOS\tOS.time\nTCGA-DD-AAA0-01\tTCGA-DD-AAA0\t1\t9\n"
+    )
+    archive.files["/TCGA.LIHC.sampleMap/LIHC_clinicalMatrix"] = b"sampleID\tgender\nTCGA-DD-AAA0-01\tMALE\n"
+    path = mt.fetch("TCGA-LIHC", source="xena", mirror=archive.url)
+    assert sorted(p.name for p in path.iterdir() if not p.name.endswith(".json") and p.name[0] != ".") == [
+        "HiSeqV2.gz",
+        "LIHC_clinicalMatrix",
+        "LIHC_survival.txt",
+    ]
+    assert mt.read(path / "HiSeqV2.gz").shape == (1, 2)
+
+
+def tar_of(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def test_cbioportal_study_is_unpacked(archive: Archive) -> None:
+    meta = b"cancer_study_identifier: lihc_tcga\ngenetic_alteration_type: MRNA_EXPRESSION\ndatatype: CONTINUOUS\n"
+    archive.files["/lihc_tcga.tar.gz"] = tar_of(
+        {
+            "lihc_tcga/meta_study.txt": b"cancer_study_identifier: lihc_tcga\nname: x\n",
+            "lihc_tcga/meta_mrna.txt": meta + b"stable_id: mrna\ndata_filename: data_mrna.txt\n",
+            "lihc_tcga/data_mrna.txt": b"Hugo_Symbol\tEntrez_Gene_Id\tTCGA-DD-AAA0-01\nALB\t213\t7.5\nTP53\t7157\t1\n",
+        }
+    )
+    path = mt.fetch("TCGA-LIHC", source="cbioportal", mirror=archive.url)
+    adata = mt.read(path)
+    assert adata.shape == (1, 2)
+    assert adata.uns["source"]["profile"] == "mrna"
+
+
+def link_tar(kind: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        info = tarfile.TarInfo("study/link")
+        info.type, info.linkname = kind, "/etc/hostname"
+        tar.addfile(info)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tar_of({"../evil.txt": b"x"}), "outside"),
+        (tar_of({"/etc/evil.txt": b"x"}), "outside"),
+        (tar_of({"a/../../evil.txt": b"x"}), "outside"),
+        (tar_of({"..\\evil.txt": b"x"}), "outside"),
+        (link_tar(tarfile.SYMTYPE), "link"),
+        (link_tar(tarfile.LNKTYPE), "link"),
+        (link_tar(tarfile.FIFOTYPE), "link or device"),
+        (tar_of({"study/a": b"x" * 5000})[:-30], "truncated|damaged"),
+    ],
+    ids=["parent", "absolute", "hidden-parent", "backslash", "symlink", "hardlink", "fifo", "truncated"],
+)
+def test_hostile_archives_are_not_unpacked(tmp_path: Path, content: bytes, words: str) -> None:
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(content)
+    with pytest.raises(FetchError, match=words):
+        unpack(archive, tmp_path / "out" / "study")
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "evil.txt").exists()
+
+
+def test_archive_bombs_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtorscore.io._unpack.FLOOR", 1 << 20)
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("zeros.txt", b"0" * (30 << 20))
+    with pytest.raises(FetchError, match="expands"):
+        unpack(bomb, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_url_can_be_read(archive: Archive) -> None:
+    archive.files["/x/table.tsv"] = b"gene\ta\tb\nTP53\t1\t2\nALB\t3\t4\nMYC\t5\t6\n"
+    adata = mt.read(f"{archive.url}/x/table.tsv")
+    assert adata.shape == (2, 3)
+
+
+def test_published_checksums_are_demanded(archive: Archive, tmp_path: Path) -> None:
+    archive.files["/t.txt"] = b"content"
+    target = tmp_path / "t.txt"
+    with client() as http:
+        for remote in (
+            Remote(f"{archive.url}/t.txt", "t.txt", sha256="0" * 64),
+            Remote(f"{archive.url}/t.txt", "t.txt", size=3),
+        ):
+            with pytest.raises(FetchError, match="published"):
+                download(remote, target, http=http, retries=1, sleep=lambda _: None)
+            assert not target.exists()
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from mtorscore.io._transport import Remote, client, download
+with client() as http:
+    download(Remote(sys.argv[1], "big.gz"), Path(sys.argv[2]), http=http, sleep=lambda s: None)
+"""
+
+
+@pytest.mark.slow
+def test_fifty_kills_leave_no_corrupt_file(archive: Archive, tmp_path: Path) -> None:
+    data = gzip.compress(random.Random(0).randbytes(3_000_000), 1, mtime=0)
+    archive.files["/big.gz"] = data
+    target = tmp_path / "big.gz"
+    generator = random.Random(1)
+    for _ in range(50):
+        archive.faults["/big.gz"] = [f"drop:{generator.randrange(1, 400_000)}" for _ in range(5)]
+        child = subprocess.Popen([sys.executable, "-c", CHILD, f"{archive.url}/big.gz", str(target)])
+        time.sleep(generator.uniform(0.2, 0.7))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        if target.exists():
+            assert target.read_bytes() == data
+            for path in tmp_path.glob("*big.gz*"):
+                path.unlink()
+            for path in tmp_path.glob(".big.gz*"):
+                path.unlink()
+    archive.faults["/big.gz"] = []
+    with client() as http:
+        download(Remote(f"{archive.url}/big.gz", "big.gz"), target, http=http)
+    assert target.read_bytes() == data
+    assert os.path.getsize(target) == len(data)  # noqa: PTH202
