@@ -201,9 +201,9 @@ def forest(
     rows = [str(r) for r in pd.unique(data[label])]
     kinds = [str(g) for g in (groups or pd.unique(data[groupby]))] if groupby else [""]
     tints = st.palette(kinds, colours) if groupby else {"": st.BLUE}
-    step = 0.62 / max(len(kinds), 1)
+    step = 0.68 / max(len(kinds), 1)
     with st.style():
-        fig = st.figure(width, 18 + (3.6 if len(kinds) == 1 else 2.1 + 1.9 * len(kinds)) * len(rows))
+        fig = st.figure(width, 18 + (3.8 if len(kinds) == 1 else 1.6 + 2.5 * len(kinds)) * len(rows))
         ax = fig.add_subplot()
         ax.axvline(1, color=st.GREY, linewidth=0.7)
         for k, kind in enumerate(kinds):

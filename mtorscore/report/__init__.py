@@ -1,1 +1,11 @@
-"""report."""
+"""One self-contained HTML page per run, written from the results on disk.
+
+The page opens without a network. Its figures are drawn twice: as static vector graphics for print and for readers
+without JavaScript, and by one small interactive layer that reads the result tables.
+"""
+
+from __future__ import annotations
+
+from mtorscore.report._write import write
+
+__all__ = ["write"]

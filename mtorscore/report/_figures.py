@@ -1,0 +1,290 @@
+"""The static figures of a report: drawn by `mtorscore.pl`, turned into inline SVG that follows the page's colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mtorscore import pl
+from mtorscore.errors import DataError
+from mtorscore.pl._style import INK, p_text, wrap
+from mtorscore.report._branches import Described
+from mtorscore.report._load import Cohort
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "cohort_pictures"]
+
+_MODELS = ("unadjusted", "adjusted for proliferation")
+_STATIC_ENDPOINTS = 2
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page.
+
+    Attributes
+    ----------
+    key
+        Unique on the page.
+    kind
+        What it shows, such as ``"heatmap"``: the interactive layer replaces it by kind.
+    svg
+        Inline SVG; empty where there is nothing to draw.
+    alt
+        What a reader who cannot see it needs to know.
+    caption
+        Below it.
+    empty
+        Why there is nothing, where there is nothing.
+    endpoint
+        The endpoint, for figures that have one.
+    """
+
+    key: str
+    kind: str
+    svg: str
+    alt: str
+    caption: str
+    empty: str = ""
+    endpoint: str = ""
+
+
+def cohort_pictures(
+    cohort: Cohort, method: str | None, described: dict[str, Described], leads: list[str]
+) -> dict[str, Picture]:
+    """Draw the static figures of a cohort by its first method.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+    method
+        The method whose scores are drawn; None where there are none.
+    described
+        Signature -> description.
+    leads
+        Signatures of the overview figures.
+
+    Returns
+    -------
+    dict
+        Kind (and endpoint) -> picture; what cannot be drawn is there with the reason.
+    """
+    scores = cohort.scores.get(method or "", pd.DataFrame(index=cohort.obs.index))
+    shown = [n for n in leads if n in scores.columns and scores[n].notna().any()]
+    shown = shown or [n for n in scores.columns if scores[n].notna().any()][:20]
+    draw = _Drawer(cohort, method or "", scores, shown, {n: d.branch for n, d in described.items()})
+    pictures = [draw.flow(), draw.coverage(), draw.heatmap(), draw.violin(), draw.landscape(), draw.correlation()]
+    for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]:
+        pictures += [draw.forest(endpoint), draw.km(endpoint)]
+    return {p.kind if not p.endpoint else f"{p.kind}:{p.endpoint}": p for p in pictures}
+
+
+@dataclass(frozen=True)
+class _Drawer:
+    cohort: Cohort
+    method: str
+    scores: pd.DataFrame
+    shown: list[str]
+    branches: dict[str, str]
+
+    def flow(self) -> Picture:
+        table = self.cohort.flow
+        if "step" not in table or "samples" not in table or not len(table):
+            return self._none("flow", "The steps from samples read to samples analysed were not recorded.")
+        first, last = int(table["samples"].iloc[0]), int(table["samples"].iloc[-1])
+        alt = f"Flow chart: {first} samples read, {last} analysed."
+        return self._picture("flow", lambda: pl.flow(table), alt, "From samples read to samples analysed.")
+
+    def coverage(self) -> Picture:
+        table = self.cohort.table("coverage")
+        known = [n for n in self.shown if "signature" in table and n in set(table["signature"].astype(str))]
+        if not known:
+            return self._none("coverage", self.cohort.missing.get("coverage", "No coverage was recorded."))
+        low = [n for n in known if not float(table.set_index("signature").loc[n, "coverage"]) >= 0.5]
+        alt = f"Bars of the share of genes found for {len(known)} signatures; {len(low)} have less than half."
+        caption = "Share of each signature's genes that the matrix holds. The table lists every signature."
+        return self._picture("coverage", lambda: pl.coverage(table, signatures=known), alt, caption)
+
+    def heatmap(self) -> Picture:
+        if not self.shown:
+            return self._none("heatmap", self.cohort.missing.get("scores", "There are no scores to draw."))
+        alt = f"Heat map of {len(self.shown)} signatures over {len(self.scores)} observations, with clinical tracks."
+        caption = "One signature per branch, fixed in advance, then confounders; standardised over what is shown."
+        return self._picture(
+            "heatmap",
+            lambda: pl.heatmap(self.scores, self.cohort.obs, signatures=self.shown, branches=self.branches),
+            alt,
+            caption,
+        )
+
+    def violin(self) -> Picture:
+        if not self.shown or "sample_type" not in self.cohort.obs:
+            return self._none("violin", "There are no scores, or the samples' types are not known.")
+        groups = self.cohort.obs["sample_type"].astype(str).value_counts()
+        alt = "Distributions of scores: " + ", ".join(f"{n} {k}" for k, n in groups.items()) + "."
+        return self._picture(
+            "violin", lambda: pl.violin(self.scores, self.cohort.obs, signatures=self.shown), alt,
+            "Scores by sample type: every observation, the quartiles and the shape.",
+        )  # fmt: skip
+
+    def landscape(self) -> Picture:
+        if not self.shown or self.cohort.count("normal") < 3:
+            count = self.cohort.count("normal")
+            return self._none("landscape", f"{count} normal sample(s): a contrast with normal tissue needs at least 3.")
+        caption = (
+            f"Tumours on the scale of {self.cohort.count('normal')} normal samples: median, middle half and middle "
+            "90%. The contrast mixes activity with lineage and cell composition; adjacent liver is often cirrhotic."
+        )
+        return self._picture(
+            "landscape",
+            lambda: pl.landscape(self.scores, self.cohort.obs, signatures=self.shown, branches=self.branches),
+            f"Intervals of {len(self.shown)} scores of tumours in standard deviations of normal samples.",
+            caption,
+        )
+
+    def correlation(self) -> Picture:
+        tumours = self.scores.loc[self.cohort.tumours]
+        if len(self.shown) < 2 or len(tumours) < 3:
+            return self._none("correlation", "A correlation needs two signatures and three tumours.")
+        return self._picture(
+            "correlation", lambda: pl.correlation(tumours, signatures=self.shown),
+            f"Matrix of Spearman correlations between {len(self.shown)} scores over {len(tumours)} tumours.",
+            f"Spearman's correlation between scores over {len(tumours)} tumours; some signatures share genes.",
+        )  # fmt: skip
+
+    def forest(self, endpoint: str) -> Picture:
+        table = self.cohort.table("associations")
+        if not {"method", "endpoint", "signature", "hr", "model"} <= set(table.columns):
+            return self._none("forest", self.cohort.missing.get("associations", "No associations."), endpoint)
+        rows = table[(table["method"] == self.method) & (table["endpoint"] == endpoint)]
+        rows = rows[rows["signature"].isin(self.shown)].copy()
+        rows["shown model"] = model_names(rows)
+        rows = rows[rows["shown model"].isin(_MODELS)]
+        if not len(rows):
+            return self._none("forest", f"There is no association with {endpoint} to draw.", endpoint)
+        n, events = int(rows["n"].max()), int(rows["events"].max())
+        rows["signature"] = pd.Categorical(rows["signature"], self.shown)
+        rows = rows.sort_values("signature")
+        models = [m for m in _MODELS if (rows["shown model"] == m).any()]
+        caption = (
+            f"Hazard ratios per SD for {endpoint}: {n} patients, {events} events. Hollow: not to be trusted, see the "
+            "reason in the table. Values above 1 mean a worse outcome with a higher score."
+        )
+        alt = f"Forest plot of hazard ratios of {rows['signature'].nunique()} signatures for {endpoint}."
+        return self._picture(
+            "forest", lambda: pl.forest(rows, groupby="shown model", groups=models), alt, caption, endpoint
+        )
+
+    def km(self, endpoint: str) -> Picture:
+        from mtorscore.prognosis import Endpoint, kaplan_meier
+
+        clinical = self.cohort.obs.loc[self.cohort.tumours]
+        shown = [n for n in self.shown if self.branches.get(n) != "confounder"][:12]
+        if not shown:
+            return self._none("km", "There are no scores to draw.", endpoint)
+        one = Endpoint.survival(time=f"{endpoint}.time", event=endpoint, unit="days", name=endpoint)
+        curves = kaplan_meier(self.scores.loc[clinical.index, shown], clinical, one)
+        if not len(curves):
+            return self._none("km", f"No score splits the patients of {endpoint} into two groups.", endpoint)
+        alt = f"Kaplan-Meier curves of {endpoint} above and below the median of {len(shown)} signatures."
+        caption = (
+            f"{endpoint}: patients above (orange) and at or below (blue) the median of the score, one signature per "
+            "branch, fixed in advance. The p values are not adjusted for the number of panels."
+        )
+        return self._picture("km", lambda: _km_grid(curves, shown), alt, caption, endpoint)
+
+    def _picture(self, kind: str, make: Callable[[], Figure], alt: str, caption: str, endpoint: str = "") -> Picture:
+        key = f"{kind}-{self.cohort.name}-{endpoint}"
+        try:
+            svg = to_svg(make(), key, alt)
+        except DataError as error:
+            return self._none(kind, str(error), endpoint)
+        return Picture(key, kind, svg, alt, caption, endpoint=endpoint)
+
+    def _none(self, kind: str, why: str, endpoint: str = "") -> Picture:
+        return Picture(f"{kind}-{self.cohort.name}-{endpoint}", kind, "", "", "", why, endpoint)
+
+
+def model_names(rows: pd.DataFrame) -> pd.Series:
+    """Return each row's model in words: ``unadjusted`` or ``adjusted for X``."""
+    by = rows["adjusted_for"] if "adjusted_for" in rows else pd.Series("", index=rows.index)
+    words = "adjusted for " + by.fillna("").astype(str).str.replace("_", " ")
+    return words.where(rows["model"] != "unadjusted", "unadjusted")
+
+
+def _km_grid(curves: pd.DataFrame, shown: list[str]) -> Figure:
+    """Small multiples: one panel per signature, the numbers at risk below each."""
+    from mtorscore.pl._style import DOUBLE, figure, style
+
+    present = [n for n in shown if (curves["signature"] == n).any()]
+    columns = min(4, len(present))
+    down = -(-len(present) // columns)
+    with style(6.0):
+        fig = figure(DOUBLE, 50 * down)
+        axes = fig.subplots(down, columns, squeeze=False)
+        for ax in axes.flat[len(present) :]:
+            ax.set_visible(False)
+        for ax, name in zip(axes.flat, present, strict=False):
+            part = curves[curves["signature"] == name]
+            pl.km(part.drop(columns=["n", "logrank_p"], errors="ignore"), ax=ax, interval=False)
+            ax.set_title(wrap(name, 24), fontsize=5.5)
+            ax.get_legend().remove()
+            p = float(part["logrank_p"].iloc[0]) if "logrank_p" in part else np.nan
+            ax.text(0.03, 0.04, p_text(p), transform=ax.transAxes, fontsize=5.5)
+            ax.set_ylabel("surviving" if ax.get_subplotspec().is_first_col() else "")
+    return fig
+
+
+def to_svg(fig: Figure, key: str, alt: str) -> str:
+    """Return a figure as inline SVG whose text and lines take the page's colour.
+
+    Parameters
+    ----------
+    fig
+        Any figure of `mtorscore.pl`.
+    key
+        Prefix of every id, so that several figures share a page.
+    alt
+        Its accessible name.
+
+    Returns
+    -------
+    str
+        ``<svg ...>``; matplotlib has escaped all text in it.
+    """
+    import matplotlib as mpl
+    from markupsafe import escape
+
+    from mtorscore.pl._style import style
+
+    buffer = io.StringIO()
+    with style(), mpl.rc_context({"svg.hashsalt": key}):
+        fig.savefig(
+            buffer, format="svg", bbox_inches="tight", pad_inches=0.03, dpi=150,
+            metadata={"Date": None, "Creator": None},
+        )  # fmt: skip
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    prefix = re.sub(r"[^A-Za-z0-9_-]", "_", key)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}--\1"', svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}--\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}--\1)", svg)
+    svg = svg.replace(INK.lower(), "currentColor").replace("#000000", "currentColor")
+    svg = re.sub(r"font: ([^;\"]*?)(\d[\d.]*px) [^;\"]*", r"font: \1\2 var(--sans)", svg)
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
+    head = (
+        f'<svg role="img" aria-label="{escape(alt)}" viewBox="0 0 {width} {height}" '
+        f'style="width:{float(width) * 1.45:.0f}px" xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink">'
+    )
+    return head + svg[svg.index(">") + 1 :]

@@ -1,0 +1,270 @@
+"""What the report says in words: caveats first, then what was found and what was not, then how it was done."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from mtorscore.report._branches import Described
+from mtorscore.report._figures import model_names
+from mtorscore.report._load import Cohort, Run
+
+_POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
+
+
+def caveats(run: Run) -> list[str]:
+    """Return what a reader must know before any number, most important first.
+
+    Parameters
+    ----------
+    run
+        The run.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    out = []
+    simulated = [c.name for c in run.cohorts if c.simulated]
+    if simulated:
+        verb = "is" if len(simulated) == 1 else "are"
+        out.append(
+            f"SIMULATED: {', '.join(simulated)} {verb} made by a computer. No patient stands behind a number, and "
+            "nothing in it is a finding about liver cancer."
+        )
+    out.append(
+        "A score reads transcripts. It is a footprint of a pathway branch, not kinase activity; that is measured by "
+        "phospho-S6, phospho-4E-BP1 and phospho-AKT."
+    )
+    for cohort in run.cohorts:
+        out += [power_sentence(cohort, e) for e in cohort.endpoints]
+    out.append(
+        "Proliferation is partly downstream of mTOR, and moves most of these signatures. Ratios adjusted for it ask "
+        "for information beyond proliferation; they do not show that a branch acts independently of it."
+    )
+    if any(c.count("normal") for c in run.cohorts):
+        out.append(
+            "Normal samples are mostly liver beside a tumour, which is often cirrhotic. A difference from it mixes "
+            "activity with lineage, cell composition and maturity, in bile-duct tumours and hepatoblastoma above all."
+        )
+    out.append(
+        "Many signatures are tested. q values are adjusted by Benjamini and Hochberg within one method, endpoint and "
+        "model; a look through methods and endpoints is not covered by them."
+    )
+    return out
+
+
+def power_sentence(cohort: Cohort, endpoint: str) -> str:
+    """Say how small an effect the events of an endpoint could show.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with the endpoint.
+    endpoint
+        Such as ``"OS"``.
+
+    Returns
+    -------
+    str
+        With the hazard ratio per SD that a two-sided 5% test finds with 80% power (Schoenfeld's approximation,
+        ``exp(2.80 / sqrt(events))``).
+    """
+    part = cohort.obs.loc[cohort.tumours]
+    known = pd.to_numeric(part[endpoint].astype(object), errors="coerce")
+    events = int((known == 1).sum())
+    least = math.exp(_POWER / math.sqrt(events))
+    return (
+        f"{cohort.name}, {endpoint}: {int(known.notna().sum())} patients, {events} events. One unadjusted test would "
+        f"find a hazard ratio per SD of {least:.2f} (or {1 / least:.2f}) four times in five; smaller ones are easily "
+        "missed, so that no evidence here is not evidence of no effect."
+    )
+
+
+def findings(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
+    """Say what the associations of a cohort show, per endpoint, and what they do not.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+    method
+        The first method.
+    described
+        Signature -> description; confounders are not counted as findings.
+
+    Returns
+    -------
+    list of str
+        Sentences; one that says so where there is no outcome.
+    """
+    table = cohort.table("associations")
+    needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
+    if not needed <= set(table.columns):
+        return [cohort.missing.get("associations", "This cohort has no outcome, so nothing was related to one.")]
+    rows = table[table["method"] == method].copy()
+    rows["shown"] = model_names(rows)
+    branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
+    rows = rows[~branch.isin(["confounder", "context"])]
+    out = []
+    for endpoint in dict.fromkeys(rows["endpoint"]):
+        part = rows[rows["endpoint"] == endpoint]
+        alone = part[part["shown"] == "unadjusted"]
+        valid = alone[alone["valid"]] if "valid" in alone else alone
+        hits = valid[valid["q"] < 0.05]
+        text = f"{endpoint} ({method}): of {len(valid)} mTOR signatures with a valid model, {len(hits)} have q < 0.05"
+        if not len(valid) and len(alone):
+            why = _reason(alone)
+            out.append(f"{endpoint} ({method}): no model can be trusted{why}.")
+            continue
+        if not len(hits):
+            out.append(text + ".")
+            continue
+        out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
+    return out or ["No signature was related to an outcome."]
+
+
+def _reason(rows: pd.DataFrame) -> str:
+    reasons = rows["reason"].dropna().astype(str) if "reason" in rows else pd.Series(dtype=str)
+    return f" ({reasons.iloc[0]})" if len(reasons) else ""
+
+
+def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
+    out = ""
+    if "null_p" in hits and hits["null_p"].notna().any():
+        out += f"; {int((hits['null_p'] < 0.05).sum())} of them do better than 95% of random signatures of their size"
+    adjusted = part[part["shown"] == "adjusted for proliferation"].drop_duplicates("signature").set_index("signature")
+    both = [s for s in hits["signature"] if s in adjusted.index]
+    if both:
+        kept = int((adjusted.loc[both, "p"] < 0.05).sum())
+        out += f"; {kept} of {len(both)} keep p < 0.05 beside proliferation"
+    return out
+
+
+def _strongest(hits: pd.DataFrame) -> str:
+    top = hits.sort_values("p").head(3)
+    named = [f"{r.signature} (HR {r.hr:.2f}, q {_number(r.q)})" for r in top.itertuples()]
+    return "Smallest p: " + ", ".join(named) + "."
+
+
+def _number(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
+    """Return paragraphs for a methods section, to be pasted and checked.
+
+    Parameters
+    ----------
+    run
+        The run.
+    described
+        Signature -> description.
+
+    Returns
+    -------
+    list of str
+        Paragraphs; what was not recorded is not claimed.
+    """
+    config = run.record.get("config") or {}
+    versions = run.record.get("versions") or {}
+    version = versions.get("mtorscore", "(version not recorded)")
+    names = {"zscore": "combined z-score", "singscore": "singscore", "ssgsea": "ssGSEA"}
+    methods = ", ".join(names.get(m, m) for m in run.methods) or "no method"
+    cited = [_CITATIONS[m] for m in run.methods if m in _CITATIONS]
+    out = [
+        f"Gene signatures of the mTOR pathway ({len(described)} entries, collection hash "
+        f"{run.record.get('signatures_hash', 'not recorded')}) were scored with mtorscore {version} by {methods}"
+        + (f" ({'; '.join(cited)})" if cited else "")
+        + ". Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
+    ]
+    out += [_cohort_sentence(c) for c in run.cohorts]
+    if any("associations" in c.tables for c in run.cohorts):
+        out.append(
+            "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
+            "deviation among the patients analysed, alone and beside one confounder at a time; proportional hazards "
+            "were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination is "
+            "Harrell's C with a bootstrap interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
+            "1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
+            "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
+        )
+        if config.get("null_sets"):
+            out.append(
+                f"Each effect was compared with that of {config['null_sets']} random signatures of the same size and "
+                "expression, scored and tested alike (Venet et al., PLoS Comput Biol 2011)."
+            )
+    if any("classifiers" in c.tables for c in run.cohorts):
+        out.append(
+            f"Classifiers are ridge-penalised logistic models in nested cross-validation ({config.get('cv_folds', '?')}"
+            f" folds, {config.get('cv_repeats', '?')} repeats, stratified, by patient), with everything that learns "
+            "inside the folds, beside a dummy and, where the cohort has them, clinical variables alone."
+        )
+    return out
+
+
+def _cohort_sentence(cohort: Cohort) -> str:
+    kind = "a simulated cohort" if cohort.simulated else "the cohort"
+    units = str(cohort.source.get("units") or "values of unstated units")
+    parts = [
+        f"{n} {k}" for k, n in cohort.obs.get("sample_type", pd.Series(dtype=str)).astype(str).value_counts().items()
+    ]
+    ends = []
+    for endpoint in cohort.endpoints:
+        events = int((pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object)) == 1).sum())
+        ends.append(f"{endpoint} {events} events")
+    tail = f"; {', '.join(ends)}" if ends else "; no survival endpoint"
+    samples = ", ".join(parts) or str(len(cohort.obs))
+    return f"{cohort.name} is {kind} of {samples} samples, {cohort.n_vars} genes, {units}{tail}."
+
+
+_CITATIONS: dict[str, str] = {
+    "singscore": "Foroutan et al., BMC Bioinformatics 2018",
+    "ssgsea": "Barbie et al., Nature 2009",
+    "zscore": "Lee et al., PLoS Comput Biol 2008",
+    "gsva": "Hänzelmann et al., BMC Bioinformatics 2013",
+    "plage": "Tomfohr et al., BMC Bioinformatics 2005",
+    "ucell": "Andreatta and Carmona, Comput Struct Biotechnol J 2021",
+    "aucell": "Aibar et al., Nat Methods 2017",
+    "module_score": "Tirosh et al., Science 2016",
+}
+
+
+def facts(cohort: Cohort) -> list[tuple[str, str]]:
+    """Return what was read, as rows of a small table.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+
+    Returns
+    -------
+    list of tuple
+        Name and value; only what is known.
+    """
+    source = cohort.source
+    rows: list[tuple[str, Any]] = [
+        ("Kind", "simulated: no patients" if cohort.simulated else source.get("kind")),
+        ("File", source.get("file")),
+        ("Accession", source.get("accession")),
+        ("Units", source.get("units")),
+        ("Samples", _kinds(cohort)),
+        ("Genes", f"{cohort.n_vars:,}"),
+        ("Left out", f"{len(cohort.table('exclusions'))} entries" if "exclusions" in cohort.tables else "none listed"),
+        ("SHA-256", source.get("sha256")),
+        ("Note", source.get("description")),
+    ]
+    out = [(k, str(v)) for k, v in rows if v not in (None, "", [], {})]
+    for file in cohort.manifest.get("files", []):
+        if isinstance(file, dict) and file.get("sha256"):
+            out.append((f"File {file.get('path', '')}", f"{file.get('bytes', '?')} bytes, SHA-256 {file['sha256']}"))
+    return out
+
+
+def _kinds(cohort: Cohort) -> str:
+    if "sample_type" not in cohort.obs:
+        return str(len(cohort.obs))
+    return ", ".join(f"{n} {k}" for k, n in cohort.obs["sample_type"].astype(str).value_counts().items())

@@ -1,0 +1,3 @@
+"use strict";
+const DATA = JSON.parse(document.getElementById("data").textContent);
+document.documentElement.classList.add("js");
