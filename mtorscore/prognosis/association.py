@@ -147,7 +147,7 @@ def associate(
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
         linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
         ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why.
-        ``.attrs["excluded"]`` holds the table of excluded observations.
+        ``.attrs["excluded"]`` lists the excluded observations, as records.
 
     Raises
     ------
@@ -173,7 +173,8 @@ def associate(
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
     mirror.run()
     table = _finish(rows, family)
-    table.attrs["excluded"] = pd.concat(excluded, ignore_index=True)
+    # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
+    table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = family
     return table
 

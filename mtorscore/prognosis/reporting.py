@@ -136,8 +136,8 @@ def _from_associations(table: pd.DataFrame, out: dict[str, str]) -> None:
     out["endpoints"] = "; ".join(str(e) for e in per.index)
     out["flow"] = "; ".join(f"{e}: {int(r.n)} patients, {int(r.events)} events" for e, r in per.iterrows())
     excluded = table.attrs.get("excluded")
-    if isinstance(excluded, pd.DataFrame) and len(excluded):
-        counts = excluded.groupby(["endpoint", "rule"]).size()
+    if excluded:
+        counts = pd.DataFrame(excluded).groupby(["endpoint", "rule"]).size()
         out["flow"] += "; excluded: " + ", ".join(f"{n} {rule} ({e})" for (e, rule), n in counts.items())
     out["cutpoints"] = "Scores are analysed as continuous, per SD; groups only at pre-set quantiles."
     small = int((plain["q"] < 0.05).sum())

@@ -239,6 +239,7 @@ def kaplan_meier(
     endpoint: Endpoint | Sequence[Endpoint] = (),
     *,
     quantiles: Sequence[float] = (0.5,),
+    optimal: bool = False,
     method: str | None = None,
     signatures: Sequence[str] | None = None,
     level: float = 0.95,
@@ -253,7 +254,10 @@ def kaplan_meier(
         The outcome; one endpoint or several.
     quantiles
         Cut-points as quantiles of the score among the patients of the endpoint; ``(0.5,)`` is the median split. They
-        are set before looking: for a data-driven cut-point see `optimal_cutpoint`.
+        are set before looking.
+    optimal
+        Groups by cross-validated optimal cut-points instead (see `optimal_cutpoint`); the table then carries
+        ``corrected_p`` and ``cv_p``, and the log-rank columns, which do not pay for the search, are NaN.
     method
         Which scores of an AnnData.
     signatures
@@ -291,7 +295,10 @@ def kaplan_meier(
             raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
         for name in names:
             column = table.loc[data.index, name]
-            parts += _curves(str(name), column, data, cuts if numeric else None, level)
+            if optimal and numeric:
+                parts += _optimal_curves(str(name), column, clinical, one, data, level)
+            else:
+                parts += _curves(str(name), column, data, cuts if numeric else None, level)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_KM)
 
 
@@ -362,3 +369,16 @@ def _curves(
         }
         out.append(body.assign(**head)[_KM])
     return out
+
+
+def _optimal_curves(
+    name: str, column: pd.Series, clinical: pd.DataFrame, endpoint: Endpoint, data: SurvivalData, level: float
+) -> list[pd.DataFrame]:
+    """Curves of cross-validated groups; the uncorrected log-rank test is not shown."""
+    from mtorscore.prognosis.cutpoints import optimal_cutpoint
+
+    found = optimal_cutpoint(column, clinical, endpoint)
+    parts = _curves(name, found.groups.reindex(data.index), data, None, level)
+    extra = {"corrected_p": found.p, "cv_p": found.cv_p, "cut_rule": "optimal, cross-validated groups"}
+    blank = {"cut": f"{found.cut:.6g}", "logrank_chisq": np.nan, "logrank_df": np.nan, "logrank_p": np.nan}
+    return [part.assign(**blank, **extra) for part in parts]

@@ -236,7 +236,8 @@ def test_times_of_zero_count_and_negative_times_do_not() -> None:
     clinical.loc[0, "time"], clinical.loc[1, "time"] = 0.0, -3.0
     table = associate(scores, clinical, ENDPOINT, mirrors=())
     assert table["n"][0] == 39
-    assert table.attrs["excluded"]["rule"].tolist() == ["time negative"]
+    assert [row["rule"] for row in table.attrs["excluded"]] == ["time negative"]
+    assert len(pd.concat([table, table])) == 2
 
 
 def test_more_covariates_than_events_allow_are_penalised_and_flagged() -> None:
