@@ -132,13 +132,13 @@ def _matched(
                 twice = index[index.duplicated()].unique()
                 raise DataError(f"{len(twice)} {of} name(s) of {what} stand twice ({examples(twice)}); collapse them.")
         names.append(listed)
-    shared = [n for n in names[1] if n in set(names[0])]
+    shared = names[1][names[1].isin(names[0])].tolist()
     if not shared:
         raise DataError(
             f"No sample has both assays (footprints: {examples(names[0])}; mRNA: {examples(names[1])}); name the "
             "column that pairs them with `pair`."
         )
-    genes = [g for g in mrna.var_names if g in set(footprints.var_names)]
+    genes = mrna.var_names[mrna.var_names.isin(footprints.var_names)].tolist()
     if not genes:
         raise DataError(
             f"The assays share no gene (footprints: {examples(footprints.var_names)}; mRNA: "
