@@ -15,6 +15,7 @@ from mtorscore.collection import Composite, SignatureCollection, SignaturesLike,
 from mtorscore.errors import DataError, MethodError, SignatureError, examples
 from mtorscore.tl import _run, engine, registry
 from mtorscore.tl._source import open_source
+from mtorscore.tl.random_sets import random_pvalues
 from mtorscore.tl.reference import Reference, universe_hash
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def score(
     reference: Any = None,
     min_coverage: float = 0.0,
     pvalues: bool = False,
+    n_random: int = 200,
     key_added: str | None = None,
     copy: bool = False,
     universe: str = "refuse",
@@ -63,7 +65,11 @@ def score(
         Signatures with a smaller share of their genes in the matrix get NaN with a reason.
     pvalues
         Also write ``.obsm["pval_<method>"]`` and its Benjamini-Hochberg adjustment over the signatures of an
-        observation, ``.obsm["padj_<method>"]``: a gene-sampling null, which ignores the correlation of genes.
+        observation, ``.obsm["padj_<method>"]``: a gene-sampling null, which ignores the correlation of genes, so
+        that coherent signatures are called far too often. It comes in closed form where the method's spec says so,
+        else from `n_random` random signatures matched in size, direction, weight and expression.
+    n_random
+        Random signatures per signature, for methods without a closed form.
     key_added
         Key in ``.obsm`` instead of ``score_<method>``; with several methods a prefix.
     copy
@@ -115,6 +121,7 @@ def score(
         references=references,
         min_coverage=min_coverage,
         pvalues=pvalues,
+        n_random=n_random,
         universe=universe,
         threads=threads,
     )
@@ -137,6 +144,7 @@ def run_methods(
     references: Mapping[str, Reference | None],
     min_coverage: float = 0.0,
     pvalues: bool = False,
+    n_random: int = 200,
     universe: str = "refuse",
     threads: int | None = None,
 ) -> dict[str, tuple[engine.Plan, _run.Outcome, Reference | None]]:
@@ -173,6 +181,11 @@ def run_methods(
             engine.learn(plan, source)
         plans.append(plan)
     scored = engine.execute(source, plans, threads=threads)
+    for plan, result in zip(plans, scored, strict=True):
+        if plan.pvalues and not plan.spec.null_closed:
+            result.pvalues = random_pvalues(
+                source, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=n_random
+            )
     return {
         name: (plan, _run.finish(plan, result, collection, references[name]), references[name])
         for name, plan, result in zip(chosen, plans, scored, strict=True)

@@ -98,6 +98,12 @@ class Sets:
             weights=self.weights[keep],
         )
 
+    def restrict(self, mask: npt.NDArray[np.bool_]) -> Sets:
+        """Return the sets without the genes (entries of `genes`) that `mask` turns off, and `genes` without them."""
+        kept = self.keep_genes(mask)
+        place = np.cumsum(mask) - 1
+        return replace(kept, genes=self.genes[mask], slots=place[kept.slots].astype(np.int64))
+
     def columns(self) -> Ints:
         """Return the matrix column of each entry of `slots`."""
         return self.genes[self.slots]

@@ -20,7 +20,7 @@ from mtorscore.tl._types import Array, Ints, MethodSpec, Sets
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["draw", "expression_bins", "random_scores", "random_signatures", "score_sets"]
+__all__ = ["draw", "expression_bins", "random_pvalues", "random_scores", "random_signatures", "score_sets"]
 
 CHUNK_BYTES = 256 << 20
 HELD_BYTES = 1 << 30
@@ -268,6 +268,56 @@ def everything(drawn: Ints, weights: Array, n_vars: int, genes: Ints | None = No
         missing_down=none,
         n_vars=n_vars,
     )
+
+
+def random_pvalues(
+    source: Source,
+    spec: MethodSpec,
+    params: Mapping[str, Any],
+    sets: Sets,
+    state: Mapping[str, Any],
+    scores: Array,
+    *,
+    n_random: int,
+    seed: int = 0,
+    n_bins: int = 20,
+) -> Array:
+    """Compare scores with those of random signatures matched in size, direction, weight and expression.
+
+    Parameters
+    ----------
+    source, spec, params, sets, state
+        What the scores were computed with.
+    scores
+        ``(n_obs, n_sets)``.
+    n_random
+        Random signatures per signature; the smallest p-value is ``2 / (n_random + 1)``.
+    seed
+        Decides the draw.
+    n_bins
+        Bins of mean expression.
+
+    Returns
+    -------
+    numpy.ndarray
+        Two-sided p-values, same shape; NaN where the score is.
+    """
+    held = _hold(source)
+    bins = _bins(held, n_bins)
+    out = np.full(scores.shape, np.nan)
+    for i in range(len(sets)):
+        part = slice(sets.indptr[i], sets.indptr[i + 1])
+        columns, weights = sets.genes[sets.slots[part]], sets.weights[part]
+        if not columns.size:
+            continue
+        drawn = draw(columns, columns.size, n_random, bins, seed=seed, stream=i)
+        null = score_sets(held, spec, params, drawn, weights, state)
+        above = 1 + np.sum(null >= scores[:, i : i + 1], axis=1)
+        below = 1 + np.sum(null <= scores[:, i : i + 1], axis=1)
+        known = np.sum(~np.isnan(null), axis=1)
+        p = np.minimum(1.0, 2.0 * np.minimum(above, below) / (known + 1))
+        out[:, i] = np.where(np.isnan(scores[:, i]) | (known == 0), np.nan, p)
+    return out
 
 
 class _Held:

@@ -41,7 +41,7 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
     if params["zeros"] == "ignored":
         x = np.where(x == 0, np.nan, x)
     elif params["na"] == "everything":
-        x = np.where(np.isnan(x).any(axis=1)[:, None], np.nan, x)
+        x[np.flatnonzero(np.isnan(x).sum(axis=1))] = np.nan
     if params["kcdf"] == "poisson" and (x < 0).any():
         raise MethodError(
             f"gsva with Poisson kernels is for counts; the matrix holds {int((x < 0).sum())} negative values. "
@@ -146,13 +146,12 @@ def _poisson_cdf(k: Array, rate: Array) -> Array:
     low = rate[:, rate.ravel() <= SMALL_RATE].astype(np.longdouble)
     if not small.any() or not low.size:
         return found
-    term = np.exp(-low)
-    total = np.repeat(term, int(small.sum()), axis=0)
-    points = k[small]
-    for j in range(1, int(points.max()) + 1):
-        term = term * low / j
-        total += np.where(points >= j, term, 0.0)
-    found[np.ix_(small, rate.ravel() <= SMALL_RATE)] = total.astype(np.float64)
+    points = k.ravel()[small].astype(np.int64)
+    terms = np.ones((int(points.max()) + 1, low.size), dtype=np.longdouble)
+    terms[1:] = low / np.arange(1, terms.shape[0], dtype=np.longdouble)[:, None]
+    terms[0] = np.exp(-low[0])
+    total = np.add.accumulate(np.multiply.accumulate(terms, axis=0), axis=0)
+    found[np.ix_(small, rate.ravel() <= SMALL_RATE)] = total[points].astype(np.float64)
     return found
 
 

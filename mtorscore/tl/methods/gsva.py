@@ -67,8 +67,8 @@ def gsva(
         density = np.round(density, 12)
     position = np.full(tile.n_vars, -1, dtype=np.int64)
     position[kept] = np.arange(kept.size)
-    used = sets.keep_genes(position[sets.genes] >= 0)
-    places = np.where(position[sets.genes] >= 0, position[sets.genes], 0)
+    used = sets.restrict(position[sets.genes] >= 0)
+    places = position[used.genes]
     zero = x == 0 if params["zeros"] == "ignored" else None
     above, tied, weight = _order(density, zero, places, params)
     parts = {}

@@ -32,6 +32,9 @@ from mtorscore.tl.methods._controls import expected_shares, quantile_bins, rank_
 __all__ = ["SPEC", "fit", "module_score"]
 
 
+SIGNIFICANT = 13
+
+
 def module_score(
     tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None = None, pvalues: bool = False
 ) -> Scored:
@@ -125,7 +128,11 @@ def _gene_means(source: TileSource) -> Array:
         total += sums
         n += counts
     with np.errstate(invalid="ignore", divide="ignore"):
-        return total / n
+        means = total / n
+    # Genes of one mean stay together, whatever the order in which observations were added up.
+    exponent = np.floor(np.log10(np.abs(means), out=np.zeros_like(means), where=(means != 0) & np.isfinite(means)))
+    unit = 10.0 ** (exponent - SIGNIFICANT)
+    return np.round(means / unit) * unit
 
 
 SPEC = MethodSpec(
