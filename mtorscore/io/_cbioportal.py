@@ -75,6 +75,17 @@ def warn_zscores(name: str) -> None:
     )
 
 
+def is_zscore_file(path: Path) -> bool:
+    """Whether the name of a data file, or the meta file beside it, says that it holds z-scores."""
+    if "zscore" in path.name.lower().replace("-", "").replace("_", ""):
+        return True
+    for file in path.parent.glob("meta_*.txt") if path.name.startswith("data_") else ():
+        facts = meta_facts(file)
+        if facts.get("data_filename", file.name.replace("meta_", "data_", 1)) == path.name:
+            return facts.get("datatype", "").upper() == "Z-SCORE"
+    return False
+
+
 def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
     """Read a study folder: one expression profile with patient and sample tables joined, or the tables alone.
 

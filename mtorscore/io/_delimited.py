@@ -102,7 +102,7 @@ def split(line: str, delimiter: str) -> list[str]:
 
 def guess_delimiter(lines: list[str]) -> str:
     """Return the delimiter that splits the lines most evenly into at least two fields; "" if none does."""
-    best, best_score = "", (0.0, 0)
+    best, best_score = "", (0.0, False, 0)
     body = [line for line in lines if line.strip()][:50]
     for delimiter in _DELIMITERS + " ":
         counts = [len(split(line, delimiter)) for line in body]
@@ -111,7 +111,9 @@ def guess_delimiter(lines: list[str]) -> str:
         mode, times = Counter(counts[1:] or counts).most_common(1)[0]
         if mode < 2:
             continue
-        score = (round(times / max(len(counts) - 1, 1), 2), 0 if delimiter == " " else mode)
+        # A header may lack the name of the first column; else it has as many fields as the rows.
+        fits = counts[0] in (mode, mode - 1)
+        score = (round(times / max(len(counts) - 1, 1), 2), fits, 0 if delimiter == " " else mode)
         # Text with spaces is common inside tab-separated files, so a space wins only where nothing else splits.
         if delimiter == " " and best:
             continue

@@ -50,8 +50,10 @@ def detect(path: Path) -> Found:
         raise FormatError("an old Excel workbook (.xls); save it as .xlsx or as tab-separated text.", path=path)
     if binary:
         return Found(binary[0], binary[1], compression)
-    content = _files.as_text(first[: first.rfind(b"\n") + 1] or first, path)
-    found = _text(content.lines(400), path)
+    whole = len(first) < _files.HEAD
+    lines = _files.as_text(first, path, partial=not whole).lines(400)
+    # The last line of a beginning may be cut.
+    found = _text(lines if whole or len(lines) < 2 else lines[:-1], path)
     return Found(found.kind, found.evidence, compression, found.details)
 
 
@@ -115,7 +117,7 @@ def _folder(path: Path) -> Found:
         return Found("cbioportal-study", "holds meta files of cBioPortal")
     if _tenx.is_folder(path):
         return Found("10x-mtx", "holds matrix.mtx with barcodes and features")
-    series = [n for n in names if "_series_matrix.txt" in n]
+    series = [n for n in names if n.endswith(("_series_matrix.txt", "_series_matrix.txt.gz"))]
     if series:
         return Found("geo-series", f"holds {len(series)} GEO series matrices", details={"files": series})
     files = [f for f in path.rglob("*") if f.is_file()]

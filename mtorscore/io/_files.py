@@ -23,6 +23,7 @@ CHUNK = 1 << 20
 BOMB_FLOOR = 256 << 20
 BOMB_RATIO = 250
 LIMIT = 16 << 30
+HEAD = 1 << 16
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -151,12 +152,12 @@ def _decompress(path: Path, most: int | None = None) -> bytes:
     return out.getvalue()
 
 
-def head(path: Path, size: int = 1 << 16) -> bytes:
+def head(path: Path, size: int = HEAD) -> bytes:
     """Return the first decompressed bytes of a file; a truncated tail does not matter here."""
     return _decompress(path, size)
 
 
-def _decode(data: bytes, path: Path, repairs: list[str]) -> bytes:
+def _decode(data: bytes, path: Path, repairs: list[str], partial: bool) -> bytes:
     for bom, codec in ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if not data.startswith(bom):
             continue
@@ -165,14 +166,15 @@ def _decode(data: bytes, path: Path, repairs: list[str]) -> bytes:
             data = data[len(bom) :]
             break
         try:
-            return data.decode(codec).encode()
+            return data.decode(codec, errors="ignore" if partial else "strict").encode()
         except UnicodeDecodeError as error:
             raise FormatError("starts as UTF-16 text but is not; save it as UTF-8.", path=path) from error
     nul = data.find(b"\0")
     if nul >= 0:
         if nul in (0, 1) and data[:400].count(b"\0") >= len(data[:400]) // 2 - 1:
             try:
-                text = data.decode("utf-16-le" if nul == 1 else "utf-16-be").encode()
+                codec = "utf-16-le" if nul == 1 else "utf-16-be"
+                text = data.decode(codec, errors="ignore" if partial else "strict").encode()
             except UnicodeDecodeError:
                 text = b""
             if text:
@@ -189,13 +191,15 @@ def _decode(data: bytes, path: Path, repairs: list[str]) -> bytes:
     try:
         data.decode()
     except UnicodeDecodeError as error:
+        if partial and error.start > len(data) - 4:
+            return data[: error.start]
         line = data.count(b"\n", 0, error.start) + 1
         repairs.append(f"not UTF-8 from line {line} on; read as Windows-1252")
         return data.decode("cp1252", errors="replace").encode()
     return data
 
 
-def as_text(data: bytes, path: Path) -> Content:
+def as_text(data: bytes, path: Path, *, partial: bool = False) -> Content:
     """Turn decompressed bytes into UTF-8 text whose lines end in a line feed, recording what was repaired."""
     repairs: list[str] = []
     if data.startswith(_LFS):
@@ -204,7 +208,7 @@ def as_text(data: bytes, path: Path) -> Content:
             "or download it from the repository's page.",
             path=path,
         )
-    data = _decode(data, path, repairs)
+    data = _decode(data, path, repairs, partial)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
         if b"\r" in data:

@@ -53,7 +53,7 @@ def series(path: Path, *, platform: str | None = None, table: str = "") -> tuple
     """Read the series matrix of one platform from a folder that may hold one per platform."""
     from mtorscore.io._geo import series_matrix
 
-    files = sorted(f for f in path.iterdir() if "_series_matrix.txt" in f.name)
+    files = sorted(f for f in path.iterdir() if f.name.endswith(("_series_matrix.txt", "_series_matrix.txt.gz")))
     if len(files) > 1:
         named = [f for f in files if platform and f"-{platform}_" in f.name]
         if len(named) != 1:

@@ -132,6 +132,8 @@ def _table(path: Path, *, table: str = "", delimiter: str = "", skip: int = 0) -
     content = _files.load(path)
     grid = parse(content, delimiter=delimiter, skip=skip)
     adata, made = from_grid(grid, content, table)
+    if made["kind"] == "matrix" and _cbioportal.is_zscore_file(path):
+        _cbioportal.warn_zscores(path.name)
     return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
                    "repairs": grid.repairs}  # fmt: skip
 

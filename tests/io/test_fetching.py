@@ -1,4 +1,4 @@
-"""Fetching from a local server that speaks like the archives and misbehaves: a whole verified file, or an error and none."""
+"""Fetching from a local server that misbehaves: a whole verified file, or an error and no file."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_damaged_cache_is_fetched_again(archive: Archive) -> None:
 
 def test_offline_says_what_is_missing(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MTORSCORE_OFFLINE", "1")
-    with pytest.raises(FetchError, match="GSE1234 is not in the cache .* offline"):
+    with pytest.raises(FetchError, match=r"GSE1234 is not in the cache .* offline"):
         geo(archive)
     assert archive.requests == []
     path = geo(archive, offline=False)
