@@ -56,9 +56,12 @@ def test_aalen_johansen_agrees_with_lifelines(cohort: pd.DataFrame) -> None:
         shared = mine.index.intersection(curve.index)
         assert len(shared) > 150
         assert_allclose(mine.loc[shared, "incidence"], curve.loc[shared], atol=1e-10)
-        assert_allclose(mine.loc[shared, "se"] ** 2, theirs.variance_.squeeze().loc[shared], atol=1e-4)
+        # lifelines has no variance where the last observation at risk leaves.
+        variance = theirs.variance_.squeeze().loc[shared].dropna()
+        assert len(variance) > 150
+        assert_allclose(mine.loc[variance.index, "se"] ** 2, variance, rtol=1e-6, atol=1e-12)
     both = ours.pivot_table(index="time", columns="cause", values="incidence").iloc[-1].sum()
-    assert both < 1
+    assert both <= 1 + 1e-12
 
 
 def test_incidence_with_a_competitor_is_below_one_minus_kaplan_meier(cohort: pd.DataFrame) -> None:

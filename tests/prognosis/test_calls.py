@@ -1,0 +1,82 @@
+"""Activation calls: when they are made, and when they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from mtorscore.errors import DataError
+from mtorscore.prognosis import activation
+
+
+def scores(n_reference: int, shift: float = 0.0, n_tumour: int = 200, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    reference = rng.normal(size=n_reference)
+    tumour = rng.normal(size=n_tumour) + shift
+    return pd.DataFrame({"S": np.r_[reference, tumour]}), np.arange(n_reference + n_tumour) >= n_reference
+
+
+def test_share_active_beyond_the_quantile() -> None:
+    table, tumour = scores(60, shift=2.0)
+    row = activation(table, tumour, ~tumour, disease="hcc").iloc[0]
+    threshold = np.quantile(table["S"][~tumour], 0.95)
+    assert_allclose(row["threshold"], threshold)
+    assert_allclose(row["active"], (table["S"][tumour] > threshold).mean())
+    assert row["active_low"] < row["active"] < row["active_high"]
+    assert row["called"]
+    assert "cirrhotic" in row["reason"]
+    assert activation(table, tumour, ~tumour, reference_is="healthy")["reason"].iloc[0] == ""
+
+
+def test_interval_covers_the_truth_with_few_reference_samples() -> None:
+    """Tumours like the reference: 5% active in truth; the interval must carry the reference's own uncertainty."""
+    hits = []
+    for seed in range(120):
+        table, tumour = scores(25, n_tumour=80, seed=seed)
+        row = activation(table, tumour, ~tumour, n_boot=200, seed=seed).iloc[0]
+        hits.append(row["active_low"] <= 0.05 <= row["active_high"])
+    assert np.mean(hits) > 0.85
+
+
+def test_no_call_below_twenty_reference_samples() -> None:
+    table, tumour = scores(19, shift=2.0)
+    row = activation(table, tumour, ~tumour).iloc[0]
+    assert not row["called"]
+    assert np.isnan(row["active"])
+    assert "19 reference samples" in row["reason"]
+    assert row["difference_low"] > 1
+    assert row["p"] < 1e-6
+
+
+@pytest.mark.parametrize(("disease", "word"), [("cca", "biliary"), ("hb", "maturity")])
+def test_no_call_across_lineages(disease: str, word: str) -> None:
+    table, tumour = scores(60, shift=2.0)
+    row = activation(table, tumour, ~tumour, disease=disease).iloc[0]
+    assert not row["called"]
+    assert np.isnan(row["active"])
+    assert word in row["reason"]
+    assert np.isfinite(row["difference"])
+    assert activation(table, tumour, ~tumour, disease=disease, same_lineage=True)["called"].iloc[0]
+
+
+def test_direction_of_signatures_that_fall_with_activity() -> None:
+    table, tumour = scores(60, shift=-2.0)
+    up = activation(table, tumour, ~tumour).iloc[0]
+    down = activation(table, tumour, ~tumour, signs={"S": -1}).iloc[0]
+    assert up["active"] < 0.05
+    assert down["active"] > 0.4
+    assert_allclose(down["difference"], -up["difference"])
+
+
+def test_unusable_input() -> None:
+    table, tumour = scores(30)
+    with pytest.raises(DataError, match="both tumour and reference"):
+        activation(table, tumour, tumour)
+    with pytest.raises(DataError, match="No observation is normal"):
+        activation(table, tumour, np.zeros(len(table), dtype=bool))
+    with pytest.raises(DataError, match="sample_type"):
+        activation(table)
+    with pytest.raises(DataError, match="Unknown disease"):
+        activation(table, tumour, ~tumour, disease="melanoma")
