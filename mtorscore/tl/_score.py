@@ -183,6 +183,11 @@ def run_methods(
     scored = engine.execute(source, plans, threads=threads)
     for plan, result in zip(plans, scored, strict=True):
         if plan.pvalues and not plan.spec.null_closed:
+            if references[plan.spec.name] is not None and (plan.spec.state_per_gene or plan.spec.state_per_set):
+                raise MethodError(
+                    f"A frozen reference of {plan.spec.name} knows the signatures' genes only, so random signatures "
+                    "cannot be scored against it. Ask for p-values when scoring the reference cohort itself."
+                )
             result.pvalues = random_pvalues(
                 source, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=n_random
             )

@@ -212,8 +212,8 @@ class MethodSpec:
         The parameters.
     whole_rows
         Whether the method needs every gene of a row, not only those of the signatures.
-    state_per_set
-        Whether what `fit` learns belongs to the sets, not to genes.
+    state_per_set, state_per_gene
+        Whether what `fit` learns belongs to the sets, or to the genes of the sets, so that other sets need a new one.
     """
 
     name: str
@@ -236,6 +236,7 @@ class MethodSpec:
     null_closed: bool = True
     whole_rows: bool = False
     state_per_set: bool = False
+    state_per_gene: bool = False
 
     def defaults(self) -> dict[str, Any]:
         """Return the parameters with their defaults."""

@@ -304,6 +304,8 @@ def random_pvalues(
     """
     held = _hold(source)
     bins = _bins(held, n_bins)
+    if spec.state_per_gene:
+        state = _learn(spec, params, held, everything(np.zeros((1, 1), dtype=np.int64), np.ones(1), held.n_vars))
     out = np.full(scores.shape, np.nan)
     for i in range(len(sets)):
         part = slice(sets.indptr[i], sets.indptr[i + 1])

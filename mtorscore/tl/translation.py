@@ -268,14 +268,14 @@ def _moderated(te: _Float, noise: _Float, members: list[npt.NDArray[np.bool_]]) 
         return noise.mean(axis=0), np.inf, False
     residual = np.concatenate([te[i] - te[i].mean(axis=0) for i in members])
     variance: _Float = (residual**2).sum(axis=0) / degrees
-    prior_variance, prior_degrees = _variance_prior(variance, degrees)
+    prior_variance, prior_degrees = variance_prior(variance, degrees)
     if np.isinf(prior_degrees):
         return np.full_like(variance, prior_variance), np.inf, True
     total = prior_degrees + degrees
     return (prior_degrees * prior_variance + degrees * variance) / total, total, True
 
 
-def _variance_prior(variance: _Float, degrees: int) -> tuple[float, float]:
+def variance_prior(variance: _Float, degrees: int) -> tuple[float, float]:
     """Fit the scaled F prior of variances by the moments of their logs (Smyth 2004, section 6.2)."""
     positive = variance[variance > 0]
     if positive.size < 3:

@@ -85,6 +85,7 @@ SPEC = MethodSpec(
     range="unbounded; SD 1 over the cohort if genes were independent",
     reference="R GSVA 1.53.31, method zscore",
     citation="Lee et al., PLoS Comput Biol 2008;4:e1000217",
+    state_per_gene=True,
     formula="sum_g w_g z_g / sqrt(sum_g w_g^2), z over the cohort",
     params=(
         Param(

@@ -1,0 +1,229 @@
+"""Every edge case has a defined result in every method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from mtorscore import tl
+from mtorscore.errors import (
+    CoverageWarning,
+    DataError,
+    IgnoredWarning,
+    MethodError,
+    SignatureError,
+)
+from mtorscore.tl._source import open_source
+from tests.tl.test_invariance import COHORT, METHODS, RANKED, cohort
+
+OMITTING = ["mean", "zscore", "plage", "singscore", "ssgsea", "gsva", "ucell", "aucell", "wmean"]
+
+
+def one(adata: ad.AnnData, method: str, genes: Any, **options: Any) -> np.ndarray:
+    scored = tl.score(adata, {"s": genes}, method=method, copy=True, **options)
+    values = scored.obsm[f"score_{method}"]["s"].to_numpy()
+    assert values.shape == (adata.n_obs,)
+    return np.asarray(values)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_gene_present_gives_nan_with_a_reason(method: str) -> None:
+    sets = {"here": ["g1", "g2", "g3"], "gone": ["nope1", "nope2"]}
+    with pytest.warns(CoverageWarning, match="gone"):
+        adata = tl.score(cohort(), sets, method=method, pvalues=True, n_random=9)
+    table = adata.obsm[f"score_{method}"]
+    assert list(table.columns) == ["here", "gone"]
+    assert table["gone"].isna().all()
+    assert adata.obsm[f"pval_{method}"]["gone"].isna().all()
+    assert not table["here"].isna().all()
+    coverage = adata.uns["mtorscore"][method]["coverage"]
+    assert coverage.loc["gone", "reason"] == "none of its genes is in the matrix"
+    assert coverage.loc["gone", "missing"] == "nope1,nope2"
+    assert coverage.loc["here", "reason"] == ""
+
+
+def test_no_overlap_at_all_is_an_error() -> None:
+    with pytest.raises(DataError, match="harmonise_genes"):
+        tl.score(cohort(), {"s": ["ACACA", "FASN"]})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [1, 2])
+def test_one_or_two_genes_are_scored(method: str, size: int) -> None:
+    assert np.isfinite(one(cohort(), method, ["g20", "g21"][:size])).sum() >= 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_signature_as_large_as_the_matrix(method: str) -> None:
+    adata = cohort()
+    values = one(adata, method, list(adata.var_names))
+    if method in ("singscore", "ssgsea", "gsva", "ulm", "mlm"):
+        assert np.isnan(values).all()  # nothing is left to compare with
+    elif method == "ucell":
+        np.testing.assert_allclose(values, 1.0)
+    elif method == "module_score":
+        np.testing.assert_allclose(values, 0.0, atol=1e-12)  # its controls are its genes
+    else:
+        assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_empty_one_gene_and_all_tied_observations(method: str) -> None:
+    adata = cohort(counts=False)
+    adata.X[3] = 0
+    adata.X[4] = 0
+    adata.X[4, 7] = 2
+    adata.X[:, 12] = 0
+    adata.X[5] = 1.5
+    values = one(adata, method, ["g7", "g8", "g9", "g30"])
+    if method in ("ulm", "mlm"):
+        assert np.isnan(values[[3, 5]]).all()  # an observation that does not vary has no slope
+        assert np.isfinite(values[4])
+    else:
+        assert np.isfinite(values[[3, 4]]).all()
+    if method in ("singscore", "ssgsea"):
+        expected = {"ties": "average"} if method == "singscore" else {}
+        np.testing.assert_allclose(one(adata, method, ["g7", "g8"], **expected)[[3, 5]], 0.0, atol=1e-12)
+    if method in RANKED:
+        assert values[4] > values[3]
+
+
+@pytest.mark.parametrize("method", COHORT)
+def test_constant_genes_are_left_out(method: str) -> None:
+    adata = cohort()
+    if method == "module_score":
+        return
+    with_constant = one(adata, method, ["g20", "g21", "g22", "g12"])
+    without = one(adata, method, ["g20", "g21", "g22"])
+    np.testing.assert_allclose(with_constant, without, rtol=1e-12)
+    scored = tl.score(adata, {"c": ["g12", "g11"], "s": ["g20"]}, method=method, copy=True)
+    assert scored.obsm[f"score_{method}"]["c"].isna().all()
+    assert "constant" in scored.uns["mtorscore"][method]["coverage"].loc["c", "reason"]
+
+
+@pytest.mark.parametrize("method", COHORT)
+def test_two_observations(method: str) -> None:
+    adata = cohort(counts=False)[:2].copy()
+    values = one(adata, method, [f"g{i}" for i in range(20, 40)])
+    assert np.isfinite(values).all()
+    with pytest.raises(MethodError, match="cannot learn from 1 sample"):
+        one(adata[:1].copy(), method, ["g20"])
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_duplicates() -> None:
+    adata = cohort()
+    np.testing.assert_array_equal(one(adata, "singscore", ["g1", "g2", "g1"]), one(adata, "singscore", ["g1", "g2"]))
+    adata.var_names = [*adata.var_names[:-1], "g5"]
+    np.testing.assert_array_equal(one(adata, "mean", ["g1"]), np.asarray(adata.X)[:, 1])
+    with pytest.raises(SignatureError, match="more than once"):
+        one(adata, "mean", ["g5"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("thin", [False, True])
+def test_nan(method: str, thin: bool) -> None:
+    adata = cohort(counts=False)
+    genes = [f"g{i}" for i in range(20, 30)]
+    adata.X[2, 25] = np.nan
+    adata.X[6, 90] = np.nan
+    adata.X = sparse.csr_matrix(adata.X) if thin else adata.X
+    values = one(adata, method, genes)
+    assert np.isnan(values[2])
+    spoilt = {2, 6} if method in ("ulm", "mlm", "module_score") else {2}
+    if method in ("plage", "gsva"):  # a gene with a NaN has no place in the cohort
+        assert np.isnan(values).all()
+    else:
+        assert set(np.flatnonzero(np.isnan(values))) <= spoilt
+    if method in OMITTING:
+        assert np.isfinite(one(adata, method, genes, na="omit")).all()
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_infinite_values_are_refused(thin: bool) -> None:
+    adata = cohort()
+    adata.X[2, 3] = np.inf
+    adata.X = sparse.csr_matrix(adata.X) if thin else adata.X
+    for method in METHODS:
+        with pytest.raises(DataError, match="1 infinite value"):
+            one(adata, method, ["g1", "g3"])
+
+
+def test_unsupported_matrices_are_refused_by_name() -> None:
+    with pytest.raises(DataError, match=r"builtins\.list cannot be scored"):
+        open_source([[1.0]])
+    with pytest.raises(DataError, match="empty"):
+        open_source(np.zeros((0, 3)))
+    names = pd.DataFrame(index=["g1", "g2"])
+    text = ad.AnnData(np.array([["1", "2"]], dtype=object), var=names)
+    with pytest.raises(DataError, match="object"):
+        tl.score(text, {"s": ["g1"]})
+
+
+def test_what_a_method_cannot_use_is_said_once() -> None:
+    sets = {"w": {"g1": 1.0, "g2": 3.0}, "v": {"g3": 2.0, "g4": 1.0}}
+    with pytest.warns(IgnoredWarning, match=r"singscore does not use weights.*2 signature") as caught:
+        tl.score(cohort(), sets, method="singscore")
+    assert len([w for w in caught if w.category is IgnoredWarning]) == 1
+
+
+def test_min_coverage_and_mask() -> None:
+    adata = cohort()
+    sets = {"low": ["g1", "g2", "q1"], "full": ["g3", "g4"]}
+    adata.obs["tumour"] = [i % 2 == 0 for i in range(adata.n_obs)]
+    tl.score(adata, sets, method="zscore", min_coverage=0.9, mask_obs="tumour")
+    table = adata.obsm["score_zscore"]
+    assert table["low"].isna().all()
+    assert "below min_coverage" in adata.uns["mtorscore"]["zscore"]["coverage"].loc["low", "reason"]
+    alone = adata[adata.obs["tumour"].to_numpy()].copy()
+    tl.score(alone, sets, method="zscore")
+    np.testing.assert_allclose(table.loc[alone.obs_names, "full"], alone.obsm["score_zscore"]["full"])
+    assert table.loc[~adata.obs["tumour"], "full"].isna().all()
+    with pytest.raises(DataError, match="not a column"):
+        tl.score(adata, sets, mask_obs="normal")
+    with pytest.raises(DataError, match="booleans"):
+        tl.score(adata, sets, mask_obs=[True])
+    with pytest.raises(DataError, match="no observation"):
+        tl.score(adata, sets, mask_obs=np.zeros(adata.n_obs, dtype=bool))
+
+
+def test_wrong_requests() -> None:
+    adata = cohort()
+    with pytest.raises(MethodError, match="Did you mean singscore"):
+        tl.score(adata, {"s": ["g1"]}, method="singscor")
+    with pytest.raises(MethodError, match="Did you mean max_rank"):
+        tl.score(adata, {"s": ["g1"]}, method="ucell", maxrank=5)
+    with pytest.raises(MethodError, match="choose one of"):
+        tl.score(adata, {"s": ["g1"]}, method="ssgsea", ties="last")
+    with pytest.raises(MethodError, match="outside"):
+        tl.score(adata, {"s": ["g1"]}, method="ssgsea", alpha=-1)
+    with pytest.raises(MethodError, match="whole number"):
+        tl.score(adata, {"s": ["g1"]}, method="ucell", max_rank=1.5)
+    with pytest.raises(MethodError, match="None of ucell, mean"):
+        tl.score(adata, {"s": ["g1"]}, method=["ucell", "mean"], alpha=1)
+    with pytest.raises(MethodError, match="named twice"):
+        tl.score(adata, {"s": ["g1"]}, method=["mean", "mean"])
+    with pytest.raises(DataError, match="no layer"):
+        tl.score(adata, {"s": ["g1"]}, layer="counts")
+    with pytest.raises(DataError, match="stable_genes"):
+        tl.score(adata, {"s": ["g1"]}, method="singscore", stable_genes=["q"])
+    with pytest.raises(MethodError, match="negative"):
+        tl.score(ad.AnnData(-np.asarray(adata.X) - 1, var=adata.var), {"s": ["g1"]}, method="gsva", kcdf="poisson")
+
+
+def test_constant_input_is_left_alone() -> None:
+    adata = cohort()
+    before = adata.X.copy()
+    adata.raw = adata
+    returned = tl.score(adata, {"s": ["g1", "g2"]}, method=METHODS, key_added="run")
+    assert returned is adata
+    np.testing.assert_array_equal(adata.X, before)
+    assert "run_mean" in adata.obsm
+    copied = tl.score(adata, {"s": ["g1", "g2"]}, method="mean", key_added="other", copy=True)
+    assert "other" in copied.obsm
+    assert "other" not in adata.obsm
