@@ -9,22 +9,23 @@ import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 
 
-def declared() -> dict:
+def declared() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_every_subpackage_is_declared():
+def test_every_subpackage_is_declared() -> None:
     found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "mtorscore").rglob("__init__.py")}
     assert found | {"mtorscore.signatures", "mtorscore.workflows"} == set(declared()["tool"]["setuptools"]["packages"])
 
 
-def test_lock_file_pins_hashes_and_names_no_host():
+def test_lock_file_pins_hashes_and_names_no_host() -> None:
     text = (ROOT / "requirements.lock").read_text()
     pins = [line for line in text.splitlines() if "==" in line]
     assert len(pins) > 100
@@ -44,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_wheel_holds_library_workflow_and_templates(wheel: Path):
+def test_wheel_holds_library_workflow_and_templates(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     library = {p.relative_to(ROOT).as_posix() for p in (ROOT / "signatures").rglob("*.yaml")}
     workflow = {p.relative_to(ROOT).as_posix() for p in (ROOT / "workflows").rglob("*") if p.is_file()}
@@ -58,7 +59,7 @@ def test_wheel_holds_library_workflow_and_templates(wheel: Path):
 
 
 @pytest.mark.slow
-def test_installed_wheel_runs_the_demo(wheel: Path, tmp_path: Path):
+def test_installed_wheel_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     # The dependencies are lent by path, so that only mtorscore itself comes from the wheel. A path line in a .pth
     # file does not run the .pth files found there, hence the editable install of this checkout stays out.
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
@@ -81,7 +82,7 @@ def test_installed_wheel_runs_the_demo(wheel: Path, tmp_path: Path):
         env=environment,
     ).stdout
     assert str(tmp_path) in where
-    command = [tmp_path / "venv" / "bin" / "mtorscore", "demo", "--results", "out"]
+    command = [str(tmp_path / "venv" / "bin" / "mtorscore"), "demo", "--results", "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "out/demo/report.html" in done.stdout

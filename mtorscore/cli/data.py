@@ -22,15 +22,9 @@ def describe(path: Annotated[Path, typer.Argument(help="File or folder, as a por
 
     Example: mtorscore describe GSE42872_series_matrix.txt.gz
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from mtorscore import io
 
-    table = Table(show_header=False, box=None)
-    for key, value in io.describe(path).items():
-        table.add_row(f"[bold]{key}", str(value))
-    Console().print(table)
+    typer.echo(str(io.describe(path)))
 
 
 def read(

@@ -57,8 +57,8 @@ def score(
     """Score an expression matrix.
 
     With the shipped library, gene identifiers are brought to current symbols; with your own gene lists they are taken
-    as they are. Values are scored as they are. The table has one row per observation and one column per signature; with several methods it has a column `method`
-    and one row per observation and method.
+    as they are. Values are scored as they are. The table has one row per observation and one column per signature;
+    with several methods it has a column `method` and one row per observation and method.
 
     Example: mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
     """

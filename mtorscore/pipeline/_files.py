@@ -90,7 +90,7 @@ def read_table(path: str | Path, *, index: str | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path.")
     try:
-        table = pd.read_csv(path, sep="\t", dtype={index: str} if index else None)
+        table = pd.read_csv(path, sep="\t", dtype={index: str} if index else None, float_precision="round_trip")
     except pd.errors.EmptyDataError:
         raise FormatError("the file is empty; expected a tab-separated table with a header.", path=path) from None
     except (pd.errors.ParserError, UnicodeDecodeError, EOFError, OSError) as error:

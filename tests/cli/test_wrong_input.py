@@ -46,7 +46,7 @@ def works(*arguments: object) -> None:
     assert stop.value.code == 0
 
 
-def test_the_good_input_works(matrix: pd.DataFrame, gmt: Path, tmp_path: Path):
+def test_the_good_input_works(matrix: pd.DataFrame, gmt: Path, tmp_path: Path) -> None:
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     works("score", tmp_path / "m.tsv", "-s", gmt, "-m", "singscore,zscore", "-o", tmp_path / "out.tsv")
     table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
@@ -55,23 +55,23 @@ def test_the_good_input_works(matrix: pd.DataFrame, gmt: Path, tmp_path: Path):
     assert table[["A", "B"]].notna().all(axis=None)
 
 
-def test_missing_file(gmt: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_file(gmt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere.tsv" in fails(capsys, "score", "nowhere.tsv", "-s", gmt)
 
 
-def test_empty_file(gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_empty_file(gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.tsv").write_text("")
     assert "empty" in fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt)
 
 
-def test_truncated_gzip(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_truncated_gzip(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     packed = gzip.compress(matrix.to_csv(sep="\t").encode())
     (tmp_path / "m.tsv.gz").write_bytes(packed[: len(packed) // 2])
     said = fails(capsys, "score", tmp_path / "m.tsv.gz", "-s", gmt)
     assert "truncated" in said or "ends" in said or "incomplete" in said
 
 
-def test_no_gene_in_common(matrix: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_no_gene_in_common(matrix: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     (tmp_path / "other.gmt").write_text("A\tna\tFASN\tACLY\n")
     said = fails(capsys, "score", tmp_path / "m.tsv", "-s", tmp_path / "other.gmt")
@@ -79,7 +79,7 @@ def test_no_gene_in_common(matrix: pd.DataFrame, tmp_path: Path, capsys: pytest.
     assert "G0" in said
 
 
-def test_negative_count(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_negative_count(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     matrix.iloc[3, 4] = -5
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt)
@@ -87,13 +87,15 @@ def test_negative_count(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys:
     assert "-5" in said
 
 
-def test_log_ratios_may_be_negative(gmt: Path, tmp_path: Path):
+def test_log_ratios_may_be_negative(gmt: Path, tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(len(GENES), len(SAMPLES)))
     pd.DataFrame(values, index=GENES, columns=SAMPLES).to_csv(tmp_path / "m.tsv", sep="\t")
     works("score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path / "out.tsv")
 
 
-def test_text_in_the_matrix(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_text_in_the_matrix(
+    matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = matrix.astype(object)
     text.iloc[5, 2] = "high"
     text.to_csv(tmp_path / "m.tsv", sep="\t")
@@ -104,7 +106,7 @@ def test_text_in_the_matrix(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, cap
 
 def test_unknown_method_names_the_nearest(
     matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-m", "singscor")
     assert "singscore" in said
@@ -123,7 +125,7 @@ def clinical(path: Path, names: list[str], events: list[int]) -> Path:
     return path
 
 
-def test_relating_works(scored: Path, tmp_path: Path):
+def test_relating_works(scored: Path, tmp_path: Path) -> None:
     table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
     works("relate", scored, "-c", table, "--time", "OS.time", "--event", "OS", "-o", tmp_path / "a.tsv")
     result = pd.read_csv(tmp_path / "a.tsv", sep="\t")
@@ -131,28 +133,28 @@ def test_relating_works(scored: Path, tmp_path: Path):
     assert result["events"].iloc[0] == 15
 
 
-def test_no_sample_in_common(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_no_sample_in_common(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = clinical(tmp_path / "c.tsv", [f"p{i}" for i in range(30)], [0, 1] * 15)
     said = fails(capsys, "relate", scored, "-c", table, "--time", "OS.time", "--event", "OS")
     assert "s0" in said
     assert "p0" in said
 
 
-def test_endpoint_without_events(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_endpoint_without_events(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = clinical(tmp_path / "c.tsv", SAMPLES, [0] * 30)
     assert "event" in fails(capsys, "relate", scored, "-c", table, "--time", "OS.time", "--event", "OS")
 
 
-def test_unknown_endpoint_column(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_unknown_endpoint_column(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
     assert "DFS" in fails(capsys, "relate", scored, "-c", table, "--time", "DFS", "--event", "OS")
 
 
-def test_missing_configuration(capsys: pytest.CaptureFixture[str]):
+def test_missing_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere.yaml" in fails(capsys, "run", "--config", "nowhere.yaml")
 
 
-def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cohorts.tsv").write_text("cohort\trecipe\na\ttcga-lihc\n")
     (tmp_path / "c.yaml").write_text(f"run: r\ncohorts: {tmp_path / 'cohorts.tsv'}\nresults: {tmp_path / 'r'}\n")
     said = fails(capsys, "run", "--config", tmp_path / "c.yaml", "--data", tmp_path / "none")

@@ -18,14 +18,14 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def test_defaults_come_from_the_schema(table: Path):
+def test_defaults_come_from_the_schema(table: Path) -> None:
     config = load_config({"run": "r", "cohorts": str(table)})
     assert config.null_sets == schema()["properties"]["null_sets"]["default"]
     assert config.cohorts["a"].simulate == {"n_tumours": 50, "disease": "cca"}
     assert config.cohorts["a"].histology == "default"
 
 
-def test_histology_overrides_the_table(table: Path):
+def test_histology_overrides_the_table(table: Path) -> None:
     assert load_config({"run": "r", "cohorts": str(table), "histology": "all"}).cohorts["a"].histology == "all"
 
 
@@ -43,7 +43,7 @@ def test_histology_overrides_the_table(table: Path):
         ({"histology": "some"}, "histology"),
     ],
 )
-def test_bad_configuration_is_one_sentence(table: Path, change: dict[str, Any], said: str):
+def test_bad_configuration_is_one_sentence(table: Path, change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         load_config({"run": "r", "cohorts": str(table)} | change)
     assert "\n" not in str(caught.value)
@@ -62,14 +62,14 @@ def test_bad_configuration_is_one_sentence(table: Path, change: dict[str, Any], 
         ("cohort\trecipe\tsimulate\na\tsimulated\tn_tumours\n", "name=value"),
     ],
 )
-def test_bad_cohort_table_names_the_line(tmp_path: Path, text: str, said: str):
+def test_bad_cohort_table_names_the_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "cohorts.tsv"
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         load_config({"run": "r", "cohorts": str(path)})
 
 
-def test_two_runs_cannot_write_to_one_folder(tmp_path: Path):
+def test_two_runs_cannot_write_to_one_folder(tmp_path: Path) -> None:
     first = lock_run(tmp_path)
     with pytest.raises(ConfigError, match="Another run"):
         lock_run(tmp_path)

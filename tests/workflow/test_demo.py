@@ -59,7 +59,7 @@ def tables(folder: Path) -> dict[str, bytes]:
     return {name: (root / name).read_bytes() for name in TABLES if (root / name).exists()}
 
 
-def test_every_promised_file_is_there(undisturbed: Path):
+def test_every_promised_file_is_there(undisturbed: Path) -> None:
     root = undisturbed / "results" / "test"
     assert set(tables(undisturbed)) == set(TABLES)
     assert (root / "report.html").stat().st_size > 10_000
@@ -74,12 +74,12 @@ def test_every_promised_file_is_there(undisturbed: Path):
         assert (root / "small" / "benchmarks" / f"{rule}.tsv").exists()
 
 
-def test_second_run_has_nothing_to_do(undisturbed: Path):
+def test_second_run_has_nothing_to_do(undisturbed: Path) -> None:
     done = run(undisturbed, "--dry-run")
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_changed_option_repeats_only_what_depends_on_it(undisturbed: Path):
+def test_changed_option_repeats_only_what_depends_on_it(undisturbed: Path) -> None:
     done = run(undisturbed, "--dry-run", "--config", "null_sets=60")
     said = done.stdout + done.stderr
     assert "rule relate" in said
@@ -88,7 +88,7 @@ def test_changed_option_repeats_only_what_depends_on_it(undisturbed: Path):
     assert "rule prepare" not in said
 
 
-def test_lint_is_clean():
+def test_lint_is_clean() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint", "--configfile", "workflows/config/demo.yaml"],
         cwd=ROOT,
@@ -100,7 +100,7 @@ def test_lint_is_clean():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path, tmp_path: Path):
+def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path, tmp_path: Path) -> None:
     root = tmp_path / "results" / "test"
     log = root / "logs" / "report.log" if rule == "report" else root / "small" / "logs" / f"{rule}.log"
     with subprocess.Popen(
@@ -122,7 +122,7 @@ def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path
     assert tables(tmp_path) == expected
 
 
-def test_scores_do_not_depend_on_the_outcome(undisturbed: Path, tmp_path: Path):
+def test_scores_do_not_depend_on_the_outcome(undisturbed: Path, tmp_path: Path) -> None:
     # The score step reads the cohort only; permuting outcomes in the cohort must leave every score as it is.
     import anndata as ad
 
