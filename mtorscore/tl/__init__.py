@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 _NAMES = {
     "Reference": "reference",
     "SignatureScorer": "scorer",
+    "compare_methods": "comparison",
     "contrast": "contrasts",
+    "diagnose": "diagnosis",
     "methods": "_table",
+    "prerank": "gsea",
     "random_scores": "random_sets",
     "random_signatures": "random_sets",
     "score": "_score",
@@ -20,8 +23,11 @@ _NAMES = {
 __all__ = [
     "Reference",
     "SignatureScorer",
+    "compare_methods",
     "contrast",
+    "diagnose",
     "methods",
+    "prerank",
     "random_scores",
     "random_signatures",
     "score",
@@ -32,7 +38,10 @@ __all__ = [
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
     from mtorscore.tl._table import methods
+    from mtorscore.tl.comparison import compare_methods
     from mtorscore.tl.contrasts import contrast, trend
+    from mtorscore.tl.diagnosis import diagnose
+    from mtorscore.tl.gsea import prerank
     from mtorscore.tl.random_sets import random_scores, random_signatures
     from mtorscore.tl.reference import Reference
     from mtorscore.tl.scorer import SignatureScorer
