@@ -235,7 +235,7 @@ def _km_grid(curves: pd.DataFrame, shown: list[str]) -> Figure:
             ax.set_visible(False)
         for ax, name in zip(axes.flat, present, strict=False):
             part = curves[curves["signature"] == name]
-            pl.km(part.drop(columns=["n", "logrank_p"], errors="ignore"), ax=ax, interval=False)
+            pl.km(part.drop(columns=["n", "n_censor", "logrank_p"], errors="ignore"), ax=ax, interval=False)
             ax.set_title(wrap(name, 24), fontsize=5.5)
             ax.get_legend().remove()
             p = float(part["logrank_p"].iloc[0]) if "logrank_p" in part else np.nan
@@ -269,7 +269,7 @@ def to_svg(fig: Figure, key: str, alt: str) -> str:
     buffer = io.StringIO()
     with style(), mpl.rc_context({"svg.hashsalt": key}):
         fig.savefig(
-            buffer, format="svg", bbox_inches="tight", pad_inches=0.03, dpi=150,
+            buffer, format="svg", dpi=150,
             metadata={"Date": None, "Creator": None},
         )  # fmt: skip
     svg = buffer.getvalue()

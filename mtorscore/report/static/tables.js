@@ -1,0 +1,70 @@
+// Tables that sort, search, page and download. The rows are those of the files on disk.
+const PAGE = 50;
+
+function dataTable(holder, table, name) {
+  const names = Object.keys(table.columns);
+  const columns = names.map((n) => table.columns[n]);
+  const count = columns.length ? (columns[0].numbers || columns[0].codes).length : 0;
+  const view = { order: [...Array(count).keys()], sort: null, down: false, text: "", shown: PAGE };
+  const status = el("span", { class: "note", "aria-live": "polite" });
+  const search = el("input", { type: "search", placeholder: "any text", "aria-label": `Search ${name}` });
+  const more = el("button", { type: "button", class: "quiet" });
+  const body = el("tbody");
+  const heads = names.map((n, j) => {
+    const head = el("th", { scope: "col", "aria-sort": "none", class: columns[j].numbers ? "num" : "" });
+    head.append(el("button", { type: "button", onclick: () => sortBy(j) }, clip(n, 40)));
+    return head;
+  });
+  const haystack = new Array(count);
+  function rowText(i) {
+    haystack[i] ??= columns.map((c) => String(cellOf(c, i) ?? "")).join("\t").toLowerCase();
+    return haystack[i];
+  }
+  function sortBy(j) {
+    view.down = view.sort === j ? !view.down : false;
+    view.sort = j;
+    heads.forEach((h, k) => h.setAttribute("aria-sort", k === j ? (view.down ? "descending" : "ascending") : "none"));
+    refresh();
+  }
+  function matching() {
+    const wanted = view.text.toLowerCase();
+    const rows = wanted ? view.order.filter((i) => rowText(i).includes(wanted)) : [...view.order];
+    if (view.sort == null) return rows;
+    const column = columns[view.sort];
+    const sign = view.down ? -1 : 1;
+    return rows.sort((a, b) => {
+      const [x, y] = [cellOf(column, a), cellOf(column, b)];
+      if (x == null || y == null) return (x == null) - (y == null) || a - b;
+      if (typeof x === "number") return sign * (x - y) || a - b;
+      return sign * x.localeCompare(y, undefined, { numeric: true }) || a - b;
+    });
+  }
+  function refresh() {
+    const rows = matching();
+    const part = rows.slice(0, view.shown);
+    body.replaceChildren(...part.map((i) => el("tr", {}, ...columns.map((c) => {
+      const value = cellOf(c, i);
+      const text = typeof value === "number" ? fmt(value) : clip(value ?? "", 160);
+      return el("td", { class: c.numbers ? "num" : "", title: typeof value === "string" && value.length > 160 ? value : null }, text);
+    }))));
+    status.textContent = `${part.length} of ${rows.length} rows` + (table.rows > count ? `; the first ${count} of ${table.rows} are here, all of them in the file` : "");
+    more.hidden = rows.length <= view.shown;
+    more.textContent = `Show ${Math.min(rows.length - view.shown, 4 * PAGE)} more`;
+  }
+  search.addEventListener("input", () => { view.text = search.value; view.shown = PAGE; refresh(); });
+  more.addEventListener("click", () => { view.shown += 4 * PAGE; refresh(); });
+  const download = el("button", { type: "button", class: "quiet", onclick: () => saveTable(names, columns, matching(), name) }, "Download TSV");
+  const box = el("div", { class: "live-table", tabindex: "0", role: "region", "aria-label": name });
+  box.append(el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body));
+  holder.append(el("div", { class: "js-table" }, el("div", { class: "tools" }, el("label", {}, "Search", search), download, status), box, more));
+  refresh();
+}
+
+function saveTable(names, columns, rows, name) {
+  const clean = (value) => String(value ?? "").replace(/[\t\r\n]/g, " ");
+  const lines = [names.map(clean).join("\t"), ...rows.map((i) => columns.map((c) => clean(cellOf(c, i) ?? "NA")).join("\t"))];
+  const link = el("a", { download: `${name.replace(/[^\w.-]+/g, "-").slice(0, 80)}.tsv` });
+  link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/tab-separated-values" }));
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
