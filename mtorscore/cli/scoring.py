@@ -27,7 +27,7 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="For machines."
     """List the scoring methods and what each assumes."""
     from mtorscore import tl
 
-    table = tl.methods()
+    table = tl.methods().reset_index()
     if as_json:
         typer.echo(table.to_json(orient="records", indent=2))
         return
@@ -76,7 +76,7 @@ def score(
     tl.score(adata, collection, method=names)
     _write(scores_table(adata, names), out)
     if coverage is not None:
-        _write(adata.uns["mtorscore"][names[0]]["coverage"], str(coverage))
+        _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
     if out != "-":
         typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
 

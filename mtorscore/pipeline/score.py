@@ -55,5 +55,5 @@ def score(
             write_table(adata.obsm[f"score_{method}"], folder / "scores" / f"{method}.tsv", index="observation")
         )
     coverage = adata.uns["mtorscore"][methods[0]]["coverage"]
-    paths.append(write_table(coverage, folder / "scores" / "coverage.tsv"))
+    paths.append(write_table(coverage, folder / "scores" / "coverage.tsv", index="signature"))
     return paths

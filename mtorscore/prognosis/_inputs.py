@@ -80,7 +80,7 @@ def read_inputs(
         table = adata.obsm[key]
         method = key.removeprefix(PREFIX)
         clinical = adata.obs if clinical is None else clinical
-        expression = adata if expression is None else expression
+        expression = _scored_from(adata, key, method) if expression is None else expression
         if params is None:
             params = _recorded(adata, key, method)
         scores = table
@@ -117,14 +117,28 @@ def _only_method(adata: Any) -> str:
 
 def _recorded(adata: Any, key: str, method: str) -> dict[str, Any]:
     """Parameters that tl.score recorded for these scores."""
+    # tl.score writes None as text, since h5ad files cannot hold it.
+    found = dict(_record(adata, key, method).get("params", {}))
+    return {str(k): v for k, v in found.items() if not (isinstance(v, str) and v == "none")}
+
+
+def _record(adata: Any, key: str, method: str) -> dict[str, Any]:
+    """Return what tl.score wrote down about these scores."""
     notes = adata.uns.get("mtorscore", {})
-    for name in (key, method):
-        entry = notes.get(name)
-        if isinstance(entry, dict):
-            # tl.score writes None as text, since h5ad files cannot hold it.
-            found = entry.get("params", {})
-            return {str(k): v for k, v in dict(found).items() if not (isinstance(v, str) and v == "none")}
-    return {}
+    found = (notes.get(name) for name in (key, method))
+    return next((dict(entry) for entry in found if isinstance(entry, dict)), {})
+
+
+def _scored_from(adata: Any, key: str, method: str) -> Any:
+    """Return the matrix that the scores were made from: X, or the layer that tl.score wrote down."""
+    layer = str(_record(adata, key, method).get("layer", "X"))
+    if layer == "X":
+        return adata
+    if layer not in adata.layers:
+        raise DataError(f"The scores by {method} were made from layer {layer!r}, which is gone; hand over expression=.")
+    x = adata.layers[layer]
+    values = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float64)
+    return Expression(values, [str(g) for g in adata.var_names], adata.obs_names)
 
 
 def read_expression(expression: Any) -> Expression | None:

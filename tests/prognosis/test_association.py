@@ -165,6 +165,25 @@ def test_a_scored_anndata_carries_everything() -> None:
     pd.testing.assert_frame_equal(whole, by_hand)
 
 
+def test_the_mirrors_read_the_layer_that_was_scored() -> None:
+    import anndata as ad
+
+    from mtorscore import tl
+
+    cohort = Cohort(correlation=0.5, branch_hazard=0.8, proliferation_hazard=0.0, seed=8)
+    adata = ad.AnnData(2.0**cohort.expression, obs=cohort.clinical)
+    adata.layers["log"] = cohort.expression.to_numpy()
+    tl.score(adata, cohort.signatures, method="mean", layer="log")
+    options: dict[str, Any] = {"signatures": cohort.signatures, "n_random": 50, "n_boot": 0}
+    found = associate(adata, None, ENDPOINT, **options)
+    scores = adata.obsm["score_mean"]
+    wanted = associate(scores, cohort.clinical, ENDPOINT, expression=cohort.expression, method="mean", **options)
+    pd.testing.assert_frame_equal(found, wanted)
+    del adata.layers["log"]
+    with pytest.raises(DataError, match="layer 'log'"):
+        associate(adata, None, ENDPOINT, **options)
+
+
 def test_families_of_the_adjustment() -> None:
     cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3)
     by_model, together = (
