@@ -43,8 +43,8 @@ class GeneTable:
         One gene each.
     previous, alias
         Historical names -> every gene that had them.
-    by_upper
-        Upper-case current symbol -> gene, where only one fits.
+    by_upper, previous_upper
+        Upper-case current or previous symbol -> gene, where only one fits.
     """
 
     by_symbol: dict[str, Gene]
@@ -53,6 +53,7 @@ class GeneTable:
     previous: dict[str, tuple[Gene, ...]]
     alias: dict[str, tuple[Gene, ...]]
     by_upper: dict[str, Gene]
+    previous_upper: dict[str, Gene]
 
 
 def _rows(name: str) -> Iterable[list[str]]:
@@ -85,6 +86,8 @@ def human() -> GeneTable:
         for names, table in ((old, previous), (other, alias)):
             for name in names.split("|") if names else ():
                 table.setdefault(name, []).append(gene)
+    for ensembl, symbol in _rows("ensembl_retired.tsv.gz"):
+        by_ensembl.setdefault(ensembl, by_symbol[symbol])
     return GeneTable(
         by_symbol,
         by_ensembl,
@@ -92,6 +95,7 @@ def human() -> GeneTable:
         {k: tuple(v) for k, v in previous.items()},
         {k: tuple(v) for k, v in alias.items()},
         _unique_upper(by_symbol.values()),
+        {n.upper(): genes[0] for n, genes in previous.items() if len(genes) == 1 and n.upper() not in previous},
     )
 
 
@@ -104,7 +108,7 @@ def mouse() -> GeneTable:
         by_symbol[symbol] = gene
         if ensembl:
             by_ensembl[ensembl] = gene
-    return GeneTable(by_symbol, by_ensembl, {}, {}, {}, _unique_upper(by_symbol.values()))
+    return GeneTable(by_symbol, by_ensembl, {}, {}, {}, _unique_upper(by_symbol.values()), {})
 
 
 @lru_cache(maxsize=1)

@@ -46,6 +46,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _STAGE = re.compile(r"^(?:stage[\s_:]*)?(iv|iii|ii|i|[1-4])\s*(?:[abc]\d?)?$", re.IGNORECASE)
+_AGE = re.compile(r"^\s*(?:\((?P<unit>months?|mos?|yrs?|years?)\):)?\s*(?P<number>\d+(?:\.\d+)?)\s*$", re.IGNORECASE)
 _ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 
 
@@ -57,7 +58,7 @@ def simple_stage(value: object) -> str:
     >>> [simple_stage(s) for s in ("Stage IIIA", "stage ii", "IVB", "[Discrepancy]", "2")]
     ['III', 'II', 'IV', '', 'II']
     """
-    found = _STAGE.match(str(value).strip())
+    found = _STAGE.match(str(value).strip().removesuffix(".0"))
     if not found:
         return ""
     stage = found[1].upper()
@@ -213,6 +214,12 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _years(values: pd.Series) -> npt.NDArray[np.float64]:
+    if values.dtype == object:
+        parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
+        # GEO's hepatoblastoma series write "(month): 33" and "(yrs): 0.7".
+        return np.array(
+            [float(m["number"]) / (12.0 if (m["unit"] or "").startswith("m") else 1.0) if m else np.nan for m in parsed]
+        )
     age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     # GDC gives the age at diagnosis in days.
     return age / 365.25 if np.nanmax(age, initial=0) > 200 else age

@@ -14,6 +14,7 @@ _HOME = {
     "add_log_layer": "cohort",
     "attach_clinical": "clinical",
     "check_values": "scale",
+    "compare_clinical": "clinical",
     "detect_scale": "scale",
     "harmonise_genes": "identifiers",
     "load_recipe": "recipes",
@@ -31,6 +32,7 @@ __all__ = [
     "add_log_layer",
     "attach_clinical",
     "check_values",
+    "compare_clinical",
     "detect_scale",
     "harmonise_genes",
     "load_recipe",
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from mtorscore.pp.clinical import attach_clinical
+    from mtorscore.pp.clinical import attach_clinical, compare_clinical
     from mtorscore.pp.cohort import add_log_layer, prepare_cohort, recipe_files
     from mtorscore.pp.identifiers import harmonise_genes, map_identifiers
     from mtorscore.pp.patients import resolve_patients

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,20 @@ from mtorscore.pp._barcodes import parse_barcode
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["attach_clinical", "check_endpoints", "endpoints_of"]
+__all__ = [
+    "HISTOLOGY_RULES",
+    "attach_clinical",
+    "check_endpoints",
+    "compare_clinical",
+    "endpoints_of",
+    "histology_rule",
+]
+
+# Tumours that are another disease than hepatocellular carcinoma, with another biology and prognosis.
+HISTOLOGY_RULES: dict[str, str] = {
+    "fibrolamellar": r"fibrolamellar",
+    "mixed": r"hepatocholangio|combined hepatocellular|mixed (hepatocellular|hcc)",
+}
 
 
 def _key(name: str, width: int) -> str:
@@ -80,6 +95,64 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
         "records": len(right),
     }
     return adata
+
+
+def compare_clinical(
+    tables: Mapping[str, pd.DataFrame], patients: Collection[str] | None = None, *, days: float = 1.0
+) -> pd.DataFrame:
+    """List by patient where clinical tables of one cohort disagree.
+
+    Parameters
+    ----------
+    tables
+        Source -> table with patients or samples as index (`mtorscore.io.read_clinical`); of several samples of a TCGA
+        patient the primary tumour counts.
+    patients
+        Only these; by default all that any table has.
+    days
+        Differences of time up to this are none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``patient``, ``field`` (``record``, an endpoint, its time, ``histology``), and one column per source with its
+        value; a row where not all sources say the same. Histologies are compared by the rules that leave tumours out.
+    """
+    reduced = {name: _per_patient(table) for name, table in tables.items()}
+    everyone = sorted(set(patients) if patients is not None else {str(p) for t in reduced.values() for p in t.index})
+    rows: list[dict[str, object]] = []
+    for who in everyone:
+        records = {n: (t.loc[who] if who in t.index else None) for n, t in reduced.items()}
+        if any(r is None for r in records.values()):
+            rows.append({"patient": who, "field": "record"} | {n: r is not None for n, r in records.items()})
+        present = {n: r for n, r in records.items() if r is not None}
+        for field in ("OS", "OS.time", "PFI", "PFI.time", "DSS", "DSS.time", "DFI", "DFI.time"):
+            numbers = {n: float(r[field]) if pd.notna(r[field]) else np.nan for n, r in present.items() if field in r}
+            known = [v for v in numbers.values() if v == v]
+            gap = days if field.endswith(".time") else 0.0
+            if len(numbers) > 1 and known and (len(known) < len(numbers) or max(known) - min(known) > gap):
+                rows.append({"patient": who, "field": field} | numbers)
+        kinds = {n: histology_rule(r["histology"]) for n, r in present.items() if "histology" in r}
+        if len(set(kinds.values())) > 1:
+            said = {n: present[n]["histology"] for n in kinds}
+            rows.append({"patient": who, "field": "histology"} | said)
+    return pd.DataFrame(rows, columns=["patient", "field", *tables])
+
+
+def histology_rule(value: object, rules: Mapping[str, str] | None = None) -> str:
+    """Return the rule that leaves a tumour of this histology out, "" for none."""
+    if not isinstance(value, str):
+        return ""
+    chosen = HISTOLOGY_RULES if rules is None else rules
+    return next((rule for rule, pattern in chosen.items() if re.search(pattern, value, re.IGNORECASE)), "")
+
+
+def _per_patient(table: pd.DataFrame) -> pd.DataFrame:
+    codes = [parse_barcode(str(n)) for n in table.index]
+    kept = [i for i, c in enumerate(codes) if c is None or c.code in ("", "01")]
+    names = [c.patient if c is not None else str(n) for c, n in zip(codes, table.index, strict=True)]
+    out = table.iloc[kept].set_axis(pd.Index([names[i] for i in kept]))
+    return out[~out.index.duplicated()]
 
 
 def endpoints_of(obs: pd.DataFrame) -> list[str]:

@@ -26,7 +26,7 @@ __all__ = ["add_log_layer", "prepare_cohort", "recipe_files"]
 
 
 def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[Path]:
-    """Return the files that a recipe reads from a data folder, expression first; each is checked to be there.
+    """Return the files that a recipe reads from a data folder, expression (and platform) first; all must be there.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[P
         raise ConfigError(f"cohort {chosen.id} is read from raw files; say where they are (a data folder).")
     if not Path(data).is_dir():
         raise ConfigError(f"the data folder {data} is not there; cohort {chosen.id} needs it.")
-    listed = [chosen.expression.get("file"), *(c.get("file") for c in chosen.clinical)]
+    listed = [chosen.expression.get("file"), chosen.genes.get("platform"), *(c.get("file") for c in chosen.clinical)]
     return [_find(Path(data), str(f), chosen) for f in listed if f]
 
 
@@ -82,24 +82,19 @@ def prepare_cohort(
         If a file cannot be read, its values contradict the declared units, or no sample matches.
     """
     chosen = load_recipe(recipe)
-    if not chosen.expression.get("file"):
-        raise ConfigError(f"cohort {chosen.id} has clinical labels only, no expression file; read its tables instead.")
     files = recipe_files(chosen, data)
-    expression = chosen.expression
-    adata = read(files[0], kind=expression.get("kind"), **dict(expression.get("options", {})))
-    if not adata.n_vars or not adata.n_obs:
-        raise DataError(f"{files[0]} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
-    _add_units(adata, chosen)
-    harmonise_genes(adata, chosen.organism, **_gene_options(chosen))
+    adata, tables = _expression(chosen, files) if chosen.expression.get("file") else _labels_only(chosen, files)
     clinical_sources = {}
-    for path, table in zip(files[1:], chosen.clinical, strict=True):
+    for path, table in tables:
         attach_clinical(adata, _clinical(path, table), on=table.get("on"))
         clinical_sources[path.name] = _files.sha256(path)
     _add_fields(adata, chosen)
     _add_endpoints(adata, chosen)
+    _add_labels(adata, chosen)
     rules = chosen.histology if histology == "default" and chosen.histology is not None else histology
     resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
-    add_log_layer(adata, method=expression.get("normalise"))
+    if adata.n_vars:
+        add_log_layer(adata, method=chosen.expression.get("normalise"))
     adata.uns["source"]["clinical"] = clinical_sources
     adata.uns["source"]["accession"] = chosen.accession
     adata.uns["recipe"] = {
@@ -111,12 +106,55 @@ def prepare_cohort(
         "terms": chosen.terms,
         "histology": histology if isinstance(histology, str) else "custom",
         "endpoints": list(chosen.endpoints),
+        "labels": list(chosen.labels),
     }
     return adata
 
 
-def _gene_options(recipe: Recipe) -> dict[str, Any]:
-    options = dict(recipe.genes)
+_Tables = list[tuple[Path, Mapping[str, Any]]]
+
+
+def _expression(recipe: Recipe, files: list[Path]) -> tuple[AnnData, _Tables]:
+    """Read the matrix and name its genes; return it with the clinical tables to join."""
+    expression = recipe.expression
+    adata = read(files[0], kind=expression.get("kind"), **dict(expression.get("options", {})))
+    if not adata.n_vars or not adata.n_obs:
+        raise DataError(f"{files[0]} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
+    _add_units(adata, recipe)
+    extra = 1 if recipe.genes.get("platform") else 0
+    harmonise_genes(adata, recipe.organism, **_gene_options(recipe, files[1] if extra else None))
+    return adata, list(zip(files[1 + extra :], recipe.clinical, strict=True))
+
+
+def _labels_only(recipe: Recipe, files: list[Path]) -> tuple[AnnData, _Tables]:
+    """Turn the first clinical table of a cohort without expression into observations."""
+    from anndata import AnnData
+
+    if not recipe.clinical:
+        raise ConfigError(f"cohort {recipe.id} names neither an expression file nor a clinical table.")
+    frame = _clinical(files[0], recipe.clinical[0])
+    frame = frame[[c for c in frame.columns if frame[c].notna().any()]].set_axis([str(n) for n in frame.index])
+    adata = AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
+    adata.uns["source"] = {"file": files[0].name, "kind": "clinical", "sha256": _files.sha256(files[0]), "units": ""}
+    return adata, list(zip(files[1:], recipe.clinical[1:], strict=True))
+
+
+def _add_labels(adata: AnnData, recipe: Recipe) -> None:
+    for name, rule in recipe.labels.items():
+        column = rule["column"]
+        if column not in adata.obs:
+            raise ConfigError(
+                f"{recipe.id}: label {name} names {column!r}, and there is no such column; there are "
+                f"{examples(adata.obs.columns, 40)}. Correct the recipe."
+            )
+        values = {"event": column, "event_values": rule["positive"], "censored_values": rule["negative"]}
+        adata.obs[name] = _events(adata.obs[column], values, name, recipe)
+
+
+def _gene_options(recipe: Recipe, platform: Path | None) -> dict[str, Any]:
+    options = {k: v for k, v in recipe.genes.items() if k != "platform"}
+    if platform is not None:
+        options["platform"] = platform
     if recipe.expression.get("ids"):
         options["ids"] = recipe.expression["ids"]
     return options

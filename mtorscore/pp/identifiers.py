@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,8 +63,9 @@ def _symbol(name: str, table: _genes.GeneTable) -> _Match:
         if gene is not None:
             return _from_gene(gene, "case", f"spelled {name}")
         found = table.previous.get(key, ())
-        if len(found) == 1:
-            return _from_gene(found[0], "previous", f"{name} is an earlier symbol")
+        earlier = found[0] if len(found) == 1 else (None if found else table.previous_upper.get(key))
+        if earlier is not None:
+            return _from_gene(earlier, "previous", f"{name} is an earlier symbol")
     if upper.startswith("LOC") and upper[3:].isdigit() and upper[3:] in table.by_entrez:
         return _from_gene(table.by_entrez[upper[3:]], "entrez", f"{name} carries the Entrez id")
     return _unmapped(name, "not a symbol known to HGNC")
@@ -186,6 +189,7 @@ def harmonise_genes(
     unmapped: str = "keep",
     target: str | None = None,
     ids: str | None = None,
+    platform: AnnData | pd.DataFrame | str | Path | None = None,
     copy: bool = False,
 ) -> AnnData:
     """Rename genes to current HGNC symbols and collapse those that stand several times.
@@ -210,6 +214,9 @@ def harmonise_genes(
         See `map_identifiers`.
     ids
         Column of `var` to use instead, such as ``"symbol"``.
+    platform
+        Probe -> gene: a platform annotation (path, or what `mtorscore.read` makes of it), or a table with probes as
+        index and a column ``symbol``. A probe of several genes (``A /// B``) names none of them.
     copy
         Leave `adata` as it is and return a changed copy.
 
@@ -238,14 +245,21 @@ def harmonise_genes(
     if ids is not None and ids not in work.var:
         raise DataError(f"var has no column {ids!r}; it has {examples(work.var.columns, 10)}.")
     names = _published(work, ids)
-    table = _yield_to_stronger(map_identifiers(names, organism=organism, target=target))
+    if platform is None:
+        table = map_identifiers(names, organism=organism, target=target)
+        _second_chance(table, work.var, organism, target)
+    else:
+        table = _through_platform(names, platform, organism, target)
+    table = _yield_to_stronger(table)
     mapped = table["hgnc"] != ""
     if not mapped.any():
         raise DataError(
             f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; name the column "
             "of var that holds them with `ids=`, or check the organism."
         )
-    if mapped.mean() < 0.5 and not table["id"].map(_genes.kind_of).isin(["ensembl"]).mean() > 0.5:
+    # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
+    annotation = table["id"].map(_genes.kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
+    if mapped.mean() < 0.5 and not annotation:
         warnings.warn(
             f"only {int(mapped.sum())} of {len(names)} identifiers were mapped to genes (not: "
             f"{examples(table.loc[~mapped, 'id'])}); signatures will have low coverage.",
@@ -264,6 +278,56 @@ def harmonise_genes(
         "fates": {str(k): int(v) for k, v in Counter(table["fate"]).items()},
     }
     return work
+
+
+_FURTHER = re.compile(
+    r"^(gene_?name|symbol|gene_?symbol|hgnc_?symbol|hugo_symbol|genename|entrez.*|gene_?id|ensgene|ensembl.*)$",
+    re.IGNORECASE,
+)
+
+
+def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target: str | None) -> None:
+    """Map rows whose identifier is not known by the further names that the file gives them, in place."""
+    for column in [c for c in var.columns if _FURTHER.match(str(c).replace(" ", "_")) and c != "id"]:
+        lost = np.flatnonzero(table["hgnc"] == "")
+        names = [str(v).strip().removesuffix(".0") for v in var[column].to_numpy()[lost]]
+        if not len(lost) or not any(names):
+            continue
+        more = map_identifiers([n or "?" for n in names], organism=organism, target=target)
+        found = (more["hgnc"] != "").to_numpy() & np.array([_genes.kind_of(n) != "date" for n in names])
+        rows = lost[found]
+        for name in ("symbol", "match", "hgnc", "entrez", "ensembl"):
+            table.loc[rows, name] = more.loc[found, name].to_numpy()
+        table.loc[rows, "note"] = [f"by its {column}, {n}" for n, f in zip(names, found, strict=True) if f]
+
+
+def _through_platform(
+    names: list[str], platform: AnnData | pd.DataFrame | str | Path, organism: str, target: str | None
+) -> pd.DataFrame:
+    """Map probes by the symbols of their platform; the published probe stays in ``id``."""
+    if isinstance(platform, str | Path):
+        from mtorscore.io.reading import read
+
+        platform = read(platform)
+    var = platform if isinstance(platform, pd.DataFrame) else platform.var
+    if "symbol" not in var:
+        raise DataError(f"the platform has no column of symbols; it has {examples(var.columns, 12)}.")
+    keys = [str(k) for k in var.get("id", var.index)]
+    symbols = dict(zip(keys, (str(s).strip() for s in var["symbol"]), strict=True))
+    found = [symbols.get(n, "") for n in names]
+    if not any(found):
+        raise DataError(
+            f"none of the {len(names)} probes ({examples(names)}) is on the platform ({examples(keys)}); it is another "
+            "one."
+        )
+    table = map_identifiers([s or "?" for s in found], organism=organism, target=target)
+    empty = np.array([not s for s in found])
+    lost = (table["hgnc"] == "").to_numpy()
+    table["note"] = np.where(empty, "the platform names no gene", table["note"])
+    table["match"] = np.where(empty, "unmapped", table["match"])
+    table["symbol"] = np.where(lost, names, table["symbol"])
+    table["id"] = names
+    return table
 
 
 def _published(adata: AnnData, ids: str | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,19 @@ import pandas as pd
 
 from mtorscore.errors import DataError, examples
 from mtorscore.pp._barcodes import Barcode, are_tcga, parse_barcode
-from mtorscore.pp.clinical import attach_clinical, check_endpoints, endpoints_of
+from mtorscore.pp.clinical import (
+    HISTOLOGY_RULES,
+    attach_clinical,
+    check_endpoints,
+    endpoints_of,
+    histology_rule,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["HISTOLOGY_RULES", "resolve_patients"]
 
-# Tumours that are another disease than hepatocellular carcinoma, with another biology and prognosis.
-HISTOLOGY_RULES: dict[str, str] = {
-    "fibrolamellar": r"fibrolamellar",
-    "mixed": r"hepatocholangio|\bmixed\b|combined hepatocellular",
-}
 _KINDS = ("tumour", "normal")
 _COLUMNS = ["sample", "patient", "rule", "reason", "effect"]
 
@@ -199,10 +199,9 @@ def _drop_histology(obs: pd.DataFrame, state: _State, histology: str | Mapping[s
         value = obs.at[name, column]
         if obs.at[name, "sample_type"] == "normal" or not isinstance(value, str):
             continue
-        for rule, pattern in rules.items():
-            if re.search(pattern, value, re.IGNORECASE):
-                state.drop(str(name), rule, f"histology: {value}")
-                break
+        rule = histology_rule(value, rules)
+        if rule:
+            state.drop(str(name), rule, f"histology: {value}")
 
 
 def _finish(adata: AnnData, state: _State) -> None:

@@ -38,12 +38,14 @@ class Recipe:
         Column that names the patient, where sample names do not.
     endpoints
         Name -> ``time``, ``event``, ``unit``, ``event_values``, ``censored_values``.
+    labels
+        Name -> ``column``, ``positive``, ``negative``: outcomes without a time.
     fields
         Standard name (stage_raw, age, sex, grade, histology, ...) -> column.
     histology
         Rule name -> regular expression that leaves a tumour out by default; absent for the general rules.
     genes
-        ``duplicates`` rule and other options of `harmonise_genes`.
+        ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` is a file of the data folder.
     source, terms, notes
         Provenance in words.
     """
@@ -59,6 +61,7 @@ class Recipe:
     group: Mapping[str, Any] | None = None
     patient: str | None = None
     endpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     histology: Mapping[str, str] | None = None
     genes: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +76,8 @@ _ALLOWED = {
     "clinical": {"file", "sheet", "key", "where", "on"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values"},
     "group": {"column", "tumour", "normal", "recurrent"},
-    "genes": {"duplicates", "unmapped", "ids", "target"},
+    "labels": {"column", "positive", "negative"},
+    "genes": {"duplicates", "unmapped", "ids", "target", "platform"},
 }
 
 
@@ -145,6 +149,7 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
     raw["clinical"] = tuple([clinical] if isinstance(clinical, dict) else clinical)
     sections: list[tuple[str, Any]] = [(k, raw.get(k) or {}) for k in ("expression", "group", "genes")]
     sections += [("clinical", c) for c in raw["clinical"]]
+    sections += [("labels", e) for e in (raw.get("labels") or {}).values()]
     sections += [("endpoints", e) for e in (raw.get("endpoints") or {}).values()]
     for name, section in sections:
         if not isinstance(section, dict):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from mtorscore.errors import DataError, examples
+from mtorscore.pp._factors import median_of_ratios, tmm
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -117,13 +118,15 @@ def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, f
         "log2": np.nansum(np.exp2(v) - 1, axis=1),
         "ln": np.nansum(np.expm1(np.minimum(v, 50)), axis=1),
     }
-    for base, total in sums.items():
-        middle = float(np.median(total))
-        if v.shape[0] > 1 and middle > 0 and np.max(np.abs(total / middle - 1)) < 0.01:
+    spreads = {base: float(np.max(np.abs(total / max(np.median(total), 1e-9) - 1))) for base, total in sums.items()}
+    base = min(spreads, key=lambda b: spreads[b])
+    if v.shape[0] > 1 and spreads[base] < 0.01:
+        middle = float(np.median(sums[base]))
+        if middle > 0:
             facts.append(f"{'2' if base == 'log2' else 'e'}^x - 1 sums to {middle:.4g} in every observation")
             return Scale(base, base, tuple(facts))
-    if low > 0 and zeros == 0 and high < 25:
-        return Scale("rma", "log2", (*facts, "no zeros and a floor above 0: log2 intensities of an array"), low > 1)
+    if low > 1 and zeros == 0 and high < 25:
+        return Scale("rma", "log2", (*facts, "no zeros and a floor above 1: log2 intensities of an array"))
     return Scale(
         "log2", "log2", (*facts, "non-negative decimals below 50: logarithms of an abundance"), certain=high < 30
     )
@@ -186,7 +189,8 @@ def normalise(
         ``"log2"``: log2(x + 1) of a linear scale. ``"cpm"``: x / sum * 1e6. ``"log2_cpm"``: log2(CPM + 1).
         ``"log1p"``: ln(x / sum * 1e4 + 1), as is usual for single cells. ``"median_of_ratios"``: x divided by the
         median ratio to the geometric mean over observations (Anders & Huber, Genome Biol 2010;11:R106);
-        ``"log2_median_of_ratios"``: its log2(x + 1). ``"none"``: as it is.
+        ``"log2_median_of_ratios"``: its log2(x + 1). ``"tmm"``: CPM of effective library sizes (Robinson & Oshlack,
+        Genome Biol 2010;11:R25); ``"log2_tmm"``: its log2(x + 1). ``"none"``: as it is.
     layer
         Source layer instead of ``X``.
     key_added
@@ -214,8 +218,6 @@ def normalise(
             f"({'; '.join(scale.evidence)}); "
             'use method="none".'
         )
-    if method.endswith(("cpm", "ratios")) and scale.kind not in ("counts", "fpkm", "rsem", "linear", "tpm"):
-        raise DataError(f"{method} needs counts, and this looks like {scale.kind}.")
     x = work.X if layer is None else work.layers[layer]
     y = METHODS[method](x)
     key = key_added or "X"
@@ -248,9 +250,7 @@ def _log2(x: Any) -> Any:
 def _cpm(x: Any, target: float = 1e6) -> Any:
     total = np.asarray(x.sum(axis=1) if sparse.issparse(x) else np.nansum(x, axis=1), dtype=np.float64).ravel()
     factor = np.divide(target, total, out=np.zeros_like(total), where=total > 0)
-    if sparse.issparse(x):
-        return sparse.diags(factor).dot(x.astype(np.float64)).asformat(x.format)
-    return np.asarray(x, dtype=np.float64) * factor[:, None]
+    return _scaled(x, factor)
 
 
 def _log1p(x: Any) -> Any:
@@ -258,18 +258,16 @@ def _log1p(x: Any) -> Any:
     return y.log1p() if sparse.issparse(y) else np.log1p(y)
 
 
-def size_factors(x: Any) -> npt.NDArray[np.float64]:
-    """Median-of-ratios size factors per observation, over genes above 0 everywhere."""
-    dense = np.asarray(x.toarray() if sparse.issparse(x) else x, dtype=np.float64)
-    used = (dense > 0).all(axis=0)
-    if not used.any():
-        raise DataError("median of ratios needs genes that are above 0 in every observation; there are none.")
-    logs = np.log(dense[:, used])
-    return np.asarray(np.exp(np.median(logs - logs.mean(axis=0), axis=1)))
-
-
 def _ratios(x: Any) -> Any:
-    factors = 1 / size_factors(x)
+    return _scaled(x, 1 / median_of_ratios(x))
+
+
+def _tmm(x: Any) -> Any:
+    total = np.asarray(x.sum(axis=1), dtype=np.float64).ravel()
+    return _scaled(x, 1e6 / (total * tmm(x)))
+
+
+def _scaled(x: Any, factors: npt.NDArray[np.float64]) -> Any:
     if sparse.issparse(x):
         return sparse.diags(factors).dot(x.astype(np.float64)).asformat(x.format)
     return np.asarray(x, dtype=np.float64) * factors[:, None]
@@ -282,5 +280,7 @@ METHODS: dict[str, Any] = {
     "log2_cpm": lambda x: _log2(_cpm(x)),
     "log1p": _log1p,
     "median_of_ratios": _ratios,
+    "tmm": _tmm,
+    "log2_tmm": lambda x: _log2(_tmm(x)),
     "log2_median_of_ratios": lambda x: _log2(_ratios(x)),
 }
