@@ -322,6 +322,17 @@ def _papers(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def _confidence(path: Path) -> dict[str, str]:
+    """Return what the readout benchmark found, per entry; nothing where it has not run."""
+    if not path.exists():
+        return {}
+    return {
+        r["signature"]: f"{r['confidence']}; {r['studies']} perturbation studies: {r['as_expected']} as expected, "
+        f"{r['opposed']} opposed, {r['unclear']} unclear"
+        for r in _rows(path)
+    }
+
+
 def build(plan: dict[str, Any], ref: Reference) -> dict[str, Any]:
     """Return the YAML mapping of one planned entry."""
     if "msigdb" in plan:
@@ -368,7 +379,10 @@ def main() -> None:
     ref = Reference(arguments.reference)
     plan_file = Path(__file__).with_name("library_plan.yaml")
     plan = yaml.safe_load(plan_file.read_text(encoding="utf-8"))
+    measured = _confidence(Path(__file__).parents[1] / "benchmarks" / "readout" / "results" / "confidence.tsv")
     for entry in plan["entries"]:
+        if entry["id"] in measured and entry["branch"] not in {"confounder", "context"}:
+            entry["confidence"] = measured[entry["id"]]
         document = build(entry, ref)
         folder = arguments.out / entry["branch"]
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""What the signatures read: every branch in perturbation data with known direction."""
