@@ -10,38 +10,54 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _NAMES = {
+    "calibration": "prediction",
     "correlation": "scores",
     "coverage": "sources",
+    "decision_curve": "prediction",
+    "dotplot": "cells",
     "enrichment": "sources",
     "flow": "sources",
     "forest": "outcome",
     "heatmap": "scores",
     "km": "outcome",
     "landscape": "scores",
+    "meta_forest": "prediction",
     "null_distribution": "outcome",
+    "ridge": "cells",
+    "roc": "prediction",
     "save": "_style",
     "style": "_style",
+    "umap": "cells",
     "violin": "scores",
 }
 
 __all__ = [
+    "calibration",
     "correlation",
     "coverage",
+    "decision_curve",
+    "dotplot",
     "enrichment",
     "flow",
     "forest",
     "heatmap",
     "km",
     "landscape",
+    "meta_forest",
     "null_distribution",
+    "ridge",
+    "roc",
     "save",
     "style",
+    "umap",
     "violin",
 ]
 
 if TYPE_CHECKING:
     from mtorscore.pl._style import save, style
+    from mtorscore.pl.cells import dotplot, ridge, umap
     from mtorscore.pl.outcome import forest, km, null_distribution
+    from mtorscore.pl.prediction import calibration, decision_curve, meta_forest, roc
     from mtorscore.pl.scores import correlation, heatmap, landscape, violin
     from mtorscore.pl.sources import coverage, enrichment, flow
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -65,7 +66,9 @@ def style(size: float = 7.0) -> Iterator[None]:
         "axes.facecolor": "none", "savefig.facecolor": "none", "pdf.fonttype": 42, "svg.fonttype": "none",
         "patch.linewidth": 0.6, "axes.unicode_minus": True,
     }  # fmt: skip
-    with mpl.rc_context(settings):  # type: ignore[arg-type]
+    with mpl.rc_context(settings), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A name in a script or with a symbol that our fonts lack: text stays text, and the reader's fonts draw it.
+        warnings.filterwarnings("ignore", r"(Glyph|Matplotlib currently does not support)", UserWarning)
         yield
 
 

@@ -159,7 +159,7 @@ def _box(ax: Axes, x: float, y: float, width: float, text: str) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     box = FancyBboxPatch(
-        (x, y - 0.42), width, 0.84, boxstyle="round,pad=0.02,rounding_size=0.12", facecolor="#EAF2F8",
+        (x, y - 0.42), width, 0.84, boxstyle="round,pad=0.02,rounding_size=0.12", facecolor=(0.0, 0.45, 0.70, 0.10),
         edgecolor=st.BLUE, linewidth=0.7,
     )  # fmt: skip
     ax.add_patch(box)

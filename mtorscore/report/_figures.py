@@ -83,8 +83,8 @@ def cohort_pictures(
     shown = shown or [n for n in scores.columns if scores[n].notna().any()][:20]
     draw = _Drawer(cohort, method or "", scores, shown, {n: d.branch for n, d in described.items()})
     pictures = [draw.flow(), draw.coverage(), draw.heatmap(), draw.violin(), draw.landscape(), draw.correlation()]
-    for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]:
-        pictures += [draw.forest(endpoint), draw.km(endpoint)]
+    pictures += [draw.forest(endpoint) for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]]
+    pictures += [draw.km(endpoint) for endpoint in cohort.endpoints[:1]]
     return {p.kind if not p.endpoint else f"{p.kind}:{p.endpoint}": p for p in pictures}
 
 

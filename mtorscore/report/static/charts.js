@@ -34,7 +34,7 @@ function surface(width, height, label) {
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  canvas.style.aspectRatio = `${width} / ${height}`;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   context.font = `12px ${css("--sans")}`;
@@ -127,7 +127,8 @@ function drawHeatmap(holder) {
   }
   const where = (e) => {
     const box = canvas.getBoundingClientRect();
-    return [Math.min(order.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / cell))), Math.floor((e.clientY - box.top - top) / high)];
+    const k = width / box.width;
+    return [Math.min(order.length - 1, Math.max(0, Math.floor(((e.clientX - box.left) * k) / cell))), Math.floor(((e.clientY - box.top) * k - top) / high)];
   };
   let from = null;
   canvas.addEventListener("pointerdown", (e) => { if (e.button === 0) { from = where(e)[0]; canvas.setPointerCapture(e.pointerId); } });
