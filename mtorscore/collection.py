@@ -52,6 +52,7 @@ __all__ = [
     "SignatureCollection",
     "Source",
     "as_collection",
+    "leads",
     "library",
 ]
 

@@ -202,3 +202,15 @@ def test_translate_there_and_back() -> None:
     assert list(back["SREBP1_LIPOGENIC_CORE"].genes) == kept
     with pytest.raises(SignatureError, match="not 'rat'"):
         library.translate("rat")
+
+
+def test_leads_are_entries_of_their_branches() -> None:
+    from mtorscore._genesets import library_meta
+    from mtorscore.collection import leads, library
+
+    whole = library()
+    for branch, ids in library_meta()["leads"].items():
+        assert {whole[name].branch for name in ids} == {branch}
+        assert {whole[name].kind for name in ids} == {"signature"}
+    assert leads(["OWN", "META_PCNA", "RIBI_CORE", "CELL_CYCLE_G1S"]) == ["OWN", "RIBI_CORE", "META_PCNA"]
+    assert leads(["META_PCNA", "RIBI_CORE"], confounders=False) == ["RIBI_CORE"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore.collection import leads
 from mtorscore.pipeline._files import read_table, write_table
 from mtorscore.pipeline.prepare import load_cohort
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
     from mtorscore.prognosis import Endpoint
 
-__all__ = ["endpoints_of", "relate", "representatives"]
+__all__ = ["endpoints_of", "relate"]
 
 SURVIVAL = ("OS", "DSS", "PFI", "DFI")
 TUMOUR = "tumour_vs_normal"
@@ -99,8 +100,14 @@ def relate(
                 curve = prognosis().kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
                 curves.append(curve.assign(method=method))
         for rows, label, baseline in _tasks(adata, tumours, labels):
-            chosen = [name for name in representatives(signatures) if name in scores]
-            found = _classify(rows, scores[chosen], label, baseline, (cv_folds, cv_repeats, bootstraps), seed)
+            found = _classify(
+                rows,
+                scores[leads(scores.columns, confounders=False)],
+                label,
+                baseline,
+                (cv_folds, cv_repeats, bootstraps),
+                seed,
+            )
             classifiers.append(found.assign(method=method))
     out = folder / "relate"
     return [
@@ -133,33 +140,6 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     declared = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
     labels = [n for n in dict.fromkeys(declared) if n in obs and _two_classes(obs[n])]
     return endpoints, labels
-
-
-def representatives(signatures: SignatureCollection) -> list[str]:
-    """Return one signature per branch, for models of all branches together.
-
-    Parameters
-    ----------
-    signatures
-        The collection that was scored.
-
-    Returns
-    -------
-    list of str
-        Per branch the first of its signatures by confidence (high, moderate, low, unstated), a transcriptional level
-        before others, then by id; no confounder, context, drug or miRNA entry. A collection of a user's own gene
-        lists, which have no branches, is returned whole.
-    """
-    from mtorscore.collection import BRANCHES, CONFOUNDER
-
-    left_out = {CONFOUNDER, "context", "drug", "mirna"}
-    order = {"high": 0, "moderate": 1, "low": 2}
-    chosen = []
-    for branch in [b for b in BRANCHES if b not in left_out]:
-        entries = [e for e in signatures.signatures if e.branch == branch]
-        entries.sort(key=lambda e: (order.get(e.confidence.split(" ")[0], 3), e.level != "transcriptional", e.id))
-        chosen += [e.id for e in entries[:1]]
-    return chosen or [e.id for e in signatures.signatures]
 
 
 def prognosis() -> Any:

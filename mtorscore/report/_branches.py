@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from mtorscore.collection import CONFOUNDER, SignatureCollection
+from mtorscore.collection import leads as library_leads
 
 NAMES: dict[str, str] = {
     "mtorc1": "mTORC1", "s6k": "S6K and ribosome biogenesis", "eif4e": "eIF4E, 4E-BP and TOP", "srebp1": "SREBP-1",
@@ -23,17 +24,6 @@ LEVELS: dict[str, str] = {
     "composite": "a weighted sum of other scores",
 }
 
-# One signature per branch, fixed in advance of any result and the same in every report.
-LEADS: dict[str, str] = {
-    "mtorc1": "HALLMARK_MTORC1_SIGNALING", "s6k": "RIBI_CORE", "eif4e": "TOP_RIBOSOMAL_PROTEINS",
-    "srebp1": "SREBP1_LIPOGENIC_CORE", "srebp2": "SREBP2_CHOLESTEROL_CORE", "mtorc2_akt": "FOXO_TARGETS_AKT_OFF",
-    "pi3k": "PROGENY_PI3K", "pten": "PTEN_DN.V1", "autophagy_tfeb": "CLEAR_TFEB", "hypoxia_vegf": "HIF_VEGF_CORE",
-    "ras_mnk": "PROGENY_MAPK", "insulin_igf": "IGF_INDUCED_MCF7", "pparg": "PPARG_LIPID_STORAGE",
-}  # fmt: skip
-CONFOUNDER_LEADS = (
-    "META_PCNA", "BUFFA_HYPOXIA_METAGENE", "ESTIMATE_STROMAL", "ESTIMATE_IMMUNE", "HEPATOCYTE_IDENTITY",
-    "FETAL_LIVER_DEVELOPMENT",
-)  # fmt: skip
 _MOST = 20
 
 
@@ -81,7 +71,7 @@ def describe(names: Sequence[str], library: SignatureCollection | None) -> dict[
 
 
 def leads(described: dict[str, Described]) -> list[str]:
-    """Return the signatures of the overview figures: one per branch, then the confounders.
+    """Return the signatures of the overview figures: a user's own (20 at most), one per branch, the confounders.
 
     Parameters
     ----------
@@ -91,13 +81,11 @@ def leads(described: dict[str, Described]) -> list[str]:
     Returns
     -------
     list of str
-        The fixed choice of `LEADS`; without the library the first 20 signatures.
+        As `mtorscore.collection.leads` chooses; without any, the first 20 signatures.
     """
-    chosen = [n for n in (*LEADS.values(), *CONFOUNDER_LEADS) if n in described]
-    own = [n for n, d in described.items() if d.branch == "user"]
-    if chosen:
-        return [*own[:_MOST], *chosen][: _MOST + len(chosen)]
-    return list(described)[:_MOST]
+    chosen = library_leads(described)
+    own = [n for n in chosen if described[n].branch == "user"]
+    return own[:_MOST] + [n for n in chosen if n not in own] or list(described)[:_MOST]
 
 
 def as_json(described: dict[str, Described], names: Iterable[str]) -> list[dict[str, object]]:

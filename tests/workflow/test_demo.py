@@ -138,3 +138,26 @@ def test_scores_do_not_depend_on_the_outcome(undisturbed: Path, tmp_path: Path) 
         before = pd.read_csv(undisturbed / "results" / "test" / "small" / "scores" / f"{method}.tsv", sep="\t")
         after = pd.read_csv(tmp_path / "scores" / f"{method}.tsv", sep="\t")
         pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+def test_gseapy_runs_on_the_exported_files(undisturbed: Path) -> None:
+    import gseapy
+
+    out = undisturbed / "results" / "test" / "small" / "export"
+    sets = gseapy.parser.read_gmt(str(out / "signatures.gmt"))
+    assert len(sets) >= 20
+    first, second, classes = gseapy.parser.gsea_cls_parser(str(out / "phenotype.cls"))
+    assert [first, second] == ["tumour", "normal"]
+    assert len(classes) == 70
+    options = {"gene_sets": str(out / "signatures.gmt"), "outdir": None, "threads": 1}
+    ranked = gseapy.prerank(rnk=str(out / "tumour_vs_normal.rnk"), permutation_num=20, seed=1, max_size=2000, **options)
+    assert len(ranked.res2d) >= 20
+    # gseapy takes the counts in a GCT's second line for its header, so the table below them is handed over.
+    gct = pd.read_csv(out / "expression.gct", sep="\t", skiprows=2, index_col=0).drop(columns="Description")
+    assert gct.shape[1] == 70
+    scores = [
+        gseapy.ssgsea(data=data, max_size=2000, **options).res2d.set_index(["Name", "Term"])["ES"].astype(float)
+        for data in (gct, str(out / "expression.txt"))
+    ]
+    assert len(scores[0]) >= 20 * 70
+    pd.testing.assert_series_equal(scores[0].sort_index(), scores[1].sort_index())
