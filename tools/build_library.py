@@ -379,7 +379,7 @@ def main() -> None:
     ref = Reference(arguments.reference)
     plan_file = Path(__file__).with_name("library_plan.yaml")
     plan = yaml.safe_load(plan_file.read_text(encoding="utf-8"))
-    measured = _confidence(Path(__file__).parents[1] / "benchmarks" / "readout" / "results" / "confidence.tsv")
+    measured = _confidence(Path(__file__).parents[1] / "benchmarks" / "readout" / "tables" / "confidence.tsv")
     for entry in plan["entries"]:
         if entry["id"] in measured and entry["branch"] not in {"confounder", "context"}:
             entry["confidence"] = measured[entry["id"]]

@@ -218,7 +218,7 @@ def page(results: pd.DataFrame, levels: pd.DataFrame) -> str:
         "pairs it cannot be below 0.125)."
     )
     lines = ["# What the signatures read", ""]
-    where = "`python -m benchmarks.readout.run`; all of it is in `benchmarks/readout/results/results.tsv`."
+    where = "`python -m benchmarks.readout.run`; all of it is in `benchmarks/readout/tables/results.tsv`."
     lines += [f"Every signature of the library, scored where the direction is known. Written by {where}"]
     lines += ["", method, "", caution, ""]
     order = list(dict.fromkeys(results["contrast"]))
@@ -264,7 +264,7 @@ def main() -> None:
     """Run everything and write the tables and the page."""
     parser = argparse.ArgumentParser(description="What the signatures read in perturbation data.")
     parser.add_argument("--shared", type=Path, required=True, help="folder with data/perturb-* and reference/")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "tables")
     arguments = parser.parse_args()
     # The learned footprint has seen these data; train.py judges it on studies held out.
     signatures = [s for s in mt.library(experimental=True).signatures if s.id != "MTORC1_FOOTPRINT_LEARNED"]

@@ -9,7 +9,7 @@ shrunken by K / (K + 4) for K studies; genes on the wrong side of their arm get 
 starved cells, and array and RNA-seq of one laboratory, are one fold. The standardised effect on a held-out study is
 the weighted mean deviate less the mean of all genes, in standard deviations over genes, times the design's direction.
 The footprint is a default only if the paired difference to every comparator has a lower 95% bound above 0 over
-studies. Writes signatures/mtorc1/MTORC1_FOOTPRINT_LEARNED.yaml, results/footprint.tsv and docs/footprint.md.
+studies. Writes signatures/mtorc1/MTORC1_FOOTPRINT_LEARNED.yaml, tables/footprint.tsv and docs/footprint.md.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ def main() -> None:
     differences = compare(held_out)
     default = bool((differences["low"] > 0).all())
     weights = learn(studies)
-    results = Path(__file__).parent / "results"
+    results = Path(__file__).parent / "tables"
     results.mkdir(exist_ok=True)
     held_out.to_csv(results / "footprint.tsv", sep="\t", float_format="%.4f", index_label="study")
     differences.to_csv(results / "footprint_differences.tsv", sep="\t", float_format="%.4f", index=False)

@@ -88,11 +88,11 @@ def test_diff(tmp_path: Path) -> None:
     chosen = mt.library().select(["MTORC1_PPP", "AKT_AXIS"])
     chosen.write(tmp_path / "old")
     path = tmp_path / "old" / "MTORC1_PPP.yaml"
-    path.write_text(path.read_text().replace("    G6PD:", "    FASN:").replace("confidence: low", "confidence: high"))
+    path.write_text(path.read_text().replace("    G6PD:", "    FASN:").replace("caveat: Seven", "caveat: Some"))
     chosen.write(tmp_path / "new.yaml")
     (change,) = json.loads(run("diff", tmp_path / "old", tmp_path / "new.yaml", "--json"))
     assert (change["id"], change["status"], change["value_changed"]) == ("MTORC1_PPP", "changed", True)
     assert change["details"][:2] == ["gained 1: G6PD", "lost 1: FASN"]
     shown = run("diff", tmp_path / "old", "library")
     assert "added META_PCNA" in shown
-    assert "confidence" in shown
+    assert "caveat" in shown

@@ -14,7 +14,7 @@ from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_te
 from benchmarks.readout.run import expected, set_matrix, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "benchmarks" / "readout" / "results"
+RESULTS = ROOT / "benchmarks" / "readout" / "tables"
 
 
 def test_effects_are_those_of_the_linear_model() -> None:

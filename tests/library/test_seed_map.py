@@ -18,6 +18,7 @@ import mtorscore as mt
 from mtorscore._genesets import library_folder
 from mtorscore._symbols import human_to_mouse
 
+N_GENES = 7000
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS: list[dict[str, Any]] = yaml.safe_load((library_folder() / "seed_map.yaml").read_text())["systems"]
 SETUP = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "seed_map.md").read_text(), re.S)
@@ -55,10 +56,10 @@ def log_scale(adata: AnnData) -> AnnData:
 @pytest.fixture(scope="module")
 def namespace() -> dict[str, Any]:
     """Run the page's own setup on a simulated cohort, with made-up annotation for the calls that need some."""
-    raw = mt.datasets.simulate_cohort(90, 40, seed=0)
+    raw = mt.datasets.simulate_cohort(60, 24, seed=0, n_genes=N_GENES)
     rng = np.random.default_rng(0)
     counts = np.asarray(raw.X, dtype=np.float64)
-    adata, reference_cohort = (log_scale(mt.datasets.simulate_cohort(90, 40, seed=s)) for s in (0, 1))
+    adata, reference_cohort = (log_scale(mt.datasets.simulate_cohort(60, 24, seed=s, n_genes=N_GENES)) for s in (0, 1))
     normal = (adata.obs["sample_type"] == "normal").to_numpy()
     for column, values in {
         "drug": ["none", "sirolimus", "metformin", "dactolisib", "everolimus", "dactolisib and everolimus"],
