@@ -1,0 +1,56 @@
+"""Write the pages of the manual that the package itself knows best: methods, signatures, configuration, API, commands.
+
+`conf.py` calls `write_all` at each build. A file is touched only where its content changed, so that Sphinx reads again
+no more than it must.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pages_api
+import pages_library
+import pages_methods
+import pages_workflow
+
+__all__ = ["pages", "write_all"]
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page: path below the folder -> text."""
+    return {
+        **pages_methods.pages(),
+        **pages_library.pages(),
+        **pages_workflow.pages(),
+        **pages_api.pages(),
+    }
+
+
+def write_all(folder: Path) -> list[Path]:
+    """Write every generated page into a folder and remove those that are no longer made.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The pages.
+    """
+    written = []
+    for name, text in pages().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+        written.append(path)
+    for old in set(folder.rglob("*.md")) - set(written):
+        old.unlink()
+    return written
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))

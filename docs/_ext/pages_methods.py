@@ -1,0 +1,146 @@
+"""Pages of the scoring methods, from their specs, the docstrings of their files, and the measured agreement."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import inspect
+from pathlib import Path
+
+from markdown import cell, code, join, table, toctree
+
+from mtorscore.tl import registry
+from mtorscore.tl._types import MethodSpec
+
+__all__ = ["pages"]
+
+AGREEMENT = Path(__file__).parent.parent / "agreement.tsv"
+
+
+def pages() -> dict[str, str]:
+    """Return the overview and one page per method."""
+    specs = registry.specs()
+    out = {"methods/index.md": _overview(specs)}
+    return out | {f"methods/{s.name}.md": _page(s) for s in specs}
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _overview(specs: list[MethodSpec]) -> str:
+    rows = [
+        [
+            f"[{s.title}]({s.name}.md)",
+            code(s.name),
+            "cohort" if s.cohort_dependent else ("single" if not s.cohort_options else "single, by option cohort"),
+            _yes(s.signed),
+            _yes(s.weighted),
+            cell(s.input_scale),
+            cell(s.range),
+        ]
+        for s in specs
+    ]
+    return join(
+        "# Scoring methods",
+        "A *method* turns the values of a signature's genes in one observation (a sample or a cell) into one number, "
+        "its *score*. `mt.tl.methods()` returns this table; it is read from the same specification that the scoring "
+        "engine obeys.",
+        "**Single or cohort**: the score of an observation by a *single-sample* method does not change when other "
+        "observations are added or removed. A *cohort-dependent* method compares each observation with the cohort; it "
+        "learns a frozen reference on `fit` and scores new observations against that. **Signed**: uses the down genes "
+        "of a signature. **Weighted**: uses weights. A method that cannot use a sign or weight warns once.",
+        table(["method", "name", "learns from", "signed", "weighted", "values it is meant for", "range"], rows),
+        "Which one? For bulk cohorts we start from `singscore` (single-sample, bounded, fast), and look at whether "
+        "another method agrees with `mt.tl.compare_methods`. Values of different methods are on different scales: never "
+        "mix them in one model. No method can turn a list of transcripts into a measurement of kinase activity; see "
+        "[what a score can say](../../explain/what_scores_say.md).",
+        toctree([s.name for s in specs], hidden=True),
+    )
+
+
+def _page(spec: MethodSpec) -> str:
+    module = importlib.import_module(f"mtorscore.tl.methods.{spec.name}")
+    text = inspect.cleandoc(module.__doc__ or "")
+    learns = "cohort-dependent" if spec.cohort_dependent else "single-sample"
+    if spec.cohort_options:
+        learns += f"; cohort-dependent with {', '.join(spec.cohort_options)}"
+    facts = [
+        ("name", code(spec.name)),
+        ("learns from", cell(learns)),
+        ("uses down genes", _yes(spec.signed)),
+        ("uses weights", _yes(spec.weighted)),
+        ("values it is meant for", cell(spec.input_scale)),
+        ("range of the score", cell(spec.range)),
+        ("zeros of a sparse matrix", "exact, never stored" if spec.sparse_exact else "stored"),
+        ("p-values", cell(spec.null)),
+        ("agrees with", cell(spec.reference)),
+        ("cite", cell(spec.citation)),
+    ]
+    call = f'```python\nmt.tl.score(adata, method="{spec.name}")\nadata.obsm["score_{spec.name}"]\n```'
+    return join(
+        f"(method-{spec.name})=\n# {spec.title}",
+        call,
+        "## What it assumes",
+        table(["", ""], [[f"**{k}**", v] for k, v in facts]),
+        "## Definition",
+        f"`{spec.formula}`",
+        f"```text\n{text}\n```",
+        "## Parameters",
+        _parameters(spec),
+        "P-values (`pvalues=True`) compare the score with that of randomly drawn genes. Real genes are correlated, so "
+        "coherent signatures are called far too often: this is a gene-sampling null, not evidence about a patient.",
+        "## Agreement with the reference",
+        _agreement(spec.name),
+    )
+
+
+def _parameters(spec: MethodSpec) -> str:
+    if not spec.params:
+        return "None."
+    rows = []
+    for p in spec.params:
+        allowed = ", ".join(code(repr(c)) for c in p.choices) if p.choices else _bounds(p.low, p.high, p.open_low)
+        if p.kind == "bool":
+            allowed = "`True`, `False`"
+        if p.kind == "genes":
+            allowed = "gene symbols"
+        if p.optional:
+            allowed += ", `None`" if allowed else "`None`"
+        rows.append([code(p.name), code(repr(p.default)), allowed, p.doc.replace("|", "or")])
+    return table(["parameter", "default", "allowed", "meaning"], rows)
+
+
+def _bounds(low: float | None, high: float | None, open_low: bool) -> str:
+    if low is None and high is None:
+        return "any number"
+    sign = ">" if open_low else "≥"
+    parts = ([f"{sign} {low:g}"] if low is not None else []) + ([f"≤ {high:g}"] if high is not None else [])
+    return ", ".join(parts)
+
+
+def _agreement(name: str) -> str:
+    rows = [r for r in _measured() if r["method"] == name]
+    if not rows:
+        return (
+            "No reference output is compared: the method is its definition, and the tests compare it with that "
+            "definition and with the invariances that every method shares."
+        )
+    shown = [
+        [cell(r["tool"]), cell(r["case"]), f"{float(r['difference']):.1e}", f"{float(r['size']):.3g}", cell(r["note"])]
+        for r in rows
+    ]
+    return join(
+        "Largest absolute difference to the numbers of an independent implementation on the same input, beside the "
+        "largest absolute value there. The tests repeat the comparison and fail where it is exceeded; the file of "
+        "this table is `docs/agreement.tsv`. Inputs: `bulk_cont` continuous without ties, `bulk_ties` and `bulk_counts` "
+        "with many ties, `sc_*` sparse single cells, `tiefree` no ties.",
+        table(["reference", "case", "largest difference", "largest value", "note"], shown, "llrrl"),
+    )
+
+
+def _measured() -> list[dict[str, str]]:
+    if not AGREEMENT.is_file():
+        return []
+    with AGREEMENT.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text, delimiter="\t"))

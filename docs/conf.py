@@ -1,0 +1,84 @@
+"""Sphinx configuration of the manual. Pages under generated/ are written from the package each time it is built."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+# Kernels of the tutorials draw without a screen and warn once, as a user's would.
+os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+
+import generate  # noqa: E402
+
+import mtorscore  # noqa: E402
+
+generate.write_all(HERE / "generated")
+
+project = "mtorscore"
+author = "The mtorscore developers"
+copyright = author  # noqa: A001
+version = release = mtorscore.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+source_suffix = {".md": "myst-nb"}
+exclude_patterns = ["_build", "_ext", "Thumbs.db", ".DS_Store"]
+# A toctree may name pages that another part of the project writes and that are not there yet.
+suppress_warnings = ["toc.empty_glob"]
+default_role = "py:obj"
+nitpicky = False
+templates_path: list[str] = []
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints = "none"
+autodoc_class_signature = "mixed"
+add_module_names = False
+python_maximum_signature_line_length = 80
+napoleon_google_docstring = False
+napoleon_numpy_docstring = True
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_preprocess_types = False
+
+html_theme = "sphinx_book_theme"
+html_title = f"mtorscore {release}"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "home_page_in_toc": False,
+}
+# Formulas are set by the reader's browser; the plain text stands beside each, so that the manual reads without a network.
+mathjax_path = ""
+
+
+def _skip(app, what, name, obj, skip, options):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Leave out what scikit-learn adds to every estimator for metadata routing."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
+def setup(app):  # type: ignore[no-untyped-def]
+    """Register the skipping of generated methods."""
+    app.connect("autodoc-skip-member", _skip)
