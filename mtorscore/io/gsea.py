@@ -212,8 +212,11 @@ def read_gct(path: str | Path) -> AnnData:
             f"The header promises {n_genes} genes, but the file holds {len(body) - n_annotation}.", path=file, line=2
         )
     obs = pd.DataFrame(index=pd.Index(header[lead:], dtype=str))
-    for line in body[:n_annotation]:
+    for number, line in enumerate(body[:n_annotation], start=4):
         fields = line.split("\t")
+        if len(fields) != lead + n_obs:
+            message = f"{max(len(fields) - lead, 0)} values of {fields[0]!r} where {n_obs} are promised."
+            raise FormatError(message, path=file, line=number)
         obs[fields[0]] = fields[lead:]
     rows = [line.split("\t") for line in body[n_annotation:]]
     values = np.empty((n_obs, n_genes))

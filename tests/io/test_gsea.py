@@ -83,6 +83,7 @@ def test_gct_refuses_what_gsea_cannot_read(adata: AnnData, tmp_path: Path) -> No
         ("#1.2\n1\t1\nNAME\tDescription\ta\nG\tna\tx\n", "line 4: 'x' is no number"),
         ("#1.2\n1\t1\nNAME\tDescription\ta\nG\tna\n", "0 values where 1"),
         ("#1.2\n2\t1\nNAME\tDescription\ta\nG\tna\t1\nG\tna\t2\n", "stand twice"),
+        ("#1.3\n1\t1\t1\t1\nid\tx\ta\nstage\tna\nG\tna\t1\n", "line 4: 0 values of 'stage'"),
     ],
 )
 def test_gct_reader_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
