@@ -30,7 +30,9 @@ _NUMBER_MISSING = sorted(MISSING)
 _DELIMITERS = "\t,;|"
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$")
 _GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
+_SOLID = re.compile(rb"\S")
 MAX_COLUMNS = 2_000_000
+BLOCK = 1 << 23
 
 
 @dataclass
@@ -191,7 +193,7 @@ def parse(
     body_offset = offset
     if header:
         body_offset = data.find(b"\n", offset, end) + 1
-        if body_offset == 0 or not data[body_offset:end].strip():
+        if body_offset == 0 or _SOLID.search(data, body_offset, end) is None:
             raise FormatError("a header and no data row below it; the export stopped early.", path=path, line=line)
         line += 1
     body_lines = [f for f in first[1 if header else 0 :] if f.strip()]
@@ -199,10 +201,10 @@ def parse(
     if names is None:
         names = fields if header else [f"column_{i + 1}" for i in range(len(fields))]
     names = _match_header(names, widths, body_lines, delimiter, repairs, path, header_line)
-    if data[body_offset:end].count(b'"') or delimiter == " ":
-        columns = _parse_slow(data[body_offset:end], delimiter, len(names), path, line, text)
-    else:
-        columns = _parse_arrow(data[body_offset:end], delimiter, len(names), path, line, text)
+    body = data[body_offset:end]
+    columns = _parse_arrow(body, delimiter, len(names), path, line, text) if delimiter != " " else None
+    if columns is None:
+        columns = _parse_slow(body, delimiter, len(names), path, line, text)
     if not text:
         _repair_decimals(columns, repairs, delimiter)
     return Grid(names, columns, path, header_line, line, delimiter, repairs)
@@ -262,11 +264,60 @@ def _ragged(data: bytes, delimiter: str, width: int, path: Path, line: int) -> F
     return None
 
 
-def _parse_arrow(data: bytes, delimiter: str, width: int, path: Path, line: int, text: bool) -> list[npt.NDArray[Any]]:
+def _plain_quotes(data: bytes, delimiter: str) -> bool:
+    """Whether every quote opens or closes a field: none inside one, none escaped, none after a space."""
+    raw = np.frombuffer(data, dtype=np.uint8)
+    at = np.flatnonzero(raw == ord('"'))
+    ends = (ord(delimiter), ord("\n"))
+    before = np.where(at > 0, raw[at - 1], ends[1])
+    after = np.where(at < len(raw) - 1, raw[np.minimum(at + 1, len(raw) - 1)], ends[1])
+    opens, closes = np.isin(before, ends), np.isin(after, ends)
+    # Quotes must alternate between opening and closing, and none may be able to do both but by enclosing nothing.
+    return len(at) % 2 == 0 and bool(opens[::2].all() and closes[1::2].all())
+
+
+def _likely_types(data: bytes, delimiter: str, width: int) -> list[bool] | None:
+    """Say which columns hold numbers in the first rows; None where the rows are uneven or a column is all missing."""
+    rows = [split(f, delimiter) for f in data[: 1 << 21].decode(errors="ignore").split("\n")[:40] if f]
+    if len(data) < 1 << 21 or len(rows) < 3 or any(len(r) != width for r in rows[:-1]):
+        return None
+    out = [False]
+    for i in range(1, width):
+        values = [r[i] for r in rows[:-1] if not is_missing(r[i])]
+        if not values:
+            return None
+        out.append(all(is_number(v) for v in values))
+    return out
+
+
+def _parse_arrow(
+    data: bytes, delimiter: str, width: int, path: Path, line: int, text: bool
+) -> list[npt.NDArray[Any]] | None:
+    """Parse with Arrow; None where quotes make that uncertain."""
     import pyarrow as pa
     from pyarrow import csv as pacsv
 
+    quoted = b'"' in data
+    if quoted and not _plain_quotes(data, delimiter):
+        return None
     names = [f"c{i}" for i in range(width)]
+    options = pacsv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False, ignore_empty_lines=True)
+    likely = None if text else _likely_types(data, delimiter, width)
+    if likely is not None:
+        # The types that the first rows suggest let Arrow work on blocks side by side; a surprise later falls through.
+        kinds = {n: pa.float64() if number else pa.string() for n, number in zip(names, likely, strict=True)}
+        try:
+            table = pacsv.read_csv(
+                pa.py_buffer(data),
+                read_options=pacsv.ReadOptions(column_names=names, block_size=BLOCK),
+                parse_options=options,
+                convert_options=pacsv.ConvertOptions(
+                    column_types=kinds, null_values=_NUMBER_MISSING, strings_can_be_null=False
+                ),
+            )
+            return [_arrow_column(table.column(i)) for i in range(width)]
+        except pa.ArrowInvalid:
+            pass
     strings = names if text else names[:1]
     # One block, because Arrow infers the type of a column from its first block alone.
     read = pacsv.ReadOptions(column_names=names, block_size=max(len(data) + 1, 1024))
@@ -278,10 +329,11 @@ def _parse_arrow(data: bytes, delimiter: str, width: int, path: Path, line: int,
         true_values=[],
         false_values=[],
     )
-    options = pacsv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=True)
     try:
         table = pacsv.read_csv(pa.py_buffer(data), read_options=read, parse_options=options, convert_options=convert)
     except pa.ArrowInvalid as error:
+        if quoted:
+            return None
         found = _ragged(data, delimiter, width, path, line)
         raise found or FormatError(f"the table cannot be parsed ({error}).", path=path, line=line) from error
     return [_arrow_column(table.column(i)) for i in range(width)]

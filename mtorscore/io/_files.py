@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -216,7 +217,7 @@ def as_text(data: bytes, path: Path, *, partial: bool = False) -> Content:
             alone = data.count(b"\n") <= 1
             repairs.append("bare CR line ends" if alone else f"{data.count(13)} stray CR characters removed")
             data = data.replace(b"\r", b"\n" if alone else b"")
-    if not data.strip():
+    if re.search(rb"\S", data) is None:
         raise FormatError("the file holds nothing but white space.", path=path)
     start = data[:2000].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) or (start.startswith(b"<") and b"<html" in start):

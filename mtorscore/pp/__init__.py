@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "Recipe": "recipes",
+    "Recipe": "_recipes",
     "Scale": "scale",
     "add_log_layer": "cohort",
     "attach_clinical": "clinical",
@@ -17,12 +17,12 @@ _HOME = {
     "compare_clinical": "clinical",
     "detect_scale": "scale",
     "harmonise_genes": "identifiers",
-    "load_recipe": "recipes",
+    "load_recipe": "_recipes",
     "map_identifiers": "identifiers",
     "normalise": "scale",
     "prepare_cohort": "cohort",
     "recipe_files": "cohort",
-    "recipes": "recipes",
+    "recipes": "_recipes",
     "resolve_patients": "patients",
 }
 
@@ -45,11 +45,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from mtorscore.pp._recipes import Recipe, load_recipe, recipes
     from mtorscore.pp.clinical import attach_clinical, compare_clinical
     from mtorscore.pp.cohort import add_log_layer, prepare_cohort, recipe_files
     from mtorscore.pp.identifiers import harmonise_genes, map_identifiers
     from mtorscore.pp.patients import resolve_patients
-    from mtorscore.pp.recipes import Recipe, load_recipe, recipes
     from mtorscore.pp.scale import Scale, check_values, detect_scale, normalise
 
 

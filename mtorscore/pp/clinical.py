@@ -131,7 +131,7 @@ def compare_clinical(
             known = [v for v in numbers.values() if v == v]
             gap = days if field.endswith(".time") else 0.0
             if len(numbers) > 1 and known and (len(known) < len(numbers) or max(known) - min(known) > gap):
-                rows.append({"patient": who, "field": field} | numbers)
+                rows.append({"patient": who, "field": field, **numbers})
         kinds = {n: histology_rule(r["histology"]) for n, r in present.items() if "histology" in r}
         if len(set(kinds.values())) > 1:
             said = {n: present[n]["histology"] for n in kinds}

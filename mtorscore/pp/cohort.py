@@ -13,10 +13,10 @@ from mtorscore.errors import ConfigError, DataError, EndpointError, examples
 from mtorscore.io import _files
 from mtorscore.io.clinical import read_clinical, standardise
 from mtorscore.io.reading import read
+from mtorscore.pp._recipes import UNITS, Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
-from mtorscore.pp.recipes import UNITS, Recipe, load_recipe
 from mtorscore.pp.scale import LINEAR, check_values, detect_scale, normalise
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -206,7 +207,7 @@ def held(raw: set[str]) -> set[str]:
 @pytest.mark.parametrize("name", ["tcga-chol", "star", "gpl97", "gse184733"])
 def test_library_genes_are_found(shared: Path, name: str) -> None:
     data = shared / "data"
-    options: dict[str, str] = {}
+    options: dict[str, Any] = {}
     if name == "tcga-chol":
         adata = mt.read(data / "tcga-chol" / "CHOL.rnaseqv2_rsem_normalized.tsv.gz")
         raw = {str(i).split("|")[0] for i in adata.var["id"]}

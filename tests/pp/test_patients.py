@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from mtorscore.io.clinical import simple_stage
 from mtorscore.pp._barcodes import parse_barcode
 
 
-def samples(*names: str, **obs: list[object]) -> AnnData:
+def samples(*names: str, **obs: Any) -> AnnData:
     frame = pd.DataFrame(obs, index=list(names))
     return AnnData(np.ones((len(names), 2)), obs=frame, var=pd.DataFrame(index=["ALB", "TP53"]))
 
