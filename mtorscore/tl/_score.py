@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,50 @@ def run_methods(
     threads: int | None = None,
 ) -> dict[str, tuple[engine.Plan, _run.Outcome, Reference | None]]:
     """Score an open matrix by several methods; see `score`."""
+    source, plans = prepare(
+        source,
+        names,
+        collection,
+        chosen,
+        options,
+        references=references,
+        min_coverage=min_coverage,
+        pvalues=pvalues,
+        universe=universe,
+        stacklevel=5,
+    )
+    scored = engine.execute(source, plans, threads=threads)
+    for plan, result in zip(plans, scored, strict=True):
+        if plan.pvalues and not plan.spec.null_closed:
+            if references[plan.spec.name] is not None and (plan.spec.state_per_gene or plan.spec.state_per_set):
+                raise MethodError(
+                    f"A frozen reference of {plan.spec.name} knows the signatures' genes only, so random signatures "
+                    "cannot be scored against it. Ask for p-values when scoring the reference cohort itself."
+                )
+            result.pvalues = random_pvalues(
+                source, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=n_random
+            )
+    return {
+        name: (plan, _run.finish(plan, result, collection, references[name]), references[name])
+        for name, plan, result in zip(chosen, plans, scored, strict=True)
+    }
+
+
+def prepare(
+    source: Any,
+    names: Sequence[str],
+    collection: SignatureCollection,
+    chosen: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    *,
+    references: Mapping[str, Reference | None],
+    min_coverage: float = 0.0,
+    pvalues: bool = False,
+    universe: str = "refuse",
+    learn: Callable[[engine.Plan, Any], engine.Plan] = engine.learn,
+    stacklevel: int = 4,
+) -> tuple[Any, list[engine.Plan]]:
+    """Lay the signatures over the matrix and let cohort-dependent methods learn; return the source and the plans."""
     found = [r for r in references.values() if r is not None]
     genes = names
     if found:
@@ -171,30 +215,16 @@ def run_methods(
             resolved=resolved,
         )
         if i == 0:
-            engine.warn_coverage(plan, stacklevel=4)
-        engine.warn_ignored(spec, collection, stacklevel=4)
+            engine.warn_coverage(plan, stacklevel=stacklevel)
+        engine.warn_ignored(spec, collection, stacklevel=stacklevel)
         frozen = references[name]
         if frozen is not None:
             frozen.check_signatures(collection.hash)
             _run.restore(plan, frozen)
         else:
-            engine.learn(plan, source)
+            learn(plan, source)
         plans.append(plan)
-    scored = engine.execute(source, plans, threads=threads)
-    for plan, result in zip(plans, scored, strict=True):
-        if plan.pvalues and not plan.spec.null_closed:
-            if references[plan.spec.name] is not None and (plan.spec.state_per_gene or plan.spec.state_per_set):
-                raise MethodError(
-                    f"A frozen reference of {plan.spec.name} knows the signatures' genes only, so random signatures "
-                    "cannot be scored against it. Ask for p-values when scoring the reference cohort itself."
-                )
-            result.pvalues = random_pvalues(
-                source, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=n_random
-            )
-    return {
-        name: (plan, _run.finish(plan, result, collection, references[name]), references[name])
-        for name, plan, result in zip(chosen, plans, scored, strict=True)
-    }
+    return source, plans
 
 
 def split_params(chosen: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -35,6 +35,8 @@ class Source:
         Rows per tile, or None to choose by size; no result depends on it.
     columns
         Chosen columns in the order wanted, or None for all.
+    offset
+        Number of the first row, where this is a part of a larger matrix.
     """
 
     matrix: Any
@@ -43,6 +45,7 @@ class Source:
     rows: npt.NDArray[np.int64] | None = None
     block: int | None = None
     columns: npt.NDArray[np.int64] | None = None
+    offset: int = 0
 
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order; infinite values are refused."""
@@ -54,17 +57,44 @@ class Source:
         """Return how many rows are worked on at once."""
         if self.block is not None:
             return self.block
-        return int(max(1, min(256, TILE_BYTES // max(8 * self.n_vars, 1))))
+        thin = getattr(self.matrix, "format", None) in ("csr", "csc")
+        return int(max(1, min(512 if thin else 256, TILE_BYTES // max((2 if thin else 8) * self.n_vars, 1))))
 
     def tile(self, start: int, stop: int) -> Tile:
         """Return rows ``start:stop`` as float64."""
         index: Any = slice(start, stop) if self.rows is None else self.rows[start:stop]
+        part = self._rows_as_views(start, stop)
+        if part is not None:
+            return self._checked(part, start, stop)
         part = _take(self.matrix, index)
-        tile = to_tile(part if self.columns is None else part[:, self.columns], start, self.n_vars)
+        first = self.offset + start
+        tile = to_tile(part if self.columns is None else part[:, self.columns], first, self.n_vars)
+        return self._checked(tile, start, stop)
+
+    def _rows_as_views(self, start: int, stop: int) -> Tile | None:
+        """Return rows of a CSR matrix in memory without copying them, or None where that cannot be done."""
+        m = self.matrix
+        if getattr(m, "format", None) != "csr" or not hasattr(m, "indptr") or not isinstance(m.data, np.ndarray):
+            return None
+        if self.rows is not None or self.columns is not None:
+            return None
+        first, last = int(m.indptr[start]), int(m.indptr[stop])
+        return Tile(
+            self.offset + start,
+            self.n_vars,
+            data=np.ascontiguousarray(m.data[first:last], dtype=np.float64),
+            indices=np.ascontiguousarray(m.indices[first:last], dtype=np.int32),
+            indptr=m.indptr[start : stop + 1].astype(np.int64) - first,
+        )
+
+    def _checked(self, tile: Tile, start: int, stop: int) -> Tile:
+        if tile.all_finite():
+            return tile
         _, n_inf, _ = tile.count_special()
         if n_inf:
+            first = self.offset + start
             raise DataError(
-                f"The matrix holds {n_inf} infinite value(s) among observations {start} to {stop - 1}; "
+                f"The matrix holds {n_inf} infinite value(s) among observations {first} to {self.offset + stop - 1}; "
                 "they usually come from the logarithm of 0. Use log(x + 1), or set them to NaN."
             )
         return tile
