@@ -160,7 +160,7 @@ def dotplot(
     share = (z > threshold).groupby(kinds).mean().loc[levels]
     count = kinds.value_counts()
     with st.style():
-        fig = st.figure(width, 34 + 5.0 * len(levels))
+        fig = st.figure(width, 44 + 5.0 * len(levels))
         ax = fig.add_subplot()
         x, y = np.meshgrid(range(mean.shape[1]), range(len(levels)))
         reach = float(np.nanmax(np.abs(mean.to_numpy()))) or 1.0
@@ -179,7 +179,7 @@ def dotplot(
             ax.scatter([], [], s=1 + 62 * part, color="#BBBBBB", label=f"{part:.0%}")
         ax.legend(title="above mean" if threshold == 0 else f"above {threshold:g} SD", title_fontsize=6,
                   loc="upper left", bbox_to_anchor=(1.02, 1.0), labelspacing=0.9)  # fmt: skip
-        bar = fig.colorbar(dots, ax=ax, shrink=0.5, aspect=14, location="right", anchor=(0.0, 0.0))
+        bar = fig.colorbar(dots, ax=ax, location="top", shrink=0.45, aspect=26, anchor=(0.0, 0.0))
         bar.set_label("mean score (SD)")
         bar.outline.set_visible(False)
         ax.set_title(title)

@@ -88,6 +88,13 @@ def leads(described: dict[str, Described]) -> list[str]:
     return own[:_MOST] + [n for n in chosen if n not in own] or list(described)[:_MOST]
 
 
+def without_readout() -> dict[str, str]:
+    """Return branch -> why no transcript score can read it, for the branches that have none."""
+    from mtorscore import _genesets
+
+    return {b: str(v["no_readout"]) for b, v in _genesets.library_meta()["branches"].items() if "no_readout" in v}
+
+
 def as_json(described: dict[str, Described], names: Iterable[str]) -> list[dict[str, object]]:
     """Return descriptions as plain types, for the interactive layer."""
     return [asdict(described[n]) for n in names]

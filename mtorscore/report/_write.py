@@ -10,8 +10,9 @@ from typing import Any
 
 from mtorscore.collection import SignatureCollection
 from mtorscore.report import _branches, _figures, _words
+from mtorscore.report._across import checklist, combined
 from mtorscore.report._load import Cohort, Run, read_run
-from mtorscore.report._payload import payload
+from mtorscore.report._payload import columns, payload
 
 _STYLES = ("report.css",)
 _SCRIPTS = ("core.js", "charts.js", "tables.js", "app.js")
@@ -56,6 +57,7 @@ def render(run: Run) -> str:
 
     described = _branches.describe(_scored(run), _collection(run))
     leads = _branches.leads(described)
+    across, note = combined(run)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mtorscore", "report/templates"),
         autoescape=True,
@@ -71,10 +73,17 @@ def render(run: Run) -> str:
         caveats=_words.caveats(run),
         methods_text=_words.methods_text(run, described),
         cohorts=[_view(c, run, described, leads) for c in run.cohorts],
-        branch_names=_branches.NAMES,
+        meta=across,
+        meta_note=note,
         levels=_branches.LEVELS,
         described=described,
-        data=payload(run, described, leads) | {"branches": _branches.NAMES, "levels": _branches.LEVELS},
+        data=payload(run, described, leads)
+        | {
+            "branches": _branches.NAMES,
+            "noReadout": _branches.without_readout(),
+            "levels": _branches.LEVELS,
+            "meta": columns(across) if len(across) else None,
+        },
         css="\n".join(_static(name) for name in _STYLES),
         js="\n".join(_static(name) for name in _SCRIPTS),
     )
@@ -87,6 +96,7 @@ def _view(cohort: Cohort, run: Run, described: dict[str, _branches.Described], l
         "method": method,
         "facts": _words.facts(cohort),
         "findings": _words.findings(cohort, method, described),
+        "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai")},
         "pictures": _figures.cohort_pictures(cohort, method, described, leads),
     }
 

@@ -62,6 +62,7 @@ def test_cohort_and_signature_follow_the_controls(shown: Browser) -> None:
     assert "CLEAR_TFEB" in shown.js("return document.querySelector('[data-view=about]').innerText")
     assert "falls with the branch" in shown.js("return document.querySelector('[data-view=about]').innerText")
     label = "return document.querySelector('[data-view=km] svg').getAttribute('aria-label')"
+    shown.centre("[data-view=km]")  # a figure is drawn anew when it comes near the screen
     assert shown.wait(f"{label}.includes('CLEAR_TFEB')")
     shown.js(SET, "pick-endpoint", "PFI")
     assert shown.wait(f"{label}.includes('curves of PFI')")
@@ -114,6 +115,7 @@ def test_selection_links_the_figures(shown: Browser) -> None:
     chosen = shown.js("return state.selected.size")
     assert f"{chosen} samples selected" in shown.js("return document.getElementById('controls').innerText")
     shown.js("change({cut: 'selection'})")
+    shown.centre("[data-view=km]")
     label = "return document.querySelector('[data-view=km] svg').getAttribute('aria-label')"
     assert shown.wait(f"{label}.includes('selected')")
     assert "proves nothing" in shown.js("return document.querySelector('[data-view=km]').innerText")
@@ -178,9 +180,10 @@ def test_every_control_has_a_name_and_can_be_reached(shown: Browser) -> None:
 
 def test_print_shows_the_static_figures(shown: Browser) -> None:
     shown.command("Emulation.setEmulatedMedia", media="print")
-    shown_now = "return [...document.querySelectorAll('{}')].filter(e => e.offsetHeight > 0).length"
+    shown_now = "return [...document.querySelectorAll('{}')].filter(e => e.getBoundingClientRect().height > 0).length"
     assert shown.js(shown_now.format("figure[data-kind=forest] svg")) >= 2
     assert shown.js(shown_now.format(".live")) == 0
+    assert shown.js(shown_now.format(".cohort")) == shown.js("return document.querySelectorAll('.cohort').length")
     shown.command("Emulation.setEmulatedMedia", media="")
 
 

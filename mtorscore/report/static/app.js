@@ -60,6 +60,7 @@ function aboutSignature(holder) {
   if (s.title) box.append(el("p", {}, s.title));
   if (s.level) box.append(el("p", {}, `${DATA.branches[s.branch] || s.branch}. What it can mean: ${DATA.levels[s.level] || s.level}. ${s.branch === "confounder" ? "A confounder, not an mTOR branch." : direction}`));
   else box.append(el("p", {}, "A gene list of your own: the library says nothing about it."));
+  if (DATA.noReadout[s.branch]) box.append(el("p", { class: "caveat" }, DATA.noReadout[s.branch]));
   if (s.caveat) box.append(el("p", { class: "caveat" }, s.caveat));
   if (s.confidence) box.append(el("p", { class: "note" }, `Confidence as a readout: ${s.confidence}. ${s.genes} genes.`));
   holder.append(box);
@@ -134,6 +135,8 @@ function start() {
     dataTable(node, cohort.tables[node.dataset.table], `${cohort.name} ${node.dataset.table}`);
   };
   // What is on the page at first has its height at once, so that links land where they point.
+  const across = document.querySelector('[data-table="meta"]');
+  if (across && DATA.meta) dataTable(across, DATA.meta, `${DATA.run} across cohorts`);
   const buildShown = () => { for (const node of document.querySelectorAll(`[data-cohort-table="${state.cohort}"]`)) build(node); };
   buildShown();
   watchers.push((patch) => { if ("cohort" in patch) buildShown(); });

@@ -475,17 +475,30 @@ function drawModels(holder) {
   holder.replaceChildren(...parts);
 }
 
+function combinedNow() {
+  if (!DATA.meta) return null;
+  const c = DATA.meta.columns;
+  const n = (c.signature.codes || c.signature.numbers).length;
+  for (let i = 0; i < n; i++) {
+    if (cellOf(c.signature, i) !== state.signature || cellOf(c.method, i) !== state.method || cellOf(c.endpoint, i) !== state.endpoint) continue;
+    return Object.fromEntries(Object.keys(c).map((name) => [name, cellOf(c[name], i)]));
+  }
+  return null;
+}
+
 function drawMeta(holder) {
   const rows = DATA.cohorts.map((cohort) => {
     const found = associationsNow(cohort).get(state.signature);
     return found && { cohort, row: found.find((r) => r.shown === "unadjusted") };
   }).filter((r) => r && r.row && r.row.hr > 0);
   if (!rows.length) return nothing(holder, "No cohort relates this signature to this endpoint.");
+  const pooled = combinedNow();
   const wide = 760;
   const [left, right] = [230, wide - 230];
-  const total = rows.length * 30 + 56;
-  const [at, marks] = ratioScale(rows.map((r) => r.row), left, right);
-  const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `Hazard ratios of ${clip(state.signature, 50)} for ${state.endpoint}: ${rows.map((r) => `${r.cohort.name} ${fmt(r.row.hr)}`).join("; ")}` });
+  const total = (rows.length + (pooled ? 1 : 0)) * 30 + 56;
+  const [at, marks] = ratioScale([...rows.map((r) => r.row), ...(pooled ? [pooled] : [])], left, right);
+  const spoken = rows.map((r) => `${r.cohort.name} ${fixed(r.row.hr)}`).join("; ") + (pooled ? `; combined ${ratioText(pooled)}` : "");
+  const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `Hazard ratios of ${clip(state.signature, 50)} for ${state.endpoint}: ${spoken}` });
   for (const v of marks) picture.append(svg("line", { class: v === 1 ? "axis" : "grid", x1: at(v), x2: at(v), y1: 6, y2: total - 34 }), svg("text", { class: "small", x: at(v), y: total - 18, "text-anchor": "middle" }, fmt(v)));
   picture.append(svg("text", { class: "small", x: (left + right) / 2, y: total - 3, "text-anchor": "middle" }, "hazard ratio per SD (95% interval)"));
   rows.forEach(({ cohort, row }, k) => {
@@ -494,5 +507,14 @@ function drawMeta(holder) {
     interval(picture, row, y, at, css("--normal"));
     picture.append(svg("text", { x: right + 14, y: y + 4 }, `${ratioText(row)}, ${row.events} events`));
   });
-  holder.replaceChildren(el("p", { class: "note" }, `${clip(state.signature, 80)}, ${state.endpoint}, ${state.method}, unadjusted.`), picture);
+  if (pooled) {
+    const y = 26 + rows.length * 30;
+    const colour = css("--tumour");
+    if (pooled.prediction_low > 0) picture.append(svg("line", { x1: at(pooled.prediction_low), x2: at(pooled.prediction_high), y1: y, y2: y, stroke: colour }));
+    picture.append(
+      svg("path", { d: `M${at(pooled.hr_low)},${y}L${at(pooled.hr)},${y - 8}L${at(pooled.hr_high)},${y}L${at(pooled.hr)},${y + 8}Z`, fill: colour }),
+      svg("text", { x: left - 12, y: y + 4, "text-anchor": "end", style: "font-weight:700" }, "combined"),
+      svg("text", { x: right + 14, y: y + 4 }, `${ratioText(pooled)}, I\u00b2 ${fmt(100 * pooled.i2, 2)}%`));
+  }
+  holder.replaceChildren(el("p", { class: "note" }, `${clip(state.signature, 80)}, ${state.endpoint}, ${state.method}, unadjusted. Diamond: combined; thin line: where a further cohort would be expected.`), picture);
 }
