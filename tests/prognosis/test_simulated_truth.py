@@ -18,6 +18,8 @@ from mtorscore.prognosis.endpoints import SurvivalData
 
 ENDPOINT = Endpoint.survival("OS.time", "OS")
 DRAWS = 2000
+# Enough genes that rank scores of one set hardly give way when those of another rise.
+N_GENES = 8000
 LIMIT = (0.04, 0.062)
 
 
@@ -29,8 +31,10 @@ def disjoint() -> SignatureCollection:
     return SignatureCollection([*sets, pcna])
 
 
-def scored(confounding: float, seed: int = 3) -> tuple[Any, pd.DataFrame]:
-    adata = simulate_cohort(300, 0, seed=seed, confounding=confounding, signatures=disjoint(), n_genes=1500, effect=0.5)
+def scored(confounding: float, seed: int = 3, n_genes: int = N_GENES) -> tuple[Any, pd.DataFrame]:
+    adata = simulate_cohort(
+        300, 0, seed=seed, confounding=confounding, signatures=disjoint(), n_genes=N_GENES, effect=0.5
+    )
     total = np.asarray(adata.X).sum(axis=1, keepdims=True)
     adata.layers["log"] = np.log2(np.asarray(adata.X) / total * 1e6 + 1)
     tl.score(adata, disjoint(), method="singscore", layer="log")
@@ -53,7 +57,7 @@ def rejection(draws: Any, score: FloatArray, confounders: FloatArray | None) -> 
 
 
 def test_the_hazard_branch_is_found_and_the_null_branch_is_not() -> None:
-    adata, scores = scored(0.3)
+    adata, scores = scored(0.3, n_genes=1500)
     obs = adata.obs.assign(OS=adata.obs["OS"].astype(float))
     table = associate(
         scores, obs, ENDPOINT, expression=pd.DataFrame(adata.layers["log"], adata.obs_names, adata.var_names),
@@ -70,22 +74,23 @@ def test_the_hazard_branch_is_found_and_the_null_branch_is_not() -> None:
 
 @pytest.mark.slow
 def test_the_null_branch_rejects_at_the_nominal_rate_without_confounding() -> None:
-    """On fixed scores the rate holds whatever correlation this sample happens to have with the causes.
+    """2,000 outcome draws in all, on the fixed scores of 8 cohorts.
 
-    With 300 tumours that correlation has a standard error of 0.058, and each 0.1 of it adds about 4 points. So the
-    first line takes a cohort in which it is small, and the second takes all hazards away.
+    On one cohort the rate depends on the correlation that its scores happen to have with the causes: with 300 tumours
+    the standard error of that is 0.058, and a correlation of 0.08 brings the rate to 7%. That is chance confounding,
+    which no test can see; over cohorts it averages out.
     """
-    adata, scores = scored(0.0, seed=5)
-    null = scores["autophagy_tfeb"].to_numpy()
-    latent = adata.uns["truth"]["latent"]
-    cause = 0.45 * latent["srebp1"] + 0.15 * latent["proliferation"] + 0.2 * latent["stage_number"]
-    assert abs(np.corrcoef(null, cause)[0, 1]) < 0.058
-    rate = rejection(draw_outcomes(adata, DRAWS, seed=1), null, None)
-    free = draw_outcomes(adata, DRAWS, seed=2, log_hazard=0.0, confounder_hazard=0.0, stage_hazard=0.0)
-    exact = rejection(free, null, None)
-    print(f"null branch, no confounding: {rate:.4f}; nothing has a hazard: {exact:.4f} of {DRAWS} draws below 5%")
-    assert LIMIT[0] <= rate <= LIMIT[1]
-    assert LIMIT[0] <= exact <= LIMIT[1]
+    rates, exact = [], []
+    for seed in range(8):
+        adata, scores = scored(0.0, seed=seed)
+        null = scores["autophagy_tfeb"].to_numpy()
+        rates.append(rejection(draw_outcomes(adata, DRAWS // 8, seed=1), null, None))
+        free = draw_outcomes(adata, DRAWS // 8, seed=2, log_hazard=0.0, confounder_hazard=0.0, stage_hazard=0.0)
+        exact.append(rejection(free, null, None))
+    print(f"null branch, no confounding: {np.mean(rates):.4f} ({min(rates):.2f} to {max(rates):.2f} by cohort)")
+    print(f"nothing has a hazard: {np.mean(exact):.4f}")
+    assert LIMIT[0] <= np.mean(rates) <= LIMIT[1]
+    assert LIMIT[0] <= np.mean(exact) <= LIMIT[1]
 
 
 @pytest.mark.slow
