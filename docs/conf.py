@@ -16,7 +16,7 @@ import generate  # noqa: E402
 
 import mtorscore  # noqa: E402
 
-generate.write_all(HERE / "generated")
+generate.write_all(HERE)
 
 project = "mtorscore"
 author = "The mtorscore developers"
@@ -26,18 +26,15 @@ version = release = mtorscore.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build", "_ext", "Thumbs.db", ".DS_Store"]
-# A toctree may name pages that another part of the project writes and that are not there yet.
-suppress_warnings = ["toc.empty_glob"]
 default_role = "py:obj"
 nitpicky = False
 templates_path: list[str] = []
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_timeout = 300
@@ -70,8 +67,6 @@ html_theme_options = {
     "show_toc_level": 2,
     "home_page_in_toc": False,
 }
-# Formulas are set by the reader's browser; the plain text stands beside each, so that the manual reads without a network.
-mathjax_path = ""
 
 
 def _skip(app, what, name, obj, skip, options):  # type: ignore[no-untyped-def]  # noqa: ARG001

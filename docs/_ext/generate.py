@@ -11,37 +11,40 @@ from pathlib import Path
 
 import pages_api
 import pages_library
+import pages_lists
 import pages_methods
 import pages_workflow
 
 __all__ = ["pages", "write_all"]
 
 
-def pages() -> dict[str, str]:
-    """Return every generated page: path below the folder -> text."""
+def pages(docs: Path) -> dict[str, str]:
+    """Return every generated page of the manual in a folder: path below its ``generated`` -> text."""
     return {
         **pages_methods.pages(),
         **pages_library.pages(),
         **pages_workflow.pages(),
         **pages_api.pages(),
+        **pages_lists.pages(docs),
     }
 
 
-def write_all(folder: Path) -> list[Path]:
-    """Write every generated page into a folder and remove those that are no longer made.
+def write_all(docs: Path) -> list[Path]:
+    """Write every generated page and remove those that are no longer made.
 
     Parameters
     ----------
-    folder
-        Made where it is missing.
+    docs
+        The manual's folder; the pages go into its ``generated``, which is made where it is missing.
 
     Returns
     -------
     list of pathlib.Path
         The pages.
     """
+    folder = docs / "generated"
     written = []
-    for name, text in pages().items():
+    for name, text in pages(docs).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

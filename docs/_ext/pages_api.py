@@ -45,7 +45,7 @@ def _overview() -> str:
             continue
         page = "collection" if name in TOP else thing.__module__.split(".")[1]
         home = f"mtorscore.{page}.{name}"
-        rows.append([f"[`mt.{name}`]({page}.md#{home})", _first_line(thing)])
+        rows.append([f"[`mt.{name}`](#{home})", _first_line(thing)])
     rooms = [[f"[`mt.{room}`]({room}.md)", title] for room, title in ROOMS.items()]
     rooms.append(["[`mtorscore.collection`](collection.md)", "Signatures and collections of them"])
     return join(

@@ -1,0 +1,38 @@
+"""Lists of pages that other parts of the project write: guides, and what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markdown import cell, join, table, toctree
+
+__all__ = ["pages"]
+
+GUIDES = ("adding_a_signature", "scaling_out")
+OTHERS = ("index", "quickstart")
+
+
+def pages(docs: Path) -> dict[str, str]:
+    """Return the two lists, of the pages that are there."""
+    guides = [p.stem for p in docs.glob("*.md") if p.stem in GUIDES]
+    here = [f"../{name}" for name in sorted(guides)] + sorted(f"../howto/{p.stem}" for p in docs.glob("howto/*.md"))
+    measured = sorted(f"../{p.stem}" for p in docs.glob("*.md") if p.stem not in (*GUIDES, *OTHERS))
+    return {
+        "howto.md": join("# Guides", _table(docs, here), toctree(here, hidden=True)),
+        "evidence.md": join(
+            "# What was measured",
+            "Pages written from results: what the signatures read where the direction is known, how the statistics "
+            "behave, how fast it is, and what each claim of the seed review became.",
+            _table(docs, measured),
+            toctree(measured, hidden=True),
+        ),
+    }
+
+
+def _table(docs: Path, names: list[str]) -> str:
+    return table(["page"], [[f"[{cell(_title(docs / 'generated' / f'{n}.md'))}]({n}.md)"] for n in names])
+
+
+def _title(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), path.stem)
