@@ -39,8 +39,23 @@ def demo(results: Results = Path("results"), cores: Cores = 2) -> None:
 
 
 def run(
-    config: Annotated[Path, typer.Option("--config", "-f", help="Configuration (YAML); see the manual for its keys.")],
+    expression: Annotated[
+        Path | None, typer.Argument(help="Your own matrix: genes x samples or the other way round, any format.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-f", help="Configuration (YAML) of a run over a table of cohorts.")
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", "-d", help="Folder with the cohorts' raw files.")] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="With your own matrix: clinical table, first column the sample.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
+    event: Annotated[str | None, typer.Option(help="Column of events (1 = happened, 0 = censored).")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, months or years.")] = "days",
+    group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
+    tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
+    normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",
+    name: Annotated[str, typer.Option(help="Name of the run with your own matrix.")] = "own",
     results: Annotated[Path | None, typer.Option("--results", "-o", help="Folder for results.")] = None,
     cores: Cores = 2,
     setting: Annotated[
@@ -48,21 +63,36 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list what would be done.")] = False,
 ) -> None:
-    """Run the workflow on the cohorts that a configuration names.
+    """Run the workflow to the report: on your own matrix, or on the cohorts that a configuration names.
 
-    Example: mtorscore run --config liver.yaml --data ../shared/data
+    Examples: mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
+
+    mtorscore run --config liver.yaml --data DATA_FOLDER
     """
-    overrides: dict[str, Any] = {}
-    for item in setting or []:
+    overrides = _settings(setting or [])
+    if (expression is None) == (config is None):
+        raise ConfigError("Give either your own expression matrix or --config, not both and not neither.")
+    if results is not None:
+        overrides["results"] = str(results)
+    if expression is not None:
+        from mtorscore.pipeline.own import OwnData, write_inputs
+
+        own = OwnData(name, expression, clinical, time, event, unit, group, tumour, normal)
+        config = write_inputs(own, overrides.get("results", "results"))
+        data = expression.resolve().parent
+    if data is not None:
+        overrides["data"] = str(data)
+    run_workflow(Path(str(config)), cores=cores, overrides=overrides, dry_run=dry_run)
+
+
+def _settings(items: list[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for item in items:
         key, equals, value = item.partition("=")
         if not equals:
             raise ConfigError(f"--set {item!r} is not of the form KEY=VALUE.")
-        overrides[key.strip()] = value
-    if data is not None:
-        overrides["data"] = str(data)
-    if results is not None:
-        overrides["results"] = str(results)
-    run_workflow(config, cores=cores, overrides=overrides, dry_run=dry_run)
+        settings[key.strip()] = value
+    return settings
 
 
 def report(

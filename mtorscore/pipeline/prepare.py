@@ -56,6 +56,7 @@ def prepare(
         from mtorscore.pp import prepare_cohort
 
         adata = prepare_cohort(recipe, data, histology=histology)
+        _assume_tumours(adata)
     write_table(_table(adata, "exclusions", ["sample", "patient", "rule", "reason"]), folder / "exclusions.tsv")
     write_table(_table(adata, "genes", ["row", "symbol", "fate"]), folder / "genes.tsv")
     with atomic(folder / "cohort.h5ad") as temporary:
@@ -87,6 +88,24 @@ def load_cohort(folder: str | Path) -> AnnData:
     if not path.is_file():
         raise DataError(f"There is no prepared cohort at {path}; run the prepare step first.")
     return ad.read_h5ad(path)
+
+
+def _assume_tumours(adata: AnnData) -> None:
+    """Take every sample for a tumour where nothing says which is, and say so in the exclusion log."""
+    import pandas as pd
+
+    if set(adata.obs["sample_type"].astype(str)) != {"unknown"}:
+        return
+    adata.obs["sample_type"] = "tumour"
+    adata.obs["in_outcome"] = True
+    row = {
+        "sample": f"all {adata.n_obs}",
+        "patient": "",
+        "rule": "assumed_tumour",
+        "reason": "nothing says which samples are tumours; all are taken for tumours",
+        "effect": "kept",
+    }
+    adata.uns["exclusions"] = pd.concat([adata.uns["exclusions"], pd.DataFrame([row])], ignore_index=True)
 
 
 def _from_simulation(path: Path) -> AnnData:

@@ -128,17 +128,19 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     Returns
     -------
     endpoints : list of Endpoint
-        Survival endpoints with at least one event.
+        Survival endpoints with at least one event: the standard ones and those that the cohort's recipe names.
     labels : list of str
         Two-valued columns named ``recurrence_24m`` or declared in ``uns["labels"]``.
     """
     from mtorscore.prognosis import Endpoint
 
     obs = adata.obs
-    known = [n for n in SURVIVAL if n in obs and f"{n}.time" in obs and (obs[n] == 1).any()]
+    recipe = [str(n) for n in adata.uns.get("recipe", {}).get("endpoints", ())]
+    declared = dict.fromkeys([*SURVIVAL, *recipe])
+    known = [n for n in declared if n in obs and f"{n}.time" in obs and (obs[n] == 1).any()]
     endpoints = [Endpoint.survival(time=f"{n}.time", event=n, unit="days", name=n) for n in known]
-    declared = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
-    labels = [n for n in dict.fromkeys(declared) if n in obs and _two_classes(obs[n])]
+    named = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
+    labels = [n for n in dict.fromkeys(named) if n in obs and _two_classes(obs[n])]
     return endpoints, labels
 
 

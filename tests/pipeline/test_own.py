@@ -1,0 +1,77 @@
+"""A user's own files become a run: recipe, cohort table, configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mtorscore.errors import ConfigError, EndpointError
+from mtorscore.pipeline import load_cohort, prepare, read_table
+from mtorscore.pipeline.config import load_config
+from mtorscore.pipeline.own import OwnData, write_inputs
+from mtorscore.pipeline.relate import endpoints_of
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> OwnData:
+    rng = np.random.default_rng(0)
+    samples = [f"s{i}" for i in range(12)]
+    genes = ["FASN", "SCD", "ACACA", "ALB", "MKI67", "PCNA", "TP53", "ACTB"]
+    values = pd.DataFrame(rng.negative_binomial(5, 0.01, (8, 12)), index=pd.Index(genes, name="gene"), columns=samples)
+    values.to_csv(tmp_path / "expression.tsv", sep="\t")
+    clinical = pd.DataFrame({"sample": samples, "kind": ["HCC"] * 8 + ["liver"] * 4, "months": range(1, 13)})
+    clinical["died"] = [1, 0] * 6
+    clinical.to_csv(tmp_path / "clinical.csv", index=False)
+    return OwnData(
+        name="mine",
+        expression=tmp_path / "expression.tsv",
+        clinical=tmp_path / "clinical.csv",
+        time="months",
+        event="died",
+        unit="months",
+        group="kind",
+        tumour="HCC",
+        normal="liver",
+    )
+
+
+def test_run_on_own_files(own: OwnData, tmp_path: Path) -> None:
+    config = load_config(yaml.safe_load(write_inputs(own, tmp_path / "results").read_text()))
+    cohort = config.cohorts["mine"]
+    prepare(cohort.recipe, tmp_path / "out", data=tmp_path)
+    adata = load_cohort(tmp_path / "out")
+    assert adata.obs["sample_type"].value_counts().to_dict() == {"tumour": 8, "normal": 4}
+    tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy()]
+    endpoints, _ = endpoints_of(tumours)
+    assert [e.name for e in endpoints] == ["died"]
+    assert tumours.obs["died.time"].tolist() == [m * 30.4375 for m in range(1, 9)]
+
+
+def test_without_a_group_every_sample_is_taken_for_a_tumour_and_the_log_says_so(own: OwnData, tmp_path: Path) -> None:
+    config = load_config(yaml.safe_load(write_inputs(replace(own, group=None), tmp_path / "results").read_text()))
+    prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
+    assert set(load_cohort(tmp_path / "out").obs["sample_type"]) == {"tumour"}
+    assert "assumed_tumour" in set(read_table(tmp_path / "out" / "exclusions.tsv")["rule"])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"expression": Path("nowhere.tsv")}, ConfigError, "nowhere.tsv"),
+        ({"time": None}, ConfigError, "both --time and --event"),
+        ({"clinical": None}, ConfigError, "give --clinical"),
+        ({"event": "dead"}, EndpointError, "no column dead; it has sample, kind, months, died"),
+        ({"unit": "weeks"}, ConfigError, "use days, months, years"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(
+    own: OwnData, tmp_path: Path, change: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        write_inputs(replace(own, **change), tmp_path / "results")
