@@ -129,8 +129,8 @@ def icgc(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnD
     sample = next(c for c in ("icgc_sample_id", "icgc_specimen_id", "icgc_donor_id") if c in frame)
     # The library strategy may have been run twice: the analysis id tells the runs apart.
     adata = pivot(frame, "gene_id", sample, chosen, path)
-    known = [c for c in ("icgc_donor_id", "icgc_specimen_id", "submitted_sample_id", "project_code")]
-    known = [c for c in known if c in frame and c != sample]
+    names = ("icgc_donor_id", "icgc_specimen_id", "submitted_sample_id", "project_code")
+    known = [c for c in names if c in frame and c != sample]
     first = frame.drop_duplicates(sample).set_index(sample)[known]
     for column in known:
         adata.obs[column] = first[column].reindex(adata.obs_names).to_numpy()

@@ -1,0 +1,175 @@
+# ruff: noqa: E501
+"""Formats that no reference file shows: ICGC expression, loom, Zarr, GDC folders and sheets, long tables, speed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+import mtorscore as mt
+from mtorscore.errors import DataError, FormatError
+from mtorscore.io import _genes
+
+GENES = ["TP53", "ALB", "MYC"]
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, mtorscore.io, mtorscore.pp; "
+        "print([m for m in ('pandas', 'anndata', 'pyarrow', 'httpx', 'openpyxl', 'scanpy', 'numba') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_icgc_expression(tmp_path: Path) -> None:
+    header = "icgc_donor_id\tproject_code\ticgc_specimen_id\ticgc_sample_id\tgene_id\tnormalized_read_count\traw_read_count\n"
+    rows = [f"DO{s}\tLIRI-JP\tSP{s}\tSA{s}\t{g}\t{0.5 * i}\t{10 * s + i}" for s in (1, 2) for i, g in enumerate(GENES)]
+    path = tmp_path / "exp_seq.tsv"
+    path.write_text(header + "\n".join(rows) + "\n")
+    adata = mt.read(path)
+    assert adata.uns["source"]["kind"] == "icgc-exp-seq"
+    assert adata["SA2", "TP53"].X.item() == 20
+    assert adata.obs.loc["SA2", "icgc_donor_id"] == "DO2"
+    assert mt.read(path, value="normalized_read_count")["SA1", "MYC"].X.item() == 0.5 * list(GENES).index("MYC")
+    path.write_text(header + "\n".join([*rows, rows[0]]) + "\n")
+    with pytest.raises(FormatError, match="more than once"):
+        mt.read(path)
+
+
+def test_loom_and_zarr(tmp_path: Path) -> None:
+    x = np.arange(6, dtype=float).reshape(2, 3)
+    with h5py.File(tmp_path / "x.loom", "w") as file:
+        file["matrix"] = x.T
+        file["row_attrs/Gene"] = np.array(GENES, dtype="S8")
+        file["col_attrs/CellID"] = np.array(["c1", "c2"], dtype="S8")
+        file["col_attrs/age"] = np.array([3, 4])
+    adata = mt.read(tmp_path / "x.loom")
+    np.testing.assert_array_equal(adata.X.toarray(), x)
+    assert (list(adata.obs_names), list(adata.var["id"])) == (["c1", "c2"], GENES)
+    pytest.importorskip("zarr")
+    plain = AnnData(x, obs=pd.DataFrame(index=["c1", "c2"]), var=pd.DataFrame(index=GENES))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain.write_zarr(tmp_path / "x.zarr")
+        back = mt.read(tmp_path / "x.zarr")
+    np.testing.assert_array_equal(back.X, x)
+    assert back.uns["source"]["kind"] == "zarr"
+
+
+def star(factor: int) -> str:
+    rows = "".join(f"ENSG{i:011d}.2\tG{i}\tprotein_coding\t{factor * i}\t0\t0\t1.0\t2.0\t3.0\n" for i in range(1, 9))
+    columns = "unstranded\tstranded_first\tstranded_second\ttpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded"
+    return f"# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\t{columns}\nN_unmapped\t\t\t5\t5\t5\t\t\t\n{rows}"
+
+
+def test_gdc_folder_with_a_sample_sheet(tmp_path: Path) -> None:
+    sheet = ["File ID\tFile Name\tData Category\tCase ID\tSample ID"]
+    for i in (1, 2):
+        folder = tmp_path / f"uuid-{i}"
+        folder.mkdir()
+        name = f"{i}.rna_seq.augmented_star_gene_counts.tsv"
+        (folder / name).write_text(star(i))
+        sheet.append(f"uuid-{i}\t{name}\tTranscriptome\tTCGA-AA-000{i}\tTCGA-AA-000{i}-01A")
+    bare = mt.read(tmp_path)
+    assert sorted(bare.obs_names) == ["1", "2"]
+    assert "no metadata" in bare.uns["source"]["names"]
+    (tmp_path / "gdc_sample_sheet.2024.tsv").write_text("\n".join(sheet) + "\n")
+    adata = mt.read(tmp_path)
+    assert sorted(adata.obs_names) == ["TCGA-AA-0001-01A", "TCGA-AA-0002-01A"]
+    assert adata["TCGA-AA-0002-01A"].X.ravel().tolist() == [2 * i for i in range(1, 9)]
+    assert mt.read(tmp_path, units="fpkm").X[0, 0] == 2.0
+    with pytest.raises(DataError, match="units must be"):
+        mt.read(tmp_path, units="rpkm")
+    (tmp_path / "uuid-2" / "2.rna_seq.augmented_star_gene_counts.tsv").write_text(star(2).replace("0003.2", "0099.2"))
+    with pytest.raises(DataError, match="mixes annotations"):
+        mt.read(tmp_path)
+
+
+def test_star_and_htseq_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "a.rna_seq.augmented_star_gene_counts.tsv").write_text(star(1))
+    (tmp_path / "b.htseq.counts").write_text("".join(f"ENSG{i:011d}.2\t{i}\n" for i in range(1, 9)))
+    with pytest.raises(FormatError, match="lie together"):
+        mt.read(tmp_path)
+
+
+def test_long_table(tmp_path: Path) -> None:
+    from mtorscore.io._lists import long_table
+
+    rows = [
+        (g, f"s{g}", c, t, i) for i, (g, c, t) in enumerate((g, c, t) for g in GENES for c in "ab" for t in (0, 15))
+    ]
+    frame = pd.DataFrame(rows, columns=["gene", "name", "condition", "time", "value"])
+    adata = long_table(frame.sample(frac=1, random_state=0), tmp_path)
+    assert adata is not None
+    assert list(adata.obs_names) == ["a_0", "a_15", "b_0", "b_15"]
+    assert adata["b_15", "ALB"].X.item() == 7
+    assert adata.var.loc["ALB", "name"] == "sALB"
+    assert long_table(frame.drop(index=3), tmp_path) is None
+
+
+def test_xena_matrix_and_survival(tmp_path: Path) -> None:
+    (tmp_path / "HiSeqV2").write_text(
+        "sample\tTCGA-AA-0001-01\tTCGA-AA-0001-11\nTP53\t1.5\t2.5\nALB\t3\t4\nMYC\t5\t6\n"
+    )
+    (tmp_path / "survival.txt").write_text(
+        "sample\t_PATIENT\tOS\tOS.time\tRedaction\nTCGA-AA-0001-01\tTCGA-AA-0001\t1\t9\t\n"
+    )
+    adata = mt.read(tmp_path / "HiSeqV2")
+    mt.pp.resolve_patients(adata, tmp_path / "survival.txt")
+    assert adata.obs["OS.time"].tolist()[0] == 9
+    assert adata.obs["sample_type"].tolist() == ["tumour", "normal"]
+
+
+def test_excel_dates_table_is_complete() -> None:
+    assert _genes.excel_dates()["2-Sep"] == ("SEPTIN2",)
+    assert len(_genes.excel_dates()["1-Mar"]) == 3
+
+
+@pytest.mark.slow
+def test_speed_and_memory_of_lihc_with_outcomes(shared: Path) -> None:
+    code = (
+        "import resource, sys, time; t = time.time(); import mtorscore as mt; from pathlib import Path; d = Path(sys.argv[1]); "
+        "a = mt.read(d / 'tcga-lihc' / 'TCGA-LIHC.htseq_fpkm.179samples.parquet'); "
+        "c = mt.io.read_clinical(d / 'tcga-cdr' / 'Liu2018_survivalData.xlsx', where={'type': ['LIHC']}); "
+        "mt.pp.attach_clinical(a, c); "
+        "print(time.time() - t, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(shared / "data")], capture_output=True, text=True, check=True
+    )
+    wall, cpu, memory = map(float, done.stdout.split())
+    print(f"LIHC with outcomes: {wall:.1f} s, {cpu:.1f} s of processor time, {memory:.0f} MiB")
+    assert cpu < 6.5
+    assert memory < 1024
+
+
+@pytest.mark.slow
+def test_series_matrix_is_as_fast_as_pandas(tmp_path: Path) -> None:
+    n, m = 22_000, 450
+    x = np.round(np.random.default_rng(0).normal(7, 2, (n, m)), 4)
+    names = "\t".join(f'"GSM{i}"' for i in range(m))
+    body = "".join(f'"{i}_at"\t' + "\t".join(map(str, row)) + "\n" for i, row in enumerate(x.tolist()))
+    head = f'!Series_geo_accession\t"GSE1"\n!Sample_geo_accession\t{names}\n!series_matrix_table_begin\n"ID_REF"\t{names}\n'
+    (tmp_path / "s_series_matrix.txt").write_text(head + body + "!series_matrix_table_end\n")
+    (tmp_path / "t.tsv").write_text(f'"ID_REF"\t{names}\n' + body)
+    ours, theirs = [], []
+    for _ in range(3):
+        start = time.process_time()
+        adata = mt.read(tmp_path / "s_series_matrix.txt")
+        ours.append(time.process_time() - start)
+        start = time.process_time()
+        pd.read_csv(tmp_path / "t.tsv", sep="\t", index_col=0)
+        theirs.append(time.process_time() - start)
+    np.testing.assert_array_equal(adata.X, x.T)
+    print(f"series matrix: {min(ours):.2f} s against {min(theirs):.2f} s of processor time")
+    assert min(ours) < 1.2 * min(theirs)
