@@ -17,7 +17,7 @@ import mtorscore as mt
 from mtorscore._symbols import current_symbol
 from mtorscore.errors import DataWarning
 
-__all__ = ["Arm", "Profile", "arms", "drug_background", "profiles"]
+__all__ = ["Arm", "Profile", "arms", "drug_background", "overexpression", "profiles"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,16 @@ def drug_background(shared: Path) -> pd.DataFrame:
     renamed = {c: (current_symbol(c) or (c,))[0] for c in table.columns}
     table = table.rename(columns=renamed)
     return table.loc[:, ~table.columns.duplicated()]
+
+
+def overexpression(shared: Path) -> pd.DataFrame:
+    """Return L1000 genes that change when a pathway member is over-expressed: perturbagen, gene (current), z.
+
+    Only significant genes are listed, so an absent gene says nothing.
+    """
+    table = pd.read_csv(shared / "data" / "perturb-l1000-overexpression" / "dysregulated_genes.tsv", sep="\t")
+    genes = [(current_symbol(str(g)) or (str(g),))[0] for g in table["symbol"]]
+    return pd.DataFrame({"perturbagen": table["perturbagen_symbol"], "gene": genes, "z": table["z_score"]})
 
 
 def _current(z: pd.Series) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +19,14 @@ __all__ = ["translation_efficiency"]
 
 _Float = npt.NDArray[np.float64]
 _LN2 = float(np.log(2.0))
+_GROUPS = "group"
 
 
 def translation_efficiency(
-    footprints: AnnData,
-    mrna: AnnData,
+    footprints: AnnData | pd.DataFrame,
+    mrna: AnnData | pd.DataFrame,
     *,
-    groups: str | None = None,
+    groups: str | Sequence[Any] | pd.Series | None = None,
     treated: Any = None,
     control: Any = None,
     pair: str | None = None,
@@ -45,11 +47,12 @@ def translation_efficiency(
     Parameters
     ----------
     footprints
-        Observations x genes: footprints, polysome-bound mRNA, or protein.
+        Observations x genes, AnnData or DataFrame: footprints, polysome-bound mRNA, or protein.
     mrna
         Observations x genes: mRNA of the same samples.
     groups
-        Column of ``mrna.obs`` with the group; without it only sample values are estimated.
+        Column of ``mrna.obs`` with the group, or one value per observation of `mrna`; without it only sample values
+        are estimated.
     treated, control
         The two groups to compare.
     pair
@@ -89,7 +92,10 @@ def translation_efficiency(
     """
     if scale not in {"counts", "log2"}:
         raise DataError(f"`scale` is 'counts' or 'log2', not {scale!r}.")
-    f_values, m_values, obs, genes = _matched(footprints, mrna, pair, layer)
+    assays = _as_anndata(footprints), _as_anndata(mrna)
+    if groups is not None and not isinstance(groups, str):
+        assays, groups = _with_groups(*assays, groups), _GROUPS
+    f_values, m_values, obs, genes = _matched(*assays, pair, layer)
     labels = _labels(obs, groups, treated, control)
     kept, reasons, sizes = _kept(f_values, m_values, labels, scale, min_count)
     if not kept.any():
@@ -117,6 +123,27 @@ def _assemble(
     out.uns["translation"] = {"left_out": left_out, "scale": scale, "min_count": min_count, "prior": prior}
     out.uns["source"] = {"kind": "translation efficiency", "units": "log2 ratio", "scale": "log2"}
     return out
+
+
+def _as_anndata(data: AnnData | pd.DataFrame) -> AnnData:
+    from anndata import AnnData
+
+    if isinstance(data, AnnData):
+        return data
+    if not isinstance(data, pd.DataFrame):
+        raise DataError(f"Hand over an AnnData or a DataFrame (observations x genes), not {type(data).__name__}.")
+    index, columns = data.index.astype(str), data.columns.astype(str)
+    return AnnData(data.to_numpy(dtype=np.float64), pd.DataFrame(index=index), pd.DataFrame(index=columns))
+
+
+def _with_groups(footprints: AnnData, mrna: AnnData, groups: Sequence[Any] | pd.Series) -> tuple[AnnData, AnnData]:
+    if len(groups) != mrna.n_obs:
+        raise DataError(f"`groups` has {len(groups)} values for {mrna.n_obs} observations of mrna.")
+    if isinstance(groups, pd.Series) and set(groups.index) == set(mrna.obs_names):
+        groups = groups.reindex(mrna.obs_names)
+    labelled = mrna.copy()
+    labelled.obs[_GROUPS] = np.asarray(groups, dtype=object)
+    return footprints, labelled
 
 
 def _matched(

@@ -99,6 +99,13 @@ def test_published_tables_fit_the_library() -> None:
             assert entry.confidence.startswith(f"{row['confidence']}; {row['studies']} perturbation studies"), name
 
 
+def test_over_expressed_factors_move_their_own_branch() -> None:
+    table = pd.read_csv(RESULTS / "overexpression.tsv", sep="\t").set_index(["over_expressed", "signature"])
+    row = table.loc[("TFEB", "CLEAR_TFEB")]
+    assert row["genes"] >= 20
+    assert row["as_expected"] == row["genes"]
+
+
 def test_the_learned_footprint_is_a_default_only_if_it_earned_it() -> None:
     differences = pd.read_csv(RESULTS / "footprint_differences.tsv", sep="\t")
     entry = mt.library(experimental=True)["MTORC1_FOOTPRINT_LEARNED"]

@@ -136,6 +136,20 @@ def test_pairing_by_a_column() -> None:
     assert translation_efficiency(f[2:].copy(), m, pair="patient").n_obs == 6
 
 
+def test_tables_and_listed_groups_are_taken() -> None:
+    f, m, _ = simulate(seed=7, n_genes=300)
+    tables = [pd.DataFrame(np.asarray(a.X), index=a.obs_names, columns=a.var_names) for a in (f, m)]
+    labels = m.obs["drug"].astype(str)
+    expected = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    for groups in (labels.tolist(), labels[::-1]):
+        te = translation_efficiency(*tables, groups=groups, treated="torin", control="vehicle")
+        np.testing.assert_array_equal(te.var["log2fc"], expected.var["log2fc"])
+    with pytest.raises(DataError, match="3 values for 8"):
+        translation_efficiency(*tables, groups=[1, 2, 3])
+    with pytest.raises(DataError, match="not ndarray"):
+        translation_efficiency(np.ones((2, 2)), tables[1])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -150,7 +164,7 @@ def test_pairing_by_a_column() -> None:
 def test_refusals(change: dict[str, object], message: str) -> None:
     f, m, _ = simulate(n_genes=200)
     with pytest.raises(DataError, match=message):
-        translation_efficiency(f, m, **change)  # type: ignore[arg-type]
+        translation_efficiency(f, m, **change)
 
 
 def test_wrong_values_are_refused() -> None:
