@@ -9,6 +9,9 @@ import pytest
 
 from tests.browser.driver import Browser
 
+# A browser is not everywhere, and starting one takes seconds: `make test` leaves these out, .ci/run does not.
+pytestmark = pytest.mark.slow
+
 SET = """
 const s = document.getElementById(arguments[0]); s.value = arguments[1];
 s.dispatchEvent(new Event('change', {bubbles: true}));

@@ -36,7 +36,8 @@ HOSTILE = [
 def write_cohort(folder: Path, rename: Mapping[str, str] | None = None, **simulation: Any) -> None:
     """Write one cohort's results with the package's own functions; `rename` maps signatures to other names."""
     names = SignatureCollection([library()[n] for n in NAMES])
-    cohort = simulate_cohort(**({"n_tumours": 60, "n_normals": 10, "n_genes": 600, "signatures": names} | simulation))
+    few: dict[str, Any] = {"n_tumours": 60, "n_normals": 10, "n_genes": 600, "signatures": names}
+    cohort = simulate_cohort(**(few | simulation))
     counts = cohort.to_df()
     logged = np.log2(counts.div(counts.sum(axis=1), axis=0) * 1e6 + 1)
     z = (logged - logged.mean()) / logged.std().replace(0, 1)

@@ -156,9 +156,9 @@ def test_payload_holds_the_scores(path: Path, results: Path) -> None:
 def test_a_missing_file_is_a_sentence(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, sentence: str
 ) -> None:
-    from mtorscore.report import _write
+    from mtorscore.report import _figures
 
-    monkeypatch.setattr(_write._figures, "cohort_pictures", no_pictures)
+    monkeypatch.setattr(_figures, "cohort_pictures", no_pictures)
     copy = shutil.copytree(results, tmp_path / "run")
     shutil.rmtree(copy / "sim-cca")
     (copy / "sim-hcc" / file).unlink()

@@ -1,0 +1,165 @@
+"""One example of every figure, from fixed numbers: drawn for the image comparison and for a look by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from mtorscore import pl
+from mtorscore.collection import Signature
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BRANCHES = {
+    "MTORC1": "mtorc1", "RIBOSOME_BIOGENESIS": "s6k", "LIPOGENESIS": "srebp1", "STEROL": "srebp2",
+    "LYSOSOME": "autophagy_tfeb", "PROLIFERATION": "confounder", "A_SIGNATURE_WITH_A_VERY_LONG_NAME": "confounder",
+}  # fmt: skip
+
+
+def scores() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return 50 tumours and 14 normals by 7 signatures that share one factor, and their clinical columns."""
+    rng = np.random.default_rng(7)
+    n = 64
+    kind = np.array(["tumour"] * 50 + ["normal"] * 14)
+    factor = rng.normal(size=(n, 1)) * np.array([[1, 1, 0.6, 0.5, -0.8, 1.2, 0.1]])
+    values = factor + rng.normal(size=(n, 7)) + 1.4 * (kind == "tumour")[:, None] * np.array([1, 0.5, 1, 0.4, -1, 2, 0])
+    index = [f"S{i:02d}" for i in range(n)]
+    obs = pd.DataFrame(index=index)
+    obs["sample_type"] = pd.Categorical(kind, ["tumour", "normal"])
+    stage = pd.Series(rng.choice(["I", "II", "III"], n), index=index).where(kind == "tumour")
+    obs["stage"] = pd.Categorical(stage, ["I", "II", "III"], ordered=True)
+    obs["sex"] = rng.choice(["female", "male"], n)
+    obs["age"] = rng.integers(30, 85, n).astype(float)
+    obs["OS"] = np.where(kind == "tumour", rng.integers(0, 2, n).astype(float), np.nan)
+    return pd.DataFrame(values, index=index, columns=list(BRANCHES)), obs
+
+
+def curves() -> pd.DataFrame:
+    """Return two Kaplan-Meier curves in days."""
+    rng = np.random.default_rng(3)
+    parts = []
+    for group, rate in (("low", 2400.0), ("high", 1100.0)):
+        time = np.sort(np.ceil(np.minimum(rng.exponential(rate, 40), 2600.0)))
+        event = (time < 2600) & (rng.random(40) < 0.75)
+        risk = np.arange(40, 0, -1)
+        survival = np.cumprod(np.where(event, 1 - 1 / risk, 1.0))
+        table = pd.DataFrame({"time": np.r_[0, time], "survival": np.r_[1, survival], "n_risk": np.r_[40, risk]})
+        table["n_censor"] = np.r_[0, (~event).astype(int)]
+        table["low"], table["high"] = (table["survival"] - 0.12).clip(0), (table["survival"] + 0.1).clip(upper=1)
+        parts.append(
+            table.assign(group=group, n=40, events=int(event.sum()), signature="MTORC1", endpoint="OS", unit="days")
+        )
+    return pd.concat(parts, ignore_index=True).assign(logrank_p=0.0123)
+
+
+def associations(shift: float = 0.0) -> pd.DataFrame:
+    """Return unadjusted and adjusted hazard ratios of the signatures."""
+    rows = []
+    for k, name in enumerate(BRANCHES):
+        for model, by, part in (("unadjusted", "", 1.0), ("adjusted", "proliferation", 0.4)):
+            log = part * (0.35 - 0.12 * k + shift)
+            rows.append({
+                "signature": name, "endpoint": "OS", "model": model, "adjusted_for": by, "events": 50 + k,
+                "hr": np.exp(log), "hr_low": np.exp(log - 0.3), "hr_high": np.exp(log + 0.3), "valid": k != 4,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def combined() -> pd.DataFrame:
+    """Return one combined ratio."""
+    row = {"signature": "MTORC1", "endpoint": "OS", "model": "unadjusted", "hr": 1.3, "hr_low": 1.05, "hr_high": 1.62}
+    return pd.DataFrame([row | {"prediction_low": 0.8, "prediction_high": 2.1, "i2": 0.31}])
+
+
+def coverage_table() -> pd.DataFrame:
+    """Return coverage with one signature below half and one signed."""
+    return pd.DataFrame({
+        "signature": list(BRANCHES), "n_up": [200, 44, 16, 26, 62, 131, 10], "n_down": [0, 0, 0, 0, 0, 0, 30],
+        "matched_up": [180, 44, 7, 26, 60, 130, 10], "matched_down": [0, 0, 0, 0, 0, 0, 21],
+    })  # fmt: skip
+
+
+def cells() -> anndata.AnnData:
+    """Return 300 cells of three types with an embedding and scores."""
+    rng = np.random.default_rng(5)
+    code = rng.integers(0, 3, 300)
+    adata = anndata.AnnData(np.zeros((300, 1), dtype=np.float32))
+    adata.obs["cell_type"] = pd.Categorical(np.array(["hepatocyte", "T cell", "stellate"])[code])
+    adata.obsm["X_umap"] = rng.normal(size=(300, 2)) * 0.5 + np.array([[0, 0], [4, 1], [1, 4]])[code]
+    table = {name: rng.normal(size=300) + code * k for k, name in enumerate(list(BRANCHES)[:4])}
+    adata.obsm["score_ucell"] = pd.DataFrame(table, index=adata.obs_names)
+    return adata
+
+
+def one_sample() -> pd.DataFrame:
+    """Return one observation of 400 genes."""
+    values = np.random.default_rng(2).normal(size=400)
+    return pd.DataFrame([values], index=["S1"], columns=[f"G{i}" for i in range(400)])
+
+
+def predictions() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return labels and two predictions."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 120)
+    return y, {"clinical": y + 2.0 * rng.normal(size=120), "clinical + score": y + rng.normal(size=120)}
+
+
+def decision_table() -> pd.DataFrame:
+    """Return net benefit of a model, of acting on all and on none."""
+    at = np.arange(0.05, 0.6, 0.05)
+    every = 0.4 - 0.6 * at / (1 - at)
+    parts = [("model", np.maximum(every, 0) + 0.06), ("all", every), ("none", np.zeros_like(at))]
+    return pd.concat([pd.DataFrame({"strategy": s, "threshold": at, "net_benefit": v}) for s, v in parts])
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(shown=np.where(table["model"] == "unadjusted", "unadjusted", "adjusted for proliferation"))
+
+
+def _calibration() -> pd.DataFrame:
+    predicted = np.array([0.1, 0.25, 0.4, 0.55, 0.8])
+    observed = np.array([0.05, 0.3, 0.38, 0.66, 0.82])
+    return pd.DataFrame({"predicted": predicted, "observed": observed, "low": observed - 0.05, "high": observed + 0.1})
+
+
+def _flow() -> Figure:
+    steps = pd.DataFrame({"step": ["read", "sample type", "histology"], "samples": [179, 177, 174]})
+    steps = steps.assign(tumours=[158, 156, 153], normals=21)
+    rules = pd.DataFrame({"rule": ["recurrent", "recurrent", "fibrolamellar", "mixed"], "effect": "dropped"})
+    return pl.flow(steps, excluded=rules, title="Cohort")
+
+
+def _enrichment() -> Figure:
+    signature = Signature(id="EXAMPLE", up=tuple(f"G{i}" for i in range(0, 80, 4)), down=("G1", "G5", "G9", "G301"))
+    return pl.enrichment(one_sample(), "S1", signature)
+
+
+def _null() -> Figure:
+    values = np.random.default_rng(4).normal(0.05, 0.12, 800)
+    return pl.null_distribution(values, 0.33, xlabel="log hazard ratio per SD")
+
+
+EXAMPLES: dict[str, Callable[[], Any]] = {
+    "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
+    "violin": lambda: pl.violin(*scores(), columns=4),
+    "landscape": lambda: pl.landscape(*scores(), branches=BRANCHES),
+    "correlation": lambda: pl.correlation(*scores()),
+    "coverage": lambda: pl.coverage(coverage_table()),
+    "km": lambda: pl.km(curves(), ylabel="overall survival", title="MTORC1"),
+    "forest": lambda: pl.forest(_named(associations()), groupby="shown"),
+    "calibration": lambda: pl.calibration(_calibration()),
+    "decision_curve": lambda: pl.decision_curve(decision_table()),
+    "null_distribution": _null,
+    "roc": lambda: pl.roc(*predictions()),
+    "meta_forest": lambda: pl.meta_forest({"A": associations(), "B": associations(0.2)}, combined(), "MTORC1"),
+    "umap": lambda: pl.umap(cells(), ["cell_type", "STEROL"]),
+    "dotplot": lambda: pl.dotplot(cells(), "cell_type"),
+    "ridge": lambda: pl.ridge(cells(), "STEROL", "cell_type"),
+    "enrichment": _enrichment,
+    "flow": _flow,
+}

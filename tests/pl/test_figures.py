@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore import pl
+from mtorscore.collection import Signature
+from mtorscore.errors import DataError
+from mtorscore.pl import _style
+from tests.pl import figures as f
+
+
+def texts(figure: Any) -> list[str]:
+    from matplotlib.text import Text
+
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+
+
+def test_importing_pl_does_not_import_matplotlib() -> None:
+    code = "import sys, mtorscore.pl; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_figure_is_left_in_a_registry_and_settings_stay() -> None:
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    before = dict(mpl.rcParams)
+    pl.landscape(*f.scores())
+    assert pyplot.get_fignums() == []
+    assert dict(mpl.rcParams) == before
+
+
+def test_sizes_are_millimetres() -> None:
+    figure = pl.km(f.curves(), width=89, height=60)
+    assert np.allclose(figure.get_size_inches() * 25.4, [89, 60])
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_saves_vector_with_text_as_text(tmp_path: Path, ending: str) -> None:
+    path = pl.save(pl.km(f.curves()), tmp_path / f"km.{ending}")
+    assert path.stat().st_size > 1000
+    assert [p.name for p in tmp_path.iterdir()] == [f"km.{ending}"]
+    if ending == "svg":
+        svg = path.read_text(encoding="utf-8")
+        assert ">at risk</text>" in svg
+        assert "<image" not in svg
+
+
+def test_hostile_labels_are_drawn_as_they_are(tmp_path: Path) -> None:
+    scores, obs = f.scores()
+    names = ["<script>alert(1)</script>", "$\\frac{", "a&b", "🧬" * 5, "مريض", "x" * 300, "line\nbreak"]
+    scores.columns = names
+    path = pl.save(pl.heatmap(scores, obs), tmp_path / "h.svg")
+    svg = path.read_text(encoding="utf-8")
+    assert "<script" not in svg
+    assert "&lt;script&gt;" in svg
+    assert "$\\frac{" in svg
+
+
+def test_km_prints_the_numbers_at_risk() -> None:
+    curves = f.curves()
+    figure = pl.km(curves)
+    ax = figure.axes[0]
+    years = [t for t in ax.get_xticks() if t <= ax.get_xlim()[1]]
+    low = curves[curves["group"] == "low"]
+    expected = [str(int(low.loc[low["time"] >= y * 365.25, "n_risk"].max())) for y in years]
+    shown = [t.get_text() for t in ax.texts]
+    start = shown.index("at risk") + 1
+    assert shown[start : start + len(years)] == expected
+    assert "log-rank p = 0.012" in shown
+
+
+def test_km_draws_the_steps_given() -> None:
+    curves = f.curves()
+    line = pl.km(curves).axes[0].lines[0]
+    low = curves[curves["group"] == "low"]
+    assert np.allclose(line.get_xdata(), low["time"] / 365.25)
+    assert np.allclose(line.get_ydata(), low["survival"])
+
+
+def test_forest_marks_what_cannot_be_trusted() -> None:
+    table = f.associations()
+    table = table[table["model"] == "unadjusted"]
+    figure = pl.forest(table)
+    ax = figure.axes[0]
+    points = [np.asarray(c.get_offsets()) for c in ax.collections if type(c).__name__ == "PathCollection"]
+    assert [len(p) for p in points] == [6, 1], "solid, then hollow"
+    assert np.isclose(points[1][0, 0], table["hr"].iloc[4])
+    assert f"{table['hr'].iloc[0]:.2f}" in " ".join(texts(figure))
+
+
+def test_forest_is_not_squeezed_by_one_wild_interval() -> None:
+    table = f.associations()
+    table = table[table["model"] == "unadjusted"].copy()
+    table.loc[table.index[0], ["hr_low", "hr_high"]] = [1e-6, 1e6]
+    assert pl.forest(table).axes[0].get_xlim()[1] < 20
+
+
+def test_roc_area_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    y, models = f.predictions()
+    models["tied"] = np.round(models["clinical"])
+    figure = pl.roc(y, models)
+    labels = [t for t in texts(figure) if "AUC" in t]
+    assert labels == [f"{n}: AUC {roc_auc_score(y, v):.2f}" for n, v in models.items()]
+
+
+def test_null_distribution_counts_itself() -> None:
+    values = np.linspace(-1, 1, 99)
+    text = " ".join(texts(pl.null_distribution(values, 2.0)))
+    assert "p = 0.01" in text
+    assert "100th percentile" in text
+
+
+def test_enrichment_is_the_running_sum_of_ssgsea() -> None:
+    data = f.one_sample()
+    genes = tuple(f"G{i}" for i in range(10))
+    curve = pl.enrichment(data, "S1", Signature(id="A", up=genes)).axes[0].lines[0].get_ydata()
+    order = data.loc["S1"].sort_values(ascending=False)
+    inside = order.index.isin(genes)
+    weight = np.where(inside, np.arange(len(order), 0, -1) ** 0.25, 0)
+    expected = np.cumsum(weight) / weight.sum() - np.cumsum(~inside) / (~inside).sum()
+    assert np.allclose(curve, expected)
+    assert abs(float(np.asarray(curve)[-1])) < 1e-12
+
+
+def test_landscape_is_in_units_of_the_reference() -> None:
+    scores, obs = f.scores()
+    normal = (obs["sample_type"] == "normal").to_numpy()
+    shifted = scores.copy()
+    shifted["MTORC1"] = np.where(
+        normal, scores["MTORC1"], scores["MTORC1"][normal].mean() + 3 * scores["MTORC1"][normal].std()
+    )
+    ax = pl.landscape(shifted, obs, signatures=["MTORC1"]).axes[0]
+    assert np.isclose(np.asarray(ax.lines[-1].get_xdata())[0], 3.0)
+
+
+def test_heatmap_groups_by_branch_and_sample_type() -> None:
+    scores, obs = f.scores()
+    shuffled = scores.sample(frac=1, random_state=0)[list(scores.columns)[::-1]]
+    figure = pl.heatmap(shuffled, obs, branches=f.BRANCHES, tracks=["sample_type"])
+    image = np.asarray(figure.axes[1].images[0].get_array())
+    assert image.shape == (7, 64)
+    labels = [t.get_text() for t in figure.axes[1].get_yticklabels()]
+    assert labels[:2] == ["A_SIGNATURE_WITH_A_VERY_LONG_NAME", "PROLIFERATION"]
+    track = np.asarray(figure.axes[0].images[0].get_array())[0]
+    assert (np.diff(track) != 0).sum() == 1
+
+
+def test_scores_come_from_an_anndata() -> None:
+    adata = f.cells()
+    assert pl.violin(adata, groupby="cell_type") is not None
+    with pytest.raises(DataError, match="no scores of 'gsva'"):
+        pl.heatmap(adata, method="gsva")
+    adata.obsm["score_gsva"] = adata.obsm["score_ucell"]
+    with pytest.raises(DataError, match="say which"):
+        pl.heatmap(adata)
+    del adata.obsm["score_gsva"], adata.obsm["score_ucell"]
+    with pytest.raises(DataError, match=r"run mt\.tl\.score"):
+        pl.heatmap(adata)
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: pl.violin(f.scores()[0], f.scores()[1], groupby="colour"), "lacks column"),
+        (lambda: pl.violin(f.scores()[0], f.scores()[1].iloc[:5]), "not in the clinical table"),
+        (lambda: pl.heatmap(f.scores()[0].iloc[:, :0]), "no scores to draw"),
+        (lambda: pl.heatmap(*f.scores(), signatures=["NOPE"]), "no score here"),
+        (lambda: pl.heatmap([1, 2]), "must be a scored AnnData"),
+        (lambda: pl.landscape(*f.scores(), reference="liver"), "needs at least 3"),
+        (lambda: pl.correlation(f.scores()[0].iloc[:2]), "two signatures and three"),
+        (lambda: pl.coverage(pd.DataFrame({"signature": []})), "lacks column"),
+        (lambda: pl.coverage(f.coverage_table(), signatures=["NOPE"]), "no row for NOPE"),
+        (lambda: pl.km(f.curves().drop(columns="n_risk")), "lacks column"),
+        (lambda: pl.km(pd.concat([f.curves(), f.curves().assign(signature="B")])), "choose one"),
+        (lambda: pl.km(f.curves(), unit="hours"), "Unknown unit"),
+        (lambda: pl.forest(f.associations().assign(hr=np.nan)), "nothing to draw"),
+        (lambda: pl.null_distribution([1, 2, 3], 1), "at least 20"),
+        (lambda: pl.roc([1, 1, 1], [0.1, 0.2, 0.3]), "labels 0 and 1"),
+        (lambda: pl.roc([0, 1], [0.1, np.nan]), "none missing"),
+        (lambda: pl.calibration(pd.DataFrame({"predicted": [2.0], "observed": [0.1]})), "between 0 and 1"),
+        (lambda: pl.decision_curve(pd.DataFrame({"strategy": ["a"]})), "lacks column"),
+        (lambda: pl.meta_forest({"A": f.associations()}, None, "NOPE"), "No cohort relates NOPE"),
+        (lambda: pl.umap(f.cells(), "STEROL", basis="X_tsne"), "no embedding"),
+        (lambda: pl.enrichment(f.one_sample(), "S9", Signature(id="A", up=("G1",))), "no observation 'S9'"),
+        (lambda: pl.enrichment(f.one_sample(), "S1", Signature(id="A", up=("X",))), "None of the 1 genes"),
+        (lambda: pl.flow(pd.DataFrame({"step": ["read"]})), "lacks column"),
+    ],
+)
+def test_says_what_is_wrong(make: Callable[[], Any], word: str) -> None:
+    with pytest.raises(DataError, match=word):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.5, "p = 0.50"), (0.0123, "p = 0.012"), (1e-9, "p < 0.0001"), (float("nan"), "p not available")]
+)
+def test_p_values_as_printed(p: float, text: str) -> None:
+    assert _style.p_text(p) == text
+
+
+def test_labels_fit() -> None:
+    assert _style.shorten("x" * 50, 11) == "xxxxxx…xxxx"
+    assert len(_style.shorten("x" * 500)) == 34
+    assert _style.shorten("a\nb\x00c") == "a b c"
+    assert _style.wrap("HALLMARK_MTORC1_SIGNALING", 20) == "HALLMARK_MTORC1_\nSIGNALING"
+    assert max(map(len, _style.wrap("y" * 300, 20).split("\n"))) <= 20
+
+
+def test_groups_with_a_meaning_keep_their_colours() -> None:
+    colours = _style.palette(["normal", "x", "tumour", "y"])
+    assert colours["tumour"] == _style.VERMILLION
+    assert colours["normal"] == _style.BLUE
+    assert len(set(colours.values())) == 4
