@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["cell", "code", "join", "table", "toctree"]
+__all__ = ["cell", "code", "escape", "join", "table", "toctree"]
 
 
 def cell(value: object) -> str:
     """Return text that stands in one cell of a table: no line break, no bar, no markup by accident."""
-    text = " ".join(str(value).split())
+    return escape(" ".join(str(value).split()))
+
+
+def escape(text: str) -> str:
+    """Return text whose marks are read as themselves."""
     for mark in ("\\", "|", "*", "_", "<", "[", "]", "$", "`", "~"):
         text = text.replace(mark, f"\\{mark}")
     return text

@@ -7,7 +7,7 @@ import inspect
 from types import ModuleType
 from typing import Any
 
-from markdown import cell, code, join, table, toctree
+from markdown import cell, code, escape, join, table, toctree
 
 __all__ = ["ROOMS", "TOP", "pages"]
 
@@ -63,7 +63,9 @@ def _overview() -> str:
 
 
 def _first_line(thing: object) -> str:
-    return cell((inspect.getdoc(thing) or "").split("\n")[0])
+    """Return the first line of a docstring for a cell, names in backticks kept as code."""
+    parts = (inspect.getdoc(thing) or "").split("\n")[0].replace("``", "`").split("`")
+    return "".join(code(part) if i % 2 else escape(part) for i, part in enumerate(parts))
 
 
 def _collection() -> str:

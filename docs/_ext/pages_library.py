@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from markdown import cell, code, join, table, toctree
 
-from mtorscore.collection import BRANCHES, Composite, Entry, Panel, Ratio, Signature, SignatureCollection, Source, library
+from mtorscore.collection import (
+    BRANCHES,
+    Composite,
+    Entry,
+    Panel,
+    Ratio,
+    Signature,
+    SignatureCollection,
+    Source,
+    library,
+)
 
 __all__ = ["BRANCH_TITLES", "pages"]
 
@@ -68,8 +78,10 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         "# The signature library",
         f"Library {entries.version}: {len(entries)} entries. `mt.library()` returns them; "
         "`mtorscore signatures list` shows them in a terminal.",
-        "An entry is one of four kinds. A *signature* is a list of genes, each up or down with what the list measures, "
-        "some with a weight; the scoring methods score it. A *composite* is a signed weighted sum over other entries. A "
+        "An entry is one of four kinds. A *signature* is a list of genes, each up or down with what the list "
+        "measures, "
+        "some with a weight; the scoring methods score it. A *composite* is a signed weighted sum over other entries. "
+        "A "
         "*ratio* is the log2 of one group of genes over another, and a *panel* is a table of genes; neither is ever "
         "called activity.",
         table(["branch", "name", *(f"{k}s" for k in kinds), "transcriptional readouts"], rows, "llrrrrr"),
@@ -77,9 +89,10 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         + "; ".join(f"**{k}**, {v}" for k, v in LEVELS.items())
         + ".",
         "*Confidence* comes from scoring the entry where the direction is known; see "
-        "[what the signatures read](../../readout.md). *Evidence* of a gene: **read** (the list was read in the source), "
-        "**cross-checked** (chosen here, then found in a second place), **recalled** (from memory; such entries are off "
-        "by default).",
+        "[what the signatures read](../../readout.md). *Evidence* of a gene: **read** (the list was read in the "
+        "source), "
+        "**cross-checked** (chosen here, then found in a second place), **recalled** (from memory; such entries are "
+        "off by default).",
         toctree(branches, hidden=True),
     )
 

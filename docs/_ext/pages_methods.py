@@ -52,9 +52,9 @@ def _overview(specs: list[MethodSpec]) -> str:
         "of a signature. **Weighted**: uses weights. A method that cannot use a sign or weight warns once.",
         table(["method", "name", "learns from", "signed", "weighted", "values it is meant for", "range"], rows),
         "Which one? For bulk cohorts we start from `singscore` (single-sample, bounded, fast), and look at whether "
-        "another method agrees with `mt.tl.compare_methods`. Values of different methods are on different scales: never "
-        "mix them in one model. No method can turn a list of transcripts into a measurement of kinase activity; see "
-        "[what a score can say](../../explain/what_scores_say.md).",
+        "another method agrees with `mt.tl.compare_methods`. Values of different methods are on different scales: "
+        "never mix them in one model. No method turns a list of transcripts into a measurement of kinase activity; "
+        "see [what a score can say](../../explain/what_scores_say.md).",
         toctree([s.name for s in specs], hidden=True),
     )
 
@@ -133,8 +133,8 @@ def _agreement(name: str) -> str:
     return join(
         "Largest absolute difference to the numbers of an independent implementation on the same input, beside the "
         "largest absolute value there. The tests repeat the comparison and fail where it is exceeded; the file of "
-        "this table is `docs/agreement.tsv`. Inputs: `bulk_cont` continuous without ties, `bulk_ties` and `bulk_counts` "
-        "with many ties, `sc_*` sparse single cells, `tiefree` no ties.",
+        "this table is `docs/agreement.tsv`. Inputs: `bulk_cont` continuous without ties, `bulk_ties` and "
+        "`bulk_counts` with many ties, `sc_*` sparse single cells, `tiefree` no ties.",
         table(["reference", "case", "largest difference", "largest value", "note"], shown, "llrrl"),
     )
 

@@ -16,7 +16,7 @@ __all__ = ["config_keys", "pages"]
 STATUS = {
     "verified": "read and checked on the real files",
     "labels": "clinical labels only",
-    "unverified": "written from the publication; every field it names must be found at the first reading, or it is refused",
+    "unverified": "written from the publication; refused unless every field it names is found at the first reading",
 }
 
 
@@ -50,7 +50,7 @@ def _configuration() -> str:
         parts += [f"(config-{key})=\n## `{key}`", _prose(rule.get("description", "")), table(["", ""], facts)]
     return join(
         "# Configuration, key by key",
-        "A run is described by one YAML file. These are all its keys; any other is refused with the nearest known name. "
+        "A run is described by one YAML file. These are all its keys; any other is refused by name. "
         "This page is written from the schema that checks the file (`workflows/schemas/config.schema.json`).",
         "The demo's file:",
         f"```yaml\n{demo.strip()}\n```",
@@ -166,7 +166,8 @@ def _errors() -> str:
         "## Warnings",
         table(["class", "is also a", "given when"], rows["warnings"]),
         "To stop at a warning instead of reading past it:",
-        '```python\nimport warnings\nfrom mtorscore.errors import CoverageWarning\n\nwarnings.simplefilter("error", CoverageWarning)\n```',
+        "```python\nimport warnings\nfrom mtorscore.errors import CoverageWarning\n\n"
+        'warnings.simplefilter("error", CoverageWarning)\n```',
     )
 
 
