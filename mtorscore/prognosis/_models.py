@@ -122,6 +122,27 @@ class Fitted:
         return np.column_stack(parts[0]), np.column_stack(parts[1]), model
 
 
+def on_request(name: str, data: Data, seed: int) -> Any:
+    """Return a forest or boosted trees; for survival those of scikit-survival (GPL), imported only here."""
+    if name not in ("forest", "boosting"):
+        raise DataError(f"Unknown model {name!r}; use 'ridge', 'forest', 'boosting', or a scikit-learn estimator.")
+    if isinstance(data, LabelData):
+        from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+
+        if name == "forest":
+            return RandomForestClassifier(300, min_samples_leaf=5, random_state=seed)
+        return GradientBoostingClassifier(n_estimators=50, max_depth=2, subsample=0.7, random_state=seed)
+    try:
+        from sksurv.ensemble import GradientBoostingSurvivalAnalysis, RandomSurvivalForest
+    except ImportError as error:
+        raise DataError(
+            f"Model {name!r} for survival needs scikit-survival (GPL): pip install 'mtorscore[prognosis]'."
+        ) from error
+    if name == "forest":
+        return RandomSurvivalForest(300, min_samples_leaf=8, random_state=seed)
+    return GradientBoostingSurvivalAnalysis(n_estimators=50, max_depth=2, subsample=0.7, random_state=seed)
+
+
 def rows(table: Any, at: IntArray) -> Any:
     """Rows of a DataFrame, AnnData or array; None stays None."""
     if table is None:

@@ -24,6 +24,8 @@ __all__ = ["COLUMNS", "MIN_EVENTS", "associate"]
 
 MIN_EVENTS = 10
 """Below this many events a row is returned with ``valid=False``; see the calibration benchmark."""
+NOT_PROPORTIONAL = 0.01
+"""A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
 PER_PARAMETER = 10
 """Events asked for per parameter; beyond it the model is penalised (Firth) and flagged."""
 
@@ -258,6 +260,8 @@ def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mi
         row = _row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
+        if row["ph_p"] < NOT_PROPORTIONAL:
+            row["reason"].append("hazards are not proportional: see prognosis.over_time")
         if block.sd[j] > 0 and outcome.events:
             row |= _concordance(outcome, block.x[:, j], multiplicities)
         mirror.request(row, signature, outcome.index, test, observed[j])

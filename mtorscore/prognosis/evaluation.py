@@ -16,7 +16,7 @@ from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._design import pick_columns
 from mtorscore.prognosis._folds import assign_folds, group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
-from mtorscore.prognosis._models import Candidate, Data, Dummy, Fitted, Predicted, rows
+from mtorscore.prognosis._models import Candidate, Data, Dummy, Fitted, Predicted, on_request, rows
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 
@@ -90,9 +90,10 @@ def evaluate(
     Parameters
     ----------
     model
-        A scikit-learn estimator or pipeline (for survival one that is fitted on a structured array with fields event
-        and time, such as those of scikit-survival), or a mapping of names to such; None or ``"ridge"`` for the
-        default, `RidgeLogistic` or `RidgeCox`.
+        ``"ridge"`` (the default, `RidgeLogistic` or `RidgeCox`); ``"forest"`` or ``"boosting"``, with a note that
+        choosing among models on few patients is a forking path; a scikit-learn estimator or pipeline (for survival
+        one that is fitted on a structured array with fields event and time, such as those of scikit-survival); or a
+        mapping of names to such.
     X
         DataFrame of scores (or expression, when the model is a pipeline that scores it), an AnnData or an array with
         the rows of `clinical`.
@@ -241,9 +242,7 @@ def _candidates(
 
     default: Any = RidgeLogistic(seed=seed) if isinstance(data, LabelData) else RidgeCox(seed=seed)
     if model is None or isinstance(model, str):
-        if model not in (None, "ridge"):
-            raise DataError(f"Unknown model {model!r}; use 'ridge', or hand over a scikit-learn estimator.")
-        named = {"score": default}
+        named = {"score": default if model in (None, "ridge") else on_request(str(model), data, seed)}
     else:
         named = dict(model) if isinstance(model, dict) else {"score": model}
     out: dict[str, Candidate] = {"dummy": Dummy()}
@@ -374,6 +373,6 @@ def _notes(run: _Run, model: Any, known: npt.NDArray[np.bool_], k: int, n_splits
         text = "several models were compared on the same data: the best of them looks better than it is"
         notes.append(text)
         warnings.warn(f"{text} (a forking path).", StatisticsWarning, stacklevel=3)
-    elif model is not None and not isinstance(model, str) and run.data.n < 300:
+    elif model not in (None, "ridge") and run.data.n < 300:
         notes.append(f"choosing a model by its result on {run.data.n} patients is a forking path; name it beforehand")
     return tuple(notes)

@@ -248,9 +248,22 @@ def test_unusable_input() -> None:
     with pytest.raises(EndpointError, match="has 3 classes"):
         evaluate(None, x, clinical, LABEL)
     with pytest.raises(DataError, match="Unknown model"):
-        evaluate("forest", x, clinical.assign(y=[0, 1] * 15), LABEL)
+        evaluate("oracle", x, clinical.assign(y=[0, 1] * 15), LABEL)
     with pytest.raises(DataError, match="not in the clinical table"):
         evaluate(None, x, clinical.assign(y=[0, 1] * 15), LABEL, baseline=["sexx"])
+
+
+@pytest.mark.parametrize("model", ["forest", "boosting"])
+def test_trees_on_request(model: str) -> None:
+    pytest.importorskip("sksurv")
+    x, clinical = labelled(60, effect=2.0)
+    found = evaluate(model, x, clinical, LABEL, n_repeats=1, n_splits=2, n_boot=0)
+    assert value(found, "score", "roc_auc") > 0.6
+    assert any("forking path" in n for n in found.notes)
+    outcome = survival_table(x["S0"].to_numpy(), np.random.default_rng(0), events=0.7).set_axis(x.index)
+    survival = evaluate(model, x, outcome, SURVIVAL, n_repeats=1, n_splits=2, n_boot=0)
+    assert value(survival, "score", "harrell_c") > 0.55
+    assert np.isfinite(value(survival, "score", "integrated_brier"))
 
 
 def test_several_models_bring_a_warning() -> None:
