@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["score"]
 
 
+@overload
+def score(adata: str | Path, signatures: SignaturesLike = ..., **options: Any) -> AnnData | Path: ...
+@overload
+def score(adata: AnnData, signatures: SignaturesLike = ..., **options: Any) -> AnnData: ...
 def score(
-    adata: AnnData,
+    adata: AnnData | str | Path,
     signatures: SignaturesLike = None,
     *,
     method: str | Sequence[str] = "singscore",
@@ -40,14 +44,19 @@ def score(
     universe: str = "refuse",
     threads: int | None = None,
     block: int | None = None,
+    memory: str | int = "1GB",
+    out: str | Path | None = None,
+    progress: bool = False,
+    resume: bool = True,
     **params: Any,
-) -> AnnData:
+) -> AnnData | Path:
     """Score observations by one method or several.
 
     Parameters
     ----------
     adata
-        Observations x genes. The values are taken as they are: ``.raw`` is never used, nothing is logged.
+        Observations x genes. The values are taken as they are: ``.raw`` is never used, nothing is logged. A path to an
+        ``.h5ad`` file or ``.zarr`` folder is scored from disk, in blocks.
     signatures
         A collection, a mapping of names to genes, a path, or None for the shipped library.
     method
@@ -81,13 +90,16 @@ def score(
         Row blocks worked on at the same time, all cores by default.
     block
         Rows per block. Neither changes any result.
+    memory, out, progress, resume
+        For a path: memory for the blocks, a file to write instead of handing back an AnnData, a progress bar, and
+        whether to go on with an unfinished run. See the page on scaling out.
     **params
         Parameters of the methods. With several methods a parameter goes to those that know it, and
         ``ucell={"max_rank": 1000}`` to that one.
 
     Returns
     -------
-    AnnData
+    AnnData or Path
         The object handed in, or its copy, with ``.obsm["score_<method>"]`` (DataFrame, observations x signatures) and
         ``.uns["mtorscore"]``. Entries of kind ratio and panel go to ``.obsm["ratio"]`` and ``.obsm["panel"]``.
 
@@ -100,6 +112,30 @@ def score(
     ReferenceMismatchError
         If a reference was learned on other genes or signatures.
     """
+    if isinstance(adata, str | Path):
+        from mtorscore.tl.stream import score_file
+
+        return score_file(
+            adata,
+            signatures,
+            method=method,
+            layer=layer,
+            mask_obs=mask_obs,
+            reference=reference,
+            min_coverage=min_coverage,
+            pvalues=pvalues,
+            key_added=key_added,
+            universe=universe,
+            threads=threads,
+            block=block,
+            memory=memory,
+            out=out,
+            progress=progress,
+            resume=resume,
+            params=params,
+        )
+    if out is not None:
+        raise MethodError("out= is for scoring a file from disk; an AnnData is scored in place, write it yourself.")
     chosen = _methods(method)
     options = split_params(chosen, params)
     collection = as_collection(signatures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,67 @@ class Ranks:
 
     def ascending(self, ties: str = "average") -> Array:
         """Return ranks from 1 (smallest value) as floats; NaN where the gene is NaN."""
-        ranks = self.less.astype(np.float64)
-        if ties == "average":
-            ranks += (self.equal + 1) * 0.5
-        elif ties == "min":
-            ranks += 1.0
-        else:
-            ranks += self.equal
+        ranks = _rank(self.less, self.equal, ties)
         if self.n_nan.any():
             ranks[self.less < 0] = np.nan
         return ranks
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Ranks of the chosen genes that are not 0; all others of a row share the zeros' block.
+
+    Attributes
+    ----------
+    pointer
+        ``(n_obs + 1,)``; row i owns entries ``pointer[i]:pointer[i + 1]``.
+    slots
+        Which of the chosen genes.
+    less, equal
+        Smaller values of the row, and the size of the tie block; -1 and 0 for NaN.
+    rows
+        ``(n_obs, 3)`` NaN, negative values and zeros per row.
+    n_vars, n_slots
+        Columns of the matrix, and chosen genes.
+    """
+
+    pointer: Ints
+    slots: npt.NDArray[np.int32]
+    less: npt.NDArray[np.int32]
+    equal: npt.NDArray[np.int32]
+    rows: Ints
+    n_vars: int
+    n_slots: int
+
+    @property
+    def n_nan(self) -> Ints:
+        """NaN per row."""
+        return self.rows[:, 0]
+
+    @property
+    def n_valid(self) -> Ints:
+        """Numbers per row."""
+        return self.n_vars - self.rows[:, 0]
+
+    @cached_property
+    def owner(self) -> Ints:
+        """The row of each entry."""
+        return np.repeat(np.arange(self.pointer.size - 1), np.diff(self.pointer))
+
+    def ascending(self, ties: str = "average") -> tuple[Array, Array]:
+        """Return ranks from 1 (smallest value) of the entries, NaN for NaN, and of the zeros of each row."""
+        zero = _rank(self.rows[:, 1], self.rows[:, 2], ties)
+        ranks = _rank(self.less, self.equal, ties)
+        if self.rows[:, 0].any():
+            ranks[self.less < 0] = np.nan
+        return ranks, zero
+
+
+def _rank(less: npt.NDArray[Any], equal: npt.NDArray[Any], ties: str) -> Array:
+    """Return the rank of a tie block."""
+    if ties == "average":
+        return less + (equal + 1) * 0.5
+    return less + 1.0 if ties == "min" else less.astype(np.float64) + equal
 
 
 @dataclass(frozen=True)
@@ -113,15 +165,27 @@ class Tile:
         """Rank each row and return the ranks of `genes`; computed once per tile and gene list."""
         key = ("ranks", id(genes))
         if key not in self._cache:
+            from mtorscore.tl.kernels.ranks import spread_entries
+
+            e = self.entries(genes)
+            less, equal = spread_entries(e.pointer, e.slots, e.less, e.equal, e.rows, e.n_slots)
+            self._cache[key] = Ranks(less, equal, e.n_valid, e.n_nan)
+        found: Ranks = self._cache[key]
+        return found
+
+    def entries(self, genes: Ints) -> Entries:
+        """Rank each row and return the ranks of `genes` that are not 0; computed once per tile and gene list."""
+        key = ("entries", id(genes))
+        if key not in self._cache:
             from mtorscore.tl.kernels import ranks as kernel
 
             if self.x is not None:
-                less, equal, n_nan, _ = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
+                found = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
             else:
-                less, equal, n_nan, _ = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), genes.size)
-            self._cache[key] = Ranks(less, equal, self.n_vars - n_nan, n_nan)
-        found: Ranks = self._cache[key]
-        return found
+                found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes))
+            self._cache[key] = Entries(*found, self.n_vars, genes.size)
+        entries: Entries = self._cache[key]
+        return entries
 
     def every_gene(self) -> Ints:
         """Return all columns, as one array that ranks can be cached under."""
@@ -153,7 +217,7 @@ class Tile:
 
     def has_nan(self) -> bool:
         """Whether any value is NaN."""
-        return self.count_special()[0] > 0
+        return not self.all_finite()
 
     def moments(self) -> Array:
         """Return per row: valid values, their mean, and the sum of squared deviations."""
@@ -193,17 +257,17 @@ class Tile:
         """
         from mtorscore.tl.kernels import products
 
-        columns = sets.columns()
-        order = np.lexsort((sets.owner, columns))
-        pointer = np.zeros(self.n_vars + 1, dtype=np.int64)
-        np.cumsum(np.bincount(columns, minlength=self.n_vars), out=pointer[1:])
+        pointer, owners, order = sets.by_column
         chosen = (sets.weights if weights is None else weights)[order]
-        owners = sets.owner[order].astype(np.int32)
         if self.x is not None:
             out: Array = products.dot_dense(self.x, pointer, owners, chosen, len(sets))
         else:
             out = products.dot_csr(*self.csr(), pointer, owners, chosen, len(sets))
         return out
+
+    def all_finite(self) -> bool:
+        """Whether no stored value is NaN or infinite."""
+        return bool(np.isfinite(self.csr()[0] if self.x is None else self.x).all())
 
     def count_special(self) -> tuple[int, int, int]:
         """Return how many stored values are NaN, infinite and negative."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -64,18 +65,49 @@ class Sets:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
+    @cached_property
     def sizes(self) -> Ints:
         """Genes present per set."""
         return np.diff(self.indptr)
 
-    @property
+    @cached_property
     def owner(self) -> Ints:
         """The set that each entry of `slots` belongs to."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
+    @cached_property
+    def by_column(self) -> tuple[Ints, npt.NDArray[np.int32], Ints]:
+        """Sets by matrix column: pointer ``(n_vars + 1,)``, set numbers, and the entry of `slots` that each is."""
+        columns = self.columns()
+        order = np.lexsort((self.owner, columns)).astype(np.int64)
+        pointer = np.zeros(self.n_vars + 1, dtype=np.int64)
+        np.cumsum(np.bincount(columns, minlength=self.n_vars), out=pointer[1:])
+        return pointer, self.owner[order].astype(np.int32), order
+
+    @cached_property
+    def parts_by_gene(self) -> tuple[Ints, npt.NDArray[np.int32], Ints]:
+        """Up parts, then down parts, by gene: pointer ``(n_genes + 1,)``, part numbers, and the sizes of the parts."""
+        part = np.where(self.weights > 0, self.owner, self.owner + len(self))
+        order = np.lexsort((part, self.slots))
+        pointer = np.zeros(self.genes.size + 1, dtype=np.int64)
+        np.cumsum(np.bincount(self.slots, minlength=self.genes.size), out=pointer[1:])
+        return pointer, part[order].astype(np.int32), np.bincount(part, minlength=2 * len(self)).astype(np.int64)
+
     def direction(self, sign: int) -> Sets:
         """Return the up (+1) or down (-1) parts, with weights made positive and the same `genes`."""
+        return self.up if sign > 0 else self.down
+
+    @cached_property
+    def up(self) -> Sets:
+        """The up parts."""
+        return self._direction(1)
+
+    @cached_property
+    def down(self) -> Sets:
+        """The down parts, with weights made positive."""
+        return self._direction(-1)
+
+    def _direction(self, sign: int) -> Sets:
         keep = self.weights * sign > 0
         counts = np.bincount(self.owner[keep], minlength=len(self))
         return replace(

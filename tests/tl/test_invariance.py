@@ -143,5 +143,5 @@ def test_negative_values_are_ranked_below_zeros() -> None:
         dense = tl.score(ad.AnnData(x, var=names), sets, method=method).obsm[f"score_{method}"]
         thin = tl.score(ad.AnnData(sparse.csr_matrix(x), var=names), sets, method=method).obsm[f"score_{method}"]
         lifted = tl.score(ad.AnnData(x + 50, var=names), sets, method=method).obsm[f"score_{method}"]
-        np.testing.assert_array_equal(dense, thin)
-        np.testing.assert_array_equal(dense, lifted)
+        np.testing.assert_allclose(thin, dense, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(lifted, dense, rtol=1e-12, atol=1e-12)

@@ -3,69 +3,136 @@
 For a row and a gene of interest two numbers say everything that a rank method needs: how many values of the row are
 smaller, and how many are equal. Zeros are never sorted: they form one block between negative and positive values.
 NaN has no rank; it is counted and marked.
+
+Other values are not sorted either, if that can be helped. Their bits, read as whole numbers, are in the order of the
+values, so the leading bits put them into buckets in one pass. A bucket with one distinct value (the rule for counts and
+what is computed from them) is a tie block; a short one is compared value by value; only a long one is sorted.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["rank_csr", "rank_dense"]
+__all__ = ["rank_csr", "rank_dense", "spread_entries"]
 
 NAN_RANK = -1
+BUCKETS = 2048
+SHORT = 24
+SIGN = np.uint64(1) << np.uint64(63)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@jit
+def _key(bits: np.uint64) -> np.uint64:
+    """Return whole numbers in the order of the floating-point values with these bits."""
+    return bits ^ ALL if bits & SIGN else bits | SIGN
 
 
 @jit
 def _rank_row(
     values: npt.NDArray[np.float64],
     columns: npt.NDArray[np.int32],
-    n_stored: int,
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
-    buffer: npt.NDArray[np.float64],
+    bucket_of: npt.NDArray[np.int32],
+    stored: npt.NDArray[np.uint64],
+    counts: npt.NDArray[np.int32],
+    first: npt.NDArray[np.int32],
+    sample: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int8],
+    slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
-) -> tuple[int, int]:
-    """Fill `less` and `equal` for one row; return the number of NaN and of infinite values."""
-    n = 0
-    n_nan = 0
-    n_inf = 0
-    n_negative = 0
+) -> tuple[int, int, int, int]:
+    """Write the entries of one row; return how many there are, and how many values are NaN, negative and 0."""
+    n_stored = values.size
+    bits = values.view(np.uint64)
+    lowest, highest = ALL, np.uint64(0)
+    n, n_nan, n_negative = 0, 0, 0
     for k in range(n_stored):
         v = values[k]
         if v != v:
             n_nan += 1
         elif v != 0.0:
-            if math.isinf(v):
-                n_inf += 1
             if v < 0.0:
                 n_negative += 1
-            buffer[n] = v
+            key = _key(bits[k])
+            lowest = min(lowest, key)
+            highest = max(highest, key)
             n += 1
     n_zero = n_vars - n_nan - n
-    ordered = buffer[:n]
-    ordered.sort()
-    for s in range(less.size):
-        less[s] = n_negative
-        equal[s] = n_zero
+    shift = np.uint64(0)
+    if n > 0:
+        span = highest - lowest
+        while (span >> shift) >= np.uint64(BUCKETS):
+            shift += np.uint64(1)
+    counts[:] = 0
+    state[:] = 0
+    any_mixed = False
+    for k in range(n_stored):
+        v = values[k]
+        if v != v or v == 0.0:
+            continue
+        key = _key(bits[k])
+        b = (key - lowest) >> shift
+        bucket_of[k] = np.int32(b)
+        if counts[b] == 0:
+            sample[b] = key
+        elif sample[b] != key:
+            state[b] = 1
+            any_mixed = True
+        counts[b] += 1
+    total = 0
+    for c in range(BUCKETS):
+        first[c] = total
+        total += counts[c]
+    if any_mixed:
+        counts[:] = 0
+        for k in range(n_stored):
+            v = values[k]
+            if v == v and v != 0.0:
+                b = bucket_of[k]
+                stored[first[b] + counts[b]] = _key(bits[k])
+                counts[b] += 1
+    m = 0
     for k in range(n_stored):
         s = slot_of[columns[k]]
         if s < 0:
             continue
         v = values[k]
+        if v == 0.0:
+            continue
+        slots[m] = s
         if v != v:
-            less[s] = NAN_RANK
-            equal[s] = 0
-        elif v != 0.0:
-            low = np.searchsorted(ordered, v, side="left")
-            high = np.searchsorted(ordered, v, side="right")
-            less[s] = low if v < 0.0 else low + n_zero
-            equal[s] = high - low
-    return n_nan, n_inf
+            less[m], equal[m] = NAN_RANK, 0
+            m += 1
+            continue
+        b = bucket_of[k]
+        below, same = first[b], counts[b]
+        if state[b] != 0:
+            part = stored[below : below + counts[b]]
+            key = _key(bits[k])
+            if part.size > SHORT:
+                if state[b] == 1:
+                    part.sort()
+                    state[b] = 2
+                low = np.searchsorted(part, key, side="left")
+                same = np.int32(np.searchsorted(part, key, side="right") - low)
+                below += np.int32(low)
+            else:
+                same = np.int32(0)
+                lower = np.int32(0)
+                for j in range(part.size):
+                    lower += np.int32(part[j] < key)
+                    same += np.int32(part[j] == key)
+                below += lower
+        less[m] = below if v < 0.0 else below + n_zero
+        equal[m] = same
+        m += 1
+    return m, n_nan, n_negative, n_zero
 
 
 @jit
@@ -75,8 +142,9 @@ def rank_csr(
     indptr: npt.NDArray[np.int64],
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
-    n_slots: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64], int]:
+) -> tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
+]:
     """Rank the rows of a CSR block.
 
     Parameters
@@ -86,48 +154,82 @@ def rank_csr(
     n_vars
         Columns, stored or not.
     slot_of
-        ``(n_vars,)`` place of a column in the result, -1 for columns of no interest.
-    n_slots
-        Columns of interest.
+        ``(n_vars,)`` number of a gene of interest, -1 for other columns.
 
     Returns
     -------
-    less, equal
-        ``(n_obs, n_slots)`` smaller values and size of the tie block; `less` is -1 where the value is NaN.
-    n_nan
-        ``(n_obs,)`` NaN per row.
-    n_inf
-        Infinite values met.
+    pointer
+        ``(n_obs + 1,)`` entries of a row.
+    slots, less, equal
+        Per non-zero gene of interest: its number, the smaller values of the row, and the size of its tie block.
+        `less` is -1 where the value is NaN.
+    rows
+        ``(n_obs, 3)`` NaN, negative values and zeros per row.
     """
     n_obs = indptr.size - 1
-    less = np.empty((n_obs, n_slots), dtype=np.int32)
-    equal = np.empty((n_obs, n_slots), dtype=np.int32)
-    n_nan = np.zeros(n_obs, dtype=np.int64)
-    n_inf = 0
     longest = 0
     for i in range(n_obs):
         longest = max(longest, indptr[i + 1] - indptr[i])
-    buffer = np.empty(longest)
+    size = indptr[n_obs] - indptr[0]
+    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
+    bucket_of, stored = np.empty(longest, np.int32), np.empty(longest, np.uint64)
+    counts, first = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int32)
+    sample, state = np.empty(BUCKETS, np.uint64), np.empty(BUCKETS, np.int8)
+    at = 0
     for i in range(n_obs):
         a, b = indptr[i], indptr[i + 1]
-        n_nan[i], inf = _rank_row(data[a:b], indices[a:b], b - a, n_vars, slot_of, buffer, less[i], equal[i])
-        n_inf += inf
-    return less, equal, n_nan, n_inf
+        m, rows[i, 0], rows[i, 1], rows[i, 2] = _rank_row(
+            data[a:b], indices[a:b], n_vars, slot_of, bucket_of, stored, counts, first, sample, state,
+            slots[at:], less[at:], equal[at:],
+        )  # fmt: skip
+        at += m
+        pointer[i + 1] = at
+    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
 
 
 @jit
 def rank_dense(
     x: npt.NDArray[np.float64], slot_of: npt.NDArray[np.int32], n_slots: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64], int]:
+) -> tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
+]:
     """Rank the rows of a C-contiguous dense block; see `rank_csr`."""
     n_obs, n_vars = x.shape
-    less = np.empty((n_obs, n_slots), dtype=np.int32)
-    equal = np.empty((n_obs, n_slots), dtype=np.int32)
-    n_nan = np.zeros(n_obs, dtype=np.int64)
-    n_inf = 0
-    buffer = np.empty(n_vars)
+    size = n_obs * n_slots
+    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
+    bucket_of, stored = np.empty(n_vars, np.int32), np.empty(n_vars, np.uint64)
+    counts, first = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int32)
+    sample, state = np.empty(BUCKETS, np.uint64), np.empty(BUCKETS, np.int8)
     columns = np.arange(n_vars).astype(np.int32)
+    at = 0
     for i in range(n_obs):
-        n_nan[i], inf = _rank_row(x[i], columns, n_vars, n_vars, slot_of, buffer, less[i], equal[i])
-        n_inf += inf
-    return less, equal, n_nan, n_inf
+        m, rows[i, 0], rows[i, 1], rows[i, 2] = _rank_row(
+            x[i], columns, n_vars, slot_of, bucket_of, stored, counts, first, sample, state,
+            slots[at:], less[at:], equal[at:],
+        )  # fmt: skip
+        at += m
+        pointer[i + 1] = at
+    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
+
+
+@jit
+def spread_entries(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    n_slots: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return `less` and `equal` as ``(n_obs, n_slots)``, with the zeros' block where there is no entry."""
+    n_obs = pointer.size - 1
+    all_less, all_equal = np.empty((n_obs, n_slots), np.int32), np.empty((n_obs, n_slots), np.int32)
+    for i in range(n_obs):
+        all_less[i, :] = rows[i, 1]
+        all_equal[i, :] = rows[i, 2]
+        for k in range(pointer[i], pointer[i + 1]):
+            all_less[i, slots[k]] = less[k]
+            all_equal[i, slots[k]] = equal[k]
+    return all_less, all_equal

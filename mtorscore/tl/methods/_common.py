@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtorscore.tl._tiles import Tile
+from mtorscore.tl._tiles import Entries, Tile
 from mtorscore.tl._types import Array, Ints, Param, Sets
 
-__all__ = ["NA", "join_directions", "linear_null", "moment_null", "part_sums", "two_sided", "weighted_rows"]
+__all__ = [
+    "NA",
+    "join_directions",
+    "linear_null",
+    "moment_null",
+    "part_sums",
+    "rank_sums",
+    "two_sided",
+    "weighted_rows",
+]
 
 NA = Param(
     "na",
@@ -25,6 +34,35 @@ def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = 
     factors = np.ones(sets.slots.size) if weights is None else weights
     sums, counts = segment_sum(values, sets.indptr, sets.slots, factors, omit)
     return sums, counts
+
+
+def rank_sums(
+    entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool
+) -> tuple[tuple[Array, Ints], tuple[Array, Ints]]:
+    """Add up a function of the rank over the up and the down parts of each set.
+
+    Parameters
+    ----------
+    entries
+        Ranks of genes that are not 0.
+    values, zero
+        The function at the entries, and at the zeros of each row.
+    sets
+        Signed sets over the genes of the entries.
+    omit
+        Whether NaN are left out.
+
+    Returns
+    -------
+    up, down
+        Sums and genes counted, ``(n_obs, n_sets)`` each.
+    """
+    from mtorscore.tl.kernels.segments import entry_sums
+
+    pointer, part, sizes = sets.parts_by_gene
+    sums, counts = entry_sums(entries.pointer, entries.slots, values, zero, pointer, part, sizes, omit)
+    n = len(sets)
+    return (sums[:, :n], counts[:, :n]), (sums[:, n:], counts[:, n:])
 
 
 def join_directions(up: Array, down: Array, sets: Sets, *, down_sign: int = 1) -> Array:

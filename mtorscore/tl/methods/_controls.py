@@ -12,6 +12,8 @@ from mtorscore.tl._types import Array, Ints
 
 __all__ = ["expected_shares", "quantile_bins", "rank_bins", "sample_scanpy", "sample_seurat", "union_size"]
 
+NEGLIGIBLE = 1e-18
+
 
 def rank_bins(means: Array, n_bins: int) -> Ints:
     """Return bins by rank of the mean, as scanpy makes them; genes without a mean are in no bin (-1)."""
@@ -59,19 +61,26 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
         shares[touched] = np.minimum(sizes[touched], n_controls)
         total = shares.sum()
         return (shares / total if total > 0 else shares), sizes
-    unions = [union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b])) for b in touched]
+    unions = [_support(union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b]))) for b in touched]
     for j, b in enumerate(touched):
-        others = np.ones(1)
-        for i, pmf in enumerate(unions):
+        least, others = 0, np.ones(1)
+        for i, (low, pmf) in enumerate(unions):
             if i != j:
-                others = np.convolve(others, pmf)
-        own = np.arange(unions[j].size)[:, None]
-        total = own + np.arange(others.size)[None, :]
-        ratio = np.divide(own, total, out=np.zeros(total.shape), where=total > 0)
-        shares[b] = unions[j] @ ratio @ others
+                least, others = least + low, np.convolve(others, pmf)
+        low, pmf = unions[j]
+        own = low + np.arange(pmf.size)[:, None]
+        total = own + least + np.arange(others.size)[None, :]
+        shares[b] = pmf @ (own / np.maximum(total, 1)) @ others
     return shares, sizes
 
 
+def _support(pmf: Array) -> tuple[int, Array]:
+    """Return the smallest size that is possible, and the probabilities from there to the largest."""
+    possible = np.flatnonzero(pmf > NEGLIGIBLE)
+    return int(possible[0]), pmf[possible[0] : possible[-1] + 1]
+
+
+@lru_cache(maxsize=4096)
 def union_size(n_genes: int, n_drawn: int, times: int) -> Array:
     """Return the distribution of the size of the union of several draws without replacement.
 

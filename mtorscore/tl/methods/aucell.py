@@ -19,10 +19,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mtorscore.tl._tiles import Ranks, Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, two_sided
+from mtorscore.tl._tiles import Tile
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, rank_sums, two_sided
 
 __all__ = ["SPEC", "aucell"]
 
@@ -57,13 +58,18 @@ def aucell(
         from mtorscore.tl.kernels.order import shuffled_positions
 
         area = np.maximum(most - shuffled_positions(tile.dense(), sets.genes, params["seed"], tile.start), 0.0)
+        found = [part_sums(area, part, omit=params["na"] == "omit") for part in (sets.up, sets.down)]
     else:
-        area = _expected(tile.ranks(sets.genes), most)
-    parts = {sign: _part(area, sets.direction(sign), most, params["na"] == "omit") for sign in (1, -1)}
-    scores = join_directions(parts[1], parts[-1], sets, down_sign=-1)
+        entries = tile.entries(sets.genes)
+        values = _expected(entries.less, entries.equal, entries.n_valid[entries.owner], most)
+        zero = _expected(entries.rows[:, 1], entries.rows[:, 2], entries.n_valid, most)
+        found = list(rank_sums(entries, values, zero, sets, omit=params["na"] == "omit"))
+    up, down = (_share(sums, counts, most) for sums, counts in found)
+    scores = join_directions(up, down, sets, down_sign=-1)
     if not pvalues:
         return Scored(scores)
-    population = _expected(tile.ranks(tile.every_gene()), most)
+    ranks = tile.ranks(tile.every_gene())
+    population = _expected(ranks.less, ranks.equal, ranks.n_valid[:, None], most)
     coefficients = np.sign(sets.weights) / _largest(_sizes(sets), most)
     statistic, _ = part_sums(population[:, sets.genes], sets, omit=False, weights=coefficients)
     mean, sd = linear_null(population, sets, coefficients)
@@ -71,19 +77,19 @@ def aucell(
         return Scored(scores, two_sided((statistic - mean) / sd))
 
 
-def _expected(ranks: Ranks, most: float) -> Array:
-    """Return the mean of max(0, M - r) over the places of each gene's tie block."""
-    less, equal = ranks.less.astype(np.float64), ranks.equal.astype(np.float64)
-    above = ranks.n_valid[:, None] - less - equal
-    inside = np.clip(most - 1 - above, 0.0, equal)
+def _expected(less: npt.NDArray[Any], equal: npt.NDArray[Any], n_valid: npt.NDArray[Any], most: float) -> Array:
+    """Return the mean of max(0, M - r) over the places of each gene's tie block; NaN for NaN."""
+    block = equal.astype(np.float64)
+    above = n_valid - less - block
+    inside = np.clip(most - 1 - above, 0.0, block)
     with np.errstate(invalid="ignore", divide="ignore"):
-        area: Array = inside * (most - above - (inside + 1) / 2) / equal
-    area[ranks.less < 0] = np.nan
+        area: Array = inside * (most - above - (inside + 1) / 2) / block
+    area[equal == 0] = 0.0  # a row without zeros has no block of them
+    area[less < 0] = np.nan
     return area
 
 
-def _part(area: Array, part: Sets, most: float, omit: bool) -> Array:
-    sums, counts = part_sums(area, part, omit=omit)
+def _share(sums: Array, counts: Ints, most: float) -> Array:
     largest = _largest(counts.astype(np.float64), most)
     with np.errstate(invalid="ignore", divide="ignore"):
         score: Array = sums / largest

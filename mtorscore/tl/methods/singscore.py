@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, two_sided
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, rank_sums, two_sided
 
 __all__ = ["SPEC", "singscore"]
 
@@ -53,41 +53,42 @@ def singscore(
         Scores and, on request, `dispersion` among the extras.
     """
     del state
-    stable = params.get("stable_genes")
+    omit = params["na"] == "omit"
+    stable = params["stable_genes"]
     if stable is not None:
-        ranks, n = _stable_ranks(tile, sets, np.asarray(stable, dtype=np.int64), params["ties"])
+        ranks, n = _stable_ranks(tile, sets, np.asarray(stable, dtype=np.int64), params["ties"]), np.ones((1, 1))
+        moved = ranks if params["known_direction"] else np.abs(ranks - 0.5)
+        up, down = (part_sums(moved, sets.direction(sign), omit=omit) for sign in (1, -1))
     else:
-        found = tile.ranks(sets.genes)
-        ranks, n = found.ascending(params["ties"]), found.n_valid.astype(np.float64)[:, None]
-    moved = ranks if params["known_direction"] else np.abs(ranks - _middle(tile, params))
-    parts, spread = {}, {}
-    for sign in (1, -1):
-        part = sets.direction(sign)
-        directed = moved if sign > 0 else (1.0 - moved if stable is not None else n - moved + 1)
-        parts[sign] = _normalise(directed, part, n, params, unknown=sign > 0 and not params["known_direction"])
-        if params["dispersion"]:
-            spread[sign] = _dispersion(moved, part, params)
-    scored = Scored(join_directions(parts[1], parts[-1], sets))
+        entries = tile.entries(sets.genes)
+        n = entries.n_valid.astype(np.float64)[:, None]
+        values, zero = entries.ascending(params["ties"])
+        if not params["known_direction"]:
+            middle = _middle(tile, params)
+            values, zero = np.abs(values - middle[entries.owner]), np.abs(zero - middle)
+        up, down = rank_sums(entries, values, zero, sets, omit=omit)
+    turned = (down[1] * (n if stable is not None else n + 1) - down[0], down[1])
+    parts = (
+        _normalise(up, n, params, unknown=not params["known_direction"]),
+        _normalise(turned, n, params, unknown=False),
+    )
+    scored = Scored(join_directions(*parts, sets))
     if params["dispersion"]:
-        n_parts = (sets.direction(1).sizes > 0).astype(int) + (sets.direction(-1).sizes > 0)
-        scored.extras["dispersion"] = join_directions(spread[1], spread[-1], sets) / np.maximum(n_parts, 1)
+        scored.extras["dispersion"] = _dispersion(tile, sets, params)
     if pvalues:
         scored.pvalues = _pvalues(tile, sets, params)
     return scored
 
 
 def _middle(tile: Tile, params: Mapping[str, Any]) -> Array:
-    """Return the rank that distances are taken from, where the direction is unknown."""
-    if params["stable_genes"] is not None:
-        return np.full((tile.n_obs, 1), 0.5)
+    """Return the rank that distances are taken from, where the direction is unknown, ``(n_obs,)``."""
     everything = tile.ranks(tile.every_gene()).ascending(params["ties"])
-    middle: Array = np.ceil(np.nanmedian(everything, axis=1))[:, None]
+    middle: Array = np.ceil(np.nanmedian(everything, axis=1))
     return middle
 
 
-def _normalise(ranks: Array, part: Sets, n: Array, params: Mapping[str, Any], *, unknown: bool) -> Array:
-    sums, counts = part_sums(ranks, part, omit=params["na"] == "omit")
-    k = counts.astype(np.float64)
+def _normalise(found: tuple[Array, Ints], n: Array, params: Mapping[str, Any], *, unknown: bool) -> Array:
+    sums, k = found[0], found[1].astype(np.float64)
     half = np.floor(k / 2)
     if params["stable_genes"] is not None:
         low, high = np.zeros_like(k), np.full_like(k, 0.5 if unknown else 1.0)
@@ -102,14 +103,23 @@ def _normalise(ranks: Array, part: Sets, n: Array, params: Mapping[str, Any], *,
     return score - 0.5 if params["centre"] and params["known_direction"] else score
 
 
-def _dispersion(ranks: Array, part: Sets, params: Mapping[str, Any]) -> Array:
+def _dispersion(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
+    """Return the dispersion of ranks, or of their distance from the middle, averaged over the parts."""
     from mtorscore.tl.kernels.segments import segment_mad
 
-    out: Array = segment_mad(ranks, part.indptr, part.slots, params["na"] == "omit")
-    return out
+    if params["stable_genes"] is not None:
+        ranks = _stable_ranks(tile, sets, np.asarray(params["stable_genes"], dtype=np.int64), params["ties"])
+    else:
+        ranks = tile.ranks(sets.genes).ascending(params["ties"])
+        if not params["known_direction"]:
+            ranks = np.abs(ranks - _middle(tile, params)[:, None])
+    parts = [segment_mad(ranks, p.indptr, p.slots, params["na"] == "omit") for p in (sets.up, sets.down)]
+    n_parts = (sets.up.sizes > 0).astype(int) + (sets.down.sizes > 0)
+    spread: Array = join_directions(parts[0], parts[1], sets) / np.maximum(n_parts, 1)
+    return spread
 
 
-def _stable_ranks(tile: Tile, sets: Sets, stable: np.ndarray[Any, Any], ties: str) -> tuple[Array, Array]:
+def _stable_ranks(tile: Tile, sets: Sets, stable: np.ndarray[Any, Any], ties: str) -> Array:
     """Rank genes among the stable genes only, on a scale from 0 to 1."""
     values = tile.columns(sets.genes)
     anchors = np.sort(tile.columns(stable), axis=1)
@@ -123,14 +133,14 @@ def _stable_ranks(tile: Tile, sets: Sets, stable: np.ndarray[Any, Any], ties: st
             ranks[i] = np.searchsorted(anchors[i], values[i], side=side[ties])  # type: ignore[call-overload]
     ranks = (ranks + 1) / (stable.size + 1)
     ranks[np.isnan(values)] = np.nan
-    return ranks, np.ones((tile.n_obs, 1))
+    return ranks
 
 
 def _pvalues(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
     """Compare the signed difference of mean ranks with that of random genes of the same number and directions."""
     population = tile.ranks(tile.every_gene()).ascending(params["ties"])
     if not params["known_direction"]:
-        population = np.abs(population - _middle(tile, params))
+        population = np.abs(population - _middle(tile, params)[:, None])
     sizes = {s: sets.direction(s).sizes for s in (1, -1)}
     own = np.where(sets.weights > 0, sizes[1][sets.owner], sizes[-1][sets.owner])
     coefficients = np.sign(sets.weights) / own

@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, TileSource
-from mtorscore.tl.methods._common import NA, join_directions, part_sums
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl.methods._common import NA, join_directions, part_sums, rank_sums
 
 __all__ = ["SPEC", "fit", "ssgsea"]
 
@@ -74,31 +74,53 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
 
 
 def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
-    weight, position, n = _walk(tile, sets, params)
-    parts = {sign: _part(weight, position, n, sets.direction(sign), params["na"] == "omit") for sign in (1, -1)}
-    return join_directions(parts[1], parts[-1], sets, down_sign=-1)
-
-
-def _walk(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[Array, Array, Array]:
-    """Return step weights and positions of the sets' genes, and the length of the walk."""
     omit = params["na"] == "omit"
-    ranks = tile.ranks(sets.genes)
-    average = ranks.ascending("average")
+    sums = _in_matrix_order(tile, sets, params) if params["ties"] == "first" else _tied(tile, sets, params)
+    n_valid = (tile.entries(sets.genes).n_valid).astype(np.float64)[:, None]
     # The reference walks NaN genes last when told to use everything: they lengthen the walk below all others.
-    shift = np.zeros_like(ranks.n_nan) if omit else ranks.n_nan
-    n = (ranks.n_valid + shift).astype(np.float64)[:, None]
-    if params["ties"] == "average":
-        return average ** params["alpha"], average + shift[:, None], n
+    n = n_valid if omit else np.full_like(n_valid, tile.n_vars)
+    up, down = (_area(*part, n) for part in sums)
+    return join_directions(up, down, sets, down_sign=-1)
+
+
+_Sums = tuple[Array, Array, Array, Ints]
+
+
+def _tied(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[_Sums, _Sums]:
+    """Return per part the sums of weights, of weight times position, and of positions, each tie block as one."""
+    omit = params["na"] == "omit"
+    entries = tile.entries(sets.genes)
+    ranks, zero = entries.ascending("average")
+    shift = np.zeros(tile.n_obs) if omit else entries.n_nan.astype(np.float64)
+    weight, zero_weight = ranks ** params["alpha"], zero ** params["alpha"]
+    place, zero_place = ranks + shift[entries.owner], zero + shift
+    found = [
+        rank_sums(entries, values, zeros, sets, omit=omit)
+        for values, zeros in ((weight, zero_weight), (weight * place, zero_weight * zero_place), (place, zero_place))
+    ]
+    up, down = ((found[0][i][0], found[1][i][0], found[2][i][0], found[0][i][1]) for i in (0, 1))
+    return up, down
+
+
+def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[_Sums, _Sums]:
+    """Return the same sums with ranks cut to whole numbers and tied genes walked in matrix order."""
     from mtorscore.tl.kernels.order import first_positions
 
-    place = first_positions(tile.dense(), sets.genes)
-    return np.floor(average) ** params["alpha"], place + shift[:, None], n
+    omit = params["na"] == "omit"
+    ranks = tile.ranks(sets.genes)
+    shift = np.zeros_like(ranks.n_nan) if omit else ranks.n_nan
+    weight = np.floor(ranks.ascending("average")) ** params["alpha"]
+    place = first_positions(tile.dense(), sets.genes) + shift[:, None]
+    out = []
+    for part in (sets.up, sets.down):
+        inside, counts = part_sums(weight, part, omit=omit)
+        out.append(
+            (inside, part_sums(weight * place, part, omit=omit)[0], part_sums(place, part, omit=omit)[0], counts)
+        )
+    return out[0], out[1]
 
 
-def _part(weight: Array, position: Array, n: Array, part: Sets, omit: bool) -> Array:
-    inside, counts = part_sums(weight, part, omit=omit)
-    reached, _ = part_sums(weight * position, part, omit=omit)
-    places, _ = part_sums(position, part, omit=omit)
+def _area(inside: Array, reached: Array, places: Array, counts: Ints, n: Array) -> Array:
     k = counts.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         score: Array = reached / inside - (n * (n + 1) / 2 - places) / (n - k)

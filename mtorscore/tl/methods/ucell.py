@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, linear_null, part_sums, two_sided
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, linear_null, part_sums, rank_sums, two_sided
 
 __all__ = ["SPEC", "ucell"]
+
+# Ranks from the top are ranks from the bottom, turned round.
+MIRROR = {"average": "average", "min": "max", "max": "min"}
 
 
 def ucell(
@@ -52,9 +55,25 @@ def ucell(
     """
     del state
     most = float(min(params["max_rank"], tile.n_vars))
-    ranks = np.minimum(_descending(tile, sets.genes, params["ties"]), most)
-    up, down = (_part(ranks, sets.direction(sign), most, params) for sign in (1, -1))
-    has_up, has_down = (sets.direction(sign).sizes > 0 for sign in (1, -1))
+    omit = params["na"] == "omit"
+    if params["ties"] == "first":
+        ranks = np.minimum(_descending(tile, sets.genes, "first"), most)
+        found = [part_sums(ranks, part, omit=omit) for part in (sets.up, sets.down)]
+    else:
+        entries = tile.entries(sets.genes)
+        values, zero = entries.ascending(MIRROR[params["ties"]])
+        top = entries.n_valid + 1.0
+        found = list(
+            rank_sums(
+                entries,
+                np.minimum(top[entries.owner] - values, most),
+                np.minimum(top - zero, most),
+                sets,
+                omit=omit,
+            )
+        )
+    up, down = (_part(*f, part, most, params) for f, part in zip(found, (sets.up, sets.down), strict=True))
+    has_up, has_down = sets.up.sizes > 0, sets.down.sizes > 0
     total = np.where(has_up, up, 0.0) - params["w_neg"] * np.where(has_down, down, 0.0)
     scores = np.where(has_up & has_down, np.maximum(total, 0.0), total)
     if not pvalues:
@@ -71,12 +90,10 @@ def _descending(tile: Tile, genes: np.ndarray[Any, np.dtype[np.int64]], ties: st
         n_valid = tile.moments()[:, 0:1]
         return n_valid - place + 1
     found = tile.ranks(genes)
-    mirror = {"average": "average", "min": "max", "max": "min"}[ties]
-    return found.n_valid[:, None] - found.ascending(mirror) + 1
+    return found.n_valid[:, None] - found.ascending(MIRROR[ties]) + 1
 
 
-def _part(ranks: Array, part: Sets, most: float, params: Mapping[str, Any]) -> Array:
-    sums, counts = part_sums(ranks, part, omit=params["na"] == "omit")
+def _part(sums: Array, counts: Ints, part: Sets, most: float, params: Mapping[str, Any]) -> Array:
     n = counts.astype(np.float64)
     if params["missing"] == "impute":
         absent = np.where(part.sizes > 0, part.missing_up, 0).astype(np.float64)
