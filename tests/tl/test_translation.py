@@ -164,7 +164,7 @@ def test_tables_and_listed_groups_are_taken() -> None:
 def test_refusals(change: dict[str, object], message: str) -> None:
     f, m, _ = simulate(n_genes=200)
     with pytest.raises(DataError, match=message):
-        translation_efficiency(f, m, **change)
+        translation_efficiency(f, m, **change)  # type: ignore[arg-type]
 
 
 def test_wrong_values_are_refused() -> None:
