@@ -39,8 +39,7 @@ def caveats(run: Run) -> list[str]:
         "A score reads transcripts. It is a footprint of a pathway branch, not kinase activity; that is measured by "
         "phospho-S6, phospho-4E-BP1 and phospho-AKT."
     )
-    for cohort in run.cohorts:
-        out += [power_sentence(cohort, e) for e in cohort.endpoints]
+    out += [power_sentence(c) for c in run.cohorts if c.endpoints]
     out.append(
         "Proliferation is partly downstream of mTOR, and moves most of these signatures. Ratios adjusted for it ask "
         "for information beyond proliferation; they do not show that a branch acts independently of it."
@@ -57,30 +56,31 @@ def caveats(run: Run) -> list[str]:
     return out
 
 
-def power_sentence(cohort: Cohort, endpoint: str) -> str:
-    """Say how small an effect the events of an endpoint could show.
+def power_sentence(cohort: Cohort) -> str:
+    """Say how small an effect the events of a cohort could show.
 
     Parameters
     ----------
     cohort
-        A cohort with the endpoint.
-    endpoint
-        Such as ``"OS"``.
+        A cohort with survival endpoints.
 
     Returns
     -------
     str
-        With the hazard ratio per SD that a two-sided 5% test finds with 80% power (Schoenfeld's approximation,
-        ``exp(2.80 / sqrt(events))``).
+        With, per endpoint, the hazard ratio per SD that a two-sided 5% test finds with 80% power (Schoenfeld's
+        approximation, ``exp(2.80 / sqrt(events))``).
     """
-    part = cohort.obs.loc[cohort.tumours]
-    known = pd.to_numeric(part[endpoint].astype(object), errors="coerce")
-    events = int((known == 1).sum())
-    least = math.exp(_POWER / math.sqrt(events))
+    parts = []
+    for endpoint in cohort.endpoints:
+        known = pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object), errors="coerce")
+        events = int((known == 1).sum())
+        least = math.exp(_POWER / math.sqrt(events))
+        parts.append(
+            f"{endpoint} ({int(known.notna().sum())} patients, {events} events) {least:.2f} or {1 / least:.2f}"
+        )
     return (
-        f"{cohort.name}, {endpoint}: {int(known.notna().sum())} patients, {events} events. One unadjusted test would "
-        f"find a hazard ratio per SD of {least:.2f} (or {1 / least:.2f}) four times in five; smaller ones are easily "
-        "missed, so that no evidence here is not evidence of no effect."
+        f"{cohort.name}: the hazard ratio per SD that one unadjusted test finds four times in five is, for "
+        f"{'; for '.join(parts)}. Smaller effects are easily missed: no evidence here is not evidence of no effect."
     )
 
 

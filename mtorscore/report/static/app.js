@@ -40,6 +40,7 @@ function buildControls() {
     el("div", { class: "selection" }, chosen, clear),
   );
   const update = () => {
+    chosen.parentElement.hidden = !state.selected.size;
     chosen.textContent = state.selected.size ? `${state.selected.size} sample${state.selected.size > 1 ? "s" : ""} selected` : "";
     clear.hidden = !state.selected.size;
   };
