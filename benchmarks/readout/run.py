@@ -21,6 +21,7 @@ from scipy import stats
 import mtorscore as mt
 from benchmarks.readout.data import Arm, Profile, arms, drug_background, overexpression, profiles
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
+from mtorscore._genesets import library_meta
 from mtorscore.collection import Entry, Signature
 
 PRESET_RHO = 0.05
@@ -246,7 +247,8 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> 
         "Effects are Hedges' g of the singscore within blocks (replicates), standardised mean z (tables), or robust z "
         "among 1,170 drugs (L1000). `*`: p < 0.05, by CAMERA with the gene correlation of the residuals within "
         f"blocks (replicates) or a preset one of {PRESET_RHO} (tables), or by place among all drugs. **Bold**: as the "
-        "library claims; ~~struck~~: the opposite; plain: no claim, or not clear. No p is corrected over signatures."
+        "library claims; ~~struck~~: the opposite; plain: no claim, or not clear. No p is corrected over signatures. "
+        "AUROC is over observations within blocks, over genes (tables), or the share of drugs below (L1000)."
     )
     shares = [f"{(control[c] < 0.05).mean():.0%}" for c in ("p_rotation", "p")]
     caution = (
@@ -288,6 +290,7 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> 
         "`mtorscore signatures show` prints it. Proliferation, growth state and clone move many sets in these data, so "
         "a high confidence is about direction, not about specificity."
     )
+    lines += _by_branch(results)
     lines += ["", "## Confidence that follows", "", rule, ""]
     lines += ["| signature | confidence | studies | as expected | opposed | unclear | combined z |"]
     lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: |"]
@@ -295,6 +298,26 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> 
         numbers = f"{row.studies} | {row.as_expected} | {row.opposed} | {row.unclear} | {row.combined_z:+.1f}"
         lines.append(f"| `{row.signature}` | {row.confidence} | {numbers} |")
     return "\n".join(lines) + "\n"
+
+
+def _by_branch(results: pd.DataFrame) -> list[str]:
+    """Return one table per branch: its lead signature in every contrast, with interval, AUROC and p."""
+    lines = ["", "## By branch, the lead signature"]
+    for branch, names in library_meta()["leads"].items():
+        if branch == "confounder":
+            continue
+        for name in names:
+            own = results[results["signature"] == name]
+            lines += ["", f"### {branch}: `{name}`", "", "| contrast | claim | effect | 95% interval | AUROC | p | |"]
+            lines += ["| --- | :---: | ---: | --- | ---: | ---: | --- |"]
+            for row in own.itertuples():
+                claim = {1: "up", -1: "down"}.get(row.expected, "none")
+                known = np.isfinite(row.g_low)
+                interval = f"{row.g_low:+.2f} to {row.g_high:+.2f}" if known else ""
+                auroc = f"{row.auroc:.2f}" if np.isfinite(row.auroc) else ""
+                words = f"| {row.contrast} | {claim} | {row.hedges_g:+.2f} | {interval} | {auroc} | {row.p:.2g} |"
+                lines.append(f"{words} {row.verdict} |")
+    return lines
 
 
 def _cell(row: pd.Series) -> str:

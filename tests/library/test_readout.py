@@ -99,6 +99,16 @@ def test_published_tables_fit_the_library() -> None:
             assert entry.confidence.startswith(f"{row['confidence']}; {row['studies']} perturbation studies"), name
 
 
+def test_pages_are_current() -> None:
+    from benchmarks.readout.run import page
+
+    tables = [pd.read_csv(RESULTS / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression")]
+    assert (ROOT / "docs" / "readout.md").read_text() == page(*tables)
+    held_out = pd.read_csv(RESULTS / "footprint.tsv", sep="\t", index_col="study")
+    text = (ROOT / "docs" / "footprint.md").read_text()
+    assert all(f"| {study} | {row.iloc[0]:+.2f} |" in text for study, row in held_out.iterrows())
+
+
 def test_over_expressed_factors_move_their_own_branch() -> None:
     table = pd.read_csv(RESULTS / "overexpression.tsv", sep="\t").set_index(["over_expressed", "signature"])
     row = table.loc[("TFEB", "CLEAR_TFEB")]
