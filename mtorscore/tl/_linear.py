@@ -79,6 +79,11 @@ def guess_scale(source: Source) -> str:
         known = values[~np.isnan(values)]
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))
+    return scale_of_range(low, high)
+
+
+def scale_of_range(low: float, high: float) -> str:
+    """Tell the scale from the smallest and largest value."""
     if low < 0:
         return "z-score"
     return "log2" if high <= LOG_LIMIT else "linear"

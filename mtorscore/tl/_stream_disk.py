@@ -22,13 +22,14 @@ CHUNK = 4_000_000
 
 @dataclass
 class DiskRows:
-    """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows."""
+    """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows; `format` is what they come as."""
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     read: Callable[[int, int], Any]
     row_bytes: npt.NDArray[np.int64]
     stored: Callable[[], Iterator[npt.NDArray[Any]]]
+    format: str = "array"
 
     def __getitem__(self, index: Any) -> Any:
         """Return rows as a scipy CSR matrix or a numpy array."""
@@ -204,7 +205,7 @@ def _csr(node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> D
         return sparse.csr_matrix((data[a:b], indices[a:b], pointer), shape=(stop - start, n_vars))
 
     width = data.dtype.itemsize + indices.dtype.itemsize
-    return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: _pieces(data))
+    return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: _pieces(data), "csr")
 
 
 def _csc(
@@ -232,8 +233,8 @@ def _csc(
     base = Path(tempfile.gettempdir()) if scratch is None else scratch
     if shutil.disk_usage(base).free < needed + (1 << 28):
         raise DataError(
-            f"{opened.path}: the matrix is stored by columns (CSC); reading it by rows needs {needed >> 20} MB of scratch "
-            f"space in {base}, which are not free. Write it as CSR, or set TMPDIR to a larger disk."
+            f"{opened.path}: the matrix is stored by columns (CSC); reading it by rows needs {needed >> 20} MB of "
+            f"scratch space in {base}, which are not free. Write it as CSR, or set TMPDIR to a larger disk."
         )
     folder = tempfile.TemporaryDirectory(prefix=".mtorscore-rows-", dir=base)
     opened.scratch.append(folder)
@@ -282,7 +283,7 @@ def _csc(
             return sparse.csr_matrix((0, n_vars), dtype=data.dtype)
         return parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr")
 
-    return DiskRows((n_obs, n_vars), data.dtype, read, counts * width, lambda: _pieces(data))
+    return DiskRows((n_obs, n_vars), data.dtype, read, counts * width, lambda: _pieces(data), "csr")
 
 
 def panel_edges(pointer: npt.NDArray[np.int64], most: int, step: int = 1) -> npt.NDArray[np.int64]:
@@ -321,6 +322,6 @@ def check_kind(path: Path) -> None:
     known = (".h5ad", ".zarr", ".h5")
     if path.suffix.lower() not in known and not path.is_dir():
         raise FormatError(
-            f"Only {examples(known)} are scored from disk; read other formats with mtorscore.read and score the result.",
+            f"Only {examples(known)} are scored from disk; read others with mtorscore.read and score the result.",
             path=path,
         )

@@ -40,7 +40,7 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
         values = tile.columns(genes)
         counted = _counted(values, ignore_zeros)
         n += counted.sum(axis=0)
-        total += np.where(counted, values, 0.0).sum(axis=0)
+        total = _add_rows(total, np.where(counted, values, 0.0))
         low = np.minimum(low, np.where(counted, values, np.inf).min(axis=0))
         high = np.maximum(high, np.where(counted, values, -np.inf).max(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -48,7 +48,7 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
     squares = np.zeros(genes.size)
     for tile in source.tiles():
         values = tile.columns(genes)
-        squares += np.where(_counted(values, ignore_zeros), (values - mean) ** 2, 0.0).sum(axis=0)
+        squares = _add_rows(squares, np.where(_counted(values, ignore_zeros), (values - mean) ** 2, 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(squares / (n - 1))
     # Rounding can leave a constant gene with an SD of 1e-17; it is constant all the same.
@@ -64,6 +64,12 @@ def standardise(values: Array, mean: Array, sd: Array, *, ignore_zeros: bool = F
     if ignore_zeros:
         z[values == 0] = 0.0
     return z
+
+
+def _add_rows(total: Array, values: Array) -> Array:
+    """Add rows to a running total one after the other, so that its bits do not depend on how rows are cut."""
+    found: Array = np.add.accumulate(np.vstack([total[None, :], values]), axis=0)[-1]
+    return found
 
 
 def _counted(values: Array, ignore_zeros: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
