@@ -350,8 +350,10 @@ def main() -> None:
     members = of_members(overexpression(arguments.shared), signatures)
     members.to_csv(arguments.out / "overexpression.tsv", sep="\t", index=False, float_format="%.4g")
     levels.to_csv(arguments.out / "confidence.tsv", sep="\t", index=False)
+    # The page is made from the tables as written, so that it can be made again from them.
+    tables = [pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression")]
     docs = Path(__file__).resolve().parents[2] / "docs" / "readout.md"
-    docs.write_text(page(results, levels, members), encoding="utf-8")
+    docs.write_text(page(*tables), encoding="utf-8")
     print(results.groupby("study")["verdict"].value_counts().unstack(fill_value=0))
 
 
