@@ -246,6 +246,8 @@ class MethodSpec:
         Whether the method needs every gene of a row, not only those of the signatures.
     state_per_set, state_per_gene
         Whether what `fit` learns belongs to the sets, or to the genes of the sets, so that other sets need a new one.
+    holds_cohort
+        Whether `fit` holds the cohort in memory, so that it cannot learn from files and clusters block by block.
     """
 
     name: str
@@ -269,6 +271,7 @@ class MethodSpec:
     whole_rows: bool = False
     state_per_set: bool = False
     state_per_gene: bool = False
+    holds_cohort: bool = False
 
     def defaults(self) -> dict[str, Any]:
         """Return the parameters with their defaults."""

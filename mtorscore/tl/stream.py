@@ -163,11 +163,7 @@ def score_file(
 
 def refuse_cohort(plan: engine.Plan, why: str) -> None:
     """Refuse methods that need the whole cohort at once, unless they have a reference."""
-    if (
-        plan.spec.fit is not None
-        and plan.spec.learns(plan.params)
-        and getattr(plan.spec, "holds_cohort", plan.spec.whole_rows)
-    ):
+    if plan.spec.fit is not None and plan.spec.learns(plan.params) and plan.spec.holds_cohort:
         raise MethodError(
             f"{why}, and {plan.spec.name} needs the whole cohort in memory to learn from it. Fit a SignatureScorer on "
             "a cohort that fits (pseudobulk, or a sample of the observations) and hand it over as reference=, or use a "

@@ -142,6 +142,7 @@ SPEC = MethodSpec(
     citation="Haenzelmann et al., BMC Bioinformatics 2013;14:7",
     formula="max and min deviation of a weighted random walk over genes ranked by their cohort distribution function",
     whole_rows=True,
+    holds_cohort=True,
     params=(
         Param("kcdf", "gaussian", "Kernel of the distribution function.", choices=("gaussian", "poisson", "none")),
         Param("tau", 1.0, "Exponent of the weights.", kind="float", low=0.0),

@@ -107,6 +107,7 @@ SPEC = MethodSpec(
     citation="Tomfohr et al., BMC Bioinformatics 2005;6:225",
     formula="first right singular vector of z over the cohort; weights decide its sign only",
     state_per_set=True,
+    holds_cohort=True,
     params=(
         Param(
             "zeros",
