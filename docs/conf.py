@@ -9,7 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-# Kernels of the tutorials draw without a screen and warn once, as a user's would.
+# Kernels of the tutorials find the commands of this environment, and draw without a screen.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 import generate  # noqa: E402

@@ -30,7 +30,8 @@ def pages(docs: Path) -> dict[str, str]:
 
 
 def _table(docs: Path, names: list[str]) -> str:
-    return table(["page"], [[f"[{cell(_title(docs / 'generated' / f'{n}.md'))}]({n}.md)"] for n in names])
+    titles = [_title(docs / f"{name}.md".removeprefix("../")) for name in names]
+    return table(["page"], [[f"[{cell(t)}]({n}.md)"] for t, n in zip(titles, names, strict=True)])
 
 
 def _title(path: Path) -> str:

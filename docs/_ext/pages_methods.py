@@ -126,17 +126,39 @@ def _agreement(name: str) -> str:
             "No reference output is compared: the method is its definition, and the tests compare it with that "
             "definition and with the invariances that every method shares."
         )
-    shown = [
-        [cell(r["tool"]), cell(r["case"]), f"{float(r['difference']):.1e}", f"{float(r['size']):.3g}", cell(r["note"])]
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for r in rows:
+        groups.setdefault((r["tool"], r["case"].rpartition("__")[2], r["note"]), []).append(r)
+    short = [
+        [
+            cell(tool),
+            code(case),
+            str(len(some)),
+            _largest(some, "difference", ".1e"),
+            _largest(some, "size", ".3g"),
+            note,
+        ]
+        for (tool, case, note), some in groups.items()
+    ]
+    full = [
+        [cell(r["tool"]), code(r["case"]), f"{float(r['difference']):.1e}", f"{float(r['size']):.3g}", cell(r["note"])]
         for r in rows
     ]
     return join(
-        "Largest absolute difference to the numbers of an independent implementation on the same input, beside the "
-        "largest absolute value there. The tests repeat the comparison and fail where it is exceeded; the file of "
-        "this table is `docs/agreement.tsv`. Inputs: `bulk_cont` continuous without ties, `bulk_ties` and "
-        "`bulk_counts` with many ties, `sc_*` sparse single cells, `tiefree` no ties.",
-        table(["reference", "case", "largest difference", "largest value", "note"], shown, "llrrl"),
+        "Largest absolute difference to the numbers of an independent implementation on the same input, over parameter "
+        "sets and signatures, beside the largest absolute value there. The tests repeat every comparison and fail "
+        "beyond 1e-9 (absolute, or relative to the value) unless the note says why more is allowed. Inputs: "
+        "`bulk_cont` continuous without ties, `bulk_ties` and `bulk_counts` with many ties, `sc_*` sparse single "
+        "cells, `tiefree` no ties; `NA` with missing values.",
+        table(["reference", "input", "parameter sets", "largest difference", "largest value", "note"], short, "llrrrl"),
+        "<details><summary>Every comparison</summary>",
+        table(["reference", "case", "largest difference", "largest value", "note"], full, "llrrl"),
+        "</details>",
     )
+
+
+def _largest(rows: list[dict[str, str]], column: str, form: str) -> str:
+    return format(max(float(r[column]) for r in rows), form)
 
 
 def _measured() -> list[dict[str, str]]:

@@ -1,0 +1,141 @@
+"""The generated pages hold everything that the package has, and what the handwritten pages promise is so."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+import mtorscore as mt
+from mtorscore import errors
+from mtorscore.tl import registry
+
+ROOMS = ("io", "pp", "tl", "prognosis", "pl", "report", "datasets", "pipeline")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_is_in_the_reference(pages: dict[str, str], room: str) -> None:
+    module = importlib.import_module(f"mtorscore.{room}")
+    page = pages[f"api/{room}.md"]
+    documented = set(re.findall(r"^\.\. auto\w+:: mtorscore\.(?:\w+\.)*(\w+)$", page, re.M))
+    public = {n for n in module.__all__ if not n.startswith("_")} - {"gsea"}
+    assert public <= documented
+    if room == "io":
+        assert set(mt.io.gsea.__all__) <= documented
+
+
+def test_every_top_level_name_is_listed(pages: dict[str, str]) -> None:
+    named = set(re.findall(r"`mt\.(\w+)`", pages["api/index.md"]))
+    assert set(mt.__all__) - {"__version__"} <= named
+
+
+def test_every_error_class_is_listed(pages: dict[str, str]) -> None:
+    assert all(f"mtorscore.errors.{n}`" in pages["errors.md"] for n in errors.__all__ if n != "examples")
+
+
+def test_every_method_has_its_page(pages: dict[str, str]) -> None:
+    for spec in registry.specs():
+        page = pages[f"methods/{spec.name}.md"]
+        assert spec.formula in page
+        assert f"[{spec.title}]({spec.name}.md)" in pages["methods/index.md"]
+        assert all(f"| `{p.name}` |" in page for p in spec.params)
+
+
+def test_every_entry_stands_on_its_branch_page(pages: dict[str, str]) -> None:
+    for entry in mt.library():
+        page = pages[f"signatures/{entry.branch}.md"]
+        section = page.split(f"## `{entry.id}`\n")[1].split("\n## ")[0]
+        words = set(re.findall(r"[\w.-]+", section))
+        assert {g for g in entry.genes if g not in words} == set(), entry.id
+        assert entry.hash in section
+        assert not entry.caveat or entry.caveat[:20].split("_")[0] in section
+
+
+def test_every_configuration_key_is_documented(pages: dict[str, str]) -> None:
+    schema = json.loads(resources.files("mtorscore.workflows").joinpath("schemas", "config.schema.json").read_text())
+    for key, rule in schema["properties"].items():
+        assert f"\n## `{key}`\n" in pages["configuration.md"]
+        assert rule["description"][:30].split("<")[0] in pages["configuration.md"]
+
+
+def test_every_command_is_documented(pages: dict[str, str]) -> None:
+    import typer
+
+    from mtorscore.cli.app import app
+
+    root = typer.main.get_command(app)
+    names = [f"mtorscore {name}" for name, c in root.commands.items() if not hasattr(c, "commands")]  # type: ignore[attr-defined]
+    assert len(names) >= 10
+    assert all(f"## `{name}`" in pages["commands.md"] for name in [*names, "mtorscore signatures list"])
+
+
+def test_every_recipe_is_listed(pages: dict[str, str]) -> None:
+    assert all(f"| `{name}` |" in pages["cohorts.md"] for name in mt.pp.recipes())
+
+
+def test_writing_twice_changes_nothing(generate: ModuleType, docs: Path, tmp_path: Path) -> None:
+    for name in ("howto/a.md", "b.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("# Title\n")
+    first = {p: p.stat().st_mtime_ns for p in generate.write_all(tmp_path)}
+    stale = tmp_path / "generated" / "old.md"
+    stale.write_text("gone")
+    assert {p: p.stat().st_mtime_ns for p in generate.write_all(tmp_path)} == first
+    assert not stale.exists()
+
+
+def test_the_recipe_of_the_guide_is_valid(docs: Path, tmp_path: Path) -> None:
+    text = (docs / "howto" / "new_cohort.md").read_text()
+    recipe = re.findall(r"```yaml\n(.*?)```", text, re.S)[0]
+    (tmp_path / "my-cohort.yaml").write_text(recipe)
+    loaded = mt.pp.load_recipe(tmp_path / "my-cohort.yaml")
+    assert loaded.endpoints["OS"]["unit"] == "months"
+    assert loaded.labels["recurrence"]["positive"] == ["yes"]
+
+
+def test_tests_named_in_the_faq_exist(docs: Path) -> None:
+    text = (docs / "explain" / "faq.md").read_text()
+    answers = re.split(r"^## ", text, flags=re.M)[1:]
+    assert len(answers) >= 12
+    for answer in answers:
+        named = re.findall(r"`((?:tests/\w+/)?test_\w+\.py)`", answer)
+        assert named, answer.splitlines()[0]
+        for name in named:
+            found = list((docs.parent / "tests").rglob(Path(name).name))
+            assert found, name
+
+
+def test_words_that_promise_too_much_are_not_used(docs: Path) -> None:
+    """RNA holds a footprint, never mTOR activity; beside a confounder there is information, never independence."""
+    for path in [*docs.glob("*/*.md"), docs / "index.md", docs / "quickstart.md"]:
+        if "_build" in path.parts or "generated" in path.parts:
+            continue
+        text = " ".join(path.read_text().split()).lower()
+        for phrase in ("independent of proliferation", "explained by proliferation", "mtor activity score"):
+            assert phrase not in text, path
+        assert not re.search(r"\b(measures?|quantif\w+) mtor activity", text), path
+
+
+@pytest.mark.slow
+def test_the_workflow_can_be_a_module(tmp_path: Path, docs: Path) -> None:
+    main = docs.parent / "workflows" / "main.smk"
+    settings = {"run": "inner", "cohorts": "demo_cohorts.tsv", "results": str(tmp_path / "out")}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"mtorscore": settings}))
+    (tmp_path / "Snakefile").write_text(
+        'configfile: "config.yaml"\n\n'
+        f'module mtorscore:\n    snakefile: "{main}"\n    config: config["mtorscore"]\n\n'
+        "use rule * from mtorscore as mtorscore_*\n\n"
+        f'rule all:\n    default_target: True\n    input: "{tmp_path}/out/inner/report.html"\n'
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mtorscore_relate" in done.stdout + done.stderr
