@@ -23,6 +23,8 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
     """Read a GCT file; row and column metadata of version 1.3 become `var` and `obs`."""
     content = _files.load(path)
     first = content.lines(3)
+    if len(first) < 3:
+        raise FormatError("a GCT has at least its version, its dimensions and a header.", path=path, line=len(first))
     version = first[0].strip()
     try:
         sizes = [int(v) for v in first[1].split()]

@@ -37,7 +37,7 @@ _KEPT = (
 )
 
 
-def characteristics(rows: list[list[str]]) -> dict[str, npt.NDArray[Any]]:
+def characteristics(rows: list[list[str]], n: int | None = None) -> dict[str, npt.NDArray[Any]]:
     """Parse the ``key: value`` cells of characteristics lines into typed columns.
 
     Parameters
@@ -45,16 +45,18 @@ def characteristics(rows: list[list[str]]) -> dict[str, npt.NDArray[Any]]:
     rows
         One list per line, one cell per sample. Cells of a line may have different keys: they are sorted by key, not by
         line, since submitters shift them.
+    n
+        Number of samples; by default that of the longest line.
 
     Returns
     -------
     dict
         Column name -> values (float64, or text with "" for missing).
     """
-    n = max((len(r) for r in rows), default=0)
+    n = max((len(r) for r in rows), default=0) if n is None else n
     columns: dict[str, list[str]] = {}
     for number, row in enumerate(rows, 1):
-        for sample, cell in enumerate(row):
+        for sample, cell in enumerate(row[:n]):
             key, colon, value = cell.partition(":")
             if not colon or len(key) > 80:
                 key, value = f"characteristic_{number}", cell
@@ -102,6 +104,8 @@ def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, An
     if "geo_accession" not in samples:
         raise FormatError("no !Sample_geo_accession line: not a complete series matrix.", path=path)
     names = samples["geo_accession"][0]
+    if not all(names) or len(set(names)) < len(names):
+        raise FormatError("a sample without an accession, or one that stands twice.", path=path)
     obs = _sample_table(samples, len(names))
     accession = series.get("geo_accession", [""])[0]
     platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
@@ -128,9 +132,9 @@ def _sample_table(samples: dict[str, list[list[str]]], n: int) -> pd.DataFrame:
     for key in _KEPT:
         rows = samples.get(key)
         if rows:
-            columns[key.removesuffix("_ch1")] = [*rows[0], *[""] * (n - len(rows[0]))]
+            columns[key.removesuffix("_ch1")] = [*rows[0], *[""] * n][:n]
     for channel in ("ch1", "ch2"):
-        parsed = characteristics(samples.get(f"characteristics_{channel}", []))
+        parsed = characteristics(samples.get(f"characteristics_{channel}", []), n)
         for name, values in parsed.items():
             label = name if channel == "ch1" else f"{name} ({channel})"
             columns[label if label not in columns else f"{label} (characteristic)"] = values

@@ -184,6 +184,12 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
     for column in frame.columns:
         if frame[column].dtype == object:
             frame[column] = ["" if v is None or v != v else str(v) for v in frame[column]]
+    if not genes and len(set(names)) < len(names):
+        repeated = [n for n, c in Counter(names).items() if c > 1]
+        raise DataError(
+            f"{len(repeated)} sample(s) or patient(s) stand more than once ({examples(repeated)}); reduce the table to "
+            "one row each, or name another key column."
+        )
     if genes:
         if ids is not None:
             frame["id"] = ids

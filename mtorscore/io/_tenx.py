@@ -90,7 +90,8 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
         raise FormatError("no %%MatrixMarket line.", path=path, line=1)
     banner = lines[: lines.find(b"\n")].decode().lower().split()
     if (
-        banner[1:3] != ["matrix", "coordinate"]
+        len(banner) < 5
+        or banner[1:3] != ["matrix", "coordinate"]
         or banner[3] not in ("integer", "real", "pattern")
         or banner[4] != "general"
     ):

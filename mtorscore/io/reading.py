@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import FormatError
+from mtorscore.errors import DataError, FormatError, MtorscoreError
 from mtorscore.io import _binary, _cbioportal, _detect, _files, _gct, _gdc, _geo, _lists, _tenx
 from mtorscore.io._delimited import parse
 from mtorscore.io._matrix import from_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from anndata import AnnData
+
+    Reader: TypeAlias = Callable[..., tuple[AnnData, dict[str, Any]]]
 
 __all__ = ["Description", "describe", "read"]
 
@@ -111,7 +115,7 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
     reader = _READERS.get(found.kind)
     if reader is None:
         raise FormatError(f"unknown kind {found.kind!r}; known: {', '.join(sorted(_READERS))}.", path=path)
-    adata, made = reader(path, **options)
+    adata, made = _guarded(reader, path, found.kind, options)
     source = {
         "file": path.name,
         "kind": found.kind,
@@ -123,6 +127,21 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
     } | made
     adata.uns["source"] = {k: v for k, v in source.items() if v is not None}
     return adata
+
+
+def _guarded(reader: Reader, path: Path, kind: str, options: dict[str, Any]) -> tuple[AnnData, dict[str, Any]]:
+    """Run a reader; what it did not foresee becomes an error that names the file."""
+    unknown = sorted(set(options) - set(inspect.signature(reader).parameters)) if reader is not _counts else []
+    if unknown:
+        raise DataError(f"{', '.join(unknown)}: no option of the reader for {kind}.")
+    try:
+        return reader(path, **options)
+    except MtorscoreError:
+        raise
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        raise FormatError(
+            f"not a sound {kind} file, in an unexpected way ({type(error).__name__}: {str(error)[:120]!r}).", path=path
+        ) from error
 
 
 _TABLE_KINDS = frozenset({"matrix", "matrix_t", "clinical", "genes", "contrast"})
@@ -142,7 +161,7 @@ def _counts(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
     return (_gdc.folder if path.is_dir() else _gdc.single)(path, **options)
 
 
-_READERS: dict[str, Callable[..., tuple[AnnData, dict[str, Any]]]] = {
+_READERS: dict[str, Reader] = {
     "table": _table,
     "parquet": _binary.parquet,
     "excel": _binary.excel,

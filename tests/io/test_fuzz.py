@@ -75,6 +75,7 @@ def read(data: bytes) -> None:
             adata = mt.read(path)
         except DataError as error:
             assert "\n" not in str(error)  # noqa: PT017
+            assert "unexpected" not in str(error)  # noqa: PT017
             return
         assert adata.obs_names.is_unique
         assert adata.var_names.is_unique
@@ -108,19 +109,19 @@ COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "de
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@settings(max_examples=25, **COMMON)  # type: ignore[arg-type]
+@settings(max_examples=12, **COMMON)  # type: ignore[arg-type]
 @given(edits=changes)
 def test_changed_files(seed: str, edits: list[tuple[int, str, str]]) -> None:
     read(changed(SEEDS[seed], edits).encode(errors="replace"))
 
 
-@settings(max_examples=60, **COMMON)  # type: ignore[arg-type]
+@settings(max_examples=40, **COMMON)  # type: ignore[arg-type]
 @given(data=st.binary(min_size=0, max_size=400))
 def test_any_bytes(data: bytes) -> None:
     read(data)
 
 
-@settings(max_examples=60, **COMMON)  # type: ignore[arg-type]
+@settings(max_examples=40, **COMMON)  # type: ignore[arg-type]
 @given(text=st.text(alphabet=st.sampled_from(list('ab1,.\t\n"; #!^-')), max_size=200))
 def test_any_small_table(text: str) -> None:
     read(text.encode())
