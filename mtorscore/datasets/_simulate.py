@@ -295,5 +295,6 @@ def _assemble(
         "units": "counts",
         "description": f"SIMULATED {p['disease'].upper()} cohort, seed {p['seed']}: no patient stands behind a number.",
     }
+    flow = pd.DataFrame({"step": ["simulated"], "samples": [len(obs)], "tumours": [n], "normals": [len(obs) - n]})
     var = pd.DataFrame(index=pd.Index(names, name=None))
-    return AnnData(X=counts, obs=obs, var=var, uns={"source": source, "truth": truth})
+    return AnnData(X=counts, obs=obs, var=var, uns={"source": source, "flow": flow, "truth": truth})

@@ -335,7 +335,7 @@ function drawKm(holder) {
   const curves = groups.map((g, k) => ({ ...g, ...productLimit(endpoint, g.members), colour: groups.length === 3 && k === 1 ? css("--soft") : g.name === "selected" ? css("--mark") : g.name === "others" ? css("--soft") : groupColour(g.name, k) }));
   const last = Math.max(...curves.map((c) => c.times[c.times.length - 1])) / YEAR;
   const wide = 560;
-  const edge = { left: 52, right: 14, top: 12 };
+  const edge = { left: 74, right: 14, top: 12 };
   const tall = 270;
   const total = tall + 66 + 18 * curves.length;
   const xs = (v) => edge.left + (v / (last || 1)) * (wide - edge.left - edge.right);
@@ -352,7 +352,7 @@ function drawKm(holder) {
     picture.append(svg("path", { d: path, fill: "none", stroke: c.colour, "stroke-width": 2.2, "stroke-dasharray": k === 1 && curves.length === 2 ? null : k === 0 ? "7 3" : k === 1 ? "2 3" : null }));
     picture.append(svg("path", { d: c.lost.map((s) => `M${xs(s.time / YEAR).toFixed(1)},${(ys(s.survival) - 4).toFixed(1)}v8`).join(""), stroke: c.colour, "stroke-width": 1 }));
     const y = tall + 62 + 18 * k;
-    picture.append(svg("text", { x: edge.left - 8, y, "text-anchor": "end", style: `fill:${c.colour};font-size:11px` }, c.name));
+    picture.append(svg("text", { x: edge.left - 18, y, "text-anchor": "end", style: `fill:${c.colour};font-size:11px` }, c.name));
     for (const v of years) picture.append(svg("text", { x: xs(v), y, "text-anchor": "middle", style: `fill:${c.colour}` }, String(c.times.filter((t) => t >= v * YEAR - 1e-6).length)));
   });
   const line = svg("line", { class: "axis", y1: edge.top, y2: tall, "stroke-dasharray": "3 3", visibility: "hidden" });

@@ -15,6 +15,8 @@ function dataTable(holder, table, name) {
     head.append(el("button", { type: "button", onclick: () => sortBy(j) }, clip(n, 40)));
     return head;
   });
+  // Short words stay on one line; long ones get room and may break anywhere.
+  const looks = columns.map((c) => (c.numbers ? "num" : c.levels.every((v) => v.length <= 44) ? "short" : "long"));
   const haystack = new Array(count);
   function rowText(i) {
     haystack[i] ??= columns.map((c) => String(cellOf(c, i) ?? "")).join("\t").toLowerCase();
@@ -42,10 +44,10 @@ function dataTable(holder, table, name) {
   function refresh() {
     const rows = matching();
     const part = rows.slice(0, view.shown);
-    body.replaceChildren(...part.map((i) => el("tr", {}, ...columns.map((c) => {
+    body.replaceChildren(...part.map((i) => el("tr", {}, ...columns.map((c, j) => {
       const value = cellOf(c, i);
       const text = typeof value === "number" ? fmt(value) : clip(value ?? "", 160);
-      return el("td", { class: c.numbers ? "num" : "", title: typeof value === "string" && value.length > 160 ? value : null }, text);
+      return el("td", { class: looks[j], title: typeof value === "string" && value.length > 160 ? value : null }, text);
     }))));
     status.textContent = `${part.length} of ${rows.length} rows` + (table.rows > count ? `; the first ${count} of ${table.rows} are here, all of them in the file` : "");
     more.hidden = rows.length <= view.shown;
