@@ -219,7 +219,8 @@ def validate(
     from mtorscore._symbols import approved_symbols, old_symbols
 
     given = paths or [library_folder()]
-    known = _collection(None).names if paths else []
+    # Names of files, not their content: a broken file of the library must not hide the problems of this one.
+    known = [p.stem for p in library_folder().glob("*/*.yaml")] if paths else []
     problems = check(given, symbols=old_symbols(), approved=approved_symbols(), known=known)
     if as_json:
         _print_json([asdict(p) for p in problems])

@@ -75,6 +75,18 @@ def test_validate(tmp_path: Path) -> None:
     assert {"path", "line", "code", "message"} == set(problems[0])
 
 
+def test_validate_knows_the_parts_of_a_composite(tmp_path: Path) -> None:
+    folder = tmp_path / "mtorc1"
+    folder.mkdir()
+    mt.library().select(["MTORC1_FOOTPRINT"]).write(folder)
+    assert run("validate", folder).strip() == "No problem found."
+    path = folder / "MTORC1_FOOTPRINT.yaml"
+    path.write_text(path.read_text().replace("RIBI_CORE", "RIBI_COR"))
+    (problem,) = json.loads(run("validate", folder, "--json", code=2))
+    assert problem["code"] == "parts"
+    assert "Did you mean RIBI_CORE?" in problem["message"]
+
+
 def test_overlap() -> None:
     rows = json.loads(run("overlap", "SREBP2_CHOLESTEROL_CORE", "MTORC1_LIPID_STEROL", "--json"))
     assert rows[0]["shared"] >= 15
