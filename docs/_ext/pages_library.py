@@ -102,16 +102,17 @@ def _branch(branch: str, entries: list[Entry]) -> str:
     return join(
         f"# {BRANCH_TITLES.get(branch, branch)}",
         f'`mt.library().select(branch="{branch}")`',
-        "" if any(e.level == "transcriptional" and e.kind == "signature" for e in entries) else _no_readout(branch),
+        "" if any(e.level == "transcriptional" and e.kind == "signature" for e in entries) else _no_readout(),
         table(["entry", "kind", "level", "what it is"], rows),
         *(_entry(e) for e in entries),
     )
 
 
-def _no_readout(branch: str) -> str:
+def _no_readout() -> str:
     return (
         ":::{warning}\n"
-        f"No entry of this branch is a transcriptional readout. Nothing here can be called {branch} activity.\n:::"
+        "No entry of this branch is a transcriptional readout; read each as its level says. Nothing here can be called "
+        "activity.\n:::"
     )
 
 

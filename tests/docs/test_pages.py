@@ -113,6 +113,23 @@ def test_tests_named_in_the_faq_exist(docs: Path) -> None:
             assert found, name
 
 
+def test_branches_without_a_trusted_readout_are_named_as_such() -> None:
+    """`what_scores_say.md` says so of these three."""
+    entries = mt.library().select(branch=["ampk_lkb1", "tsc", "pten"], kind="signature")
+    assert len(entries) >= 3
+    assert {e.confidence.split(";")[0] for e in entries} == {"low"}
+
+
+def test_figures_keep_text_and_widths(tmp_path: Path) -> None:
+    """As `howto/figures.md` says."""
+    import pandas as pd
+
+    table = pd.DataFrame({"signature": ["A_NAME"], "hr": [1.5], "hr_low": [1.1], "hr_high": [2.0], "valid": [True]})
+    figure = mt.pl.forest(table, width=89)
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(89)
+    assert "A_NAME</text>" in mt.pl.save(figure, tmp_path / "f.svg").read_text()
+
+
 def test_words_that_promise_too_much_are_not_used(docs: Path) -> None:
     """RNA holds a footprint, never mTOR activity; beside a confounder there is information, never independence."""
     for path in [*docs.glob("*/*.md"), docs / "index.md", docs / "quickstart.md"]:
