@@ -182,7 +182,7 @@ class Tile:
             if self.x is not None:
                 found = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
             else:
-                found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes))
+                found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), self.all_positive())
             self._cache[key] = Entries(*found, self.n_vars, genes.size)
         entries: Entries = self._cache[key]
         return entries
@@ -232,6 +232,50 @@ class Tile:
         found: Array = self._cache["moments"]
         return found
 
+    def gene_sums(self, genes: Ints) -> Array:
+        """Return per gene, as rows: sum, non-zero numbers, NaN, smallest and largest non-zero number."""
+        if self.x is None:
+            from mtorscore.tl.kernels import products
+
+            data, indices, _ = self.csr()
+            found: Array = products.gene_sums_csr(data, indices, self.slot_of(genes), genes.size)
+            return found
+        values = self.x[:, genes]
+        missing = np.isnan(values)
+        other = (values != 0) & ~missing
+        return np.array(
+            [
+                np.where(missing, 0.0, values).sum(axis=0),
+                other.sum(axis=0),
+                missing.sum(axis=0),
+                np.where(other, values, np.inf).min(axis=0),
+                np.where(other, values, -np.inf).max(axis=0),
+            ]
+        )
+
+    def gene_squares(self, genes: Ints, mean: Array) -> Array:
+        """Return per gene the sum of squared deviations of its non-zero numbers from `mean`."""
+        if self.x is None:
+            from mtorscore.tl.kernels import products
+
+            data, indices, _ = self.csr()
+            found: Array = products.gene_squares_csr(data, indices, self.slot_of(genes), mean)
+            return found
+        values = self.x[:, genes]
+        counted = (values != 0) & ~np.isnan(values)
+        squares: Array = np.where(counted, (values - mean) ** 2, 0.0).sum(axis=0)
+        return squares
+
+    def bin_sums(self, bin_of: Ints, n_bins: int) -> Array:
+        """Return per row the sum of the values of each bin of columns; columns of bin -1 are left out."""
+        from mtorscore.tl.kernels import products
+
+        if self.x is not None:
+            out: Array = products.bin_sums_dense(self.x, bin_of, n_bins)
+        else:
+            out = products.bin_sums_csr(*self.csr(), bin_of, n_bins)
+        return out
+
     def column_sums(self) -> tuple[Array, Array]:
         """Return per column the sum of its values and how many are numbers."""
         from mtorscore.tl.kernels import products
@@ -265,9 +309,24 @@ class Tile:
             out = products.dot_csr(*self.csr(), pointer, owners, chosen, len(sets))
         return out
 
+    def all_positive(self) -> bool:
+        """Whether all stored values are positive numbers."""
+        low, high = self._limits()
+        return low > 0 and high < np.inf
+
     def all_finite(self) -> bool:
         """Whether no stored value is NaN or infinite."""
-        return bool(np.isfinite(self.csr()[0] if self.x is None else self.x).all())
+        low, high = self._limits()
+        return -np.inf < low and high < np.inf
+
+    def _limits(self) -> tuple[float, float]:
+        """Return the smallest and largest stored value; NaN if any value is NaN."""
+        if "limits" not in self._cache:
+            values = self.csr()[0] if self.x is None else self.x
+            limits = (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
+            self._cache["limits"] = limits
+        found: tuple[float, float] = self._cache["limits"]
+        return found
 
     def count_special(self) -> tuple[int, int, int]:
         """Return how many stored values are NaN, infinite and negative."""

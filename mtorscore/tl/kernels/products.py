@@ -8,11 +8,15 @@ import numpy.typing as npt
 from mtorscore.tl.kernels._jit import jit
 
 __all__ = [
+    "bin_sums_csr",
+    "bin_sums_dense",
     "column_sums_csr",
     "columns_csr",
     "count_special",
     "dot_csr",
     "dot_dense",
+    "gene_squares_csr",
+    "gene_sums_csr",
     "row_moments_csr",
     "row_moments_dense",
 ]
@@ -139,6 +143,83 @@ def columns_csr(
             s = slot_of[indices[k]]
             if s >= 0:
                 out[i, s] = data[k]
+    return out
+
+
+@jit
+def bin_sums_csr(
+    data: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    indptr: npt.NDArray[np.int64],
+    bin_of: npt.NDArray[np.int64],
+    n_bins: int,
+) -> npt.NDArray[np.float64]:
+    """Return per row the sum of the values in each bin of columns; bin -1 is left out."""
+    n_obs = indptr.size - 1
+    out = np.zeros((n_obs, n_bins))
+    for i in range(n_obs):
+        row = out[i]
+        for k in range(indptr[i], indptr[i + 1]):
+            b = bin_of[indices[k]]
+            if b >= 0:
+                row[b] += data[k]
+    return out
+
+
+@jit
+def bin_sums_dense(x: npt.NDArray[np.float64], bin_of: npt.NDArray[np.int64], n_bins: int) -> npt.NDArray[np.float64]:
+    """Return the sums of `bin_sums_csr` for a dense block."""
+    n_obs, n_vars = x.shape
+    out = np.zeros((n_obs, n_bins))
+    for i in range(n_obs):
+        row = out[i]
+        for g in range(n_vars):
+            if bin_of[g] >= 0:
+                row[bin_of[g]] += x[i, g]
+    return out
+
+
+@jit
+def gene_sums_csr(
+    data: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    slot_of: npt.NDArray[np.int32],
+    n_slots: int,
+) -> npt.NDArray[np.float64]:
+    """Return per chosen column: sum, non-zero numbers, NaN, and the smallest and largest non-zero number."""
+    out = np.zeros((5, n_slots))
+    out[3, :] = np.inf
+    out[4, :] = -np.inf
+    for k in range(data.size):
+        s = slot_of[indices[k]]
+        if s < 0:
+            continue
+        v = data[k]
+        if v != v:
+            out[2, s] += 1.0
+        elif v != 0.0:
+            out[0, s] += v
+            out[1, s] += 1.0
+            out[3, s] = min(out[3, s], v)
+            out[4, s] = max(out[4, s], v)
+    return out
+
+
+@jit
+def gene_squares_csr(
+    data: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    slot_of: npt.NDArray[np.int32],
+    mean: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return per chosen column the sum of squared deviations of its non-zero numbers from `mean`."""
+    out = np.zeros(mean.size)
+    for k in range(data.size):
+        s = slot_of[indices[k]]
+        if s >= 0:
+            v = data[k]
+            if v == v and v != 0.0:
+                out[s] += (v - mean[s]) ** 2
     return out
 
 

@@ -136,12 +136,115 @@ def _rank_row(
 
 
 @jit
+def _rank_positive(
+    values: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.int32],
+    n_vars: int,
+    slot_of: npt.NDArray[np.int32],
+    chosen: npt.NDArray[np.int32],
+    stored: npt.NDArray[np.uint64],
+    counts: npt.NDArray[np.int32],
+    more: npt.NDArray[np.int32],
+    first: npt.NDArray[np.int32],
+    sample: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int8],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+) -> int:
+    """Do what `_rank_row` does for a row whose stored values are all positive numbers: three plain passes."""
+    n = values.size
+    bits = values.view(np.int64)
+    lowest, highest = bits[0], bits[0]
+    for k in range(n):
+        lowest = min(lowest, bits[k])
+        highest = max(highest, bits[k])
+    shift = 0
+    while ((highest - lowest) >> shift) >= BUCKETS:
+        shift += 1
+    counts[:] = 0
+    more[:] = 0
+    state[:] = 0
+    sample[:] = -1
+    any_mixed = False
+    # Two counters in turn: equal values in a row would wait for each other on one.
+    half = n // 2
+    for k in range(half):
+        b = (bits[2 * k] - lowest) >> shift
+        c = (bits[2 * k + 1] - lowest) >> shift
+        if sample[b] != bits[2 * k]:
+            if sample[b] < 0:
+                sample[b] = bits[2 * k]
+            else:
+                state[b] = 1
+                any_mixed = True
+        if sample[c] != bits[2 * k + 1]:
+            if sample[c] < 0:
+                sample[c] = bits[2 * k + 1]
+            else:
+                state[c] = 1
+                any_mixed = True
+        counts[b] += 1
+        more[c] += 1
+    if n % 2 == 1:
+        b = (bits[n - 1] - lowest) >> shift
+        if sample[b] >= 0 and sample[b] != bits[n - 1]:
+            state[b] = 1
+            any_mixed = True
+        counts[b] += 1
+    total = n_vars - n
+    for j in range(BUCKETS):
+        counts[j] += more[j]
+        first[j] = total
+        total += counts[j]
+    if any_mixed:
+        more[:] = 0
+        for k in range(n):
+            b = (bits[k] - lowest) >> shift
+            if state[b] != 0:
+                stored[first[b] - (n_vars - n) + more[b]] = np.uint64(bits[k])
+                more[b] += 1
+    m = 0
+    for k in range(n):
+        s = slot_of[columns[k]]
+        slots[m] = s
+        chosen[m] = k
+        m += int(s >= 0)
+    for e in range(m):
+        key = bits[chosen[e]]
+        b = (key - lowest) >> shift
+        below, same = first[b], counts[b]
+        if state[b] != 0:
+            start = first[b] - (n_vars - n)
+            part = stored[start : start + counts[b]]
+            wanted = np.uint64(key)
+            if part.size > SHORT:
+                if state[b] == 1:
+                    part.sort()
+                    state[b] = 2
+                low = np.searchsorted(part, wanted, side="left")
+                same = np.int32(np.searchsorted(part, wanted, side="right") - low)
+                below += np.int32(low)
+            else:
+                same = np.int32(0)
+                lower = np.int32(0)
+                for j in range(part.size):
+                    lower += np.int32(part[j] < wanted)
+                    same += np.int32(part[j] == wanted)
+                below += lower
+        less[e] = below
+        equal[e] = same
+    return m
+
+
+@jit
 def rank_csr(
     data: npt.NDArray[np.float64],
     indices: npt.NDArray[np.int32],
     indptr: npt.NDArray[np.int64],
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
+    positive: bool,
 ) -> tuple[
     npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
 ]:
@@ -155,6 +258,8 @@ def rank_csr(
         Columns, stored or not.
     slot_of
         ``(n_vars,)`` number of a gene of interest, -1 for other columns.
+    positive
+        Whether all stored values are known to be positive numbers.
 
     Returns
     -------
@@ -170,15 +275,24 @@ def rank_csr(
     longest = 0
     for i in range(n_obs):
         longest = max(longest, indptr[i + 1] - indptr[i])
-    size = indptr[n_obs] - indptr[0]
+    size = indptr[n_obs] - indptr[0] + 1
     slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
     pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
     bucket_of, stored = np.empty(longest, np.int32), np.empty(longest, np.uint64)
     counts, first = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int32)
     sample, state = np.empty(BUCKETS, np.uint64), np.empty(BUCKETS, np.int8)
+    more, seen = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int64)
     at = 0
     for i in range(n_obs):
         a, b = indptr[i], indptr[i + 1]
+        if positive and b > a:
+            at += _rank_positive(
+                data[a:b], indices[a:b], n_vars, slot_of, bucket_of, stored, counts, more, first, seen, state,
+                slots[at:], less[at:], equal[at:],
+            )  # fmt: skip
+            rows[i, 0], rows[i, 1], rows[i, 2] = 0, 0, n_vars - (b - a)
+            pointer[i + 1] = at
+            continue
         m, rows[i, 0], rows[i, 1], rows[i, 2] = _rank_row(
             data[a:b], indices[a:b], n_vars, slot_of, bucket_of, stored, counts, first, sample, state,
             slots[at:], less[at:], equal[at:],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,14 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
         total = shares.sum()
         return (shares / total if total > 0 else shares), sizes
     unions = [_support(union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b]))) for b in touched]
+    before = list(accumulate((p for _, p in unions), np.convolve, initial=np.ones(1)))
+    after = list(accumulate((p for _, p in reversed(unions)), np.convolve, initial=np.ones(1)))[::-1]
+    lowest = sum(low for low, _ in unions)
     for j, b in enumerate(touched):
-        least, others = 0, np.ones(1)
-        for i, (low, pmf) in enumerate(unions):
-            if i != j:
-                least, others = least + low, np.convolve(others, pmf)
         low, pmf = unions[j]
+        others = np.convolve(before[j], after[j + 1])
         own = low + np.arange(pmf.size)[:, None]
-        total = own + least + np.arange(others.size)[None, :]
+        total = own + (lowest - low) + np.arange(others.size)[None, :]
         shares[b] = pmf @ (own / np.maximum(total, 1)) @ others
     return shares, sizes
 

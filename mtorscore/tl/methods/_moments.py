@@ -32,23 +32,24 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
     ignore_zeros
         Whether only non-zero values count.
     """
-    n = np.zeros(genes.size)
-    total = np.zeros(genes.size)
-    low = np.full(genes.size, np.inf)
-    high = np.full(genes.size, -np.inf)
+    n, total = np.zeros(genes.size), np.zeros(genes.size)
+    n_zero = np.zeros(genes.size)
+    low, high = np.full(genes.size, np.inf), np.full(genes.size, -np.inf)
     for tile in source.tiles():
-        values = tile.columns(genes)
-        counted = _counted(values, ignore_zeros)
-        n += counted.sum(axis=0)
-        total = _add_rows(total, np.where(counted, values, 0.0))
-        low = np.minimum(low, np.where(counted, values, np.inf).min(axis=0))
-        high = np.maximum(high, np.where(counted, values, -np.inf).max(axis=0))
+        sums, nonzero, missing, least, most = tile.gene_sums(genes)
+        total += sums
+        n += nonzero
+        n_zero += tile.n_obs - nonzero - missing
+        low, high = np.minimum(low, least), np.maximum(high, most)
+    if not ignore_zeros:
+        n += n_zero
+        low = np.where(n_zero > 0, np.minimum(low, 0.0), low)
+        high = np.where(n_zero > 0, np.maximum(high, 0.0), high)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
-    squares = np.zeros(genes.size)
+    squares = np.zeros(genes.size) if ignore_zeros else n_zero * mean**2
     for tile in source.tiles():
-        values = tile.columns(genes)
-        squares = _add_rows(squares, np.where(_counted(values, ignore_zeros), (values - mean) ** 2, 0.0))
+        squares = squares + tile.gene_squares(genes, mean)
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(squares / (n - 1))
     # Rounding can leave a constant gene with an SD of 1e-17; it is constant all the same.
@@ -70,8 +71,3 @@ def _add_rows(total: Array, values: Array) -> Array:
     """Add rows to a running total one after the other, so that its bits do not depend on how rows are cut."""
     found: Array = np.add.accumulate(np.vstack([total[None, :], values]), axis=0)[-1]
     return found
-
-
-def _counted(values: Array, ignore_zeros: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    counted = ~np.isnan(values)
-    return counted & (values != 0) if ignore_zeros else counted

@@ -63,9 +63,7 @@ def module_score(
     scores = tile.dot(sets, frozen["own"])
     weight = frozen["bin_weight"]
     if weight.size:
-        everything = np.arange(tile.n_vars, dtype=np.int64)
-        bins = Sets.from_lists([everything[frozen["bin_of"] == b] for b in range(weight.shape[0])], [], tile.n_vars)
-        scores -= tile.dot(bins, np.ones(tile.n_vars)) @ weight
+        scores -= tile.bin_sums(frozen["bin_of"], weight.shape[0]) @ weight
     else:
         controls = _drawn_sets(frozen, len(sets), tile.n_vars)
         scores -= tile.dot(controls)

@@ -3,7 +3,7 @@ r"""PLAGE: the first principal component of a signature's standardised genes ove
 With Z the genes of the signature standardised over the cohort and Z = U D V' (genes x observations), the scores of the
 cohort are the first column of V, a unit vector. A new observation scores u_1' z / d_1 with the frozen loadings. The
 sign of a singular vector is arbitrary: it is fixed so that the loadings agree with the signature's signed weights
-(sum_g w_g u_g >= 0). Genes constant over the cohort are left out. `zeros="ignored"` standardises over non-zero values
+(sum_g w_g u_g >= 0; if they cancel, with the weights times the genes' means). Genes constant over the cohort are left out. `zeros="ignored"` standardises over non-zero values
 and leaves zeros at 0, which is what the reference does with sparse input.
 
 Tomfohr J, Lu J, Kepler TB. Pathway level analysis of gene expression using singular value decomposition. BMC
@@ -75,18 +75,21 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
         block = z[:, slots[used]]
         if used.any() and not np.isnan(block).any():
             values = np.zeros(slots.size)
-            values[used] = _first_component(block, sets.weights[part][used])
+            values[used] = _first_component(block, sets.weights[part][used], moments.mean[slots[used]])
             loading[part] = values
     return {"mean": moments.mean, "sd": moments.sd, "loading": loading}
 
 
-def _first_component(z: Array, weights: Array) -> Array:
-    """Return u_1 / d_1 of ``z'``, from the smaller of the two cross-products' eigenvectors."""
+def _first_component(z: Array, weights: Array, mean: Array) -> Array:
+    """Return u_1 / d_1 of ``z'``, its sign fixed without regard to the order of genes or observations."""
     _, d, vt = np.linalg.svd(z, full_matrices=False)
     u: Array = vt[0]
-    agreement = float(u @ weights)
-    if agreement < 0 or (agreement == 0 and u[np.argmax(np.abs(u))] < 0):
-        u = -u
+    # Two genes that move against each other agree with their weights neither way; then the more expressed one decides.
+    for direction in (weights, weights * mean, weights * mean**2):
+        agreement = float(u @ direction)
+        if abs(agreement) > 1e-9 * np.linalg.norm(direction):
+            u = u if agreement > 0 else -u
+            break
     return u / d[0] if d[0] > 0 else np.full(u.size, np.nan)
 
 
