@@ -17,7 +17,6 @@ _NAMES = {
     "random_signatures": "random_sets",
     "score": "_score",
     "translation_efficiency": "translation",
-    "trend": "contrasts",
 }
 
 __all__ = [
@@ -32,14 +31,13 @@ __all__ = [
     "random_signatures",
     "score",
     "translation_efficiency",
-    "trend",
 ]
 
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
     from mtorscore.tl._table import methods
     from mtorscore.tl.comparison import compare_methods
-    from mtorscore.tl.contrasts import contrast, trend
+    from mtorscore.tl.contrasts import contrast
     from mtorscore.tl.diagnosis import diagnose
     from mtorscore.tl.gsea import prerank
     from mtorscore.tl.random_sets import random_scores, random_signatures

@@ -1,4 +1,4 @@
-"""Compare scores between groups of observations: treated against control, and trends over ordered groups."""
+"""Compare scores between two groups of observations, treated against control, within blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtorscore.errors import DataError, examples
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["contrast", "trend"]
+__all__ = ["contrast"]
 
 _Float = npt.NDArray[np.float64]
 _Bool = npt.NDArray[np.bool_]
@@ -90,81 +90,6 @@ def contrast(
     x = is_treated[keep]
     codes = pd.factorize(codes[keep])[0]
     return _contrast_table(list(table.columns), y, x, codes, n_permutations, level, seed)
-
-
-def trend(
-    scores: pd.DataFrame | AnnData,
-    groups: Sequence[Any] | pd.Series | str,
-    *,
-    order: Sequence[Any],
-    method: str | None = None,
-    n_permutations: int = 2_000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Test for a monotone trend over ordered groups, such as normal, NASH, cirrhosis, cancer.
-
-    The Jonckheere-Terpstra statistic (Jonckheere, Biometrika 1954;41:133): pairs of observations of different groups
-    that stand in the order of their groups, ties counted half.
-
-    Parameters
-    ----------
-    scores
-        Observations x signatures, or a scored AnnData.
-    groups
-        Group of each observation, or the name of a column of ``.obs``.
-    order
-        The groups, lowest first; observations of other groups are left out.
-    method
-        Which scores of an AnnData; by default its only ones.
-    n_permutations
-        Permutations of the group labels.
-    seed
-        Seed of the permutations.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per signature: ``signature, n, groups`` (sizes in order), ``concordance`` (share of pairs in order;
-        0.5 without a trend), ``p`` (two-sided, permutation), and the median score per group.
-
-    Raises
-    ------
-    DataError
-        If fewer than two of the groups are there.
-    """
-    table, labels, _ = _inputs(scores, groups, None, method)
-    ranks = labels.map({g: i for i, g in enumerate(order)}).to_numpy(dtype=np.float64)
-    keep = np.isfinite(ranks)
-    sizes = [int((ranks == i).sum()) for i in range(len(order))]
-    if sum(s > 0 for s in sizes) < 2:
-        raise DataError(f"A trend needs two groups; of {examples(order)} there are {sizes} observations.")
-    values = table.to_numpy(dtype=np.float64)[keep]
-    ranks = ranks[keep]
-    rng = np.random.default_rng(seed)
-    shuffled = np.array([ranks] + [rng.permutation(ranks) for _ in range(n_permutations)])
-    rows = []
-    for j, name in enumerate(table.columns):
-        column = values[:, j]
-        above = np.sign(column[:, None] - column[None, :])
-        statistic = np.array([_concordance(above, r) for r in shuffled])
-        away = np.abs(statistic - 0.5)
-        medians = {f"median_{g}": float(np.median(column[ranks == i])) for i, g in enumerate(order) if sizes[i]}
-        rows.append(
-            {
-                "signature": name,
-                "n": int(keep.sum()),
-                "groups": ",".join(map(str, sizes)),
-                "concordance": float(statistic[0]),
-                "p": float((away >= away[0] - 1e-12).mean()),
-            }
-            | medians
-        )
-    return pd.DataFrame(rows)
-
-
-def _concordance(above: _Float, ranks: _Float) -> float:
-    ordered = ranks[:, None] > ranks[None, :]
-    return float((above[ordered].mean() + 1) / 2)
 
 
 def _inputs(

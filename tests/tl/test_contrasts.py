@@ -1,4 +1,4 @@
-"""Contrasts and trends: against closed forms, scipy, and their own null."""
+"""Contrasts: against closed forms, scipy, and their own null."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from mtorscore.errors import DataError
-from mtorscore.tl import contrast, trend
+from mtorscore.tl import contrast
 
 
 def test_without_blocks_it_is_students_t_test() -> None:
@@ -68,22 +68,6 @@ def test_the_null_is_kept() -> None:
     assert 0.92 < g_covered.mean() < 0.99
 
 
-def test_trend_is_jonckheere_terpstra() -> None:
-    rng = np.random.default_rng(4)
-    groups = ["normal"] * 6 + ["NASH"] * 5 + ["HCC"] * 7
-    rising = np.concatenate([rng.normal(0, 1, 6), rng.normal(1, 1, 5), rng.normal(2, 1, 7)])
-    scores = pd.DataFrame({"rising": rising, "flat": rng.normal(size=18)})
-    table = trend(scores, groups, order=["normal", "NASH", "HCC"]).set_index("signature")
-    parts = [rising[:6], rising[6:11], rising[11:]]
-    wins = sum((b[:, None] > a[None, :]).sum() for i, a in enumerate(parts) for b in parts[i + 1 :])
-    assert table.loc["rising", "concordance"] == pytest.approx(wins / (6 * 5 + 6 * 7 + 5 * 7))
-    assert table.loc["rising", "p"] < 0.01
-    assert table.loc["flat", "p"] > 0.05
-    assert table.loc["rising", "median_HCC"] == np.median(parts[2])
-    falling = trend(-scores, groups, order=["normal", "NASH", "HCC"]).set_index("signature")
-    assert falling.loc["rising", "concordance"] == pytest.approx(1 - table.loc["rising", "concordance"])
-
-
 def test_refusals() -> None:
     scores = pd.DataFrame({"s": [1.0, 2, 3, 4]})
     with pytest.raises(DataError, match="No observation is in group 'x'"):
@@ -92,5 +76,3 @@ def test_refusals() -> None:
         contrast(scores, list("aabb"), treated="a", control="b", block=[0, 0, 1, 1])
     with pytest.raises(DataError, match="3 values for 4 observations"):
         contrast(scores, list("aab"), treated="a", control="b")
-    with pytest.raises(DataError, match="A trend needs two groups"):
-        trend(scores, list("aabb"), order=["a", "z"])
