@@ -214,6 +214,11 @@ def _check(data: Data) -> None:
         smallest = int(np.bincount(data.y[data.weights > 0], minlength=2).min())
         if smallest < 2:
             raise EndpointError(f"Endpoint {data.name}: the smaller class has {smallest} observation(s); two at least.")
+    elif data.entry is not None:
+        raise EndpointError(
+            f"Endpoint {data.name} has entry times, which the metrics of prediction do not know; leave `entry` out, or "
+            "use associate and cox, which honour it."
+        )
     elif data.n_events < 2:
         raise EndpointError(f"Endpoint {data.name} has {data.n_events} event(s); two at least are needed to split.")
 

@@ -322,6 +322,8 @@ def _curves(
 ) -> list[pd.DataFrame]:
     keep = column.notna().to_numpy()
     data, column = data.take(keep), column[keep]
+    if data.n < 2:
+        return []
     if quantiles is not None:
         codes, levels, points = cut_groups(column.to_numpy(dtype=np.float64), quantiles)
     else:

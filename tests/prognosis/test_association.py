@@ -216,6 +216,21 @@ def test_label_endpoint_gives_odds_ratios() -> None:
     assert_allclose(plain["c_index"], roc_auc_score(cohort.clinical["response"], cohort.scores["BRANCH"]))
 
 
+def test_early_recurrence_is_weighted_and_nobody_is_dropped_silently() -> None:
+    cohort = Cohort(correlation=0.0, branch_hazard=1.0, proliferation_hazard=0.0)
+    early = Endpoint.early("time", "event", float(cohort.clinical["time"].median()), unit="days")
+    table = associate(cohort.scores, cohort.clinical, early, mirrors=(), n_boot=20)
+    branch = row(table, "BRANCH", "unadjusted")
+    assert branch["or_low"] > 1
+    censored = (cohort.clinical["time"] < cohort.clinical["time"].median()) & (cohort.clinical["event"] == 0)
+    assert branch["n"] == N - censored.sum()
+    from mtorscore.prognosis import evaluate
+
+    found = evaluate(None, cohort.scores, cohort.clinical, early, n_repeats=1, n_boot=0).summary
+    auc = found[(found["model"] == "score") & (found["metric"] == "roc_auc")]["value"].iloc[0]
+    assert auc > 0.65
+
+
 def degenerate(**columns: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(0)
     n = 40

@@ -247,6 +247,9 @@ def test_unusable_input() -> None:
     clinical["y"] = list("abc") * 10
     with pytest.raises(EndpointError, match="has 3 classes"):
         evaluate(None, x, clinical, LABEL)
+    times = pd.DataFrame({"time": np.arange(1.0, 31.0), "event": 1, "start": 0.0}, index=x.index)
+    with pytest.raises(EndpointError, match="has entry times"):
+        evaluate(None, x, times, Endpoint.survival("time", "event", entry="start"))
     with pytest.raises(DataError, match="Unknown model"):
         evaluate("oracle", x, clinical.assign(y=[0, 1] * 15), LABEL)
     with pytest.raises(DataError, match="not in the clinical table"):

@@ -109,6 +109,12 @@ def test_logrank(patients: pd.DataFrame, expected: Path) -> None:
     assert list(starts["survival"]) == [1, 1]
 
 
+def test_a_score_that_cannot_be_cut_gives_no_curves(patients: pd.DataFrame) -> None:
+    scores = patients[["score"]].assign(constant=1.0, absent=np.nan)
+    assert set(kaplan_meier(scores, patients, ENDPOINT)["signature"]) == {"score"}
+    assert kaplan_meier(scores[["absent"]], patients, ENDPOINT).empty
+
+
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("with_entry", [False, True])
 @pytest.mark.parametrize("with_strata", [False, True])
