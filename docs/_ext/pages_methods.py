@@ -85,7 +85,7 @@ def _page(spec: MethodSpec) -> str:
         table(["", ""], [[f"**{k}**", v] for k, v in facts]),
         "## Definition",
         f"`{spec.formula}`",
-        f"```text\n{text}\n```",
+        _prose(text),
         "## Parameters",
         _parameters(spec),
         "P-values (`pvalues=True`) compare the score with that of randomly drawn genes. Real genes are correlated, so "
@@ -93,6 +93,15 @@ def _page(spec: MethodSpec) -> str:
         "## Agreement with the reference",
         _agreement(spec.name),
     )
+
+
+def _prose(text: str) -> str:
+    """Return a docstring's paragraphs; indented formulas become preformatted text."""
+    parts = []
+    for block in text.split("\n\n"):
+        formula = all(line.startswith("    ") for line in block.splitlines())
+        parts.append(f"```text\n{inspect.cleandoc(block)}\n```" if formula else block)
+    return "\n\n".join(parts)
 
 
 def _parameters(spec: MethodSpec) -> str:
