@@ -15,6 +15,7 @@ _NAMES = {
     "prerank": "gsea",
     "random_scores": "random_sets",
     "random_signatures": "random_sets",
+    "read_scores": "_stream_parts",
     "score": "_score",
     "translation_efficiency": "translation",
 }
@@ -29,12 +30,14 @@ __all__ = [
     "prerank",
     "random_scores",
     "random_signatures",
+    "read_scores",
     "score",
     "translation_efficiency",
 ]
 
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
+    from mtorscore.tl._stream_parts import read_scores
     from mtorscore.tl._table import methods
     from mtorscore.tl.comparison import compare_methods
     from mtorscore.tl.contrasts import contrast

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +15,9 @@ import numpy.typing as npt
 from mtorscore.errors import DataError, examples
 from mtorscore.tl._tiles import Tile
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "canonical", "open_source"]
 
+T = TypeVar("T")
 TILE_BYTES = 16 << 20
 READ_BYTES = 64 << 20
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
@@ -46,12 +50,36 @@ class Source:
     block: int | None = None
     columns: npt.NDArray[np.int64] | None = None
     offset: int = 0
+    remote: ClassVar[bool] = False
 
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order; infinite values are refused."""
         step = self.rows_per_tile()
         for start in range(0, self.n_obs, step):
             yield self.tile(start, min(start + step, self.n_obs))
+
+    def each(self, function: Callable[[Tile], T], threads: int | None = 1) -> Iterator[T]:
+        """Apply a function to every tile and yield the results in row order.
+
+        Parameters
+        ----------
+        function
+            What is wanted of a tile; it may run in another process, so it should return little.
+        threads
+            Tiles worked on at the same time; None takes all cores.
+        """
+        step = self.rows_per_tile()
+        bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
+        n = min(len(bounds), threads or os.cpu_count() or 1)
+        if n <= 1:
+            yield from map(function, self.tiles())
+            return
+        with ThreadPoolExecutor(n) as pool:
+            yield from pool.map(lambda ab: function(self.tile(*ab)), bounds)
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Apply a function to every tile and put the results together from left to right."""
+        return functools.reduce(combine, self.each(function))
 
     def rows_per_tile(self) -> int:
         """Return how many rows are worked on at once."""
@@ -138,20 +166,28 @@ def open_source(
     if isinstance(matrix, np.matrix | np.ma.MaskedArray):
         raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
     if sparse.issparse(matrix):
-        matrix = _canonical(matrix)
+        matrix = canonical(matrix)
     elif type(matrix).__name__ in {"CSCDataset", "_CSCDataset"}:
-        matrix = _canonical(matrix.to_memory())
+        matrix = canonical(matrix.to_memory())
     elif not (isinstance(matrix, np.ndarray) or _is_lazy(matrix)):
         raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
     if len(matrix.shape) != 2:
         raise DataError(f"The matrix has {len(matrix.shape)} dimension(s); observations x genes, 2, are needed.")
     if isinstance(matrix, np.ndarray) and matrix.dtype.kind not in "biuf":
         raise DataError(f"The matrix holds values of type {matrix.dtype}; numbers are needed.")
+    if kind.startswith("dask."):
+        from mtorscore.tl._dask import known_chunks
+
+        matrix = known_chunks(matrix)
     n_obs, n_vars = int(matrix.shape[0]), int(matrix.shape[1])
     if n_obs == 0 or n_vars == 0:
         raise DataError(f"The matrix is empty: {n_obs} observations x {n_vars} genes.")
     if n_vars >= 2**31:
         raise DataError(f"The matrix has {n_vars} columns; at most {2**31 - 1} can be ranked.")
+    if kind.startswith("dask."):
+        from mtorscore.tl._dask import dask_source
+
+        return dask_source(matrix, rows=rows, columns=columns, block=block)
     shape = (n_obs if rows is None else len(rows), n_vars if columns is None else len(columns))
     return Source(matrix, *shape, rows, block, columns)
 
@@ -161,7 +197,7 @@ def to_tile(part: Any, start: int, n_vars: int) -> Tile:
     from scipy import sparse
 
     if sparse.issparse(part):
-        rows = _canonical(part)
+        rows = canonical(part)
         return Tile(
             start,
             n_vars,
@@ -183,7 +219,7 @@ def _is_lazy(matrix: Any) -> bool:
     return module in {"dask", "h5py", "zarr", "anndata"} and hasattr(matrix, "shape") and hasattr(matrix, "dtype")
 
 
-def _canonical(matrix: Any) -> Any:
+def canonical(matrix: Any) -> Any:
     """Return CSR with sorted columns and no entry twice; the caller's object is left as it is."""
     rows = matrix.tocsr()
     if not rows.has_canonical_format:

@@ -22,7 +22,10 @@ CHUNK = 4_000_000
 
 @dataclass
 class DiskRows:
-    """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows; `format` is what they come as."""
+    """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows.
+
+    `format` is what they come as: ``"csr"``, or ``"array"`` for dense.
+    """
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]

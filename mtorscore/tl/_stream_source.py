@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from mtorscore.tl._tiles import Tile
 
 __all__ = ["StreamSource", "block_bytes", "parse_memory"]
 
+T = TypeVar("T")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 LEAST = 100 * 10**6
 SHARES = 8
@@ -93,6 +94,11 @@ class StreamSource(Source):
         """Yield tiles in row order; they are the same as those of the matrix in memory."""
         for block in self.blocks():
             yield from block.tiles()
+
+    def each(self, function: Callable[[Tile], T], threads: int | None = 1) -> Iterator[T]:
+        """Apply a function to every tile and yield the results in row order."""
+        for block in self.blocks():
+            yield from block.each(function, threads)
 
     def _tell(self, block: Source) -> None:
         if self.on_rows is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "Ints", "MethodSpec", "Param", "Scored", "Sets", "State", "TileSource"]
 
+T = TypeVar("T")
 Array: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 State: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -28,6 +29,10 @@ class TileSource(Protocol):
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the rows in order, as tiles."""
+        ...
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Apply a function to every tile, wherever it is, and put the results together in row order."""
         ...
 
 

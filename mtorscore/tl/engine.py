@@ -6,12 +6,11 @@ tile against what it learned, so that no score depends on how the rows are cut.
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,7 @@ from mtorscore.tl._types import MethodSpec, Scored, Sets, State
 
 __all__ = ["Plan", "columns_of_genes", "execute", "learn", "make_plan", "to_sets", "warn_coverage"]
 
-T = TypeVar("T")
+HELD_BYTES = 1 << 30
 NO_GENE = "none of its genes is in the matrix"
 
 
@@ -113,6 +112,13 @@ def learn(plan: Plan, source: Source) -> Plan:
                 f"{plan.spec.name} learns from a cohort and cannot learn from {source.n_obs} sample. "
                 "Hand over a saved reference, or use a single-sample method such as singscore."
             )
+        if plan.spec.holds_cohort and source.remote and source.n_obs * source.n_vars * 8 > HELD_BYTES:
+            raise MethodError(
+                f"{plan.spec.name} needs the whole cohort in memory to learn from it, and this Dask array would take "
+                f"{source.n_obs * source.n_vars * 8 / 2**30:.1f} GB. Fit a SignatureScorer on a cohort that fits "
+                "(pseudobulk, or a sample of the observations) and hand it over as reference=, or use a single-sample "
+                "method such as singscore or ucell."
+            )
         plan.state = plan.spec.fit(source, plan.sets, plan.params)
     return plan
 
@@ -142,12 +148,7 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
             )
     _share_genes(plans)
 
-    def work(bounds: tuple[int, int]) -> list[Scored]:
-        return score_tile(source.tile(*bounds), plans)
-
-    step = source.rows_per_tile()
-    bounds = [(a, min(a + step, source.n_obs)) for a in range(0, source.n_obs, step)]
-    return _join(list(_map(work, bounds, threads)), plans)
+    return _join(list(source.each(partial(score_tile, plans=plans), threads)), plans)
 
 
 def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
@@ -191,15 +192,6 @@ def warn_ignored(spec: MethodSpec, collection: SignatureCollection, stacklevel: 
                 IgnoredWarning,
                 stacklevel=stacklevel,
             )
-
-
-def _map(work: Callable[[tuple[int, int]], T], bounds: list[tuple[int, int]], threads: int | None) -> Iterator[T]:
-    n = min(len(bounds), threads or os.cpu_count() or 1)
-    if n <= 1:
-        yield from map(work, bounds)
-        return
-    with ThreadPoolExecutor(n) as pool:
-        yield from pool.map(work, bounds)
 
 
 def _join(parts: list[list[Scored]], plans: Sequence[Plan]) -> list[Scored]:

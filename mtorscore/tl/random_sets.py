@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "expression_bins", "random_pvalues", "random_scores", "random_signatures", "score_sets"]
 
+T = TypeVar("T")
 CHUNK_BYTES = 256 << 20
 HELD_BYTES = 1 << 30
 GROUP_ENTRIES = 2_000_000
@@ -333,6 +335,9 @@ class _Held:
 
     def tiles(self) -> Iterator[Tile]:
         yield from self.source.tiles() if self._tiles is None else self._tiles
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        return functools.reduce(combine, map(function, self.tiles()))
 
 
 def _hold(source: Source) -> _Held:

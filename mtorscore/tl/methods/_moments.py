@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, TileSource
 
 __all__ = ["Moments", "gene_moments", "standardise"]
@@ -32,29 +34,36 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
     ignore_zeros
         Whether only non-zero values count.
     """
-    n, total = np.zeros(genes.size), np.zeros(genes.size)
-    n_zero = np.zeros(genes.size)
-    low, high = np.full(genes.size, np.inf), np.full(genes.size, -np.inf)
-    for tile in source.tiles():
-        sums, nonzero, missing, least, most = tile.gene_sums(genes)
-        total += sums
-        n += nonzero
-        n_zero += tile.n_obs - nonzero - missing
-        low, high = np.minimum(low, least), np.maximum(high, most)
+    total, n, n_zero, low, high = source.reduce(partial(_sums, genes=genes), _join_sums)
     if not ignore_zeros:
         n += n_zero
         low = np.where(n_zero > 0, np.minimum(low, 0.0), low)
         high = np.where(n_zero > 0, np.maximum(high, 0.0), high)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
-    squares = np.zeros(genes.size) if ignore_zeros else n_zero * mean**2
-    for tile in source.tiles():
-        squares = squares + tile.gene_squares(genes, mean)
+    squares = source.reduce(partial(_squares, genes=genes, mean=mean), np.add)
+    if not ignore_zeros:
+        squares = squares + n_zero * mean**2
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(squares / (n - 1))
     # Rounding can leave a constant gene with an SD of 1e-17; it is constant all the same.
     sd[(n < 2) | ~(high > low)] = 0.0
     return Moments(n, mean, sd)
+
+
+def _sums(tile: Tile, genes: Ints) -> tuple[Array, ...]:
+    """Return per gene the sum, the non-zero values, the zeros, and the extremes of the non-zero values."""
+    sums, nonzero, missing, least, most = tile.gene_sums(genes)
+    return sums, nonzero, tile.n_obs - nonzero - missing, least, most
+
+
+def _join_sums(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], np.minimum(a[3], b[3]), np.maximum(a[4], b[4])
+
+
+def _squares(tile: Tile, genes: Ints, mean: Array) -> Array:
+    found: Array = tile.gene_squares(genes, mean)
+    return found
 
 
 def standardise(values: Array, mean: Array, sd: Array, *, ignore_zeros: bool = False) -> Array:
@@ -65,9 +74,3 @@ def standardise(values: Array, mean: Array, sd: Array, *, ignore_zeros: bool = F
     if ignore_zeros:
         z[values == 0] = 0.0
     return z
-
-
-def _add_rows(total: Array, values: Array) -> Array:
-    """Add rows to a running total one after the other, so that its bits do not depend on how rows are cut."""
-    found: Array = np.add.accumulate(np.vstack([total[None, :], values]), axis=0)[-1]
-    return found

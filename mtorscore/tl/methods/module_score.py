@@ -119,18 +119,17 @@ def _drawn_sets(frozen: State, n_sets: int, n_vars: int) -> Sets:
 
 
 def _gene_means(source: TileSource) -> Array:
-    total = np.zeros(source.n_vars)
-    n = np.zeros(source.n_vars)
-    for tile in source.tiles():
-        sums, counts = tile.column_sums()
-        total += sums
-        n += counts
+    total, n = source.reduce(Tile.column_sums, _add_both)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = total / n
     # Genes of one mean stay together, whatever the order in which observations were added up.
     exponent = np.floor(np.log10(np.abs(means), out=np.zeros_like(means), where=(means != 0) & np.isfinite(means)))
     unit = 10.0 ** (exponent - SIGNIFICANT)
     return np.round(means / unit) * unit
+
+
+def _add_both(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+    return a[0] + b[0], a[1] + b[1]
 
 
 SPEC = MethodSpec(

@@ -19,6 +19,7 @@ TBK1. Nature 2009;462:108-112. Haenzelmann S, Castelo R, Guinney J. GSVA. BMC Bi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,18 @@ def ssgsea(
 
 def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
     """Learn the range of all scores of the cohort."""
-    low, high = np.inf, -np.inf
-    for tile in source.tiles():
-        scores = _enrichment(tile, sets, params)
-        known = scores[~np.isnan(scores)]
-        if known.size:
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    low, high = source.reduce(partial(_range, sets=sets, params=params), _wider)
     return {"range": np.array([low, high])}
+
+
+def _range(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[float, float]:
+    scores = _enrichment(tile, sets, params)
+    known = scores[~np.isnan(scores)]
+    return (float(known.min()), float(known.max())) if known.size else (np.inf, -np.inf)
+
+
+def _wider(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:

@@ -1,0 +1,123 @@
+"""Dask-backed AnnData are scored where their chunks are, with the numbers of the matrix in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from mtorscore import tl
+from mtorscore.errors import DataError, MethodError
+from mtorscore.tl._dask import DaskSource
+from mtorscore.tl._source import open_source
+
+N_OBS, N_VARS = 230, 120
+SETS: dict[str, Any] = {
+    "plain": [f"g{i}" for i in range(0, 60, 3)],
+    "signed": {"up": [f"g{i}" for i in range(5, 30)], "down": [f"g{i}" for i in range(60, 75)]},
+}
+METHODS = ["ucell", "aucell", "singscore", "ssgsea", "mean", "wmean", "ulm", "mlm", "zscore", "module_score"]
+
+
+def values() -> np.ndarray:
+    rng = np.random.default_rng(8)
+    return np.log1p(rng.poisson(rng.gamma(0.5, 2.0, N_VARS), (N_OBS, N_VARS)).astype(np.float64))
+
+
+def wrapped(matrix: Any) -> ad.AnnData:
+    rng = np.random.default_rng(1)
+    obs = pd.DataFrame({"kept": rng.random(N_OBS) < 0.6}, index=[f"c{i}" for i in range(N_OBS)])
+    return ad.AnnData(matrix, obs, pd.DataFrame(index=[f"g{i}" for i in range(N_VARS)]))
+
+
+def lazy(chunks: tuple[Any, Any] = (50, -1), *, thin: bool = True) -> Any:
+    array = da.from_array(values(), chunks=chunks)
+    return array.map_blocks(sparse.csr_matrix) if thin else array
+
+
+def assert_same(found: ad.AnnData, wanted: ad.AnnData, methods: list[str]) -> None:
+    for m in methods:
+        key = f"score_{m}"
+        np.testing.assert_allclose(found.obsm[key], wanted.obsm[key], rtol=1e-12, atol=1e-12, err_msg=m)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
+@pytest.mark.parametrize(("chunks", "thin"), [((50, -1), True), ((33, 40), False), ((N_OBS, -1), True)])
+def test_scores_are_those_of_memory(scheduler: str, chunks: Any, thin: bool) -> None:
+    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=METHODS)
+    with dask.config.set(scheduler=scheduler):
+        found = tl.score(wrapped(lazy(chunks, thin=thin)), SETS, method=METHODS)
+    assert_same(found, memory, METHODS)
+    assert isinstance(found.X, da.Array)
+
+
+def test_masks_pvalues_and_unknown_chunks_work() -> None:
+    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=["ulm", "zscore"], mask_obs="kept")
+    assert_same(tl.score(wrapped(lazy()), SETS, method=["ulm", "zscore"], mask_obs="kept"), memory, ["ulm", "zscore"])
+    memory = tl.score(wrapped(values()), SETS, method="ulm", pvalues=True)
+    found = tl.score(wrapped(lazy()), SETS, method="ulm", pvalues=True)
+    np.testing.assert_allclose(found.obsm["pval_ulm"], memory.obsm["pval_ulm"], rtol=1e-9)
+    array = da.from_array(values(), chunks=(50, -1))
+    unknown = array[da.from_array(np.ones(N_OBS, dtype=bool), chunks=50)]
+    source = open_source(unknown)
+    assert isinstance(source, DaskSource)
+    assert (source.n_obs, source.n_vars) == (N_OBS, N_VARS)
+
+
+def test_each_chunk_is_computed_once_per_pass() -> None:
+    seen: list[int] = []
+
+    def block(x: np.ndarray) -> np.ndarray:
+        seen.append(x.shape[0])
+        return x
+
+    array = da.from_array(values(), chunks=(50, -1)).map_blocks(block, dtype=float, meta=np.zeros((0, 0)))
+    with dask.config.set(scheduler="synchronous"):
+        tl.score(wrapped(array), SETS, method=["ucell", "singscore"])
+        assert sorted(seen) == [30, 50, 50, 50, 50]
+        seen.clear()
+        tl.score(wrapped(array), SETS, method="zscore")
+    # Sums, squares, scores.
+    assert len(seen) == 15
+
+
+def test_large_cohorts_are_refused_where_the_method_must_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtorscore.tl.engine.HELD_BYTES", 1000)
+    for method in ("gsva", "plage"):
+        with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
+            tl.score(wrapped(lazy()), SETS, method=method)
+
+
+def test_infinite_values_are_refused() -> None:
+    x = values()
+    x[120, 4] = np.inf
+    with pytest.raises(DataError, match="infinite"):
+        tl.score(wrapped(da.from_array(x, chunks=(50, -1))), SETS, method="ucell")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_processes_gives_the_same(tmp_path: Path) -> None:
+    from dask.distributed import Client, LocalCluster
+
+    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=METHODS)
+    path = tmp_path / "cells.h5ad"
+    wrapped(sparse.csr_matrix(values())).write_h5ad(path)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    with cluster, Client(cluster):
+        assert_same(tl.score(wrapped(lazy()), SETS, method=METHODS), memory, METHODS)
+        read_elem_lazy = pytest.importorskip("anndata.experimental").read_elem_lazy
+        import h5py
+
+        with h5py.File(path) as file:
+            adata = wrapped(read_elem_lazy(file["X"], chunks=(64, N_VARS)))
+            assert_same(tl.score(adata, SETS, method=METHODS), memory, METHODS)
+    stream = tl.score(path, SETS, method=METHODS)
+    assert_same(stream, memory, METHODS)

@@ -1,0 +1,269 @@
+"""Scoring from disk gives the same bits as in memory, whatever the layout, the blocks, or a kill half-way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from mtorscore import tl
+from mtorscore.errors import DataError, FormatError, MethodError
+from mtorscore.tl import SignatureScorer
+from mtorscore.tl._stream_disk import open_file, panel_edges
+from mtorscore.tl._stream_parts import read_scores
+from mtorscore.tl._stream_source import StreamSource, parse_memory
+
+N_OBS, N_VARS = 700, 300
+SETS: dict[str, Any] = {
+    "plain": [f"g{i}" for i in range(0, 60, 3)],
+    "signed": {"up": [f"g{i}" for i in range(5, 30)], "down": [f"g{i}" for i in range(60, 75)]},
+    "gone": ["nowhere"],
+}
+STREAMED = ["ucell", "aucell", "singscore", "ssgsea", "mean", "ulm", "zscore", "module_score"]
+
+
+def cells(layout: str = "csr") -> ad.AnnData:
+    rng = np.random.default_rng(4)
+    x = np.log1p(rng.poisson(rng.gamma(0.4, 1.0, N_VARS), (N_OBS, N_VARS))).astype(np.float32)
+    x[5] = 0
+    obs = pd.DataFrame({"kept": rng.random(N_OBS) < 0.7}, index=[f"cell{i}" for i in range(N_OBS)])
+    kind: Any = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": np.asarray}[layout]
+    return ad.AnnData(kind(x), obs, pd.DataFrame(index=[f"g{i}" for i in range(N_VARS)]))
+
+
+def write(folder: Path, layout: str, container: str, compression: Any = None) -> Path:
+    path = folder / f"cells.{container}"
+    if container == "zarr":
+        cells(layout).write_zarr(path)
+    else:
+        cells(layout).write_h5ad(path, compression=compression)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the small file into many blocks of small tiles."""
+    monkeypatch.setattr("mtorscore.tl.stream.block_bytes", lambda _: 40_000)
+    monkeypatch.setattr("mtorscore.tl._source.TILE_BYTES", 40_000)
+
+
+def assert_same(found: Any, wanted: ad.AnnData, keys: list[str]) -> None:
+    for key in keys:
+        # What is learned from the cohort is added up block by block, so its last bits may differ; nothing else may.
+        learned = key in ("score_zscore", "score_module_score")
+        gap: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12} if learned else {"rtol": 0, "atol": 0}
+        np.testing.assert_allclose(found[key].to_numpy(), wanted.obsm[key].to_numpy(), err_msg=key, **gap)
+        assert list(found[key].columns) == list(wanted.obsm[key].columns)
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize(
+    ("layout", "container", "compression"),
+    [
+        ("csr", "h5ad", None),
+        ("csr", "h5ad", "gzip"),
+        ("csc", "h5ad", "lzf"),
+        ("dense", "h5ad", "gzip"),
+        ("csr", "zarr", None),
+        ("csc", "zarr", None),
+        ("dense", "zarr", None),
+    ],
+)
+def test_a_file_scores_like_memory(tmp_path: Path, layout: str, container: str, compression: Any) -> None:
+    path = write(tmp_path, layout, container, compression)
+    memory = tl.score(cells("dense" if layout == "dense" else "csr"), SETS, method=STREAMED)
+    found = tl.score(path, SETS, method=STREAMED, memory="100MB")
+    keys = [f"score_{m}" for m in STREAMED]
+    assert_same(found.obsm, memory, keys)
+    assert found.X is None
+    assert list(found.obs_names) == list(memory.obs_names)
+    mine, theirs = found.uns["mtorscore"]["ucell"], memory.uns["mtorscore"]["ucell"]
+    pd.testing.assert_frame_equal(mine["coverage"], theirs["coverage"])
+    assert mine["universe_hash"] == theirs["universe_hash"]
+    assert not list(tmp_path.glob(".mtorscore-rows-*"))
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
+def test_masks_pvalues_and_references_work_from_disk(tmp_path: Path) -> None:
+    path = write(tmp_path, "csr", "h5ad")
+    memory = tl.score(cells(), SETS, method=["ucell", "zscore"], mask_obs="kept")
+    assert_same(tl.score(path, SETS, method=["ucell", "zscore"], mask_obs="kept").obsm, memory, ["score_zscore"])
+    memory = tl.score(cells(), SETS, method="ulm", pvalues=True)
+    assert_same(tl.score(path, SETS, method="ulm", pvalues=True).obsm, memory, ["pval_ulm", "padj_ulm"])
+    scorer = SignatureScorer(signatures=SETS, method="gsva").fit(cells()[:40].copy())
+    memory = tl.score(cells(), SETS, method="gsva", reference=scorer)
+    assert_same(tl.score(path, SETS, method="gsva", reference=scorer).obsm, memory, ["score_gsva"])
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("suffix", [".parquet", ".h5ad", ".zarr"])
+def test_scores_go_to_a_file(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path, "csr", "zarr" if suffix == ".zarr" else "h5ad")
+    memory = tl.score(cells(), SETS, method=["ucell", "zscore"], mask_obs="kept")
+    out = tl.score(path, SETS, method=["ucell", "zscore"], mask_obs="kept", out=tmp_path / f"scored{suffix}")
+    keys = ["score_ucell", "score_zscore"]
+    if suffix == ".parquet":
+        tables, record = read_scores(out)
+        kept = memory[memory.obs["kept"].to_numpy()]
+        assert_same(tables, kept, keys)
+        assert list(tables["score_ucell"].index) == list(kept.obs_names)
+    else:
+        copy = ad.read_h5ad(out) if suffix == ".h5ad" else ad.read_zarr(out)
+        assert_same(copy.obsm, memory, keys)
+        np.testing.assert_array_equal(copy.X.toarray(), memory.X.toarray())
+        record = copy.uns["mtorscore"]
+    assert record["ucell"]["signature_hash"] == memory.uns["mtorscore"]["ucell"]["signature_hash"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, f"scored{suffix}"])
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mtorscore.tl._stream_parts import Parts
+
+    path, out = write(tmp_path, "csr", "h5ad"), tmp_path / "scores.parquet"
+    write_block = Parts.write
+    blocks: list[int] = []
+
+    def failing(self: Parts, i: int, tables: Any) -> None:
+        if len(blocks) == 3:
+            raise KeyboardInterrupt
+        blocks.append(i)
+        write_block(self, i, tables)
+
+    monkeypatch.setattr(Parts, "write", failing)
+    with pytest.raises(KeyboardInterrupt):
+        tl.score(path, SETS, method="zscore", out=out)
+    assert not out.exists()
+    monkeypatch.setattr(Parts, "write", write_block)
+    with pytest.raises(DataError, match="differs in methods"):
+        tl.score(path, SETS, method="ucell", out=out)
+    monkeypatch.setattr("mtorscore.tl.engine.learn", lambda *_: pytest.fail("learned again"))
+    tl.score(path, SETS, method="zscore", out=out)
+    monkeypatch.undo()
+    assert_same(read_scores(out)[0], tl.score(cells(), SETS, method="zscore"), ["score_zscore"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_bit_identically(tmp_path: Path) -> None:
+    path, out = write(tmp_path, "csr", "h5ad", "gzip"), tmp_path / "scores.parquet"
+    code = (
+        "import sys, time, warnings; warnings.simplefilter('ignore')\n"
+        "import mtorscore.tl._source as s, mtorscore.tl.stream as t\n"
+        "from mtorscore import tl\n"
+        "from mtorscore.tl._stream_parts import Parts\n"
+        "s.TILE_BYTES = 40_000; t.block_bytes = lambda _: 40_000\n"
+        "write = Parts.write\n"
+        "def slow(self, i, tables):\n"
+        "    write(self, i, tables); time.sleep(float(sys.argv[3]))\n"
+        "Parts.write = slow\n"
+        f"tl.score(sys.argv[1], {SETS!r}, method=['ucell', 'zscore'], out=sys.argv[2])\n"
+    )
+    run = [sys.executable, "-c", code, str(path), str(out)]
+    child = subprocess.Popen([*run, "0.5"])
+    parts = tmp_path / "scores.parquet.parts"
+    deadline = time.monotonic() + 60
+    while len(list(parts.glob("block-*.npz"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    done = {p.name: p.stat().st_mtime_ns for p in parts.glob("block-*.npz")}
+    assert len(done) >= 4
+    assert not out.exists()
+    subprocess.run([*run, "0"], check=True)
+    whole = [*run[:-1], str(tmp_path / "whole.parquet"), "0"]
+    subprocess.run(whole, check=True)
+    resumed, straight = read_scores(out)[0], read_scores(whole[-2])[0]
+    for key in ("score_ucell", "score_zscore"):
+        pd.testing.assert_frame_equal(resumed[key], straight[key], check_exact=True)
+    with pytest.warns(match="less than half"):
+        memory = tl.score(cells(), SETS, method=["ucell", "zscore"])
+    assert_same(read_scores(out)[0], memory, ["score_ucell", "score_zscore"])
+    assert not parts.exists()
+
+
+def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "csr", "h5ad")
+    sets = {"plain": SETS["plain"]}
+    for method in ("gsva", "plage"):
+        with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
+            tl.score(path, sets, method=method)
+    with pytest.raises(MethodError, match="many walks"):
+        tl.score(path, sets, method="ssgsea", pvalues=True)
+    with pytest.raises(DataError, match="must end in"):
+        tl.score(path, sets, method="ucell", out=tmp_path / "scores.txt")
+    with pytest.raises(DataError, match="being read"):
+        tl.score(path, sets, method="ucell", out=path)
+    with pytest.raises(DataError, match="amount of memory"):
+        tl.score(path, sets, method="ucell", memory="lots")
+    with pytest.raises(DataError, match="too little"):
+        tl.score(path, sets, method="ucell", memory="1MB")
+    with pytest.raises(FormatError, match="no such file"):
+        tl.score(tmp_path / "none.h5ad", sets, method="ucell")
+    with pytest.raises(FormatError, match="no layers/counts"):
+        tl.score(path, sets, method="ucell", layer="counts")
+    (tmp_path / "cut.h5ad").write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(FormatError, match="cut short"):
+        tl.score(tmp_path / "cut.h5ad", sets, method="ucell")
+    with pytest.raises(MethodError, match="scored in place"):
+        tl.score(cells(), sets, method="ucell", out=tmp_path / "x.parquet")
+
+
+def test_infinite_values_are_named_with_their_rows(tmp_path: Path) -> None:
+    adata = cells("dense")
+    adata.X[650, 3] = np.inf
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    with pytest.raises(DataError, match=r"1 infinite value\(s\) among observations 6"):
+        tl.score(tmp_path / "x.h5ad", {"plain": SETS["plain"]}, method="ucell")
+
+
+def test_at_most_two_blocks_are_held(tmp_path: Path) -> None:
+    file = open_file(write(tmp_path, "csr", "h5ad"), panel_bytes=40_000)
+    source = StreamSource.over(file.matrix, None, block=None, most_bytes=40_000)
+    read: list[int] = []
+    plain = source._read
+    source._read = lambda i: (read.append(i), plain(i))[1]  # type: ignore[method-assign, func-returns-value]
+    for used, block in enumerate(source.blocks()):
+        assert len(read) <= used + 2
+        assert block.offset == source.bounds[used]
+    assert read == list(range(source.bounds.size - 1))
+    assert source.bounds.size > 5
+    file.close()
+
+
+@pytest.mark.parametrize(("most", "step"), [(10, 1), (25, 2), (1, 3), (1000, 4)])
+def test_blocks_are_cut_by_entries_at_whole_tiles(most: int, step: int) -> None:
+    sizes = np.array([3, 9, 0, 0, 14, 2, 2, 2, 30, 1, 1])
+    pointer = np.concatenate([[0], np.cumsum(sizes)])
+    edges = panel_edges(pointer, most, step)
+    assert edges[0] == 0
+    assert edges[-1] == sizes.size
+    assert (np.diff(edges) > 0).all()
+    for a, b in pairwise(edges):
+        assert a % step == 0
+        assert b - a <= step or pointer[b] - pointer[a] <= most
+
+
+@pytest.mark.parametrize(("text", "size"), [("1GB", 10**9), ("512 MiB", 2**29), ("2g", 2 * 10**9), (3e8, 3 * 10**8)])
+def test_memory_is_read_in_the_usual_ways(text: Any, size: int) -> None:
+    assert parse_memory(text) == size
+
+
+def test_progress_is_shown_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tl.score(write(tmp_path, "csr", "h5ad"), {"plain": SETS["plain"]}, method="zscore", progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"{N_OBS} cells" in shown.err
+    assert "cells/s" in shown.err
