@@ -137,14 +137,21 @@ def _command(name: str, command: Any) -> str:
             plain = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
             shown = code(default) if plain else ("required" if p.required else "")
             options.append([names, shown, cell(p.help or "")])
-    text, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
+    text, examples = _split_help(inspect.cleandoc(command.help or ""))
     return join(
         f"## `{name}`",
         " ".join(text.split()).replace("<", "\\<"),
-        f"```shell\n{' '.join(example.split())}\n```" if example else "",
+        "```shell\n" + "\n".join(examples) + "\n```" if examples else "",
         table(["argument", "meaning"], arguments) if arguments else "",
         table(["option", "default", "meaning"], options) if options else "",
     )
+
+
+def _split_help(text: str) -> tuple[str, list[str]]:
+    """Return the prose of a command's help, and its example commands, one per paragraph."""
+    prose, _, examples = text.partition("Example")
+    lines = [" ".join(p.split()) for p in examples.removeprefix("s").removeprefix(":").split("\n\n")]
+    return prose, [line for line in lines if line]
 
 
 def _errors() -> str:
