@@ -46,6 +46,7 @@ _NAMES = {
     "optimism": "added",
     "over_time": "effects",
     "reporting_table": "reporting",
+    "residual_scores": "effects",
     "restricted_mean": "effects",
     "survival_target": "estimators",
     "tcga_advice": "advice",
@@ -91,6 +92,7 @@ __all__ = [
     "optimism",
     "over_time",
     "reporting_table",
+    "residual_scores",
     "restricted_mean",
     "survival_target",
     "tcga_advice",
@@ -106,7 +108,14 @@ if TYPE_CHECKING:
     from mtorscore.prognosis.calls import activation
     from mtorscore.prognosis.competing import cause_specific, cumulative_incidence
     from mtorscore.prognosis.cutpoints import Cutpoint, optimal_cutpoint
-    from mtorscore.prognosis.effects import interaction, nonlinearity, over_time, restricted_mean, trend_test
+    from mtorscore.prognosis.effects import (
+        interaction,
+        nonlinearity,
+        over_time,
+        residual_scores,
+        restricted_mean,
+        trend_test,
+    )
     from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
     from mtorscore.prognosis.estimators import ClinicalEncoder, RidgeCox, RidgeLogistic, survival_target
     from mtorscore.prognosis.evaluation import Evaluation, evaluate

@@ -172,12 +172,11 @@ def score_signatures(
 
     from mtorscore import tl
 
-    adata = ad.AnnData(
-        X=expression.values, obs=pd.DataFrame(index=expression.index), var=pd.DataFrame(index=expression.genes)
-    )
+    # AnnData wants names as text; the caller's own index is put back.
+    names = expression.index.astype(str)
+    adata = ad.AnnData(X=expression.values, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=expression.genes))
     tl.score(adata, SignatureCollection(signatures), method=method, key_added="score", **params)
-    table = adata.obsm["score"]
-    return pd.DataFrame(table, index=expression.index)
+    return pd.DataFrame(adata.obsm["score"]).set_axis(expression.index)
 
 
 class Mirror:

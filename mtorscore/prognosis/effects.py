@@ -18,14 +18,14 @@ from scipy import stats
 
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis import _cox
-from mtorscore.prognosis._design import adjust_p
+from mtorscore.prognosis._design import adjust_p, encode
 from mtorscore.prognosis._inference import ratio, wald
 from mtorscore.prognosis._inputs import read_inputs
 from mtorscore.prognosis._kaplan import product_limit
 from mtorscore.prognosis._risksets import FloatArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
 
-__all__ = ["interaction", "nonlinearity", "over_time", "restricted_mean", "trend_test"]
+__all__ = ["interaction", "nonlinearity", "over_time", "residual_scores", "restricted_mean", "trend_test"]
 
 
 def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float]:
@@ -363,3 +363,40 @@ def nonlinearity(
     if "p_nonlinear" in table:
         table["q_nonlinear"] = adjust_p(table["p_nonlinear"])
     return table
+
+
+def residual_scores(scores: pd.DataFrame, confounders: pd.DataFrame) -> pd.DataFrame:
+    """Return what is left of each score once confounders are regressed out, such as proliferation.
+
+    A picture of the information beyond the confounder, for plots. To test it, adjust the outcome model instead
+    (``associate(adjust=...)``): a residual treats the regression as known.
+
+    Parameters
+    ----------
+    scores
+        Observations x signatures.
+    confounders
+        Observations x confounders; categories are coded as in the models.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Like `scores`; NaN where a score or a confounder is missing.
+
+    Raises
+    ------
+    DataError
+        If the two share fewer than three observations.
+    """
+    coded = encode(confounders).dropna().reindex(scores.index)
+    design = np.column_stack([np.ones(len(coded)), coded.to_numpy(dtype=np.float64)])
+    out = pd.DataFrame(np.nan, index=scores.index, columns=scores.columns)
+    if np.isfinite(design).all(axis=1).sum() < 3:
+        raise DataError("Scores and confounders share fewer than three observations; check their indices.")
+    for name in scores.columns:
+        y = scores[name].to_numpy(dtype=np.float64)
+        keep = np.isfinite(design).all(axis=1) & np.isfinite(y)
+        if keep.sum() > design.shape[1]:
+            fitted = design[keep] @ np.linalg.lstsq(design[keep], y[keep], rcond=None)[0]
+            out.loc[keep, name] = y[keep] - fitted
+    return out

@@ -110,6 +110,14 @@ def test_proliferation_alone_is_reported_as_such() -> None:
     assert "this is the confounder" in itself["reason"]
 
 
+def test_observations_may_be_numbered() -> None:
+    cohort = Cohort(correlation=0.6, branch_hazard=0.7, proliferation_hazard=0.4)
+    named = cohort.associate(n_random=20)
+    for frame in ("scores", "clinical", "expression"):
+        setattr(cohort, frame, getattr(cohort, frame).reset_index(drop=True))
+    pd.testing.assert_frame_equal(cohort.associate(n_random=20), named)
+
+
 def test_null_p_counts_random_sets_at_least_as_extreme() -> None:
     cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3, seed=2)
     few, many = (cohort.associate(n_random=k, mirrors=("random",)) for k in (19, 400))

@@ -23,6 +23,7 @@ from mtorscore.prognosis import (
     nonlinearity,
     optimal_cutpoint,
     over_time,
+    residual_scores,
     restricted_mean,
     trend_test,
 )
@@ -147,6 +148,20 @@ def test_interaction_finds_a_group_without_effect() -> None:
     assert found["valid"].all()
     few = interaction(table[["x"]].iloc[180:230], table, ENDPOINT, "site")
     assert few["reason"].str.contains("are asked for").all() == (not few["valid"].any())
+
+
+def test_residual_scores_are_uncorrelated_with_the_confounder(cohort: pd.DataFrame) -> None:
+    scores = cohort[["x"]].assign(y=cohort["x"] ** 2 + 1, z=np.nan)
+    scores.iloc[3, 0] = np.nan
+    confounders = pd.DataFrame({"p": cohort["x"] + cohort["time"] / 500, "g": cohort["group"]})
+    left = residual_scores(scores, confounders)
+    assert np.isnan(left.iloc[3, 0])
+    assert left["z"].isna().all()
+    known = left["x"].notna()
+    assert abs(np.corrcoef(left["x"][known], confounders["p"][known])[0, 1]) < 1e-10
+    assert abs(left["y"].groupby(cohort["group"]).mean()).max() < 1e-10
+    with pytest.raises(DataError, match="fewer than three"):
+        residual_scores(scores, confounders.set_axis(range(200)))
 
 
 def test_trend_is_jonckheere() -> None:
