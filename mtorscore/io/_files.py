@@ -225,6 +225,11 @@ def as_text(data: bytes, path: Path, *, partial: bool = False) -> Content:
     return Content(data, path, repairs)
 
 
+def raw(path: Path) -> bytes:
+    """Return the whole decompressed content of a file."""
+    return _decompress(path)
+
+
 def load(path: Path) -> Content:
     """Read a text file, compressed or not, into memory.
 

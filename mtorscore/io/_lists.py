@@ -108,7 +108,9 @@ def long_table(frame: pd.DataFrame, path: Path) -> AnnData | None:
     names = [c for c in others if c not in parts]
     if not parts or len(first.drop_duplicates(parts)) * genes != len(frame):
         return None
-    codes = frame[parts].astype(str).apply(lambda c: c.str.removesuffix(".0")).agg("_".join, axis=1)
+    codes = frame[parts[0]].map(_label)
+    for part in parts[1:]:
+        codes = codes + "_" + frame[part].map(_label)
     adata = pivot(frame.assign(_sample=codes), str(gene), "_sample", str(value), path)
     table = frame.assign(_sample=codes).drop_duplicates("_sample").set_index("_sample")
     for part in parts:
@@ -117,6 +119,10 @@ def long_table(frame: pd.DataFrame, path: Path) -> AnnData | None:
     for name in names:
         adata.var[str(name)] = [str(v) for v in by_gene[name].reindex(adata.var["id"])]
     return adata
+
+
+def _label(value: object) -> str:
+    return str(value).removesuffix(".0")
 
 
 def icgc(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001

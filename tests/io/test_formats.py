@@ -117,6 +117,24 @@ def test_long_table(tmp_path: Path) -> None:
     assert long_table(frame.drop(index=3), tmp_path) is None
 
 
+@pytest.mark.parametrize("name", ["hcc-os-150-panel/testdata.Rdata", "singlecell-mouse-hepatoblast/liver.rda"])
+def test_r_files_are_read_as_the_library_reads_them(shared: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mtorscore.io import _r
+    from mtorscore.io._rserial import NotPlainError
+
+    ours = _r.objects(shared / "data" / name)
+
+    def refuse(_: bytes) -> None:
+        raise NotPlainError
+
+    monkeypatch.setattr(_r, "parse", refuse)
+    theirs = _r.objects(shared / "data" / name)
+    assert set(ours) == set(theirs)
+    for key, frame in ours.items():
+        assert list(map(str, frame.columns)) == list(map(str, theirs[key].columns))
+        np.testing.assert_array_equal(frame.to_numpy(dtype=float), theirs[key].to_numpy(dtype=float))
+
+
 def test_xena_matrix_and_survival(tmp_path: Path) -> None:
     (tmp_path / "HiSeqV2").write_text(
         "sample\tTCGA-AA-0001-01\tTCGA-AA-0001-11\nTP53\t1.5\t2.5\nALB\t3\t4\nMYC\t5\t6\n"
