@@ -80,7 +80,7 @@ def _of_anndata(adata: Any, method: str | None) -> pd.DataFrame:
 
 
 def groups_of(obs: pd.DataFrame, column: str) -> tuple[pd.Series, list[str]]:
-    """Return a column as text with its levels in order: of the category where it is one, else as they appear.
+    """Return a column as text with its levels: tumour, normal, then as the category or the rows order them.
 
     Parameters
     ----------
@@ -101,10 +101,13 @@ def groups_of(obs: pd.DataFrame, column: str) -> tuple[pd.Series, list[str]]:
     """
     need(obs, [column])
     values = obs[column]
+    ordered = isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered
     if isinstance(values.dtype, pd.CategoricalDtype):
         levels = [str(c) for c in values.cat.remove_unused_categories().cat.categories]
     else:
         levels = [str(v) for v in pd.unique(values.dropna())]
+    if not ordered:
+        # Files sort the levels of a category; tumours still come first.
         levels.sort(key=lambda v: {"tumour": 0, "normal": 1}.get(v, 2))
     if not levels:
         raise DataError(f"Column {column!r} holds no value.")

@@ -53,12 +53,18 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
         "name": cohort.name,
         "simulated": cohort.simulated,
         "observations": [str(n) for n in obs.index],
-        "tracks": {t: column(obs[t]) for t in [*tracks, *extra]},
+        "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},
         "endpoints": {e: {"time": _times(cohort, f"{e}.time"), "event": _times(cohort, e)} for e in cohort.endpoints},
         "scores": {m: packed(cohort.scores[m], names) for m in methods if m in cohort.scores},
         "tables": {t: columns(cohort.table(t)) for t in _TABLES if t in cohort.tables},
         "missing": cohort.missing,
     }
+
+
+def _ordered(kinds: pd.Series) -> pd.Series:
+    """Return sample types as a category that begins with tumours, then normals: files sort them by name."""
+    found = sorted(map(str, kinds.dropna().unique()), key=lambda v: ({"tumour": 0, "normal": 1}.get(v, 2), v))
+    return pd.Series(pd.Categorical(kinds.astype(str).where(kinds.notna()), found), index=kinds.index)
 
 
 def _times(cohort: Cohort, name: str) -> list[float | None]:

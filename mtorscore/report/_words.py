@@ -253,7 +253,7 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("Units", source.get("units")),
         ("Samples", _kinds(cohort)),
         ("Genes", f"{cohort.n_vars:,}"),
-        ("Left out", f"{len(cohort.table('exclusions'))} entries" if "exclusions" in cohort.tables else "none listed"),
+        ("Left out", _left_out(cohort)),
         ("SHA-256", source.get("sha256")),
         ("Note", source.get("description")),
     ]
@@ -262,6 +262,16 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
         if isinstance(file, dict) and file.get("sha256"):
             out.append((f"File {file.get('path', '')}", f"{file.get('bytes', '?')} bytes, SHA-256 {file['sha256']}"))
     return out
+
+
+def _left_out(cohort: Cohort) -> str:
+    table = cohort.table("exclusions")
+    if not len(table):
+        return "none listed"
+    if "effect" not in table:
+        return f"{len(table)} samples"
+    dropped = int((table["effect"].astype(str) == "dropped").sum())
+    return f"{dropped} samples; {len(table) - dropped} remarks on samples that stayed"
 
 
 def _kinds(cohort: Cohort) -> str:

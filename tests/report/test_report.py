@@ -138,6 +138,7 @@ def test_payload_holds_the_scores(path: Path, results: Path) -> None:
         span = kept["high"][j] - kept["low"][j]
         assert np.allclose(kept["low"][j] + steps[j] / 65534 * span, scores[name], atol=span / 65534)
     assert cohort["observations"] == list(scores.index)
+    assert cohort["tracks"]["sample_type"]["levels"] == ["tumour", "normal"]
     normals = [i for i, n in enumerate(scores.index) if n.endswith("-N")]
     assert all(cohort["endpoints"]["OS"]["time"][i] is None for i in normals)
 
