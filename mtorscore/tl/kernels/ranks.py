@@ -51,6 +51,7 @@ def _rank_row(
     n_stored = values.size
     bits = values.view(np.uint64)
     lowest, highest = ALL, np.uint64(0)
+    least, most, total_value = np.inf, -np.inf, 0.0
     n, n_nan, n_negative = 0, 0, 0
     for k in range(n_stored):
         v = values[k]
@@ -62,6 +63,9 @@ def _rank_row(
             key = _key(bits[k])
             lowest = min(lowest, key)
             highest = max(highest, key)
+            least = min(least, v)
+            most = max(most, v)
+            total_value += v
             n += 1
     n_zero = n_vars - n_nan - n
     shift = np.uint64(0)
@@ -69,6 +73,10 @@ def _rank_row(
         span = highest - lowest
         while (span >> shift) >= np.uint64(BUCKETS):
             shift += np.uint64(1)
+    # Steps of equal width part values without a long tail better than their leading bits do.
+    width = most - least
+    even = n > 0 and 1e-300 < width < 1e300 and total_value / n - least > 0.05 * width
+    scale = (BUCKETS - 1) / width if even else 0.0
     counts[:] = 0
     state[:] = 0
     any_mixed = False
@@ -77,8 +85,8 @@ def _rank_row(
         if v != v or v == 0.0:
             continue
         key = _key(bits[k])
-        b = (key - lowest) >> shift
-        bucket_of[k] = np.int32(b)
+        b = np.int32((v - least) * scale) if even else np.int32((key - lowest) >> shift)
+        bucket_of[k] = b
         if counts[b] == 0:
             sample[b] = key
         elif sample[b] != key:

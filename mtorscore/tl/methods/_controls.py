@@ -13,7 +13,7 @@ from mtorscore.tl._types import Array, Ints
 
 __all__ = ["expected_shares", "quantile_bins", "rank_bins", "sample_scanpy", "sample_seurat", "union_size"]
 
-NEGLIGIBLE = 1e-18
+NEGLIGIBLE = 1e-16
 
 
 def rank_bins(means: Array, n_bins: int) -> Ints:
@@ -68,9 +68,9 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
     lowest = sum(low for low, _ in unions)
     for j, b in enumerate(touched):
         low, pmf = unions[j]
-        others = np.convolve(before[j], after[j + 1])
+        skipped, others = _support(np.convolve(before[j], after[j + 1]))
         own = low + np.arange(pmf.size)[:, None]
-        total = own + (lowest - low) + np.arange(others.size)[None, :]
+        total = own + (lowest - low + skipped) + np.arange(others.size)[None, :]
         shares[b] = pmf @ (own / np.maximum(total, 1)) @ others
     return shares, sizes
 

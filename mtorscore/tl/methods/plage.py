@@ -3,8 +3,9 @@ r"""PLAGE: the first principal component of a signature's standardised genes ove
 With Z the genes of the signature standardised over the cohort and Z = U D V' (genes x observations), the scores of the
 cohort are the first column of V, a unit vector. A new observation scores u_1' z / d_1 with the frozen loadings. The
 sign of a singular vector is arbitrary: it is fixed so that the loadings agree with the signature's signed weights
-(sum_g w_g u_g >= 0; if they cancel, with the weights times the genes' means). Genes constant over the cohort are left out. `zeros="ignored"` standardises over non-zero values
-and leaves zeros at 0, which is what the reference does with sparse input.
+(sum_g w_g u_g >= 0; where that cancels, sum_g w_g mean_g u_g >= 0). Genes constant over the cohort are left out.
+`zeros="ignored"` standardises over non-zero values and leaves zeros at 0, which is what the reference does with sparse
+input.
 
 Tomfohr J, Lu J, Kepler TB. Pathway level analysis of gene expression using singular value decomposition. BMC
 Bioinformatics 2005;6:225.

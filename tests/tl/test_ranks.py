@@ -1,0 +1,48 @@
+"""The shared ranking pass against scipy's, on values that are hard on buckets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.stats import rankdata
+
+from mtorscore.tl._source import open_source
+
+RNG = np.random.default_rng(1)
+SHAPE = (12, 700)
+HARD = {
+    "normal": RNG.normal(0, 2, SHAPE),
+    "long tail": RNG.gamma(0.3, 5, SHAPE),
+    "counts": RNG.poisson(RNG.gamma(0.3, 30, SHAPE)).astype(float),
+    "two hundred orders of magnitude": np.exp(RNG.normal(0, 60, SHAPE)),
+    "the same below zero": -np.exp(RNG.normal(0, 60, SHAPE)),
+    "half zeros": np.where(RNG.random(SHAPE) < 0.5, 0, np.round(RNG.normal(0, 2, SHAPE), 1)),
+    "subnormal": np.round(RNG.normal(0, 9, SHAPE)) * 5e-324,
+    "one outlier": np.where(np.arange(700) == 5, 1e300, RNG.random(SHAPE) + 1),
+    "extremes": np.where(RNG.random(SHAPE) < 0.5, -1.7e308, 1.7e308),
+    "constant": np.full(SHAPE, 3.0),
+    "empty": np.zeros(SHAPE),
+}
+
+
+@pytest.mark.parametrize("kind", HARD)
+@pytest.mark.parametrize("ties", ["average", "min", "max"])
+def test_ranks_are_those_of_scipy(kind: str, ties: str) -> None:
+    x = HARD[kind]
+    genes = np.arange(0, x.shape[1], 3, dtype=np.int64)
+    expected = rankdata(x, axis=1, method=ties)[:, genes]
+    for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x), np.where(x == 0, -0.0, x)):
+        tile = open_source(matrix).tile(0, x.shape[0])
+        np.testing.assert_array_equal(tile.ranks(genes).ascending(ties), expected)
+
+
+def test_nan_has_no_rank() -> None:
+    x = HARD["half zeros"].copy()
+    x[:, 10:13] = np.nan
+    genes = np.arange(x.shape[1], dtype=np.int64)
+    expected = rankdata(x, axis=1, nan_policy="omit")
+    for matrix in (x, sparse.csr_matrix(x)):
+        ranks = open_source(matrix).tile(0, x.shape[0]).ranks(genes)
+        np.testing.assert_array_equal(ranks.ascending(), expected)
+        assert (ranks.n_nan == 3).all()
