@@ -135,7 +135,9 @@ def _reason(rows: pd.DataFrame) -> str:
 def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
     out = ""
     if "null_p" in hits and hits["null_p"].notna().any():
-        out += f"; {int((hits['null_p'] < 0.05).sum())} of them do better than 95% of random signatures of their size"
+        out += (
+            f"; {int((hits['null_p'] < 0.05).sum())} of them are stronger than 95% of random signatures of their size"
+        )
     adjusted = part[part["shown"] == "adjusted for proliferation"].drop_duplicates("signature").set_index("signature")
     both = [s for s in hits["signature"] if s in adjusted.index]
     if both:

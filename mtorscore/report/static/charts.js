@@ -447,17 +447,17 @@ function drawForest(holder) {
 function drawModels(holder) {
   const rows = associationsNow().get(state.signature);
   if (!rows) return nothing(holder, "This signature was not related to this endpoint.");
-  const share = (r) => (r.null_percentile == null ? null : r.null_percentile <= 1 && !rows.some((x) => x.null_percentile > 1) ? 100 * r.null_percentile : r.null_percentile);
+  const share = (r) => r.null_percentile;
   const wide = 560;
   const at = (v) => 20 + (v / 100) * (wide - 40);
   const shown = rows.filter((r) => share(r) != null);
   const parts = [];
   if (shown.length) {
     const tall = 64 + 20 * shown.length;
-    const picture = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `Place among random signatures: ${shown.map((r) => `${r.shown} ${fmt(share(r))}th percentile`).join("; ")}` });
-    picture.append(svg("rect", { x: at(2.5), y: 8, width: at(97.5) - at(2.5), height: tall - 44, fill: css("--band") }));
+    const picture = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `Share of random signatures with a weaker effect: ${shown.map((r) => `${r.shown} ${fmt(share(r))}%`).join("; ")}` });
+    picture.append(svg("rect", { x: at(0), y: 8, width: at(95) - at(0), height: tall - 44, fill: css("--band") }));
     for (const v of [0, 25, 50, 75, 100]) picture.append(svg("line", { class: "grid", x1: at(v), x2: at(v), y1: 8, y2: tall - 36 }), svg("text", { class: "small", x: at(v), y: tall - 20, "text-anchor": "middle" }, String(v)));
-    picture.append(svg("text", { class: "small", x: wide / 2, y: tall - 4, "text-anchor": "middle" }, `percentile among ${fmt(shown[0].n_null)} random signatures (shaded: middle 95%)`));
+    picture.append(svg("text", { class: "small", x: wide / 2, y: tall - 4, "text-anchor": "middle" }, `stronger than this share of ${fmt(shown[0].n_null)} random signatures, % (shaded: below 95)`));
     shown.forEach((r, k) => {
       const y = 26 + 20 * k;
       const right = share(r) > 50;
