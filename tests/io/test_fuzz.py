@@ -109,7 +109,7 @@ COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "de
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@settings(max_examples=12, **COMMON)  # type: ignore[arg-type]
+@settings(max_examples=8, **COMMON)  # type: ignore[arg-type]
 @given(edits=changes)
 def test_changed_files(seed: str, edits: list[tuple[int, str, str]]) -> None:
     read(changed(SEEDS[seed], edits).encode(errors="replace"))
@@ -137,7 +137,7 @@ def test_damaged_gzip(cut: int, flip: int, value: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-@settings(max_examples=400, **(COMMON | {"derandomize": False}))  # type: ignore[arg-type]
+@settings(max_examples=120, **(COMMON | {"derandomize": False}))  # type: ignore[arg-type]
 @given(edits=changes)
 def test_changed_files_at_length(seed: str, edits: list[tuple[int, str, str]]) -> None:
     read(changed(SEEDS[seed], edits).encode(errors="replace"))

@@ -204,7 +204,10 @@ def held(raw: set[str]) -> set[str]:
     return {g for g in everything if g in raw or names.get(g, set()) & raw}
 
 
-@pytest.mark.parametrize("name", ["tcga-chol", "star", "gpl97", "gse184733"])
+@pytest.mark.parametrize(
+    "name",
+    ["tcga-chol", *(pytest.param(n, marks=pytest.mark.slow) for n in ("star", "gpl97", "gse184733"))],
+)
 def test_library_genes_are_found(shared: Path, name: str) -> None:
     data = shared / "data"
     options: dict[str, Any] = {}
@@ -230,6 +233,7 @@ def test_library_genes_are_found(shared: Path, name: str) -> None:
     assert len(missing) <= 0.02 * len(expected)
 
 
+@pytest.mark.slow
 def test_library_genes_are_found_in_mouse_muscle(shared: Path) -> None:
     adata = mt.read(shared / "data" / "perturb-tsc1-ko-muscle" / "htseq-counts")
     raw = {str(i) for i in adata.var["id"]}
