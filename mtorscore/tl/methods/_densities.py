@@ -77,11 +77,26 @@ def densities_within(state: State, params: Mapping[str, Any]) -> Array:
 
         found: Array = gaussian_within(values, n_valid, state["bandwidth"], normal_table())
         return found
+    if params["kcdf"] == "none":
+        return _steps(values, n_valid)
     out = np.full(values.shape, np.nan)
     for g in range(values.shape[0]):
         x = values[g, : n_valid[g]]
         out[g, : x.size] = _one_gene(x, x, params["kcdf"])
     return out
+
+
+def _steps(values: Array, n_valid: npt.NDArray[Any]) -> Array:
+    """Return the share of a gene's values that are not above each of its sorted values."""
+    n = values.shape[1]
+    last_of_block = np.ones(values.shape, dtype=np.bool_)
+    last_of_block[:, :-1] = values[:, 1:] != values[:, :-1]
+    reached = np.where(last_of_block, np.arange(1.0, n + 1), np.inf)
+    reached = np.minimum.accumulate(reached[:, ::-1], axis=1)[:, ::-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share: Array = reached / n_valid[:, None]
+    share[np.isnan(values)] = np.nan
+    return share
 
 
 def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
