@@ -13,7 +13,7 @@ SHARED = Path(os.environ.get("MTORSCORE_SHARED", ROOT.parent / "shared")).resolv
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data and golden results; tests that need it are skipped where it is absent."""
+    """Return the folder of reference data and golden results; tests that need it are skipped where it is absent."""
     if not (SHARED / "golden").is_dir():
         message = f"no reference data at {SHARED}; set MTORSCORE_SHARED"
         if os.environ.get("MTORSCORE_REQUIRE_SHARED"):
@@ -24,5 +24,5 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def golden(shared: Path) -> Path:
-    """Inputs and outputs of the reference implementations."""
+    """Return the inputs and outputs of the reference implementations."""
     return shared / "golden"
