@@ -136,7 +136,7 @@ def test_words_that_promise_too_much_are_not_used(docs: Path) -> None:
         if "_build" in path.parts or "generated" in path.parts:
             continue
         text = " ".join(path.read_text().split()).lower()
-        for phrase in ("independent of proliferation", "explained by proliferation", "mtor activity score"):
+        for phrase in ("independent of proliferation", "explained by", "proliferation explains", "mtor activity score"):
             assert phrase not in text, path
         assert not re.search(r"\b(measures?|quantif\w+) mtor activity", text), path
 
