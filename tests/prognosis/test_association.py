@@ -136,10 +136,10 @@ def test_random_percentile_is_uniform_for_a_random_signature() -> None:
     rng = np.random.default_rng(9)
     genes = cohort.expression.columns[100:]
     cohort.signatures = SignatureCollection(
-        [Signature(id=f"R{i}", up=tuple(rng.choice(genes, 12, replace=False))) for i in range(40)]
+        [Signature(id=f"R{i}", up=tuple(rng.choice(genes, 12, replace=False))) for i in range(30)]
     )
     cohort.scores = cohort.rank_scores()
-    p = cohort.associate(mirrors=("random",), n_random=100)["null_p"]
+    p = cohort.associate(mirrors=("random",), n_random=60)["null_p"]
     from scipy.stats import kstest
 
     assert kstest(p, "uniform").pvalue > 0.001
@@ -343,4 +343,4 @@ def test_wrong_arguments() -> None:
     with pytest.raises(DataError, match="not numeric"):
         associate(scores.astype(str), clinical, ENDPOINT)
     with pytest.raises(EndpointError, match="None of the 40"):
-        associate(scores.set_axis([f"x{i}" for i in range(40)]), clinical, ENDPOINT)
+        associate(scores.set_axis([f"x{i}" for i in range(30)]), clinical, ENDPOINT)

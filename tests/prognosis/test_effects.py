@@ -103,12 +103,12 @@ def test_restricted_mean_agrees_with_lifelines(cohort: pd.DataFrame) -> None:
 def test_standard_error_of_the_restricted_mean_covers() -> None:
     rng = np.random.default_rng(0)
     means, errors = [], []
-    for _ in range(300):
+    for _ in range(150):
         table = survival_table(np.zeros(80), rng, events=0.6)
         found = restricted_mean(pd.Series("all", index=table.index), table, ENDPOINT, 600.0)
         means.append(found["rmst"][0])
         errors.append(found["se"][0])
-    assert_allclose(np.mean(errors), np.std(means), rtol=0.15)
+    assert_allclose(np.mean(errors), np.std(means), rtol=0.2)
     assert_allclose(np.mean(means), 1000 * (1 - np.exp(-0.6)), rtol=0.02)
 
 

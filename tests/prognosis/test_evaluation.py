@@ -256,7 +256,7 @@ def test_unusable_input() -> None:
         evaluate(None, x, clinical.assign(y=[0, 1] * 15), LABEL, baseline=["sexx"])
 
 
-@pytest.mark.parametrize("model", ["forest", "boosting"])
+@pytest.mark.parametrize("model", [pytest.param("forest", marks=pytest.mark.slow), "boosting"])
 def test_trees_on_request(model: str) -> None:
     pytest.importorskip("sksurv")
     x, clinical = labelled(60, effect=2.0)
