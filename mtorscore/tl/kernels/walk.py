@@ -108,8 +108,8 @@ def find_values(
     """
     n_rows, n_genes = x.shape
     out = np.empty((n_rows, n_genes))
-    for i in range(n_rows):
-        for g in range(n_genes):
+    for g in range(n_genes):
+        for i in range(n_rows):
             v = x[i, g]
             if v != v:
                 out[i, g] = np.nan
