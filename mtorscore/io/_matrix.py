@@ -12,7 +12,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io._delimited import Grid, is_missing, is_number, line_of, not_numbers
-from mtorscore.io._genes import gene_likeness, kind_of
+from mtorscore.io._genes import gene_likeness, human, kind_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -37,6 +37,7 @@ _SAMPLE_COLUMNS = re.compile(
     re.IGNORECASE,
 )
 _SAMPLE_KEY = re.compile(r"^_?(sample|patient|subject|cell|barcode|donor|geo_accession|gsm)", re.IGNORECASE)
+_ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
 # Columns of a table of contrasts: a value per gene, not per sample.
 _STATISTIC = re.compile(
     r"^(basemean|log2?_?fc|log2?_?fold_?change|lfcse|stat|t|p|pval(ue)?|p[._]?adj|padj|adj[._]p[._]val|fdr|q_?val(ue)?|"
@@ -158,6 +159,7 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "") -> tuple[AnnD
     made = {"kind": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
     if kind in ("clinical", "genes", "contrast"):
         return _described(grid, kind), made
+    _refuse_headless(grid)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
     return (_samples_in_rows if kind == "matrix_t" else _genes_in_rows)(grid, content), made
 
@@ -211,6 +213,19 @@ def not_number_error(grid: Grid, content: Content | None, i: int, name: str) -> 
         line=line,
         column=i + 1,
     )
+
+
+def _refuse_headless(grid: Grid) -> None:
+    """Raise FormatError where the line taken for the header is a row: a gene and numbers instead of sample names."""
+    numbers = [n for n in grid.names[1:] if is_number(n)]
+    row = _ROW.match(grid.names[0]) or grid.names[0] in human().by_symbol
+    if numbers and len(numbers) == len(grid.names) - 1 and row:
+        raise FormatError(
+            f"no header: the first line ({examples(grid.names)}) is a row of data. Add a line with the names of the "
+            "samples.",
+            path=grid.path,
+            line=grid.header_line or 1,
+        )
 
 
 def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
