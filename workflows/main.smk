@@ -12,5 +12,8 @@ include: "rules/report.smk"
 
 rule all:
     input:
-        f"{RUN}/report.html",
+        rules.report.output,
+        rules.report.input,
+        expand(rules.relate.output, cohort=COHORTS),
+        expand(rules.score.output, cohort=COHORTS),
     default_target: True
