@@ -11,9 +11,9 @@ include: "rules/report.smk"
 
 
 rule all:
+    default_target: True
     input:
         rules.report.output,
         rules.report.input,
         expand(rules.relate.output, cohort=COHORTS),
         expand(rules.score.output, cohort=COHORTS),
-    default_target: True
