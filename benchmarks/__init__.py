@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks`` compares speed, memory and agreement of scoring with other packages."""

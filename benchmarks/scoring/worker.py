@@ -1,0 +1,183 @@
+"""One contender in a process of its own: first call, warm calls, peak memory, and its scores for comparison.
+
+Run by `benchmarks.scoring.run`, by any interpreter that has the contender installed; it needs nothing of mtorscore for
+the others.
+"""
+
+# ruff: noqa: ARG001, D103
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TASK = json.loads(sys.argv[1])
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[variable] = str(TASK["threads"])
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from scipy import sparse  # noqa: E402
+
+warnings.simplefilter("ignore")
+
+
+def load() -> tuple[Any, dict[str, list[str]]]:
+    folder = Path(TASK["data"])
+    shape = tuple(json.loads((folder / "shape.json").read_text()))
+    if (folder / "x.npy").exists():
+        x: Any = np.load(folder / "x.npy")
+    else:
+        x = sparse.csr_matrix(tuple(np.load(folder / f"{p}.npy") for p in ("data", "indices", "indptr")), shape=shape)
+    return x, json.loads((folder / "sets.json").read_text())
+
+
+def adata_of(x: Any) -> Any:
+    import anndata
+
+    names = pd.DataFrame(index=[f"G{i}" for i in range(x.shape[1])])
+    return anndata.AnnData(x, pd.DataFrame(index=[f"c{i}" for i in range(x.shape[0])]), names)
+
+
+def network(sets: dict[str, list[str]]) -> pd.DataFrame:
+    rows = [(name, gene, 1.0) for name, genes in sets.items() for gene in genes]
+    return pd.DataFrame(rows, columns=["source", "target", "weight"])
+
+
+def floor(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    arrays = [x] if isinstance(x, np.ndarray) else [x.data, x.indices]
+    return lambda: np.array([[float(a.sum()) for a in arrays]])
+
+
+def ours(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    from mtorscore import tl
+
+    adata = adata_of(x)
+    methods, params = TASK["method"], TASK.get("params", {})
+
+    def call() -> Any:
+        tl.score(adata, sets, method=methods, threads=TASK["threads"], **params)
+        return adata.obsm[f"score_{methods if isinstance(methods, str) else methods[0]}"].to_numpy()
+
+    return call
+
+
+def decoupler(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import decoupler as dc
+
+    net, adata = network(sets), adata_of(x)
+
+    def call() -> Any:
+        getattr(dc.mt, TASK["method"])(adata, net, verbose=False, tmin=1, **TASK.get("params", {}))
+        return adata.obsm[f"score_{TASK['method']}"][list(sets)].to_numpy()
+
+    return call
+
+
+def pyucell(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import pyucell as pu
+
+    adata = adata_of(x)
+
+    def call() -> Any:
+        pu.compute_ucell_scores(adata, signatures=sets, n_jobs=TASK["threads"], max_rank=1500)
+        return adata.obs[[f"{name}_UCell" for name in sets]].to_numpy()
+
+    return call
+
+
+def scanpy(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import scanpy as sc
+
+    adata = adata_of(x)
+
+    def call() -> Any:
+        for name, genes in sets.items():
+            sc.tl.score_genes(adata, genes, score_name=name, ctrl_size=100, n_bins=24)
+        return adata.obs[list(sets)].to_numpy()
+
+    return call
+
+
+def gseapy(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import gseapy as gp
+
+    dense = x.toarray() if sparse.issparse(x) else x
+    frame = pd.DataFrame(
+        dense.T, index=[f"G{i}" for i in range(x.shape[1])], columns=[f"c{i}" for i in range(x.shape[0])]
+    )
+
+    def call() -> Any:
+        common = {"gene_sets": sets, "outdir": None, "threads": TASK["threads"], "min_size": 1, "max_size": 5000}
+        if TASK["method"] == "gsva":
+            found = gp.gsva(data=frame, kcdf=TASK["params"]["kcdf"], **common)
+        else:
+            found = gp.ssgsea(data=frame, sample_norm_method="rank", weight=0.25, no_plot=True, **common)
+        table = found.res2d.pivot(index="Name", columns="Term", values="ES").astype(float)
+        return table.loc[frame.columns, list(sets)].to_numpy()
+
+    return call
+
+
+def read_blocks(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    from mtorscore.tl._stream_disk import open_file
+    from mtorscore.tl._stream_source import StreamSource, block_bytes
+
+    def call() -> Any:
+        most = block_bytes(10**9)
+        file = open_file(TASK["file"], panel_bytes=most)
+        source = StreamSource.over(file.matrix, None, block=None, most_bytes=most)
+        for i in range(source.bounds.size - 1):
+            source._read(i)
+        file.close()
+
+    return call
+
+
+def stream(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    from mtorscore import tl
+
+    out = Path(TASK["file"]).with_suffix(".parquet")
+
+    def call() -> Any:
+        return tl.score(TASK["file"], sets, method=TASK["method"], threads=TASK["threads"], out=out, resume=False)
+
+    return call
+
+
+def main() -> None:
+    x, sets = load() if "file" not in TASK else (None, json.loads((Path(TASK["data"]) / "sets.json").read_text()))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    call = globals()[TASK["package"]](x, sets)
+    imported = time.perf_counter() - started
+    after_import = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times = []
+    result = None
+    for _ in range(TASK["repeats"] + 1):
+        started = time.perf_counter()
+        result = call()
+        times.append(time.perf_counter() - started)
+        if len(times) > 1 and sum(times) > TASK.get("budget", 60):
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if TASK.get("scores") and isinstance(result, np.ndarray):
+        np.save(TASK["scores"], result)
+    answer = {
+        "import_s": imported,
+        "first_s": times[0],
+        "warm_s": times[1:] or times,
+        "added_mb": (peak - max(before, after_import)) / 1024,
+        "peak_mb": peak / 1024,
+    }
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+
+
+main()
