@@ -49,7 +49,7 @@ def _machine(rounds: int) -> str:
     return (
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f} at the end; {rounds} round(s), "
         "each contender in a process of its own, all contenders once per round. Times are medians of warm calls, in "
-        "brackets the fastest; copying the object is not timed. Memory is what calls add to the peak of data and imports."
+        "brackets the fastest; copying the object is not timed. Memory is what calls add to the peak above them."
     )
 
 

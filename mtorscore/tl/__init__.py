@@ -17,6 +17,9 @@ _NAMES = {
     "random_signatures": "random_sets",
     "read_scores": "_stream_parts",
     "score": "_score",
+    "compare_samples": "_summarise",
+    "smooth": "_summarise",
+    "summarise": "_summarise",
     "translation_efficiency": "translation",
 }
 
@@ -24,6 +27,7 @@ __all__ = [
     "Reference",
     "SignatureScorer",
     "compare_methods",
+    "compare_samples",
     "contrast",
     "diagnose",
     "methods",
@@ -32,12 +36,15 @@ __all__ = [
     "random_signatures",
     "read_scores",
     "score",
+    "smooth",
+    "summarise",
     "translation_efficiency",
 ]
 
 if TYPE_CHECKING:
     from mtorscore.tl._score import score
     from mtorscore.tl._stream_parts import read_scores
+    from mtorscore.tl._summarise import compare_samples, smooth, summarise
     from mtorscore.tl._table import methods
     from mtorscore.tl.comparison import compare_methods
     from mtorscore.tl.contrasts import contrast
