@@ -32,8 +32,6 @@ extensions = [
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build", "_ext", "Thumbs.db", ".DS_Store"]
 default_role = "py:obj"
-# Two hyphens are an option of a command, not a dash.
-smartquotes = False
 nitpicky = False
 templates_path: list[str] = []
 

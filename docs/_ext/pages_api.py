@@ -86,8 +86,9 @@ def _room(room: str, title: str) -> str:
             blocks += [_block(f"{path}.{n}", getattr(thing, n)) for n in thing.__all__]
             continue
         if isinstance(thing, ModuleType):
-            # The function shares its name with a package, which is callable in its place.
-            thing, path = getattr(importlib.import_module(OTHER_HOME[path]), name), f"{OTHER_HOME[path]}.{name}"
+            # The function shares its name with a module, which Python put in its place.
+            home = OTHER_HOME.get(path, path)
+            thing, path = getattr(importlib.import_module(home), name), f"{home}.{name}"
         line = _first_line(thing) if callable(thing) else cell(repr(thing))
         rows.append([f"[`{name}`](#{path})", line])
         blocks.append(_block(path, thing))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from markdown import cell, code, join, table
@@ -134,17 +136,22 @@ def _command(name: str, command: Any) -> str:
         else:
             names = ", ".join(code(o) for o in [*p.opts, *p.secondary_opts])
             default = getattr(p, "default", None)
-            plain = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
+            plain = isinstance(default, str | int | float | Path) and not isinstance(default, bool) and default != ""
             shown = code(default) if plain else ("required" if p.required else "")
-            options.append([names, shown, cell(p.help or "")])
+            options.append([names, shown, _options_as_code(cell(p.help or ""))])
     text, examples = _split_help(inspect.cleandoc(command.help or ""))
     return join(
         f"## `{name}`",
-        " ".join(text.split()).replace("<", "\\<"),
+        _options_as_code(_prose(" ".join(text.split()))),
         "```shell\n" + "\n".join(examples) + "\n```" if examples else "",
         table(["argument", "meaning"], arguments) if arguments else "",
         table(["option", "default", "meaning"], options) if options else "",
     )
+
+
+def _options_as_code(text: str) -> str:
+    """Return text with options such as --config set as code, so that two hyphens stay two."""
+    return re.sub(r"(?<![\w`-])(--[a-z][\w-]*)", r"`\1`", text)
 
 
 def _split_help(text: str) -> tuple[str, list[str]]:

@@ -32,6 +32,15 @@ def test_every_public_name_is_in_the_reference(pages: dict[str, str], room: str)
         assert set(mt.io.gsea.__all__) <= documented
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_stay_what_they_are(room: str) -> None:
+    """A module of the same name must not take a function's place once it has been imported."""
+    module = importlib.import_module(f"mtorscore.{room}")
+    for name in module.__all__:
+        first, second = getattr(module, name), getattr(module, name)
+        assert first is second or callable(second), f"mt.{room}.{name}"
+
+
 def test_every_top_level_name_is_listed(pages: dict[str, str]) -> None:
     named = set(re.findall(r"`mt\.(\w+)`", pages["api/index.md"]))
     assert set(mt.__all__) - {"__version__"} <= named
