@@ -139,6 +139,12 @@ def test_figures_keep_text_and_widths(tmp_path: Path) -> None:
     assert "A_NAME</text>" in mt.pl.save(figure, tmp_path / "f.svg").read_text()
 
 
+def test_advice_named_in_the_tutorial_is_there(docs: Path) -> None:
+    called = re.search(r'tcga_advice\("(\w+)", "(\w+)"\)', (docs / "tutorials" / "prognosis.md").read_text())
+    assert called is not None
+    assert mt.prognosis.tcga_advice(called.group(1), called.group(2)) is not None
+
+
 def test_words_that_promise_too_much_are_not_used(docs: Path) -> None:
     """RNA holds a footprint, never mTOR activity; beside a confounder there is information, never independence."""
     for path in [*docs.glob("*/*.md"), docs / "index.md", docs / "quickstart.md"]:
