@@ -67,7 +67,8 @@ def diagnose(
     layer
         Layer instead of ``.X``, for depth, detected genes and coherence; logarithms suit coherence best.
     proliferation
-        Name of the proliferation signature; None takes the confounder with ``PROLIFERATION`` in its name.
+        Name of the proliferation signature; None takes the first confounder with
+        ``PROLIFERATION`` or ``PCNA`` in its name.
     n_random
         Random signatures per signature, matched in size, direction and expression.
     n_bins
@@ -100,7 +101,9 @@ def diagnose(
 
 
 def _is_proliferation(collection: SignatureCollection, name: str) -> bool:
-    return name in collection and collection[name].branch == CONFOUNDER and "PROLIFERATION" in name.upper()
+    if name not in collection or collection[name].branch != CONFOUNDER:
+        return False
+    return any(word in name.upper() for word in ("PROLIFERATION", "PCNA"))
 
 
 def _technical(scores: pd.DataFrame, source: Source, role: str | None) -> pd.DataFrame:
