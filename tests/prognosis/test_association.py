@@ -343,4 +343,4 @@ def test_wrong_arguments() -> None:
     with pytest.raises(DataError, match="not numeric"):
         associate(scores.astype(str), clinical, ENDPOINT)
     with pytest.raises(EndpointError, match="None of the 40"):
-        associate(scores.set_axis([f"x{i}" for i in range(30)]), clinical, ENDPOINT)
+        associate(scores.set_axis([f"x{i}" for i in range(len(scores))]), clinical, ENDPOINT)
