@@ -94,6 +94,20 @@ def test_the_null_branch_rejects_at_the_nominal_rate_without_confounding() -> No
 
 
 @pytest.mark.slow
+def test_the_null_branch_rejects_at_the_nominal_rate_on_the_default_cohort() -> None:
+    """2,000 outcome draws on the fixed scores of one cohort of the default size, with disjoint signatures."""
+    adata = simulate_cohort(seed=0, confounding=0.0, signatures=disjoint())
+    adata = adata[(adata.obs["sample_type"] == "tumour").to_numpy()].copy()
+    total = np.asarray(adata.X).sum(axis=1, keepdims=True)
+    adata.layers["log"] = np.log2(np.asarray(adata.X) / total * 1e6 + 1)
+    tl.score(adata, disjoint(), method="singscore", layer="log")
+    null = adata.obsm["score_singscore"]["autophagy_tfeb"].to_numpy()
+    rate = rejection(draw_outcomes(adata, DRAWS, seed=1), null, None)
+    print(f"null branch of the default cohort, no confounding: {rate:.4f}")
+    assert LIMIT[0] <= rate <= LIMIT[1]
+
+
+@pytest.mark.slow
 def test_confounding_inflates_and_the_latent_confounder_restores() -> None:
     adata, scores = scored(0.6)
     draws = draw_outcomes(adata, DRAWS, seed=1, confounder_hazard=0.5)
