@@ -122,6 +122,7 @@ def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path
     assert tables(tmp_path) == expected
 
 
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.IgnoredWarning")
 def test_scores_do_not_depend_on_the_outcome(undisturbed: Path, tmp_path: Path) -> None:
     # The score step reads the cohort only; permuting outcomes in the cohort must leave every score as it is.
     import anndata as ad
