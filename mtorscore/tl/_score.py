@@ -296,7 +296,8 @@ def _matrix(adata: AnnData, layer: str | None) -> Any:
             raise DataError("This AnnData has no X; name a layer.")
         return adata.X
     if layer not in adata.layers:
-        raise DataError(f"There is no layer {layer!r}; there are: {', '.join(filter(None, adata.layers)) or 'none'}.")
+        known = ", ".join(filter(None, adata.layers)) or "none"
+        raise DataError(f"There is no layer {layer!r}; there are: {known}.")
     return adata.layers[layer]
 
 

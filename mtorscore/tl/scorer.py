@@ -203,7 +203,8 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _open_anndata(self, adata: Any, *, reset: bool) -> tuple[Source, list[str], Any]:
         if self.layer is not None and self.layer not in adata.layers:
-            raise DataError(f"There is no layer {self.layer!r}; there are: {', '.join(filter(None, adata.layers)) or 'none'}.")
+            known = ", ".join(filter(None, adata.layers)) or "none"
+            raise DataError(f"There is no layer {self.layer!r}; there are: {known}.")
         names = [str(g) for g in adata.var_names]
         if reset:
             self.n_features_in_ = len(names)
