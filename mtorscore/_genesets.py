@@ -118,6 +118,12 @@ def write(collection: SignatureCollection, path: Path) -> Path:
     return path
 
 
+def text_of(collection: SignatureCollection, ending: str) -> str:
+    """Return a collection as text in the format of a file ending such as ``".gmt"``; see `write`."""
+    _, writer = _format(Path(f"-{ending}"))
+    return writer(collection)
+
+
 def read_gmt(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
     """Read a GMT file whatever its ending; see `read`."""
     if not path.exists():

@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["approved_symbols", "current_symbol", "human_to_mouse", "old_symbols"]
+__all__ = ["approved_symbols", "current_symbol", "human_to_mouse", "old_symbols", "other_names"]
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
     path = Path(str(files("mtorscore"))) / "data" / name
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+    lines = gzip.decompress(path.read_bytes()).decode().split("\n")
+    header = lines[0].split("\t")
+    return (dict(zip(header, line.split("\t"), strict=True)) for line in lines[1:] if line)
+
+
+class _History(NamedTuple):
+    approved: frozenset[str]
+    previous: dict[str, tuple[str, ...]]
+    alias: dict[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1)
-def _history() -> tuple[frozenset[str], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+def _history() -> _History:
     approved: set[str] = set()
-    previous: dict[str, list[str]] = defaultdict(list)
-    alias: dict[str, list[str]] = defaultdict(list)
+    previous: dict[str, tuple[str, ...]] = {}
+    alias: dict[str, tuple[str, ...]] = {}
     for row in _rows("genes_human.tsv.gz"):
-        approved.add(row["symbol"])
+        symbol = row["symbol"]
+        approved.add(symbol)
         for text, table in ((row["previous"], previous), (row["alias"], alias)):
-            for name in filter(None, text.split("|")):
-                table[name].append(row["symbol"])
-    return frozenset(approved), {k: tuple(v) for k, v in previous.items()}, {k: tuple(v) for k, v in alias.items()}
+            for name in text.split("|") if text else ():
+                table[name] = (*table.get(name, ()), symbol)
+    return _History(frozenset(approved), previous, alias)
+
+
+@lru_cache(maxsize=1)
+def _upper() -> dict[str, str]:
+    """Return upper-case approved or earlier symbol -> approved symbol, where only one fits."""
+    history = _history()
+    earlier = _only((name.upper(), s) for name, genes in history.previous.items() for s in genes)
+    return earlier | _only((s.upper(), s) for s in history.approved)
+
+
+def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the pairs whose key has one value."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, value in pairs:
+        found[key].add(value)
+    return {key: next(iter(values)) for key, values in found.items() if len(values) == 1}
 
 
 def approved_symbols() -> frozenset[str]:
     """Return the approved human symbols."""
-    return _history()[0]
+    return _history().approved
 
 
 def old_symbols() -> Mapping[str, tuple[str, ...]]:
@@ -42,16 +66,63 @@ def old_symbols() -> Mapping[str, tuple[str, ...]]:
 
     An earlier symbol outranks an alias: ``A`` that one gene was called and another is nicknamed means the first.
     """
-    _, previous, alias = _history()
-    return {**alias, **previous}
+    history = _history()
+    return {**history.alias, **history.previous}
 
 
 def current_symbol(symbol: str) -> tuple[str, ...]:
-    """Return the approved symbols that a name can mean: one, none, or several where it is ambiguous."""
-    if symbol in approved_symbols():
+    """Return the approved symbols that a name can mean: one, none, or several where it is ambiguous.
+
+    Looked up, in order, as approved symbol, earlier symbol, alias, and approved or earlier symbol in another case
+    (``C12ORF66`` of a file that writes everything in capitals).
+    """
+    history = _history()
+    if symbol in history.approved:
         return (symbol,)
-    _, previous, alias = _history()
-    return previous.get(symbol) or alias.get(symbol) or ()
+    found = history.previous.get(symbol) or history.alias.get(symbol)
+    if found:
+        return found
+    other_case = _upper().get(symbol.upper())
+    return (other_case,) if other_case else ()
+
+
+def other_names(genes: Iterable[str], universe: Iterable[str]) -> dict[str, str]:
+    """Find genes that a matrix holds under another name.
+
+    Parameters
+    ----------
+    genes
+        Symbols, current or not.
+    universe
+        Gene names of the matrix.
+
+    Returns
+    -------
+    dict
+        Gene -> name in the matrix, for genes that the matrix lacks by their own name but holds by exactly one other
+        name of the same approved gene. Ambiguous names are never followed.
+    """
+    names = list(universe)
+    present = set(names)
+    missing = {g: current_symbol(g) for g in dict.fromkeys(genes) if g not in present}
+    wanted = {options[0] for options in missing.values() if len(options) == 1}
+    if not wanted:
+        return {}
+    held: dict[str, set[str]] = defaultdict(set)
+    for name in present:
+        options = current_symbol(name)
+        if len(options) == 1 and options[0] in wanted:
+            held[options[0]].add(name)
+    out: dict[str, str] = {}
+    for gene, options in missing.items():
+        if len(options) == 1 and options[0] in held:
+            candidates = held[options[0]]
+            # The approved symbol names the gene outright; other rows are tied to it by history only.
+            if options[0] in candidates:
+                out[gene] = options[0]
+            elif len(candidates) == 1:
+                out[gene] = next(iter(candidates))
+    return out
 
 
 @lru_cache(maxsize=1)

@@ -102,7 +102,8 @@ class SignatureCollection:
         if name not in self._entries:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, self._entries, n=3, cutoff=0.5)
+            by_upper = {n.upper(): n for n in self._entries}
+            near = [by_upper[n] for n in get_close_matches(str(name).upper(), by_upper, n=3, cutoff=0.5)]
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             raise SignatureError(f"No signature is called {name!r}.{hint}")
         return self._entries[name]
@@ -184,6 +185,25 @@ class SignatureCollection:
             and (experimental is None or e.experimental == experimental)
         ]
         return SignatureCollection(kept, version=self.version)
+
+    def holding(self, gene: str) -> SignatureCollection:
+        """Return the entries that hold a gene.
+
+        Parameters
+        ----------
+        gene
+            Its symbol, current or historical: ``"SAMTOR"`` and ``"C7orf60"`` find ``BMT2``. An ambiguous name finds
+            the entries of every gene that it can mean.
+
+        Returns
+        -------
+        SignatureCollection
+            The entries in their order here; none where no entry holds it.
+        """
+        from mtorscore._symbols import current_symbol
+
+        names = {gene, *current_symbol(gene)}
+        return SignatureCollection((e for e in self if names.intersection(e.genes)), version=self.version)
 
     def resolve(self, universe: Sequence[str]) -> Resolved:
         """Lay the signatures over a gene universe.

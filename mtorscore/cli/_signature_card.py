@@ -10,7 +10,7 @@ from mtorscore.collection import Composite, Entry, Panel, Ratio, Signature
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
-__all__ = ["compare", "print_entry"]
+__all__ = ["compare", "print_entry", "print_genes"]
 
 _MEANING = {
     "transcriptional": "a readout: the transcripts answer to the activity",
@@ -26,31 +26,34 @@ _SIGN = {
 _PERTURBATION = {"rapalog": "rapalog", "active_site": "active-site inhibitor", "tsc_loss": "loss of TSC1 or TSC2"}
 
 
-def print_entry(entry: Entry) -> None:
+def print_entry(entry: Entry, collection: SignatureCollection) -> None:
     """Print one entry.
 
     Parameters
     ----------
     entry
         Of any kind.
+    collection
+        Where the parts of a composite are.
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.panel import Panel as Frame
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from mtorscore.cli._signature_tables import console
+
     grid = Table(box=None, show_header=False, pad_edge=False)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     counts = entry.evidence_counts
     rows = [
+        ("title", entry.title),
         ("kind", entry.kind + (" (experimental: off by default)" if entry.experimental else "")),
         ("branch", entry.branch),
         ("level", f"{entry.level}: {_MEANING.get(entry.level, '')}"),
         ("sign", _SIGN[entry.sign]),
         ("cancers", ", ".join(entry.cancers) or "all"),
-        *_gene_rows(entry),
+        *_gene_rows(entry, collection),
         ("evidence", ", ".join(f"{n} {label}" for label, n in counts.items()) if entry.genes else "of its parts"),
         ("expected", "; ".join(f"{_PERTURBATION.get(k, k)}: {v}" for k, v in entry.expected.items())),
         ("confidence", entry.confidence),
@@ -68,25 +71,60 @@ def print_entry(entry: Entry) -> None:
         ids = [f"{k} {v}" for k, v in (("PMID", source.pmid), ("doi", source.doi), ("version", source.version)) if v]
         ids += [source.accession] if source.accession else []
         grid.add_row(source.role, escape(source.name + (f" ({', '.join(ids)})" if ids else "")))
-    console.print(Frame(grid, title=f"[bold]{escape(entry.id)}[/]", subtitle=escape(entry.title), title_align="left"))
+    screen = console()
+    width = min(screen.width, 140)
+    screen.print(Frame(grid, title=f"[bold]{escape(entry.id)}[/]", title_align="left", width=width))
 
 
-def _gene_rows(entry: Entry) -> list[tuple[str, str]]:
+def print_genes(entry: Entry) -> None:
+    """Print one line per gene of an entry: direction, weight, evidence, and where it was read or checked.
+
+    Parameters
+    ----------
+    entry
+        Of any kind; a composite has no genes of its own.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mtorscore.cli._signature_tables import console
+
+    notes: Mapping[str, str] = getattr(entry, "gene_sources", None) or getattr(entry, "notes", {})
+    listed = "; ".join(s.name for s in entry.sources if s.role == "list")
+    weights: Mapping[str, float] = getattr(entry, "weights", {})
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("gene", "direction", *(["weight"] if weights else []), "evidence", "source"):
+        grid.add_column(column, overflow="fold", justify="right" if column == "weight" else "left")
+    for direction, genes in _directions(entry).items():
+        for gene in genes:
+            weight = [f"{weights.get(gene, 1.0):.3g}"] if weights else []
+            grid.add_row(gene, direction, *weight, entry.evidence_of(gene), escape(notes.get(gene) or listed))
+    if entry.genes:
+        console().print(grid)
+
+
+def _directions(entry: Entry) -> dict[str, tuple[str, ...]]:
+    """Return the genes of an entry by direction, as its file has them."""
     if isinstance(entry, Signature):
-        return [
-            (f"{name} ({len(genes)})", _genes(genes, entry.weights))
-            for name, genes in (("up", entry.up), ("down", entry.down))
-            if genes
-        ]
+        return {"up": entry.up, "down": entry.down}
     if isinstance(entry, Ratio):
-        return [("numerator", _genes(entry.numerator, {})), ("denominator", _genes(entry.denominator, {}))]
+        return {"numerator": entry.numerator, "denominator": entry.denominator}
     if isinstance(entry, Panel):
         names = {1: "drives", -1: "brakes", 0: "neither"}
-        by_role = {names[r]: tuple(g for g, role in entry.members.items() if role == r) for r in names}
-        return [(name, _genes(genes, {})) for name, genes in by_role.items() if genes]
+        return {names[r]: tuple(g for g, role in entry.members.items() if role == r) for r in names}
+    return {}
+
+
+def _gene_rows(entry: Entry, collection: SignatureCollection) -> list[tuple[str, str]]:
     if isinstance(entry, Composite):
-        return [("parts", ", ".join(f"{w:+g} {name}" for name, w in entry.parts.items()))]
-    return []
+        return [("parts", "\n".join(_part(name, w, collection) for name, w in entry.parts.items()))]
+    weights: Mapping[str, float] = getattr(entry, "weights", {})
+    return [(f"{name} ({len(genes)})", _genes(genes, weights)) for name, genes in _directions(entry).items() if genes]
+
+
+def _part(name: str, weight: float, collection: SignatureCollection) -> str:
+    confidence = collection[name].confidence.split(";")[0] if name in collection else ""
+    return f"{weight:+g} {name}" + (f" ({confidence} confidence)" if confidence else "")
 
 
 def _genes(genes: tuple[str, ...], weights: Mapping[str, float]) -> str:

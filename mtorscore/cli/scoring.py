@@ -53,25 +53,33 @@ def score(
     join_up_down: Annotated[
         bool, typer.Option("--join-up-down", help="Join X_UP with X_DN of a GMT into one signed signature X.")
     ] = False,
+    harmonise: Annotated[
+        bool | None,
+        typer.Option("--harmonise/--as-they-are", help="Bring genes to current symbols; the default for the library."),
+    ] = None,
 ) -> None:
     """Score an expression matrix.
 
-    With the shipped library, gene identifiers are brought to current symbols; with your own gene lists they are taken
-    as they are. Values are scored as they are. The table has one row per observation and one column per signature;
-    with several methods it has a column `method` and one row per observation and method.
+    With the shipped library, gene identifiers are brought to current symbols. With your own gene lists they are taken
+    as they are, unless --harmonise brings both the matrix and the lists to current symbols. Values are scored as they
+    are. The table has one row per observation and one column per signature; with several methods it has a column
+    `method` and one row per observation and method.
 
     Example: mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
-    from mtorscore.pipeline.config import check_methods
+    from mtorscore.pipeline.config import check_methods, current
     from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
 
     names = [m.strip() for m in method.split(",") if m.strip()]
     check_methods(names)
     collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)
+    harmonise = signatures is None if harmonise is None else harmonise
+    if harmonise and signatures is not None and organism == "human":
+        collection = current(collection, str(signatures))
     source = sys.stdin if expression == "-" else Path(expression)
-    adata = read_expression(source, harmonise=signatures is None, organism=organism)
+    adata = read_expression(source, harmonise=harmonise, organism=organism)
     check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
     _write(scores_table(adata, names), out)

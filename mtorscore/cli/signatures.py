@@ -32,8 +32,6 @@ _Experimental = Annotated[bool, typer.Option("--experimental", help="Also entrie
 _Library = Annotated[
     Path | None, typer.Option("--library", help="A file or folder of signatures instead of the shipped library.")
 ]
-_LEVEL_STYLE = {"transcriptional": "green", "translational": "yellow", "component": "blue", "composite": "magenta"}
-_SIGN = {1: "+", -1: "-", 0: "0"}
 
 
 def _collection(library: Path | None, experimental: bool = True) -> SignatureCollection:
@@ -94,56 +92,32 @@ def list_(
     _table(chosen)
 
 
-def _table(chosen: SignatureCollection) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _table(chosen: SignatureCollection, matches: dict[str, str] | None = None) -> None:
+    from mtorscore._genesets import library_meta
+    from mtorscore.cli._signature_tables import print_entries
 
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for name, options in (
-        ("branch", {}),
-        ("id", {"style": "bold", "no_wrap": True}),
-        ("kind", {}),
-        ("level", {}),
-        ("sign", {"justify": "center"}),
-        ("genes", {"justify": "right"}),
-        ("title", {"overflow": "fold"}),
-    ):
-        grid.add_column(name, **options)
-    last = ""
-    for entry in chosen:
-        style = _LEVEL_STYLE.get(entry.level, "")
-        number = str(len(entry.genes)) if entry.genes else f"{len(getattr(entry, 'parts', ()))} parts"
-        mark = " [dim](experimental)[/]" if entry.experimental else ""
-        grid.add_row(
-            "" if entry.branch == last else entry.branch,
-            entry.id,
-            entry.kind,
-            f"[{style}]{entry.level}[/]" if style else entry.level,
-            _SIGN[entry.sign],
-            number,
-            f"{entry.title}{mark}",
-        )
-        last = entry.branch
-    console = Console()
-    console.print(grid)
-    version = f", library {chosen.version}" if chosen.version else ""
-    console.print(f"[dim]{len(chosen)} entries{version}. Sign: + rises with mTOR activity, - falls, 0 no claim.[/]")
+    titles = {branch: about["title"] for branch, about in library_meta()["branches"].items()}
+    print_entries(list(chosen), titles=titles, version=chosen.version, matches=matches)
 
 
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Id of an entry.")],
+    genes: Annotated[bool, typer.Option("--genes", help="A line per gene: direction, evidence and source.")] = False,
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
     """Show one entry: genes by direction and evidence, sources, licence, expected responses, caveat."""
-    entry = _collection(library)[name]
+    collection = _collection(library)
+    entry = collection[name]
     if as_json:
         _print_json(_record(entry, full=True))
         return
-    from mtorscore.cli._signature_card import print_entry
+    from mtorscore.cli._signature_card import print_entry, print_genes
 
-    print_entry(entry)
+    print_entry(entry, collection)
+    if genes:
+        print_genes(entry)
 
 
 @app.command()
@@ -158,7 +132,7 @@ def search(
     from mtorscore.collection import SignatureCollection
 
     everything = _collection(library, experimental)
-    symbols = {text, text.upper(), *current_symbol(text), *current_symbol(text.upper())}
+    symbols = {text, text.upper(), *current_symbol(text)}
     words = text.lower().split()
     found: list[tuple[Entry, str]] = []
     for entry in everything:
@@ -169,18 +143,30 @@ def search(
         ).lower()
         if genes:
             found.append((entry, f"holds {', '.join(genes)}"))
-        elif all(w in prose for w in words):
+        elif words and all(w in prose for w in words):
             found.append((entry, "text"))
     if as_json:
         _print_json([_record(e) | {"match": how} for e, how in found])
         return
-    _table(SignatureCollection((e for e, _ in found), version=everything.version))
+    if not found:
+        typer.echo(f"Nothing in the library holds or mentions {text!r}.")
+        return
+    reasons = {e.id: e.title if how == "text" else f"{how}: {e.title}" for e, how in found}
+    _table(SignatureCollection((e for e, _ in found), version=everything.version), reasons)
+    options = current_symbol(text)
+    if len(options) > 1:
+        typer.echo(f"{text} is ambiguous: it can mean {', '.join(options)}.", err=True)
+    elif options and options[0] != text:
+        typer.echo(f"{text} is now called {options[0]}.", err=True)
 
 
 @app.command()
 def export(
     path: Annotated[
-        Path, typer.Argument(help="File to write: .gmt, .gmx, .json, .tsv, .csv, .yaml; no ending: a folder of YAML.")
+        str,
+        typer.Argument(
+            help="File to write: .gmt, .gmx, .grp, .json, .tsv, .csv, .yaml; no ending: a folder of YAML; -"
+        ),
     ],
     names: Annotated[list[str] | None, typer.Argument(help="Ids to write; all by default.")] = None,
     branch: _Branch = None,
@@ -190,9 +176,10 @@ def export(
     evidence: _Evidence = None,
     experimental: _Experimental = False,
     organism: Annotated[str, typer.Option(help="human, or mouse by one-to-one orthologues.")] = "human",
+    form: Annotated[str, typer.Option("--format", help="Of what is written to - (standard output).")] = "gmt",
     library: _Library = None,
 ) -> None:
-    """Write entries to a file for GSEA, decoupler or anything else."""
+    """Write entries to a file, or with - to standard output, for GSEA, decoupler or anything else."""
     chosen = _collection(library, experimental or bool(names)).select(
         names or None, branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
     )
@@ -200,8 +187,14 @@ def export(
         chosen, report = chosen.translate(organism)
         lost = int((report["status"] == "lost").sum())
         typer.echo(f"{lost} of {len(report)} genes have no one-to-one orthologue and are left out.", err=True)
+    if path == "-":
+        from mtorscore._genesets import text_of
+
+        typer.echo(text_of(chosen, f".{form.removeprefix('.')}"), nl=False)
+        return
     written = chosen.write(path)
-    typer.echo(f"{len(chosen)} entries -> {written}", err=True)
+    held = len(chosen) if written.suffix.lower() in {"", ".yaml", ".yml"} else len(chosen.signatures)
+    typer.echo(f"{held} of {len(chosen)} entries -> {written}", err=True)
 
 
 @app.command()
@@ -254,31 +247,9 @@ def overlap(
     if as_json:
         typer.echo(table.to_json(orient="records", indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from mtorscore.cli._signature_tables import print_overlap
 
-    close = table[table["share_of_smaller"] > share]
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("first", "second", "shared", "Jaccard", "of smaller", "opposed", "branches"):
-        grid.add_column(column, justify="right" if column in {"shared", "Jaccard", "of smaller", "opposed"} else "left")
-    for row in close.itertuples():
-        across = row.first_branch != row.second_branch
-        branches = f"[yellow]{row.first_branch} / {row.second_branch}[/]" if across else f"[dim]{row.first_branch}[/]"
-        grid.add_row(
-            row.first,
-            row.second,
-            str(row.shared),
-            f"{row.jaccard:.2f}",
-            f"{row.share_of_smaller:.0%}",
-            str(row.opposed),
-            branches,
-        )
-    console = Console()
-    console.print(grid)
-    console.print(
-        f"[dim]{len(close)} of {len(table)} pairs share more than {share:.0%} of the smaller one's genes; yellow: "
-        "different branches, whose scores are not independent.[/]"
-    )
+    print_overlap(table, share)
 
 
 @app.command()

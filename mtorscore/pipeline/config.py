@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, examples
+from mtorscore.errors import ConfigError, DataWarning, examples
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
@@ -19,6 +20,7 @@ __all__ = [
     "Cohort",
     "RunConfig",
     "check_methods",
+    "current",
     "load_config",
     "lock_run",
     "open_signatures",
@@ -92,11 +94,40 @@ def open_signatures(signatures: str) -> SignatureCollection:
     Returns
     -------
     SignatureCollection
-        Checked on reading.
+        Checked on reading, and brought to current symbols as the cohorts are; one `DataWarning` says what was renamed.
     """
     from mtorscore.collection import SignatureCollection, library
 
-    return library() if signatures == "library" else SignatureCollection.read(signatures)
+    if signatures == "library":
+        return library()
+    return current(SignatureCollection.read(signatures), signatures)
+
+
+def current(collection: SignatureCollection, where: str) -> SignatureCollection:
+    """Return a user's collection in current HGNC symbols.
+
+    Parameters
+    ----------
+    collection
+        Gene lists of any vintage.
+    where
+        Their file, for the message.
+
+    Returns
+    -------
+    SignatureCollection
+        Ambiguous and unknown symbols stay as they are; one `DataWarning` counts what was renamed.
+    """
+    renamed, report = collection.rename_genes()
+    changed = report[report["status"].isin(["renamed", "merged"])].drop_duplicates("symbol")
+    if len(changed):
+        shown = examples(f"{r.symbol} -> {r.current}" for r in changed.itertuples())
+        warnings.warn(
+            f"{len(changed)} gene symbol(s) of {where} are not current and were renamed ({shown}).",
+            DataWarning,
+            stacklevel=3,
+        )
+    return renamed
 
 
 def workflow_folder() -> Path:

@@ -252,6 +252,7 @@ def prepare(
         )
         if i == 0:
             engine.warn_coverage(plan, stacklevel=stacklevel)
+            engine.warn_other_names(collection, genes, stacklevel=stacklevel)
         engine.warn_ignored(spec, collection, stacklevel=stacklevel)
         frozen = references[name]
         if frozen is not None:
@@ -321,10 +322,17 @@ def _check_overlap(collection: SignatureCollection, names: Sequence[str]) -> Non
     universe = set(names)
     entries = [e for e in collection if e.genes]
     if entries and not any(g in universe for e in entries for g in e.genes):
+        from mtorscore._symbols import other_names
+
         wanted = [g for e in entries for g in e.genes]
+        renamed = other_names(wanted, names)
+        mend = "Run pp.harmonise_genes(adata) first."
+        if renamed:
+            shown = examples(f"{gene} as {name}" for gene, name in renamed.items())
+            mend = f"It holds {shown}: run pp.harmonise_genes(adata) and signatures.rename_genes() first."
         raise DataError(
             f"None of the genes of {len(entries)} signature(s) is in this matrix. They are called {examples(wanted)}; "
-            f"the matrix has {examples(names)}. Run pp.harmonise_genes(adata) first."
+            f"the matrix has {examples(names)}. {mend}"
         )
 
 

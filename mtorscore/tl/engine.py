@@ -21,7 +21,7 @@ from mtorscore.tl._source import Source
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import MethodSpec, Scored, Sets, State
 
-__all__ = ["Plan", "columns_of_genes", "execute", "learn", "make_plan", "to_sets", "warn_coverage"]
+__all__ = ["Plan", "columns_of_genes", "execute", "learn", "make_plan", "to_sets", "warn_coverage", "warn_other_names"]
 
 HELD_BYTES = 1 << 30
 NO_GENE = "none of its genes is in the matrix"
@@ -176,6 +176,21 @@ def warn_coverage(plan: Plan, stacklevel: int = 3) -> None:
             f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
             f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, run "
             "pp.harmonise_genes(adata) first.",
+            CoverageWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_other_names(collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
+    """Warn once about genes that the matrix holds under an earlier or later name: they count as missing."""
+    from mtorscore._symbols import other_names
+
+    found = other_names((g for e in collection for g in e.genes), universe)
+    if found:
+        warnings.warn(
+            f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
+            f"name ({examples(f'{gene} as {name}' for gene, name in found.items())}). Bring both to current symbols: "
+            "pp.harmonise_genes(adata) and signatures.rename_genes().",
             CoverageWarning,
             stacklevel=stacklevel,
         )

@@ -56,6 +56,39 @@ def test_search_by_old_symbol_and_by_words() -> None:
     assert json.loads(run("search", "nothing like this", "--json")) == []
 
 
+def test_search_says_what_became_of_a_name() -> None:
+    def said(text: str) -> str:
+        result = runner.invoke(app, ["search", text])
+        assert result.exit_code == 0
+        return result.output
+
+    assert "SAMTOR is now called BMT2." in said("SAMTOR")
+    assert "MIP1 is ambiguous: it can mean MAPKAP1, TNPO1." in said("MIP1")
+    assert "Nothing in the library holds or mentions 'zzz'." in said("zzz")
+
+
+@pytest.mark.parametrize("width", [60, 80, 140, 300])
+def test_a_list_has_one_line_per_entry_whatever_the_width(width: int) -> None:
+    result = runner.invoke(app, ["list", "--experimental"], env={"COLUMNS": str(width)})
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    for entry in mt.library(experimental=True):
+        assert sum(entry.id[: width // 2] in line for line in lines) >= 1, entry.id
+    assert len(lines) < len(mt.library(experimental=True)) + 30
+
+
+def test_show_names_the_source_of_every_gene_and_the_parts_of_a_composite() -> None:
+    shown = run("show", "AMINO_ACID_SENSORS", "--genes")
+    assert "BMT2     brakes     cross-checked  REACTOME_AMINO_ACIDS_REGULATE_MTORC1" in shown
+    shown = run("show", "MTORC1_FOOTPRINT")
+    assert "+1 MTORC1_ATF4 (moderate confidence)" in shown
+
+
+def test_export_to_standard_output() -> None:
+    assert run("export", "-", "MTORC1_PPP").startswith("MTORC1_PPP\t")
+    assert run("export", "-", "MTORC1_PPP", "--format", "tsv").startswith("source\ttarget\tweight\n")
+
+
 def test_export_with_filters_names_and_organism(tmp_path: Path) -> None:
     run("export", tmp_path / "x.gmt", "--branch", "mtorc1", "--kind", "signature")
     back = mt.SignatureCollection.read(tmp_path / "x.gmt", join_up_down=True)
