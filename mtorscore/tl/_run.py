@@ -102,7 +102,8 @@ def _reason(plan: engine.Plan, i: int, scores: Array) -> str:
         return plan.reasons[i]
     if plan.sets.sizes[i] >= plan.sets.n_vars:
         return "it holds every gene of the matrix, so there is nothing to compare with"
-    return f"{plan.spec.name} is not defined for its genes here (constant, missing or too few values)"
+    why = "constant, missing, too few, or too many for its parameters"
+    return f"{plan.spec.name} is not defined for its genes here ({why})"
 
 
 def _composite(

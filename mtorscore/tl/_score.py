@@ -136,6 +136,12 @@ def score(
         )
     if out is not None:
         raise MethodError("out= is for scoring a file from disk; an AnnData is scored in place, write it yourself.")
+    if not (hasattr(adata, "obs_names") and hasattr(adata, "var_names") and hasattr(adata, "obsm")):
+        kind = f"{type(adata).__module__}.{type(adata).__qualname__}"
+        raise DataError(
+            f"A {kind} cannot be scored in place; give an AnnData, or a path to one. Arrays and DataFrames go through "
+            "SignatureScorer(...).fit_transform(X), or anndata.AnnData(X)."
+        )
     chosen = _methods(method)
     options = split_params(chosen, params)
     collection = as_collection(signatures)
@@ -281,6 +287,8 @@ def split_params(chosen: Sequence[str], params: Mapping[str, Any]) -> dict[str, 
 
 
 def _methods(method: str | Sequence[str]) -> list[str]:
+    if not isinstance(method, str | Sequence):
+        raise MethodError(f"method={method!r} is not a name or a list of names; see mtorscore.tl.methods().")
     chosen = [method] if isinstance(method, str) else list(method)
     if not chosen:
         raise MethodError("No method is named; see mtorscore.tl.methods().")

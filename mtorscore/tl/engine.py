@@ -160,6 +160,8 @@ def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
             continue
         scored = plan.spec.score(tile, plan.sets, plan.params, plan.state, plan.pvalues and plan.spec.null_closed)
         scored.scores[:, plan.sets.sizes == 0] = np.nan
+        if scored.pvalues is not None:
+            scored.pvalues[np.isnan(scored.scores)] = np.nan
         out.append(scored)
     return out
 

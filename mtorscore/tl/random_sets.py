@@ -17,6 +17,7 @@ from mtorscore.tl import engine, registry
 from mtorscore.tl._source import Source, open_source
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, MethodSpec, Sets
+from mtorscore.tl.methods._common import ROUNDING
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -316,8 +317,11 @@ def random_pvalues(
             continue
         drawn = draw(columns, columns.size, n_random, bins, seed=seed, stream=i)
         null = score_sets(held, spec, params, drawn, weights, state)
-        above = 1 + np.sum(null >= scores[:, i : i + 1], axis=1)
-        below = 1 + np.sum(null <= scores[:, i : i + 1], axis=1)
+        own = scores[:, i : i + 1]
+        # A random signature with the same genes reaches the score, whatever the order in which it was added up.
+        slack = ROUNDING * np.maximum(np.abs(own), np.nanmax(np.abs(null), axis=1, keepdims=True, initial=0.0))
+        above = 1 + np.sum(null >= own - slack, axis=1)
+        below = 1 + np.sum(null <= own + slack, axis=1)
         known = np.sum(~np.isnan(null), axis=1)
         p = np.minimum(1.0, 2.0 * np.minimum(above, below) / (known + 1))
         out[:, i] = np.where(np.isnan(scores[:, i]) | (known == 0), np.nan, p)

@@ -134,14 +134,14 @@ class Reference:
             "version": self.version,
         }
         arrays = {f"state/{k}": np.asarray(v) for k, v in self.state.items()}
+        arrays |= {"score_mean": self.score_mean, "score_sd": self.score_sd}
+        header["sha256"] = _checksum(header, arrays)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as out:
                 np.savez_compressed(
                     out,
                     header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-                    score_mean=self.score_mean,
-                    score_sd=self.score_sd,
                     **arrays,  # type: ignore[arg-type]
                 )
             Path(name).replace(target)
@@ -159,15 +159,26 @@ class Reference:
         FormatError
             If the file is something else.
         """
+        if not Path(path).is_file():
+            raise FormatError("There is no such file; save a reference with Reference.save first.", path=path)
         try:
             with np.load(Path(path), allow_pickle=False) as archive:
-                header = json.loads(archive["header"].tobytes().decode())
-                state = {k.removeprefix("state/"): archive[k] for k in archive.files if k.startswith("state/")}
-                mean, sd = archive["score_mean"], archive["score_sd"]
-        except (ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+                arrays = {k: archive[k] for k in archive.files if k != "header"}
+                raw = archive["header"].tobytes()
+            header = json.loads(raw.decode())
+            stored = header["format"]
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise FormatError("This is not a saved reference.", path=path) from error
-        if header.get("format") != FORMAT:
-            raise FormatError(f"The reference is of format {header.get('format')}, not {FORMAT}.", path=path)
+        if stored != FORMAT:
+            raise FormatError(f"The reference is of format {stored}, not {FORMAT}.", path=path)
+        if header.pop("sha256", None) != _checksum(header, arrays):
+            raise FormatError(
+                "The reference is damaged or was edited: its content does not have the checksum that it was saved "
+                "with. Save it anew from the cohort.",
+                path=path,
+            )
+        state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
+        mean, sd = arrays["score_mean"], arrays["score_sd"]
         return cls(
             method=header["method"],
             params=header["params"],
@@ -181,3 +192,13 @@ class Reference:
             n_obs=header["n_obs"],
             version=header["version"],
         )
+
+
+def _checksum(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 over all that a saved reference holds, whatever the order."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(arrays):
+        a = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {a.dtype.str} {a.shape}".encode())
+        digest.update(a.tobytes())
+    return digest.hexdigest()

@@ -7,9 +7,12 @@ To add one, write the file and name it in `NAMES`; nothing else in the package k
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
+
+import numpy as np
 
 from mtorscore.errors import MethodError, examples
 from mtorscore.tl._types import MethodSpec, Param
@@ -87,7 +90,7 @@ def _check_value(spec: MethodSpec, param: Param, value: Any) -> Any:
             raise MethodError(f"{where} must be True or False.")
         return bool(value)
     if param.kind == "genes":
-        genes = [value] if isinstance(value, str) else list(value)
+        genes = list(dict.fromkeys([value] if isinstance(value, str) else [str(g) for g in value]))
         if not genes:
             raise MethodError(f"{where} names no gene.")
         return genes
@@ -99,9 +102,11 @@ def _check_number(where: str, param: Param, value: Any) -> float | int:
         number = float(value)
     except (TypeError, ValueError) as error:
         raise MethodError(f"{where} must be a number.") from error
-    whole = param.kind == "int" or (param.kind == "number" and not isinstance(value, float))
-    if isinstance(value, bool) or number != number or (whole and number != int(number)):
+    whole = param.kind == "int" or (param.kind == "number" and not isinstance(value, float | np.floating))
+    if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
         raise MethodError(f"{where} must be {'a whole number' if param.kind == 'int' else 'a number'}.")
+    if param.kind == "number" and not whole and number > 1:
+        raise MethodError(f"{where} is a share above 1; give a whole number for a count.")
     below = param.low is not None and (number < param.low or (param.open_low and number == param.low))
     if below or (param.high is not None and number > param.high):
         low = "-inf" if param.low is None else f"{param.low:g}"

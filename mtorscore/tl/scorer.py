@@ -18,6 +18,11 @@ from mtorscore.tl.reference import Reference
 
 __all__ = ["SignatureScorer"]
 
+UNFITTED = (
+    "This %(name)s instance is not fitted yet: call fit on the training cohort first, or make a fitted one of a saved "
+    "reference with SignatureScorer.from_reference(tl.Reference.load(path))."
+)
+
 
 class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Score observations; `fit` learns the reference, `transform` never looks beyond it.
@@ -109,7 +114,7 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         numpy.ndarray or pandas.DataFrame
             Observations x signatures; a DataFrame where `X` is a DataFrame or an AnnData.
         """
-        check_is_fitted(self, "reference_")
+        check_is_fitted(self, "reference_", msg=UNFITTED)
         source, names, index = self._open(X, reset=False)
         source = _run.source_over(source, self.reference_, names, self.universe)
         plan = _run.restore(self._plan(list(self.reference_.genes)), self.reference_)
@@ -190,6 +195,9 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the matrix, its gene names, and the row names where there are any."""
         if hasattr(X, "obs_names") and hasattr(X, "var_names"):
             return self._open_anndata(X, reset=reset)
+        if isinstance(X, np.ma.MaskedArray):
+            # validate_data would drop the mask without a word.
+            raise DataError("A numpy.ma.MaskedArray cannot be scored; give X.filled(numpy.nan).")
         frame = X if hasattr(X, "iloc") and hasattr(X, "columns") else None
         named = frame is not None and not reset and hasattr(self, "feature_names_in_")
         if named and list(frame.columns) != list(self.feature_names_in_):  # type: ignore[union-attr]

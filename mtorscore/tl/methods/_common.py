@@ -18,6 +18,9 @@ __all__ = [
     "weighted_rows",
 ]
 
+# Differences that are smaller than this, relative to what they are made from, are rounding.
+ROUNDING = 1e-10
+
 NA = Param(
     "na",
     "everything",
@@ -102,13 +105,10 @@ def linear_null(population: Array, sets: Sets, coefficients: Array) -> tuple[Arr
         ``(n_obs, n_sets)``. Ties need no further correction: they are part of the population.
     """
     n = np.sum(~np.isnan(population), axis=1)[:, None]
-    centre = np.nanmean(population, axis=1)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.nansum((population - centre) ** 2, axis=1)[:, None] / (n - 1)
-    total = np.bincount(sets.owner, weights=coefficients, minlength=len(sets))[None, :]
-    squares = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
-    variance = spread * np.maximum(squares - total**2 / n, 0.0)
-    return centre * total, np.sqrt(variance)
+        centre = np.nansum(population, axis=1)[:, None] / n
+        squares = np.nansum((population - centre) ** 2, axis=1)[:, None]
+    return _null_of_sums(n, centre, squares, sets, coefficients)
 
 
 def weighted_rows(tile: Tile, sets: Sets, coefficients: Array) -> Array:
@@ -119,12 +119,18 @@ def weighted_rows(tile: Tile, sets: Sets, coefficients: Array) -> Array:
 def moment_null(tile: Tile, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
     """Return mean and SD of ``sum(coefficient * value)`` over genes of the row drawn without replacement."""
     moments = tile.moments()
-    n, centre = moments[:, 0:1], moments[:, 1:2]
+    return _null_of_sums(moments[:, 0:1], moments[:, 1:2], moments[:, 2:3], sets, coefficients)
+
+
+def _null_of_sums(n: Array, centre: Array, squares: Array, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of the sum over random genes; SD is NaN where every draw gives the same, save for rounding."""
     total = np.bincount(sets.owner, weights=coefficients, minlength=len(sets))[None, :]
-    squares = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
+    own = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = moments[:, 2:3] / (n - 1) * np.maximum(squares - total**2 / n, 0.0)
-    return centre * total, np.sqrt(variance)
+        room = own - total**2 / n
+        room = np.where(room > ROUNDING * own, room, np.nan)
+        spread = np.where(squares > n * (ROUNDING * centre) ** 2, squares, np.nan) / (n - 1)
+        return centre * total, np.sqrt(spread * room)
 
 
 def two_sided(z: Array) -> Array:

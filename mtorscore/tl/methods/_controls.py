@@ -31,6 +31,8 @@ def quantile_bins(means: Array, n_bins: int) -> Ints:
     """Return bins between quantiles of the mean, closed below, as Seurat makes them."""
     out = np.full(means.size, -1, dtype=np.int64)
     known = np.isfinite(means)
+    if not known.any():
+        return out
     breaks = np.unique(np.quantile(means[known], np.linspace(0.0, 1.0, n_bins + 1)))
     inner = breaks[1:-1]
     out[known] = np.searchsorted(inner, means[known], side="right")
@@ -51,7 +53,7 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
     exclude
         True: one draw per bin, without the signature's genes (scanpy). False: one per gene of the signature (Seurat).
     """
-    n_bins = int(bins.max()) + 1
+    n_bins = max(int(bins.max()), 0) + 1
     sizes = np.bincount(bins[bins >= 0], minlength=n_bins).astype(np.float64)
     mine = bins[columns]
     hits = np.bincount(mine[mine >= 0], minlength=n_bins)

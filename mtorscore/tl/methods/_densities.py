@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mtorscore.errors import MethodError
 from mtorscore.tl._types import Array, State, TileSource
+from mtorscore.tl.methods._moments import check_squares
 
 __all__ = ["densities_at", "densities_within", "learn_values"]
 
@@ -63,7 +64,10 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
     values, n_valid = np.ascontiguousarray(values[kept]), n_valid[kept].astype(np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = np.nansum(values, axis=1) / n_valid
-        sd = np.sqrt(np.nansum((values - centre[:, None]) ** 2, axis=1) / (n_valid - 1))
+        squares = np.nansum((values - centre[:, None]) ** 2, axis=1)
+        if params["kcdf"] == "gaussian":
+            check_squares(squares, (n_valid > 1) & varies[kept])
+        sd = np.sqrt(squares / (n_valid - 1))
     return {"kept": kept, "values": values, "n_valid": n_valid, "bandwidth": sd * BANDWIDTH_PER_SD}
 
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
+from mtorscore.errors import DataError
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, TileSource
 
-__all__ = ["Moments", "gene_moments", "standardise"]
+__all__ = ["Moments", "check_squares", "gene_moments", "standardise"]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Per gene: how many values count, their mean, and their standard deviation (n - 1); 0 for constant genes."""
+    """Per gene: values that count, mean, standard deviation (n - 1): 0 for constant genes, NaN without a value."""
 
     n: Array
     mean: Array
@@ -46,9 +48,22 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
         squares = squares + n_zero * mean**2
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(squares / (n - 1))
+    check_squares(squares, (n > 1) & (high > low))
     # Rounding can leave a constant gene with an SD of 1e-17; it is constant all the same.
     sd[(n < 2) | ~(high > low)] = 0.0
+    # A gene of which no value is known is not constant but unknown.
+    sd[n + (n_zero if ignore_zeros else 0.0) == 0] = np.nan
     return Moments(n, mean, sd)
+
+
+def check_squares(squares: Array, varies: npt.NDArray[np.bool_]) -> None:
+    """Refuse genes that vary, but whose squared deviations cannot be told from 0 or from infinity."""
+    lost = np.flatnonzero(varies & ~((squares > 0) & np.isfinite(squares)))
+    if lost.size:
+        raise DataError(
+            f"{lost.size} gene(s) hold values so large, or so small, that their squares are beyond double precision "
+            f"(the first in place {lost[0] + 1}); divide the matrix by a suitable constant."
+        )
 
 
 def _sums(tile: Tile, genes: Ints) -> tuple[Array, ...]:
@@ -67,10 +82,10 @@ def _squares(tile: Tile, genes: Ints, mean: Array) -> Array:
 
 
 def standardise(values: Array, mean: Array, sd: Array, *, ignore_zeros: bool = False) -> Array:
-    """Return z-scores; constant genes become 0, and ignored zeros stay 0."""
+    """Return z-scores; constant genes become 0, unknown ones NaN, and ignored zeros stay 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (values - mean) / sd
-    z[:, ~(sd > 0)] = 0.0
+    z[:, sd == 0] = 0.0
     if ignore_zeros:
         z[values == 0] = 0.0
     return z

@@ -137,7 +137,7 @@ SPEC = MethodSpec(
     sparse_exact=True,
     null="random signatures matched in size and expression",
     null_closed=False,
-    range="[-1, 1]",
+    range="[-1, 1]; [-2, 2] for signed signatures",
     reference="R GSVA 1.53.31 (ties='first' on data with ties)",
     citation="Haenzelmann et al., BMC Bioinformatics 2013;14:7",
     formula="max and min deviation of a weighted random walk over genes ranked by their cohort distribution function",

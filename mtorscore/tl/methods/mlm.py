@@ -6,7 +6,8 @@ of freedom, the score of signature j is
     t_j = b_j / (s sqrt((A'A)^-1_jj))
 
 or b_j with `statistic="slope"`. Signatures that are linear combinations of others cannot be told apart and are NaN;
-the remaining ones are not affected. The score of a signature depends on which others are scored beside it.
+the remaining ones are not affected. An observation that the model fits without remainder has no t values. The score of
+a signature depends on which others are scored beside it.
 
 Badia-i-Mompel P, Velez Santiago J, Braunger J, et al. decoupleR: ensemble of computational methods to infer biological
 activities from omics data. Bioinform Adv 2022;2:vbac016.
@@ -21,6 +22,7 @@ import numpy as np
 
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import ROUNDING
 
 __all__ = ["SPEC", "mlm"]
 
@@ -44,7 +46,7 @@ def mlm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     Returns
     -------
     Scored
-        Scores.
+        Scores; NaN for signatures that cannot be told apart, and where the fit leaves no residual.
     """
     del state
     n = float(sets.n_vars)
@@ -57,7 +59,10 @@ def mlm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     slopes = cross @ inverse
     df = n - rank - 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        residual = np.maximum(squares - np.sum(cross * slopes, axis=1), 0.0) / df
+        residual = squares - np.sum(cross * slopes, axis=1)
+        # Where nothing is left over but rounding, the slopes are exact and have no t value.
+        residual[~(residual > ROUNDING * squares)] = np.nan
+        residual /= max(df, 1.0)
         t = slopes / np.sqrt(residual[:, None] * np.diag(inverse)[None, :])
     t[~(squares > 0)] = np.nan
     if df <= 0:

@@ -76,7 +76,7 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     by_rank = params["flavour"] == "scanpy"
     bins = (rank_bins if by_rank else quantile_bins)(means, params["n_bins"])
     own = np.zeros(sets.slots.size)
-    n_bins = int(bins.max()) + 1
+    n_bins = max(int(bins.max()), 0) + 1
     weight = np.zeros((n_bins, len(sets)))
     drawn: list[tuple[int, Ints, float]] = []
     for sign in (1, -1):
@@ -124,7 +124,7 @@ def _gene_means(source: TileSource) -> Array:
         means = total / n
     # Genes of one mean stay together, whatever the order in which observations were added up.
     exponent = np.floor(np.log10(np.abs(means), out=np.zeros_like(means), where=(means != 0) & np.isfinite(means)))
-    unit = 10.0 ** (exponent - SIGNIFICANT)
+    unit = np.maximum(10.0 ** (exponent - SIGNIFICANT), np.finfo(np.float64).tiny)
     return np.round(means / unit) * unit
 
 

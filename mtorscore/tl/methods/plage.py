@@ -72,7 +72,7 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     for i in range(len(sets)):
         part = slice(sets.indptr[i], sets.indptr[i + 1])
         slots = sets.slots[part]
-        used = moments.sd[slots] > 0
+        used = moments.sd[slots] > 0 if params["na"] == "omit" else moments.sd[slots] != 0
         block = z[:, slots[used]]
         if used.any() and not np.isnan(block).any():
             values = np.zeros(slots.size)

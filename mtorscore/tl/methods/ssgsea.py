@@ -59,7 +59,8 @@ def ssgsea(
     scores = _enrichment(tile, sets, params)
     if params["normalise"]:
         low, high = (state or {})["range"]
-        scores = scores / (high - low)
+        # Where the cohort's scores do not differ there is nothing to divide by.
+        scores = scores / (high - low) if high > low else np.full_like(scores, np.nan)
     return Scored(scores)
 
 

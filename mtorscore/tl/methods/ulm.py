@@ -5,7 +5,8 @@ of the slope,
 
     t = r sqrt((N - 2) / (1 - r^2)),   r = cor(y, w)
 
-or the slope itself with `statistic="slope"`. p-values are those of t with N - 2 degrees of freedom.
+or the slope itself with `statistic="slope"`. p-values are those of t with N - 2 degrees of freedom. An observation that
+the weights fit without remainder (such as one that holds the signature's only gene and no other) has no t value.
 
 Badia-i-Mompel P, Velez Santiago J, Braunger J, et al. decoupleR: ensemble of computational methods to infer biological
 activities from omics data. Bioinform Adv 2022;2:vbac016.
@@ -20,6 +21,7 @@ import numpy as np
 
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import ROUNDING
 
 __all__ = ["SPEC", "ulm"]
 
@@ -43,7 +45,7 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     Returns
     -------
     Scored
-        Scores; NaN where the observation or the weights do not vary.
+        Scores; NaN where the observation or the weights do not vary, or where the fit leaves no residual.
     """
     del state
     n = float(sets.n_vars)
@@ -57,8 +59,10 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     cross = tile.dot(sets) - mean * total
     with np.errstate(invalid="ignore", divide="ignore"):
         slope = cross / spread
-        residual = np.maximum(squares - cross * slope, 0.0)
-        t = slope / np.sqrt(residual / ((n - 2) * spread))
+        residual = squares - cross * slope
+        # Where nothing is left over but rounding, the slope is exact and has no t value.
+        residual[~(residual > ROUNDING * squares)] = np.nan
+        t = slope / np.sqrt(residual / ((n - 2) * spread)) if n > 2 else np.full_like(slope, np.nan)
         t[~(squares[:, 0] > 0)] = np.nan
     t[:, spread == 0] = slope[:, spread == 0] = np.nan
     scores = t if params["statistic"] == "t" else slope

@@ -52,11 +52,12 @@ def zscore(
     """
     del pvalues
     frozen = state or {}
-    if params["zeros"] == "values" and tile.all_finite():
+    if params["zeros"] == "values" and tile.all_finite() and not np.isnan(frozen["sd"]).any():
         return Scored(_from_products(tile, sets, frozen["mean"], frozen["sd"]))
     z = standardise(tile.columns(sets.genes), frozen["mean"], frozen["sd"], ignore_zeros=params["zeros"] == "ignored")
-    varying = sets.keep_genes(frozen["sd"] > 0)
     omit = params["na"] == "omit"
+    # A gene that the reference never saw is left out, or makes its signatures NaN.
+    varying = sets.keep_genes(frozen["sd"] > 0 if omit else frozen["sd"] != 0)
     total, _ = part_sums(z, varying, omit=omit, weights=varying.weights)
     present = np.where(np.isnan(z), 0.0, 1.0) if omit else np.ones_like(z)
     squares, _ = part_sums(present, varying, omit=False, weights=varying.weights**2)
