@@ -44,7 +44,7 @@ def score(x: np.ndarray, signature: Any, method: str, thin: bool, **options: Any
     names = pd.DataFrame(index=[f"g{i}" for i in range(x.shape[1])])
     adata = ad.AnnData(sparse.csr_matrix(x) if thin else x.copy(), var=names)
     tl.score(adata, {"s": signature}, method=method, **options)
-    return adata.obsm[f"score_{method}"]["s"].to_numpy()
+    return np.asarray(adata.obsm[f"score_{method}"]["s"])
 
 
 def named(genes: Any) -> Any:
@@ -57,7 +57,7 @@ def weighted(up: list[int], down: list[int]) -> dict[int, float]:
     return {g: 0.5 + i for i, g in enumerate(up)} | {g: -0.25 - i for i, g in enumerate(down)}
 
 
-def same(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-9) -> None:
+def same(ours: Any, theirs: Any, tolerance: float = 1e-9) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
