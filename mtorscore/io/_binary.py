@@ -17,7 +17,18 @@ from mtorscore.io._matrix import assemble, from_grid
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["excel", "excel_sheets", "frame_to_grid", "h5ad", "parquet", "rdata", "sheet", "sheet_frame", "zarr"]
+__all__ = [
+    "excel",
+    "excel_sheets",
+    "feather",
+    "frame_to_grid",
+    "h5ad",
+    "parquet",
+    "rdata",
+    "sheet",
+    "sheet_frame",
+    "zarr",
+]
 
 
 def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
@@ -48,6 +59,26 @@ def parquet(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
         raise FormatError(
             f"the Parquet file is truncated or damaged ({error}); download it again.", path=path
         ) from error
+    return _arrow(frame, path, table)
+
+
+def feather(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read an Arrow (Feather) table in either orientation; the stored number type is kept."""
+    import pyarrow as pa
+    from pyarrow.feather import read_table
+
+    try:
+        frame = read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"the Feather file is truncated or damaged ({error}); download it again.", path=path
+        ) from error
+    return _arrow(frame, path, table)
+
+
+def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]:
+    import pyarrow as pa
+
     numeric = [n for n in frame.column_names if pa.types.is_floating(frame.schema.field(n).type)]
     text = [n for n in frame.column_names if n not in numeric]
     if table in ("", "matrix") and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type):
@@ -67,7 +98,8 @@ def parquet(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
     ranged = isinstance(pandas.index, pd.RangeIndex)
     grid = frame_to_grid(pandas, path, index=not ranged)
     adata, made = from_grid(grid, None, table)
-    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
+                   "repairs": made["repairs"]}  # fmt: skip
 
 
 def _common(types: list[Any]) -> Any:
@@ -104,7 +136,8 @@ def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], str, li
             except Exception as error:
                 raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
             rows = [r for r in rows if any(v is not None for v in r)]
-            if len(rows) > 1:
+            # A sheet of notes has one column; it is read only where it is asked for.
+            if len(rows) > 1 and (name is not None or sum(sum(v is not None for v in r) > 1 for r in rows) > 1):
                 return rows, candidate, names
     raise FormatError("no sheet of the workbook holds a table.", path=path)
 
@@ -136,7 +169,9 @@ def _cell(value: Any) -> str:
     return str(value).strip()
 
 
-def excel(path: Path, *, sheet: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+def excel(
+    path: Path, *, sheet: str | None = None, measure: str = "", table: str = ""
+) -> tuple[AnnData, dict[str, Any]]:
     """Read a sheet of an Excel workbook."""
     frame, name, header_line, names = sheet_frame(path, sheet)
     if (
@@ -147,8 +182,9 @@ def excel(path: Path, *, sheet: str | None = None, table: str = "") -> tuple[Ann
     ):
         frame = frame.iloc[:, 1:]
     grid = frame_to_grid(frame, path, index=False, header_line=header_line)
-    adata, made = from_grid(grid, None, table)
-    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+    adata, made = from_grid(grid, None, table, measure)
+    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
+            "repairs": grid.repairs}  # fmt: skip
     return adata, {**made, "sheet": name, "sheets": names}
 
 

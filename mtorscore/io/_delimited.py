@@ -166,12 +166,16 @@ def parse(
     FormatError
         If rows differ in length, or there is no table.
     """
+    from mtorscore.io._preamble import Preamble, preamble
+
     data, path, repairs = content.data, content.path, list(content.repairs)
     offset, line = _skip_lines(data, skip)
-    while comment and data[offset : offset + len(comment)] == comment.encode() and data.find(b"\n", offset) >= 0:
-        offset, line = data.find(b"\n", offset) + 1, line + 1
-    while data[offset : offset + 1] == b"\n":
-        offset, line = offset + 1, line + 1
+    top = data[offset : offset + (1 << 22)].decode(errors="ignore").split("\n", 400)[:400]
+    above = preamble(top, comment) if header and names is None and not until else Preamble(_comments(top, comment))
+    delimiter = delimiter or above.delimiter
+    repairs += above.repairs
+    skipped, _ = _skip_lines(data[offset:], above.lines)
+    offset, line = offset + skipped + above.cut, line + above.lines
     end = len(data)
     if until:
         found = data.find(b"\n" + until.encode(), offset)
@@ -208,6 +212,12 @@ def parse(
     if not text:
         _repair_decimals(columns, repairs, delimiter)
     return Grid(names, columns, path, header_line, line, delimiter, repairs)
+
+
+def _comments(lines: list[str], comment: str) -> int:
+    """Count the comments and blank lines that stand first."""
+    above = (bool(comment and line.startswith(comment)) or not line for line in lines[:-1])
+    return next((i for i, passed in enumerate(above) if not passed), 0)
 
 
 def _skip_lines(data: bytes, count: int) -> tuple[int, int]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mtorscore.errors import FormatError, examples
-from mtorscore.io import _files
+from mtorscore.io import _files, _foreign
 from mtorscore.io._delimited import guess_delimiter, split
+from mtorscore.io._preamble import preamble
 
 __all__ = ["Found", "detect"]
 
@@ -50,6 +51,8 @@ def detect(path: Path) -> Found:
         raise FormatError("an old Excel workbook (.xls); save it as .xlsx or as tab-separated text.", path=path)
     if binary:
         return Found(binary[0], binary[1], compression)
+    if other := _foreign.binary(first):
+        raise FormatError(f"{other}.", path=path)
     whole = len(first) < _files.HEAD
     lines = _files.as_text(first, path, partial=not whole).lines(400)
     # The last line of a beginning may be cut.
@@ -68,6 +71,8 @@ def _zip(path: Path) -> Found | None:
         ) from error
     if "xl/workbook.xml" in names:
         return Found("excel", "a zip archive with xl/workbook.xml")
+    if other := _foreign.zipped(names):
+        raise FormatError(f"{other}.", path=path)
     return None
 
 
@@ -102,11 +107,15 @@ def _binary(first: bytes) -> tuple[str, str] | None:
         return "rdata", "one R object (saveRDS)"
     if first.startswith(b"\xd0\xcf\x11\xe0"):
         return "xls", "an old Excel workbook"
+    if first.startswith((b"ARROW1", b"FEA1")):
+        return "feather", "an Arrow table (Feather)"
+    if first[257:262] == b"ustar":
+        return "archive", "a tar archive"
     return None
 
 
 def _folder(path: Path) -> Found:
-    from mtorscore.io import _gdc, _tenx
+    from mtorscore.io import _gdc, _quant, _tenx
 
     names = sorted(p.name for p in path.iterdir())
     if not names:
@@ -134,6 +143,13 @@ def _folder(path: Path) -> Found:
                 path=path,
             )
         return Found(kind, f"holds {len(counts)} per-sample count files", details={"files": len(counts)})
+    quant = _quant.folder_kind(sorted(files))
+    if quant:
+        what = f"holds {len(quant[1])} files of one sample each ({quant[0]})"
+        return Found("per-sample", what, details={"files": len(quant[1])})
+    if len(names) == 1 and (path / names[0]).is_dir():
+        inner = _folder(path / names[0])
+        return Found(inner.kind, f"its only folder {inner.evidence}", details=inner.details | {"folder": names[0]})
     hint = f"it holds {examples(names, 6)}; read one of these files" if files else "it holds no file"
     raise FormatError(f"a folder that is no data set as a whole: {hint}.", path=path)
 
@@ -151,16 +167,24 @@ _META = re.compile(r"^[a-z_]+: ?\S")
 
 
 def _text(lines: list[str], path: Path) -> Found:
+    from mtorscore.io import _quant
+
     first = next((line for line in lines if line.strip()), "")
     special = _by_first_line(first, lines)
     if special:
         return special
-    body = [line for line in lines if line.strip() and not line.startswith("#")]
+    if other := _foreign.text(lines):
+        raise FormatError(f"{other}.", path=path, line=1)
+    above = preamble(lines)
+    below = [lines[above.lines][above.cut :], *lines[above.lines + 1 :]]
+    body = [line for line in below if line.strip() and not line.startswith("#")]
     if not body:
         raise FormatError("only comment lines and no table.", path=path, line=1)
+    if _quant.is_star([line.split("\t") for line in body[:60]]):
+        return Found("star-counts", "four columns without a header, the counters of STAR first")
     if _two_columns(body):
         return Found("htseq-counts", "two columns without a header: a gene and a number")
-    delimiter = guess_delimiter(body[:60])
+    delimiter = above.delimiter or guess_delimiter(body[:60])
     fields = split(body[0], delimiter) if delimiter else [body[0]]
     if not delimiter and sum(bool(re.match(r"^[ACGTN]{10,}(-\d+)?$", b)) for b in body) > 0.9 * len(body):
         return Found("list", "one cell barcode per line")
@@ -203,6 +227,7 @@ def _by_first_line(first: str, lines: list[str]) -> Found | None:
 
 
 def _by_columns(fields: list[str], lines: list[str]) -> tuple[str, str]:
+    from mtorscore.io._quant import by_columns
     from mtorscore.io._routes import route_of
 
     names = [f.strip('"') for f in fields]
@@ -210,6 +235,11 @@ def _by_columns(fields: list[str], lines: list[str]) -> tuple[str, str]:
         return "gdc-manifest", "the columns of a GDC manifest"
     if {"File ID", "File Name", "Sample ID"} <= set(names):
         return "gdc-sample-sheet", "the columns of a GDC sample sheet"
+    quant = by_columns(names)
+    if quant:
+        return quant
+    if names[0] == "Hybridization REF":
+        return "firehose-matrix", "the two header lines of Firehose"
     route, _ = route_of(names)
     if route:
         described_ = " and # lines above the names" if lines[0].startswith("#") else ""

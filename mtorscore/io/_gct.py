@@ -38,14 +38,16 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
     header = split(content.lines(4)[2], "\t") if len(content.lines(4)) > 2 else []
     while header and not header[-1]:
         header.pop()
-    if len(header) != lead + n_columns:
+    # GTEx numbers the rows in a further first column.
+    counted = int(len(header) == lead + n_columns + 1 and [h.lower() for h in header[:2]] == ["id", "name"])
+    if len(header) != lead + counted + n_columns:
         raise FormatError(
             f"{len(header)} columns where the dimensions promise {lead + n_columns}; the file is cut or edited.",
             path=path,
             line=3,
         )
     text = parse(content, delimiter="\t", skip=2, comment="", text=True)
-    columns = text.columns[: len(header)]
+    header, columns = header[counted:], text.columns[counted : counted + len(header)]
     if text.n_rows != n_rows + column_meta:
         raise FormatError(
             f"{text.n_rows} rows where the dimensions promise {n_rows + column_meta}; the file is cut off or has rows "

@@ -15,20 +15,17 @@ import pandas as pd
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io import _files
 from mtorscore.io._delimited import parse
-from mtorscore.io._matrix import assemble, described, not_number_error
+from mtorscore.io._matrix import SPECIAL, assemble, described, not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["COUNT_FILE", "SPECIAL", "aliquots", "cart", "folder", "htseq", "single"]
+__all__ = ["COUNT_FILE", "aliquots", "cart", "folder", "htseq", "single"]
 
 COUNT_FILE = re.compile(
     r"(augmented_star_gene_counts\.tsv|star_gene_counts\.tsv|\.htseq[._]counts(\.txt)?|\.counts|\.FPKM(-UQ)?\.txt|"
     r"[-_.]counts?\.(txt|tsv))(\.gz)?$",
     re.IGNORECASE,
-)
-SPECIAL = re.compile(
-    r"^(__)?(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)$|^N_\w+$", re.IGNORECASE
 )
 # Column of STAR files -> units of the values.
 STAR_UNITS = {

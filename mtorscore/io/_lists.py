@@ -16,7 +16,7 @@ from mtorscore.io._matrix import assemble, described, unique
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["features", "icgc", "manifest", "names", "pivot", "series"]
+__all__ = ["features", "firehose", "icgc", "manifest", "names", "pivot", "series"]
 
 
 def names(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
@@ -64,6 +64,31 @@ def series(path: Path, *, platform: str | None = None, table: str = "") -> tuple
             )
         files = named
     return series_matrix(files[0])
+
+
+def firehose(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a Firehose matrix: samples in line 1, what each column measures in line 2 (``value`` chooses)."""
+    from mtorscore.io._matrix import not_number_error
+
+    content = _files.load(path)
+    first = [f.strip() for f in content.data.split(b"\n", 1)[0].decode().split("\t")]
+    grid = parse(content, delimiter="\t", skip=1)
+    if len(grid.names) != len(first):
+        raise FormatError(f"line 1 has {len(first)} fields and line 2 {len(grid.names)}.", path=path, line=2)
+    known = list(dict.fromkeys(grid.names[1:]))
+    default = next((v for v in ("normalized_count", "raw_count", "RPKM", "Signal", *known) if v in known), "")
+    chosen = value or default
+    if chosen not in known:
+        raise FormatError(f"no column holds {chosen!r}; there are {examples(known, 6)}.", path=path, line=2)
+    wanted = [i for i in range(1, len(first)) if grid.names[i] == chosen]
+    for i in wanted:
+        if grid.is_text(i):
+            raise not_number_error(grid, content, i, first[i])
+    x = np.vstack([grid.columns[i] for i in wanted])
+    adata = assemble(x, [first[i] for i in wanted], [str(v) for v in grid.columns[0]])
+    units = {"normalized_count": "rsem", "raw_count": "", "scaled_estimate": "", "RPKM": "fpkm"}.get(chosen, "")
+    return adata, {"table": "matrix", "value": chosen, "values": known, "units": units,
+                   "orientation": "genes in rows", "repairs": grid.repairs}  # fmt: skip
 
 
 def pivot(frame: pd.DataFrame, gene: str, sample: str, value: str, path: Path) -> AnnData:

@@ -23,9 +23,10 @@ __all__ = ["assemble", "described", "from_grid", "not_number_error", "table_kind
 
 # Columns that describe a gene although they hold numbers.
 _GENE_COLUMNS = re.compile(
-    r"^(entrez.*|gene_?id|geneid|ncbi.*|length|gene_?length|start|end|strand|chr(omosome)?|composite.*|description|"
-    r"symbol|gene(_?name|_?symbol|_?type)?|hugo_symbol|hgnc.*|ensgene|ensembl.*|id_?ref|identifier|name|biotype|"
-    r"entrez_gene_id|exon_?length|transcript_?length|cytoband|id)$",
+    r"^(entrez.*|geneid|ncbi.*|(gene_?|chrom_?|tx_?)?(length|start|end)([ _]position)?|(gene_?)?strand|composite.*|"
+    r"(gene_?)?(chr(om(osome)?)?|description|title|biotype|type)|symbol|gene([ _]?(name|symbol|id|assignment))?|locus|"
+    r"hugo_symbol|hgnc.*|ensgene|ensembl.*|id_?ref|identifier|name|(exon|transcript|eff(ective)?)_?length|cytoband|id|"
+    r"(transcript|refseq|unigene|probe|accession)([ _]?ids?)?|tf_family|row_?names?)$",
     re.IGNORECASE,
 )
 # Columns that describe a sample although they hold numbers.
@@ -37,7 +38,18 @@ _SAMPLE_COLUMNS = re.compile(
     re.IGNORECASE,
 )
 _SAMPLE_KEY = re.compile(r"^_?(sample|patient|subject|cell|barcode|donor|geo_accession|gsm)", re.IGNORECASE)
+# Counters that HTSeq and STAR write below or above the genes.
+SPECIAL = re.compile(
+    r"^(__)?(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)$|^N_[a-z]\w+$", re.IGNORECASE
+)
 _ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
+# What a table with several columns per sample measures: S1_count, S1_FPKM, or TPM.S1.
+_MEASURES = r"(?:read|raw|expected|normali[sz]ed)?[ _.]?counts?|fpkm|rpkm|tpm|cpm"
+_MEASURE = re.compile(
+    rf"^(?:(?P<stem>.+?)[ ._:-]+\(?(?P<end>{_MEASURES})\)?|(?P<start>{_MEASURES})[ ._:-]+(?P<rest>.+))$", re.IGNORECASE
+)
+_NO_SAMPLE = re.compile(rf"^({_MEASURES}|value|expression|signal|intensity|abundance|column_\d+)$", re.IGNORECASE)
+_LIKE_NUMBER = re.compile(r"^[+-]?\d[\d.,' ]*$")
 # Columns of a table of contrasts: a value per gene, not per sample.
 _STATISTIC = re.compile(
     r"^(basemean|log2?_?fc|log2?_?fold_?change|lfcse|stat|t|p|pval(ue)?|p[._]?adj|padj|adj[._]p[._]val|fdr|q_?val(ue)?|"
@@ -110,7 +122,7 @@ def table_kind(grid: Grid) -> tuple[str, str]:
     text = [i for i in others if grid.is_text(i)]
     if rows < 0.25:
         for i in text[:2]:
-            share, kind = gene_likeness([str(v) for v in grid.columns[i]])
+            share, kind = _likeness(grid.names[i], [str(v) for v in grid.columns[i]])
             if share > max(rows, 0.5):
                 rows, row_kind = share, kind
     seen = f"{rows:.0%} of the row names and {header:.0%} of the column names look like genes"
@@ -137,6 +149,13 @@ def table_kind(grid: Grid) -> tuple[str, str]:
     return "matrix", f"{seen}; {len(numeric)} of {len(others)} columns are numbers, genes taken to be in rows"
 
 
+def _likeness(name: str, values: list[str]) -> tuple[float, str]:
+    """Return how much a column looks like names of genes; one of few different values, such as a stage, does not."""
+    if _SAMPLE_COLUMNS.match(name) or len(set(values)) < 0.3 * len(values):
+        return 0.0, ""
+    return gene_likeness(values)
+
+
 def _row_ids(grid: Grid) -> tuple[int, list[str]]:
     """Return the column of row names and its values; a column that only counts the rows is passed over."""
     ids = [_clean_id(v) for v in grid.columns[0]]
@@ -145,8 +164,8 @@ def _row_ids(grid: Grid) -> tuple[int, list[str]]:
     return 0, ids
 
 
-def from_grid(grid: Grid, content: Content | None, kind: str = "") -> tuple[AnnData, dict[str, Any]]:
-    """Turn a parsed table into an AnnData and say how.
+def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Turn a parsed table into an AnnData and say how; `measure` chooses where samples have several columns each.
 
     Returns
     -------
@@ -156,12 +175,15 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "") -> tuple[AnnD
     evidence = "as asked"
     if not kind:
         kind, evidence = table_kind(grid)
-    made = {"kind": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
+    made: dict[str, Any] = {"kind": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
+    made["repairs"] = grid.repairs
     if kind in ("clinical", "genes", "contrast"):
         return _described(grid, kind), made
     _refuse_headless(grid)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
-    return (_samples_in_rows if kind == "matrix_t" else _genes_in_rows)(grid, content), made
+    if kind == "matrix_t":
+        return _samples_in_rows(grid, content), made
+    return _genes_in_rows(grid, content, measure), made
 
 
 def _described(grid: Grid, kind: str) -> AnnData:
@@ -228,7 +250,7 @@ def _refuse_headless(grid: Grid) -> None:
         )
 
 
-def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
+def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> AnnData:
     at, ids = _row_ids(grid)
     describing = {at, *range(at)}
     values: list[int] = []
@@ -236,31 +258,100 @@ def _genes_in_rows(grid: Grid, content: Content | None) -> AnnData:
         if i in describing:
             continue
         name = grid.names[i]
-        if kind_of(name) != "sample" and (
-            _GENE_COLUMNS.match(name) or (grid.is_text(i) and not values and _prose(grid, i))
-        ):
+        if kind_of(name) != "sample" and (_GENE_COLUMNS.match(name) or _describes(grid, i, bool(values))):
             describing.add(i)
         elif not name and not grid.is_text(i) and np.isnan(grid.columns[i]).all():
             continue
         else:
             values.append(i)
+    values, statistics = _without_statistics(grid, values)
+    describing |= set(statistics)
+    values, samples = _one_measure(grid, values, measure)
     for i in values:
         if grid.is_text(i):
             raise not_number_error(grid, content, i, grid.names[i])
     if not values:
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
-    var = pd.DataFrame({grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})})
-    ids, var = _best_ids(ids, var)
+    further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})}
+    ids, var = _best_ids(ids, pd.DataFrame(further, index=range(grid.n_rows)))
     x = np.empty((len(values), grid.n_rows))
     for row, i in enumerate(values):
         x[row] = grid.columns[i]
-    obs_names = [grid.names[i] or f"column_{i + 1}" for i in values]
-    return _checked(assemble(x, obs_names, ids, var=var if len(var.columns) else None), grid, x)
+    keep, facts = _real_rows(ids, x, var, grid.repairs)
+    if len(keep) < len(ids):
+        ids, x, var = [ids[i] for i in keep], x[:, keep], var.iloc[keep]
+    obs = pd.DataFrame(facts, index=range(len(values))) if facts else None
+    return _checked(assemble(x, samples, ids, obs=obs, var=var if len(var.columns) else None), grid, x)
+
+
+def _describes(grid: Grid, i: int, after_values: bool) -> bool:
+    """Whether a column of text describes the rows; behind a sample only where nothing in it is like a number."""
+    if not grid.is_text(i) or not _prose(grid, i):
+        return False
+    return not after_values or not any(_LIKE_NUMBER.match(str(v)) for v in grid.columns[i])
+
+
+def _without_statistics(grid: Grid, values: list[int]) -> tuple[list[int], list[int]]:
+    """Set aside columns of test statistics that stand beside the samples, as in tables of differential expression."""
+    found = [i for i in values if _STATISTIC.match(grid.names[i])]
+    if not any(len(grid.names[i]) > 1 for i in found) or len(found) == len(values):
+        return values, []
+    grid.repairs.append(f"columns of statistics ({examples([grid.names[i] for i in found])}) describe genes")
+    return [i for i in values if i not in found], found
+
+
+def _one_measure(grid: Grid, values: list[int], measure: str) -> tuple[list[int], list[str]]:
+    """Return the columns of one measure and their sample names; several measures of the same samples are not mixed."""
+    names = {i: grid.names[i] or f"column_{i + 1}" for i in values}
+    parts = {i: m for i in values if (m := _MEASURE.match(names[i]))}
+    kinds = {i: (m["end"] or m["start"]).lower() for i, m in parts.items()}
+    stems = {i: m["stem"] or m["rest"] for i, m in parts.items()}
+    distinct = sorted(set(kinds.values()))
+    shared = len({(stems[i]) for i in parts}) < len(parts)
+    if measure:
+        chosen = [i for i in values if kinds.get(i) == measure.lower()]
+        if not chosen:
+            raise FormatError(
+                f"no column holds {measure!r}; the columns say {examples(distinct, 6) or 'nothing of that kind'}.",
+                path=grid.path,
+                line=grid.header_line or 1,
+            )
+        return chosen, [stems[i] for i in chosen]
+    if len(distinct) > 1 and shared:
+        raise FormatError(
+            f"the columns hold {len(distinct)} measures of the same samples ({examples(distinct, 6)}; such as "
+            f"{examples([names[i] for i in parts])}); choose one, such as measure={distinct[0]!r}.",
+            path=grid.path,
+            line=grid.header_line or 1,
+        )
+    if len(values) == 1 and _NO_SAMPLE.match(names[values[0]]):
+        # One sample, whose column says what is measured: the file is called after the sample.
+        return values, [grid.path.name.split(".")[0] or names[values[0]]]
+    return values, [names[i] for i in values]
+
+
+def _real_rows(
+    ids: list[str], x: npt.NDArray[np.float64], var: pd.DataFrame, repairs: list[str]
+) -> tuple[list[int], dict[str, npt.NDArray[np.float64]]]:
+    """Return the rows that are genes, and what stands among them: counters (no_feature, ...) and facts of samples."""
+    special = [i for i, n in enumerate(ids) if SPECIAL.match(n)]
+    about = [i for i, n in enumerate(ids[:20]) if _SAMPLE_COLUMNS.match(n) and n not in human().by_symbol]
+    nameless = [i for i, n in enumerate(ids) if not n]
+    blank = {i for i in nameless if np.isnan(x[:, i]).all() and not any(var.iloc[i])}
+    if special:
+        repairs.append(f"{len(special)} rows of counters ({examples([ids[i] for i in special])}) are no genes; in obs")
+    if about:
+        repairs.append(f"rows that describe the samples ({examples([ids[i] for i in about])}) are no genes; in obs")
+    if blank:
+        repairs.append(f"{len(blank)} rows without name and values left out")
+    left = blank | set(special) | set(about)
+    facts = {ids[i].lstrip("_"): x[:, i].copy() for i in [*special, *about]}
+    return [i for i in range(len(ids)) if i not in left], facts
 
 
 def _prose(grid: Grid, i: int) -> bool:
     """Whether a column is text throughout, so that it describes the rows rather than being a broken measurement."""
-    numbers = sum(is_number(value) for value in grid.columns[i][:200])
+    numbers = sum(is_number(v) or bool(_LIKE_NUMBER.match(str(v))) for v in grid.columns[i][:200])
     return numbers < 0.2 * min(200, max(grid.n_rows, 1))
 
 
@@ -272,9 +363,14 @@ def _as_text(column: npt.NDArray[Any]) -> list[str]:
 
 def _best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     """Prefer the first column as identifier; fall back on another where the first is no gene name at all."""
-    if not len(var.columns) or gene_likeness(ids)[0] >= 0.25:
+    if not len(var.columns):
         return ids, var
-    likeness = {c: gene_likeness([str(v) for v in var[c]])[0] for c in var.columns}
+    if gene_likeness(ids)[0] >= 0.25:
+        # A row without a symbol is named by what else the file calls it.
+        for column in [c for c in var.columns if not all(ids) and gene_likeness([str(v) for v in var[c]])[0] >= 0.5]:
+            ids = [n or str(v) for n, v in zip(ids, var[column], strict=True)]
+        return ids, var
+    likeness = {c: _likeness(str(c), [str(v) for v in var[c]])[0] for c in var.columns}
     best = max(likeness, key=lambda c: likeness[c])
     if likeness[best] < 0.5:
         return ids, var
@@ -287,9 +383,12 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
     obs_columns: list[int] = []
     for i in range(at + 1, len(grid.names)):
         name = grid.names[i]
+        # "stage" or "T" is an alias of some gene; only a current symbol outweighs what the column says.
+        current = name in human().by_symbol
         symbol = gene_likeness([name])[0] > 0
-        describes = _SAMPLE_COLUMNS.match(name) is not None and not symbol
-        (obs_columns if describes or (grid.is_text(i) and not symbol) else genes).append(i)
+        describes = _SAMPLE_COLUMNS.match(name) is not None and not current
+        text = grid.is_text(i) and (not symbol or (not current and _prose(grid, i)))
+        (obs_columns if describes or text else genes).append(i)
     for i in genes:
         if grid.is_text(i):
             raise not_number_error(grid, content, i, grid.names[i])

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["files_of", "folder", "h5", "is_folder", "loom", "mtx"]
 
 
-def files_of(path: Path) -> dict[str, Path]:
+def files_of(path: Path, prefix: str = "") -> dict[str, Path]:
     """Return matrix, barcodes and features of a 10x folder, as far as they are there (GEO prefixes allowed)."""
     found: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         name = file.name.removesuffix(".gz")
+        if not name.startswith(prefix):
+            continue
         for part, endings in (
             ("matrix", ("matrix.mtx",)),
             ("barcodes", ("barcodes.tsv",)),
@@ -43,7 +45,13 @@ def _lines(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in _files.load(path).data.decode().split("\n") if line]
 
 
-def folder(path: Path, *, gene_ids: bool = True, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def folder(
+    path: Path,
+    *,
+    gene_ids: bool = True,
+    prefix: str = "",
+    table: str = "",  # noqa: ARG001
+) -> tuple[AnnData, dict[str, Any]]:
     """Read a 10x folder: cells x genes, sparse, raw counts.
 
     Parameters
@@ -52,10 +60,20 @@ def folder(path: Path, *, gene_ids: bool = True, table: str = "") -> tuple[AnnDa
         Folder with matrix.mtx, barcodes.tsv and features.tsv or genes.tsv, each plain or gz.
     gene_ids
         Identify genes by the first column (Ensembl), with symbols in ``var["symbol"]``; False the other way round.
+    prefix
+        What the names of the three files begin with, where a folder holds several samples, as GEO's supplements do.
     table
         Not used.
     """
-    files = files_of(path)
+    matrices = [f.name for f in sorted(path.iterdir()) if f.name.removesuffix(".gz").endswith("matrix.mtx")]
+    if sum(m.startswith(prefix) for m in matrices) > 1:
+        starts = [m[: m.index("matrix.mtx")] for m in matrices]
+        raise FormatError(
+            f"{len(matrices)} samples lie together ({examples(starts)}); choose one with prefix=, such as "
+            f"prefix={starts[0]!r}.",
+            path=path,
+        )
+    files = files_of(path, prefix)
     missing = [p for p in ("matrix", "barcodes", "features") if p not in files]
     if missing:
         raise FormatError(f"a 10x folder without {' and '.join(missing)}.", path=path)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import DataError, FormatError, MtorscoreError
-from mtorscore.io import _binary, _cbioportal, _detect, _files, _gct, _gdc, _geo, _lists, _tenx
+from mtorscore.errors import DataError, FetchError, FormatError, MtorscoreError
+from mtorscore.io import _binary, _cbioportal, _detect, _files, _gct, _gdc, _geo, _lists, _quant, _tenx
 from mtorscore.io._delimited import parse
 from mtorscore.io._matrix import from_grid
 
@@ -109,13 +109,27 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
 
         path = fetch(path)
     path = Path(path)
+    return _read(path, kind, options)
+
+
+def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
     found = _detect.detect(path) if kind is None or kind in _TABLE_KINDS else _detect.Found(kind, "as asked")
     if kind in _TABLE_KINDS:
         options["table"] = kind
     reader = _READERS.get(found.kind)
     if reader is None:
         raise FormatError(f"unknown kind {found.kind!r}; known: {', '.join(sorted(_READERS))}.", path=path)
-    adata, made = _guarded(reader, path, found.kind, options)
+    inner = path / found.details["folder"] if "folder" in found.details else path
+    while (
+        inner.is_dir()
+        and "folder" in found.details
+        and len(list(inner.iterdir())) == 1
+        and next(inner.iterdir()).is_dir()
+    ):
+        inner = next(inner.iterdir())
+    if found.kind in _quant.FORMATS:
+        options["kind"] = found.kind
+    adata, made = _guarded(reader, inner, found.kind, options)
     source = {
         "file": path.name,
         "kind": found.kind,
@@ -131,7 +145,9 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
 
 def _guarded(reader: Reader, path: Path, kind: str, options: dict[str, Any]) -> tuple[AnnData, dict[str, Any]]:
     """Run a reader; what it did not foresee becomes an error that names the file."""
-    unknown = sorted(set(options) - set(inspect.signature(reader).parameters)) if reader is not _counts else []
+    unknown = (
+        sorted(set(options) - set(inspect.signature(reader).parameters)) if reader not in (_counts, _archive) else []
+    )
     if unknown:
         raise DataError(f"{', '.join(unknown)}: no option of the reader for {kind}.")
     try:
@@ -147,10 +163,12 @@ def _guarded(reader: Reader, path: Path, kind: str, options: dict[str, Any]) -> 
 _TABLE_KINDS = frozenset({"matrix", "matrix_t", "clinical", "genes", "contrast"})
 
 
-def _table(path: Path, *, table: str = "", delimiter: str = "", skip: int = 0) -> tuple[AnnData, dict[str, Any]]:
+def _table(
+    path: Path, *, table: str = "", delimiter: str = "", skip: int = 0, measure: str = ""
+) -> tuple[AnnData, dict[str, Any]]:
     content = _files.load(path)
     grid = parse(content, delimiter=delimiter, skip=skip)
-    adata, made = from_grid(grid, content, table)
+    adata, made = from_grid(grid, content, table, measure)
     if made["kind"] == "matrix" and _cbioportal.is_zscore_file(path):
         _cbioportal.warn_zscores(path.name)
     return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
@@ -161,9 +179,29 @@ def _counts(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
     return (_gdc.folder if path.is_dir() else _gdc.single)(path, **options)
 
 
+def _archive(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
+    """Read a tar archive, such as GEO's ``GSE1_RAW.tar`` or a download of the GDC, as the folder that it holds."""
+    import tempfile
+
+    from mtorscore.io._unpack import unpack
+
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            folder = unpack(path, Path(place) / "x")
+        except FetchError as error:
+            raise FormatError(str(error), path=path) from error
+        inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+        adata = _read(inside[0] if len(inside) == 1 else folder, None, options)
+        made = dict(adata.uns.pop("source"))
+    taken = {"file", "sha256", "bytes"}
+    return adata, {k: v for k, v in made.items() if k not in taken} | {"archive": "tar"}
+
+
 _READERS: dict[str, Reader] = {
     "table": _table,
+    "archive": _archive,
     "parquet": _binary.parquet,
+    "feather": _binary.feather,
     "excel": _binary.excel,
     "h5ad": _binary.h5ad,
     "zarr": _binary.zarr,
@@ -183,6 +221,9 @@ _READERS: dict[str, Reader] = {
     "cls": _gct.cls,
     "gdc-star-counts": _counts,
     "htseq-counts": _counts,
+    "per-sample": _quant.read,
+    **dict.fromkeys(_quant.FORMATS, _quant.read),
+    "firehose-matrix": _lists.firehose,
     "gdc-cart": _gdc.cart,
     "gdc-manifest": _lists.manifest,
     "gdc-sample-sheet": _lists.manifest,

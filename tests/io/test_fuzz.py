@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from anndata import AnnData
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -77,11 +78,16 @@ def read(data: bytes) -> None:
             assert "\n" not in str(error)  # noqa: PT017
             assert "unexpected" not in str(error)  # noqa: PT017
             return
-        assert adata.obs_names.is_unique
-        assert adata.var_names.is_unique
-        assert adata.n_obs or adata.n_vars
-        x = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
-        assert not np.isinf(x).any()
+        check(adata)
+
+
+def check(adata: AnnData) -> None:
+    """Whatever is read has unique names and no infinite value."""
+    assert adata.obs_names.is_unique
+    assert adata.var_names.is_unique
+    assert adata.n_obs or adata.n_vars
+    x = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
+    assert not np.isinf(x).any()
 
 
 changes = st.lists(

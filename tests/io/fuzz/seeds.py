@@ -1,0 +1,29 @@
+# ruff: noqa: E501
+"""Small files of every text format, grouped so that each group of readers is fuzzed for its share of the time."""
+
+from __future__ import annotations
+
+from tests.io.test_fuzz import SEEDS
+
+QUANT = {
+    "salmon": "Name\tLength\tEffectiveLength\tTPM\tNumReads\nENST00000269305.9\t9\t8\t1.5\t3\nENST00000295897.1\t9\t8\t2\t4\n",
+    "kallisto": "target_id\tlength\teff_length\test_counts\ttpm\nENST00000269305\t9\t8\t3\t1\n",
+    "rsem": "gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\nENSG00000141510\ta,b\t9\t8\t3\t1\t2\n",
+    "star": "N_unmapped\t1\t2\t3\nN_noFeature\t1\t2\t3\nENSG00000141510.1\t1\t2\t3\nENSG00000163631\t1\t2\t3\n",
+    "featurecounts": "# Program:featureCounts\nGeneid\tChr\tStart\tEnd\tStrand\tLength\t/a/S1.bam\nENSG00000141510\t1;1\t1\t2\t+\t9\t5\n",
+    "htseq": "ENSG00000141510\t1\nENSG00000163631\t2\nENSG00000136997\t2\n__no_feature\t5\n",
+    "firehose": "Hybridization REF\tTCGA-AA-0001-01A\ngene_id\tnormalized_count\nTP53|7157\t1.5\nALB|213\t2\n",
+    "measures": "gene_id\tS1_count\tS1_FPKM\nTP53\t1\t2\nALB\t3\t4\n",
+    "titles": "Table S1\n\ngene\tA\tB\tC\nTP53\t1\t2\t3\nALB\t4\t5\t6\n",
+    "comment": "#gene\tA\tB\nTP53\t1\t2\nALB\t4\t5\n",
+    "sep": "sep=;\ngene;A;B\nTP53;1,5;2\nALB;4;5\n",
+}
+_GROUP_OF = {
+    "tables": ("table", "csv"),
+    "geo": ("series", "soft", "gds", "annot"),
+    "portals": ("star", "meta", "manifest", "cbio", "gdc", "biotab", "icgc", "expseq", "json"),
+    "small": ("mtx", "gct", "gct13", "cls"),
+}
+GROUPS: dict[str, dict[str, str]] = {group: {n: SEEDS[n] for n in names} for group, names in _GROUP_OF.items()}
+GROUPS["tables"] |= {n: QUANT[n] for n in ("titles", "comment", "sep", "measures", "firehose")}
+GROUPS["quantifiers"] = {n: QUANT[n] for n in ("salmon", "kallisto", "rsem", "star", "featurecounts", "htseq")}

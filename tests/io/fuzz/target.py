@@ -1,0 +1,66 @@
+"""Coverage-guided fuzzing of the text readers: any bytes give sound data or one of our errors.
+
+Run by hand for longer, or by the slow test beside it:
+
+    python -m tests.io.fuzz.target GROUP CORPUS -max_total_time=600
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["mtorscore"]):
+    import mtorscore as mt
+    import mtorscore.io.clinical
+    import mtorscore.io.reading
+    from mtorscore.errors import DataError, DataWarning
+
+from tests.io.fuzz.seeds import GROUPS
+from tests.io.test_fuzz import check
+
+FOLDER = Path(tempfile.mkdtemp())
+
+
+def one(data: bytes) -> None:
+    """Read the bytes as a file of the group."""
+    path = FOLDER / "x.txt"
+    path.write_bytes(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        try:
+            adata = mt.read(path)
+        except DataError as error:
+            if "\n" in str(error) or "unexpected" in str(error):
+                raise AssertionError(str(error)) from error
+            return
+    check(adata)
+
+
+def main() -> None:
+    """Fuzz one group; what remains of the arguments goes to libFuzzer."""
+    group, corpus, *options = sys.argv[1:]
+    folder = Path(corpus)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in GROUPS[group].items():
+        (folder / f"seed-{name}").write_bytes(text.encode())
+    words = folder.parent / f"{group}.dict"
+    tokens = sorted(
+        {w for text in GROUPS[group].values() for w in text.replace("\n", "\t").split("\t") if 2 < len(w) < 60}
+    )
+    escaped = ["".join(rf"\x{byte:02x}" for byte in token.encode()) for token in tokens[:400]]
+    words.write_text("".join(f'"{token}"\n' for token in escaped))
+    atheris.Setup(
+        [sys.argv[0], str(folder), f"-dict={words}", "-max_len=6000", "-timeout=20", "-rss_limit_mb=3000",
+         f"-artifact_prefix={folder.parent}/{group}-", "-print_final_stats=1", *options],
+        one,
+    )  # fmt: skip
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
