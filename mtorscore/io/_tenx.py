@@ -16,6 +16,9 @@ from mtorscore.io._matrix import assemble
 if TYPE_CHECKING:
     from anndata import AnnData
 
+# Cell Ranger's unfiltered matrices have 7 million barcodes; a pointer per row is kept in memory.
+MOST_ROWS = 50_000_000
+
 __all__ = ["files_of", "folder", "h5", "is_folder", "loom", "mtx"]
 
 
@@ -116,15 +119,16 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
         raise FormatError(
             f"{' '.join(banner[1:])}: only general coordinate matrices of numbers are read.", path=path, line=1
         )
-    at, number = lines.find(b"\n") + 1, 2
+    # Without a line feed behind it, a line is the last one.
+    at, number = (lines.find(b"\n") + 1) or len(lines), 2
     while lines[at : at + 1] == b"%":
-        at, number = lines.find(b"\n", at) + 1, number + 1
+        at, number = (lines.find(b"\n", at) + 1) or len(lines), number + 1
     end = lines.find(b"\n", at)
     size = lines[at : end if end > 0 else None].split()
     if len(size) != 3 or not all(s.isdigit() for s in size):
         raise FormatError("the line of sizes must hold three whole numbers.", path=path, line=number)
     n_rows, n_columns, n_entries = map(int, size)
-    if max(n_rows, n_columns) > 2**31 - 1 or n_entries > len(lines):
+    if max(n_rows, n_columns) > MOST_ROWS or n_entries > len(lines):
         raise FormatError(
             f"{n_rows} x {n_columns} with {n_entries} entries cannot be in this file.", path=path, line=number
         )
@@ -133,6 +137,10 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
         raise FormatError(
             f"{len(values)} entries where {n_entries} are promised; the file is cut off.", path=path, line=number
         )
+    odd = ~(np.isfinite(values).all(axis=1) & (values[:, :2] == np.floor(values[:, :2])).all(axis=1))
+    if odd.any():
+        where = number + 1 + int(np.argmax(odd))
+        raise FormatError("an entry is no pair of whole numbers with a value.", path=path, line=where)
     i, j = values[:, 0].astype(np.int64) - 1, values[:, 1].astype(np.int64) - 1
     if len(values) and (i.min() < 0 or j.min() < 0 or i.max() >= n_rows or j.max() >= n_columns):
         bad = int(np.flatnonzero((i < 0) | (j < 0) | (i >= n_rows) | (j >= n_columns))[0])

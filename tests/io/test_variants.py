@@ -7,7 +7,7 @@ import gzip
 import io
 import tarfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ ABUNDANCE = np.round(_RNG.gamma(2, 3, (10, 4)), 4)
 ROWS = range(10)
 
 
-def table(header: list[object], rows: list[list[object]], sep: str = "\t") -> str:
+def table(header: Sequence[object], rows: Sequence[Sequence[object]], sep: str = "\t") -> str:
     return "\n".join(sep.join(map(str, r)) for r in [header, *rows]) + "\n"
 
 
@@ -241,8 +241,9 @@ def test_several_10x_samples_in_one_folder(tmp_path: Path) -> None:
 
 def test_notes_before_the_sheet_of_values(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    book.active.append(["This workbook holds expression"])
-    book.active.append(["of four samples"])
+    notes = book.worksheets[0]
+    notes.append(["This workbook holds expression"])
+    notes.append(["of four samples"])
     sheet = book.create_sheet("expression")
     sheet.append(["Gene", *SAMPLES])
     for i in ROWS:

@@ -11,12 +11,19 @@ QUANT = {
     "rsem": "gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\nENSG00000141510\ta,b\t9\t8\t3\t1\t2\n",
     "star": "N_unmapped\t1\t2\t3\nN_noFeature\t1\t2\t3\nENSG00000141510.1\t1\t2\t3\nENSG00000163631\t1\t2\t3\n",
     "featurecounts": "# Program:featureCounts\nGeneid\tChr\tStart\tEnd\tStrand\tLength\t/a/S1.bam\nENSG00000141510\t1;1\t1\t2\t+\t9\t5\n",
-    "htseq": "ENSG00000141510\t1\nENSG00000163631\t2\nENSG00000136997\t2\n__no_feature\t5\n",
+    "cufflinks": "tracking_id\tgene_short_name\tFPKM\tFPKM_status\nENSG00000141510\tTP53\t1.5\tOK\n",
+    "htseq": "ENSG00000141510\t1\nENSG00000163631\t2\nENSG00000136997\t2\nENSG00000146648\t1\nENSG00000169710\t3\n__no_feature\t5\n",
     "firehose": "Hybridization REF\tTCGA-AA-0001-01A\ngene_id\tnormalized_count\nTP53|7157\t1.5\nALB|213\t2\n",
     "measures": "gene_id\tS1_count\tS1_FPKM\nTP53\t1\t2\nALB\t3\t4\n",
     "titles": "Table S1\n\ngene\tA\tB\tC\nTP53\t1\t2\t3\nALB\t4\t5\t6\n",
     "comment": "#gene\tA\tB\nTP53\t1\t2\nALB\t4\t5\n",
     "sep": "sep=;\ngene;A;B\nTP53;1,5;2\nALB;4;5\n",
+}
+LISTS = {
+    "features": "ENSG00000141510\tTP53\tGene Expression\nENSG00000163631\tALB\tGene Expression\n",
+    "list": "TP53\nALB\nMYC\n",
+    "sheet": "File ID\tFile Name\tSample ID\na\tb.tsv\tTCGA-AA-0001-01A\n",
+    "firehose": "patient.bcr_patient_barcode\tpatient.vital_status\tpatient.days_to_death\ntcga-aa-0001\tdead\t5\n",
 }
 _GROUP_OF = {
     "tables": ("table", "csv"),
@@ -26,4 +33,8 @@ _GROUP_OF = {
 }
 GROUPS: dict[str, dict[str, str]] = {group: {n: SEEDS[n] for n in names} for group, names in _GROUP_OF.items()}
 GROUPS["tables"] |= {n: QUANT[n] for n in ("titles", "comment", "sep", "measures", "firehose")}
-GROUPS["quantifiers"] = {n: QUANT[n] for n in ("salmon", "kallisto", "rsem", "star", "featurecounts", "htseq")}
+GROUPS["small"] |= {n: LISTS[n] for n in ("features", "list")}
+GROUPS["portals"] |= {n: LISTS[n] for n in ("sheet", "firehose")}
+GROUPS["quantifiers"] = {
+    n: QUANT[n] for n in ("salmon", "kallisto", "rsem", "star", "featurecounts", "htseq", "cufflinks")
+}

@@ -1,0 +1,46 @@
+"""Coverage-guided fuzzing of each group of readers for a bounded time; skipped where atheris has no wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.io.fuzz.seeds import GROUPS
+
+SECONDS = int(os.environ.get("MTORSCORE_FUZZ_SECONDS", "12"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed (no wheel here?)")
+def test_readers_survive(group: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.io.fuzz.target", group, str(tmp_path / group)]
+    done = subprocess.run(
+        [*command, f"-max_total_time={SECONDS}"], capture_output=True, text=True, timeout=60 + 10 * SECONDS, check=False
+    )
+    findings = [f"{f.name}: {f.read_bytes()!r}" for f in tmp_path.glob(f"{group}-*")]
+    assert not findings, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
+    runs = [int(line.split()[-1]) for line in done.stderr.splitlines() if "number_of_executed_units" in line]
+    assert runs
+    assert runs[0] > 50
+
+
+def test_every_reader_of_text_has_a_seed(tmp_path: Path) -> None:
+    import mtorscore as mt
+    from mtorscore.io.reading import _READERS
+
+    kinds = set()
+    for group, seeds in GROUPS.items():
+        for name, text in seeds.items():
+            path = tmp_path / f"{group}-{name}.txt"
+            path.write_text(text)
+            kinds.add(mt.io.describe(path).kind)
+    binary = {"parquet", "feather", "archive", "excel", "h5ad", "zarr", "rdata", "loom", "10x-h5"}
+    folders = {"10x-mtx", "per-sample", "geo-series", "cbioportal-study"}
+    assert set(_READERS) - kinds == binary | folders
