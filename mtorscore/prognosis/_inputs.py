@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.collection import SignatureCollection, as_collection
-from mtorscore.errors import DataError, examples
-from mtorscore.prognosis._risksets import FloatArray
+from mtorscore.collection import Signature, SignatureCollection, as_collection
+from mtorscore.errors import DataError, SignatureError, examples
+from mtorscore.prognosis._risksets import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from mtorscore.tl.random_sets import Held
 
 PREFIX = "score_"
 
@@ -23,6 +28,48 @@ class Expression:
     values: FloatArray
     genes: list[str]
     index: pd.Index
+
+    @cached_property
+    def held(self) -> Held:
+        """The matrix with what scoring ranks of it kept, since the mirrors score it again and again."""
+        from mtorscore.tl.random_sets import hold
+
+        return hold(self.values, self.genes)
+
+    @cached_property
+    def column_of(self) -> dict[str, int]:
+        """Column of each gene."""
+        return {g: i for i, g in enumerate(self.genes)}
+
+    @cached_property
+    def twice(self) -> frozenset[str]:
+        """Genes that stand in several columns."""
+        if len(self.column_of) == len(self.genes):
+            return frozenset()
+        return frozenset(g for g, n in Counter(self.genes).items() if n > 1)
+
+    def columns(self, signature: Signature) -> tuple[IntArray, FloatArray]:
+        """Columns, ascending, and signed weights of a signature's genes in the matrix.
+
+        Raises
+        ------
+        SignatureError
+            If one of the genes stands in several columns.
+        """
+        weights = signature.signed_weights()
+        if self.twice and not self.twice.isdisjoint(weights):
+            bad = sorted(self.twice & set(weights))
+            raise SignatureError(
+                f"{len(bad)} gene(s) of {signature.id} stand more than once in the matrix ({examples(bad)}). "
+                "Collapse them first, for example with pp.harmonise_genes(adata)."
+            )
+        at = self.column_of
+        found = sorted((at[g], w) for g, w in weights.items() if g in at)
+        return np.array([c for c, _ in found], dtype=np.int64), np.array([w for _, w in found], dtype=np.float64)
+
+    def at(self, index: pd.Index) -> Expression:
+        """Return some observations, in their order; itself where they are all of them."""
+        return self if index.equals(self.index) else Expression(self.rows(index), self.genes, index)
 
     def rows(self, index: pd.Index) -> FloatArray:
         """Values of some observations, in their order."""
@@ -46,6 +93,11 @@ class Inputs:
     signatures: SignatureCollection | None
     method: str | None
     params: dict[str, Any]
+
+    @cached_property
+    def matrix(self) -> Expression | None:
+        """Expression of the scored observations: what confounders and random signatures are scored on."""
+        return None if self.expression is None else self.expression.at(self.scores.index)
 
 
 def is_anndata(thing: object) -> bool:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection
+from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError
 from mtorscore.prognosis._inputs import Expression, Inputs
-from mtorscore.prognosis._nulls import compare, template
-from mtorscore.prognosis._risksets import FloatArray
+from mtorscore.prognosis._nulls import compare
+from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis._scoretest import ScoreTest
 
-RandomScores = Callable[..., Iterator[tuple[int, FloatArray]]]
 Request = tuple[dict[str, Any], pd.Index, ScoreTest, float]
 
 KNOWN = ("random", "proliferation", "purity")
@@ -89,16 +88,20 @@ def find_confounder(inputs: Inputs, name: str) -> Confounder | None:
 
 
 def _definition(collection: SignatureCollection | None, name: str) -> Signature | None:
+    """Find a confounder in the collection; a role such as "proliferation" also in the shipped library."""
     if collection is None:
         return None
     if name in collection:
         entry = collection[name]
         return entry if isinstance(entry, Signature) else None
-    parts = ROLES.get(name)
-    if parts is None:
+    if name not in ROLES:
         return None
+    return _of_role(collection, name) or _of_role(library(), name)
+
+
+def _of_role(collection: SignatureCollection, role: str) -> Signature | None:
     confounders = [s for s in collection.signatures if s.branch == CONFOUNDER]
-    return next((s for p in parts for s in confounders if p in s.id.upper()), None)
+    return next((s for p in ROLES[role] for s in confounders if p in s.id.upper()), None)
 
 
 def _entry(collection: SignatureCollection, name: str) -> Entry | None:
@@ -124,9 +127,11 @@ def _not_itself(found: Confounder, scores: pd.DataFrame, column: str) -> None:
 
 def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
     """Score the confounder once as it is, and once per distinct set of genes shared with a signature."""
-    collection, expression, method = inputs.signatures, inputs.expression, inputs.method
+    collection, expression, method = inputs.signatures, inputs.matrix, inputs.method
     if collection is None or expression is None or method is None:
         raise DataError(f"{label}: expression, signatures and method are needed to score it.")
+    if not len(expression.columns(signature)[0]):
+        return Confounder(label, None, note=f"{label}: none of the genes of {signature.id} is in the matrix")
     shared: dict[str, frozenset[str]] = {}
     for name in map(str, inputs.scores.columns):
         entry = _entry(collection, name)
@@ -140,7 +145,7 @@ def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
                 variants[common] = left
     scored = score_signatures(expression, list(variants.values()), method, inputs.params)
     base = scored[["0"]].set_axis([label], axis=1)
-    found = Confounder(label, base)
+    found = Confounder(label, base, note=_coverage(label, signature, expression))
     tables = {common: scored[[v.id]].set_axis([label], axis=1) for common, v in variants.items() if common}
     for name, common in shared.items():
         if name == signature.id:
@@ -164,19 +169,20 @@ def _without(signature: Signature, common: frozenset[str], name: str) -> Signatu
     return replace(signature, id=name, up=up, down=down, weights=weights, evidence={}, gene_sources={})
 
 
+def _coverage(label: str, signature: Signature, expression: Expression) -> str:
+    present, total = len(expression.columns(signature)[0]), len(set(signature.genes))
+    return f"{label} has {present} of {total} genes in the matrix" if 2 * present < total else ""
+
+
 def score_signatures(
     expression: Expression, signatures: Sequence[Signature], method: str, params: dict[str, Any]
 ) -> pd.DataFrame:
     """Score signatures on expression with a method of `tl`; observations x ids."""
-    import anndata as ad
+    from mtorscore.tl.random_sets import score_columns
 
-    from mtorscore import tl
-
-    # AnnData wants names as text; the caller's own index is put back.
-    names = expression.index.astype(str)
-    adata = ad.AnnData(X=expression.values, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=expression.genes))
-    tl.score(adata, SignatureCollection(signatures), method=method, key_added="score", **params)
-    return pd.DataFrame(adata.obsm["score"]).set_axis(expression.index)
+    columns = [expression.columns(s) for s in signatures]
+    scores = score_columns(expression.held, columns, method=method, params=params)
+    return pd.DataFrame(scores, index=expression.index, columns=[s.id for s in signatures])
 
 
 class Mirror:
@@ -188,7 +194,6 @@ class Mirror:
         mirrors: Sequence[str],
         n_random: int,
         seed: int,
-        random_scores: RandomScores | None = None,
     ) -> None:
         unknown = [m for m in mirrors if m not in KNOWN]
         if unknown:
@@ -197,7 +202,6 @@ class Mirror:
         self.mirrors = tuple(mirrors)
         self.n_random = n_random
         self.seed = seed
-        self.random_scores = random_scores
         self._requests: dict[str, list[Request]] = {}
 
     def confounders(self) -> list[Confounder]:
@@ -239,14 +243,14 @@ class Mirror:
             self._fill()
 
     def _fill(self) -> None:
-        inputs, expression = self.inputs, self.inputs.expression
+        inputs, expression = self.inputs, self.inputs.matrix
         if expression is None or inputs.signatures is None or inputs.method is None:
             raise DataError("Random signatures need expression, signatures and method.")
         templates, names = [], []
         for name, requests in self._requests.items():
             entry = _entry(inputs.signatures, name)
-            found = template(entry, expression.genes) if isinstance(entry, Signature) else {}
-            if found:
+            found = expression.columns(entry) if isinstance(entry, Signature) else None
+            if found is not None and len(found[0]):
                 templates.append(found)
                 names.append(name)
             else:
@@ -257,26 +261,26 @@ class Mirror:
             return
         most = REFITTED.get(inputs.method, self.n_random)
         n_sets = min(self.n_random, most)
-        draw = self.random_scores or _random_scores
         rows = inputs.scores.index
-        values = expression.rows(rows)
-        for k, scores in draw(
-            values, templates, n_sets, method=inputs.method, bins=N_BINS, seed=self.seed, params=inputs.params
-        ):
+        for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
             for row, index, test, observed in self._requests[names[k]]:
-                at = rows.get_indexer(index)
-                row["null_percentile"], row["null_p"], row["n_null"] = compare(test, scores[at], observed)
+                part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
+                row["null_percentile"], row["null_p"], row["n_null"] = compare(test, part, observed)
                 if n_sets < self.n_random:
                     row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
 
 
 def _random_scores(
-    values: FloatArray, templates: list[dict[int, float]], n_sets: int, **options: Any
+    expression: Expression,
+    templates: list[tuple[IntArray, FloatArray]],
+    n_sets: int,
+    method: str,
+    seed: int,
+    params: dict[str, Any],
 ) -> Iterator[tuple[int, FloatArray]]:
     """Random scores by the scoring methods' own implementation."""
     from mtorscore import tl
 
-    weights = np.zeros((values.shape[1], len(templates)))
-    for k, one in enumerate(templates):
-        weights[list(one), k] = list(one.values())
-    yield from tl.random_scores(values, weights, n_sets, **options)
+    yield from tl.random_scores(
+        expression.held, templates, n_sets, method=method, bins=N_BINS, seed=seed, params=params
+    )

@@ -10,11 +10,8 @@ Venet, Dumont and Detours, PLoS Comput Biol 2011;7:e1002240; Phipson and Smyth, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from mtorscore.collection import Signature
 from mtorscore.prognosis._risksets import FloatArray
 from mtorscore.prognosis._scoretest import ScoreTest
 
@@ -46,9 +43,3 @@ def compare(test: ScoreTest, scores: FloatArray, observed: float) -> tuple[float
     slack = 1e-9 * max(observed, 1.0)
     at_least, above = int((null >= observed - slack).sum()), int((null > observed + slack).sum())
     return 100 * (1 - 0.5 * (at_least + above) / len(null)), (1 + at_least) / (1 + len(null)), len(null)
-
-
-def template(signature: Signature, genes: Sequence[str]) -> dict[int, float]:
-    """Return columns and signed weights of a signature in a matrix."""
-    at = {g: i for i, g in enumerate(genes)}
-    return {at[g]: w for g, w in signature.signed_weights().items() if g in at}

@@ -18,6 +18,7 @@ from mtorscore.prognosis._inputs import Inputs, as_list, read_inputs
 from mtorscore.prognosis._mirrors import Confounder, Mirror, find_confounder
 from mtorscore.prognosis._outcome import Outcome, estimate, make_outcome
 from mtorscore.prognosis._risksets import FloatArray
+from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint
 
 __all__ = ["COLUMNS", "MIN_EVENTS", "associate"]
@@ -88,7 +89,7 @@ def associate(
     signatures: Any = None,
     method: str | None = None,
     *,
-    mirrors: Sequence[str] = ("random", "proliferation"),
+    mirrors: Sequence[str] = ("random", "proliferation", "purity"),
     n_random: int = 1000,
     n_boot: int = 500,
     family: str = "model",
@@ -123,8 +124,9 @@ def associate(
     method
         Scoring method of the scores; needed by the mirrors that score anew.
     mirrors
-        Any of ``"random"`` (random signatures), ``"proliferation"`` and ``"purity"`` (stroma, immune and hepatocyte
-        scores, one at a time). They need `expression` and `method`; without, their columns are NaN with a reason.
+        The mirrors, all three by default: ``"random"`` (random signatures), ``"proliferation"`` and ``"purity"``
+        (stroma, immune and hepatocyte scores, one at a time). They need `expression` and `method`; without, their
+        columns are NaN with a reason. ``()`` turns them off.
     n_random
         Random signatures per signature; 200 at most for the methods that must be refitted per set (gsva, plage).
     n_boot
@@ -160,24 +162,43 @@ def associate(
     """
     if family not in ("model", "all"):
         raise DataError(f"Unknown family {family!r}; use 'model' or 'all'.")
+    with one_blas_thread():
+        return _associate(
+            scores, clinical, endpoint, adjust, expression, signatures, method, mirrors, n_random, params,
+            _Options(level, n_boot, seed, ties, family),
+        )  # fmt: skip
+
+
+def _associate(
+    scores: Any,
+    clinical: pd.DataFrame | None,
+    endpoint: Endpoint | Sequence[Endpoint],
+    adjust: Sequence[Any],
+    expression: Any,
+    signatures: Any,
+    method: str | None,
+    mirrors: Sequence[str],
+    n_random: int,
+    params: dict[str, Any] | None,
+    options: _Options,
+) -> pd.DataFrame:
     endpoints = as_list(endpoint)
     if not endpoints:
         raise DataError("No endpoint: hand over prognosis.Endpoint.survival(...) or .label(...), or several.")
     inputs = read_inputs(scores, clinical, expression, signatures, method, params)
-    options = _Options(level, n_boot, seed, ties, family)
-    mirror = Mirror(inputs, mirrors, n_random, seed)
+    mirror = Mirror(inputs, mirrors, n_random, options.seed)
     rows: list[dict[str, Any]] = []
     excluded = []
     for one in endpoints:
         data = one.resolve(inputs.clinical, inputs.scores.index)
-        outcome = make_outcome(data, ties)
+        outcome = make_outcome(data, options.ties)
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
     mirror.run()
-    table = _finish(rows, family)
+    table = _finish(rows, options.family)
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
-    table.attrs["family"] = family
+    table.attrs["family"] = options.family
     return table
 
 
@@ -418,6 +439,6 @@ def _finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
             f"{len(doubtful)} signature(s) have results that should not be trusted ({examples(doubtful)}); "
             "see the columns `valid` and `reason`.",
             StatisticsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return table[COLUMNS + extra].reset_index(drop=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +24,17 @@ from mtorscore.tl.methods._common import ROUNDING
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["draw", "expression_bins", "random_pvalues", "random_scores", "random_signatures", "score_sets"]
+__all__ = [
+    "Held",
+    "draw",
+    "expression_bins",
+    "hold",
+    "random_pvalues",
+    "random_scores",
+    "random_signatures",
+    "score_columns",
+    "score_sets",
+]
 
 T = TypeVar("T")
 CHUNK_BYTES = 256 << 20
@@ -93,7 +105,7 @@ def draw(columns: Ints | None, size: int, n_sets: int, bins: Ints, *, seed: int,
 
 def random_scores(
     X: Any,
-    weights: Array | Sequence[npt.ArrayLike],
+    weights: Array | Sequence[npt.ArrayLike] | Sequence[tuple[Ints, Array]],
     n_sets: int,
     *,
     method: str,
@@ -106,10 +118,11 @@ def random_scores(
     Parameters
     ----------
     X
-        ``(n_obs, n_vars)`` expression, any container that `score` takes.
+        ``(n_obs, n_vars)`` expression, any container that `score` takes, or what `hold` made of one.
     weights
-        ``(n_vars, n_templates)`` signed weights, 0 for genes that a template does not hold; or one array of signed
-        weights per template, without positions, which cannot be matched in expression.
+        ``(n_vars, n_templates)`` signed weights, 0 for genes that a template does not hold; or columns and
+        signed weights of each template; or signed weights of each, without positions, which cannot be matched in
+        expression.
     n_sets
         Random signatures per template.
     method
@@ -132,24 +145,23 @@ def random_scores(
     MethodError
         If bins are asked for without the templates' positions, or the method cannot learn from `X`.
     """
+    held = X if isinstance(X, Held) else hold(X)
     templates = _templates(weights)
-    source = open_source(X)
     if bins is not None and any(columns is None for columns, _ in templates):
         raise MethodError("Matching expression needs positions: give weights as an (n_vars, n_templates) array.")
     for columns, _ in templates:
-        if columns is not None and columns.size and columns.max() >= source.n_vars:
-            raise DataError(f"The weights have more rows than the matrix has genes ({source.n_vars}).")
-    held = _hold(source)
+        if columns is not None and columns.size and columns.max() >= held.n_vars:
+            raise DataError(f"The weights have more rows than the matrix has genes ({held.n_vars}).")
     spec = registry.get(method)
     checked = registry.check_params(spec, params or {})
-    checked = engine.columns_of_genes(spec, checked, [str(i) for i in range(source.n_vars)])
+    checked = engine.columns_of_genes(spec, checked, held.names)
     assigned = _bins(held, bins)
     state: Mapping[str, Any] = {}
     group: list[tuple[int, Ints, Array]] = []
     for number, (columns, values) in enumerate(templates):
         drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=number)
         if not state and not spec.state_per_set:
-            state = _learn(spec, checked, held, everything(drawn[:1], values, source.n_vars))
+            state = _learn(spec, checked, held, everything(drawn[:1], values, held.n_vars))
         if spec.state_per_set:
             yield number, score_sets(held, spec, checked, drawn, values, state)
             continue
@@ -208,7 +220,7 @@ def random_signatures(
 
 
 def score_sets(
-    held: _Held, spec: MethodSpec, params: Mapping[str, Any], drawn: Ints, weights: Array, state: Mapping[str, Any]
+    held: Held, spec: MethodSpec, params: Mapping[str, Any], drawn: Ints, weights: Array, state: Mapping[str, Any]
 ) -> Array:
     """Score many sets of one size, some at a time, with ranks shared by all; ``(n_obs, n_sets)``."""
     used = np.sign(weights) if not spec.weighted else weights
@@ -225,7 +237,7 @@ def score_sets(
 
 
 def _score_group(
-    held: _Held,
+    held: Held,
     spec: MethodSpec,
     params: Mapping[str, Any],
     group: Sequence[tuple[int, Ints, Array]],
@@ -250,9 +262,7 @@ def _score_group(
         missing_up=np.zeros(n, dtype=np.int64),
         missing_down=np.zeros(n, dtype=np.int64),
     )
-    out = np.empty((held.n_obs, n))
-    for tile in held.tiles():
-        out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
+    out = _score_held(held, spec, params, sets, state)
     for (number, _, _), a, b in zip(group, ends[:-1], ends[1:], strict=True):
         yield number, np.ascontiguousarray(out[:, a:b])
 
@@ -328,29 +338,113 @@ def random_pvalues(
     return out
 
 
-class _Held:
+class Held:
     """A matrix walked many times: its tiles, and the ranks cached in them, are kept while they fit in memory."""
 
-    def __init__(self, source: Source, tiles: list[Tile] | None) -> None:
+    def __init__(self, source: Source, tiles: list[Tile] | None, names: Sequence[str] | None = None) -> None:
         self.source = source
+        self.names = [str(i) for i in range(source.n_vars)] if names is None else names
         self.n_obs, self.n_vars = source.n_obs, source.n_vars
         self.genes = np.arange(source.n_vars, dtype=np.int64)
         self._tiles = tiles
 
     def tiles(self) -> Iterator[Tile]:
+        """Yield the rows in order, as tiles."""
         yield from self.source.tiles() if self._tiles is None else self._tiles
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Apply a function to every tile and put the results together in row order."""
         return functools.reduce(combine, map(function, self.tiles()))
 
+    def each(self, function: Callable[[Tile], T]) -> Iterator[T]:
+        """Apply a function to every tile, several tiles at a time, and yield the results in row order."""
+        threads = 1 if self._tiles is None else min(len(self._tiles), os.cpu_count() or 1)
+        if threads <= 1:
+            yield from map(function, self.tiles())
+            return
+        # The first tile works out what all share of the sets; then threads do not meet over it.
+        first, *others = self._tiles or []
+        yield function(first)
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(function, others)
 
-def _hold(source: Source) -> _Held:
+    @functools.cached_property
+    def gene_means(self) -> Array:
+        """Mean of the known values per gene."""
+        return _gene_means(self)
+
+
+def hold(X: Any, names: Sequence[str] | None = None) -> Held:
+    """Hold a matrix that is scored many times: what one scoring ranks, the next finds ranked.
+
+    Parameters
+    ----------
+    X
+        ``(n_obs, n_vars)`` expression, any container that `score` takes.
+    names
+        Genes, for parameters that name some; their positions by default.
+    """
+    return _hold(open_source(X), names)
+
+
+def _hold(source: Source, names: Sequence[str] | None = None) -> Held:
     # Values, ranks and one working copy of each.
     fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
-    return _Held(source, list(source.tiles()) if fits else None)
+    return Held(source, list(source.tiles()) if fits else None, names)
 
 
-def _learn(spec: MethodSpec, params: Mapping[str, Any], held: _Held, sets: Sets) -> Mapping[str, Any]:
+def _score_held(held: Held, spec: MethodSpec, params: Mapping[str, Any], sets: Sets, state: Mapping[str, Any]) -> Array:
+    """``(n_obs, n_sets)`` scores of one walk."""
+    out = np.empty((held.n_obs, len(sets)))
+
+    def one(tile: Tile) -> None:
+        out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
+
+    for _ in held.each(one):
+        pass
+    return out
+
+
+def score_columns(
+    held: Held,
+    signatures: Sequence[tuple[Ints, Array]],
+    *,
+    method: str,
+    params: Mapping[str, Any] | None = None,
+) -> Array:
+    """Score signatures given as columns and signed weights; the numbers of `score`, without its bookkeeping.
+
+    Parameters
+    ----------
+    held
+        The matrix, from `hold`.
+    signatures
+        Ascending columns and signed weights of each.
+    method, params
+        The scoring method. A cohort-dependent one learns from the matrix.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_obs, n_signatures)``; NaN for a signature without columns.
+    """
+    spec = registry.get(method)
+    checked = engine.columns_of_genes(spec, registry.check_params(spec, params or {}), held.names)
+    sets = Sets.from_lists([c for c, _ in signatures], [w for _, w in signatures], held.n_vars)
+    weights = sets.weights if spec.signed else np.abs(sets.weights)
+    sets = replace(sets, weights=weights if spec.weighted else np.sign(weights))
+    if not sets.slots.size:
+        return np.full((held.n_obs, len(sets)), np.nan)
+    state = _learn(spec, checked, held, sets)
+    if spec.uses_ranks and not spec.learns(checked):
+        # Over all genes, so that the ranks that random sets have asked for, or will, are shared.
+        sets = replace(sets, slots=sets.genes[sets.slots], genes=held.genes)
+    out = _score_held(held, spec, checked, sets, state)
+    out[:, sets.sizes == 0] = np.nan
+    return out
+
+
+def _learn(spec: MethodSpec, params: Mapping[str, Any], held: Held, sets: Sets) -> Mapping[str, Any]:
     if spec.fit is None or not spec.learns(params):
         return {}
     if held.n_obs < 2:
@@ -358,36 +452,40 @@ def _learn(spec: MethodSpec, params: Mapping[str, Any], held: _Held, sets: Sets)
     return spec.fit(held, sets, params)
 
 
-def _bins(held: _Held, bins: int | npt.ArrayLike | None) -> Ints:
+def _bins(held: Held, bins: int | npt.ArrayLike | None) -> Ints:
     if bins is None:
         return np.zeros(held.n_vars, dtype=np.int64)
     if isinstance(bins, int | np.integer):
-        return expression_bins(_gene_means(held), int(bins))
+        return expression_bins(held.gene_means, int(bins))
     given = np.asarray(bins)
     if given.shape != (held.n_vars,):
         raise DataError(f"bins has shape {given.shape}; one bin per gene, ({held.n_vars},), is needed.")
     return np.unique(given, return_inverse=True)[1].astype(np.int64)
 
 
-def _gene_means(source: Source | _Held) -> Array:
+def _gene_means(source: Source | Held) -> Array:
     total, n = np.zeros(source.n_vars), np.zeros(source.n_vars)
-    genes = np.arange(source.n_vars, dtype=np.int64)
     for tile in source.tiles():
-        values = tile.columns(genes)
-        known = ~np.isnan(values)
-        total += np.where(known, values, 0.0).sum(axis=0)
-        n += known.sum(axis=0)
+        if tile.x is not None and tile.all_finite():
+            total += tile.x.sum(axis=0)
+            n += tile.n_obs
+            continue
+        sums, known = tile.column_sums()
+        total += sums
+        n += known
     with np.errstate(invalid="ignore", divide="ignore"):
         return total / n
 
 
-def _templates(weights: Array | Sequence[npt.ArrayLike]) -> list[tuple[Ints | None, Array]]:
+def _templates(weights: Any) -> list[tuple[Ints | None, Array]]:
     if isinstance(weights, np.ndarray) and weights.ndim == 2:
         found: list[tuple[Ints | None, Array]] = []
         for j in range(weights.shape[1]):
             columns = np.flatnonzero(weights[:, j]).astype(np.int64)
             found.append((columns, weights[columns, j].astype(np.float64)))
         return found
+    if all(isinstance(w, tuple) for w in weights):
+        return [(np.asarray(c, dtype=np.int64), np.asarray(w, dtype=np.float64)) for c, w in weights]
     return [(None, np.asarray(w, dtype=np.float64)) for w in weights]
 
 

@@ -80,8 +80,8 @@ def true_branch() -> pd.DataFrame:
 
 def test_columns_and_rows(true_branch: pd.DataFrame) -> None:
     assert list(true_branch.columns) == COLUMNS
-    assert len(true_branch) == 3 * 3
-    assert set(true_branch["adjusted_for"]) == {"", "stage", "proliferation"}
+    assert len(true_branch) == 3 * 6
+    assert set(true_branch["adjusted_for"]) == {"", "stage", "proliferation", "stroma", "immune", "hepatocyte"}
     assert (true_branch["n"] == N).all()
     assert_allclose(true_branch.loc[true_branch["model"] == "unadjusted", "n_null"], 1000)
 

@@ -8,6 +8,8 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from mtorscore.tl._source import open_source
+from mtorscore.tl._tiles import _mostly_distinct
+from mtorscore.tl.kernels.ranks import rank_dense, rank_sorted
 
 RNG = np.random.default_rng(1)
 SHAPE = (12, 700)
@@ -46,3 +48,21 @@ def test_nan_has_no_rank() -> None:
         ranks = open_source(matrix).tile(0, x.shape[0]).ranks(genes)
         np.testing.assert_array_equal(ranks.ascending(), expected)
         assert (ranks.n_nan == 3).all()
+
+
+@pytest.mark.parametrize("kind", [*HARD, "with NaN"])
+def test_sorting_ranks_like_buckets(kind: str) -> None:
+    x = HARD["half zeros"].copy() if kind == "with NaN" else np.ascontiguousarray(HARD[kind])
+    if kind == "with NaN":
+        x[:, 10:13] = np.nan
+    place = np.full(x.shape[1], -1, dtype=np.int32)
+    place[::3] = np.arange(place[::3].size)
+    for slots, n in ((np.arange(x.shape[1], dtype=np.int32), x.shape[1]), (place, place[::3].size)):
+        for found, wanted in zip(rank_sorted(x, slots, n), rank_dense(x, slots, n), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_continuous_blocks_are_sorted_and_counts_are_not() -> None:
+    assert _mostly_distinct(RNG.normal(size=(3, 2000)))
+    assert not _mostly_distinct(RNG.poisson(20, (3, 2000)).astype(float))
+    assert not _mostly_distinct(np.zeros((0, 2000)))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["rank_csr", "rank_dense", "spread_entries"]
+__all__ = ["rank_csr", "rank_dense", "rank_sorted", "spread_entries"]
 
 NAN_RANK = -1
 BUCKETS = 2048
@@ -355,3 +355,73 @@ def spread_entries(
             all_less[i, slots[k]] = less[k]
             all_equal[i, slots[k]] = equal[k]
     return all_less, all_equal
+
+
+def rank_sorted(
+    x: npt.NDArray[np.float64], slot_of: npt.NDArray[np.int32], n_slots: int
+) -> tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
+]:
+    """Rank the rows of a dense block by sorting; the same numbers as `rank_dense`.
+
+    Where nearly all values of a row differ its buckets are all mixed, and numpy's vectorised sort of what is not 0 is
+    several times faster.
+    """
+    n_obs = x.shape[0]
+    size = n_obs * n_slots
+    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
+    at = 0
+    for i in range(n_obs):
+        stored = np.flatnonzero(x[i])
+        values = x[i][stored]
+        order = np.argsort(values)
+        m = _write_sorted(values, stored, order, x.shape[1], slot_of, rows[i], slots[at:], less[at:], equal[at:])
+        at += m
+        pointer[i + 1] = at
+    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
+
+
+@jit
+def _write_sorted(
+    values: npt.NDArray[np.float64],
+    stored: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64],
+    n_vars: int,
+    slot_of: npt.NDArray[np.int32],
+    row: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+) -> int:
+    """Write the entries of one row in the order of its columns; return how many there are."""
+    n = values.size
+    known = n
+    while known > 0 and values[order[known - 1]] != values[order[known - 1]]:
+        known -= 1
+    n_zero = n_vars - n
+    below, same = np.empty(n, np.int32), np.empty(n, np.int32)
+    negative = 0
+    a = 0
+    while a < known:
+        v = values[order[a]]
+        b = a + 1
+        while b < known and values[order[b]] == v:
+            b += 1
+        if v < 0.0:
+            negative = b
+        for k in range(a, b):
+            below[order[k]] = a if v < 0.0 else a + n_zero
+            same[order[k]] = b - a
+        a = b
+    for k in range(known, n):
+        below[order[k]] = NAN_RANK
+        same[order[k]] = 0
+    row[0], row[1], row[2] = n - known, negative, n_zero
+    m = 0
+    for k in range(n):
+        s = slot_of[stored[k]]
+        if s >= 0:
+            slots[m], less[m], equal[m] = s, below[k], same[k]
+            m += 1
+    return m
