@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -74,7 +75,7 @@ def test_the_mirrors_look_at_the_scored_observations_only() -> None:
     clinical = survival_table(rng.normal(size=80), rng, events=0.7)
     own = SignatureCollection([Signature(id="OWN", up=tuple(x.columns[::100]))])
     scores = pd.DataFrame({"OWN": rng.normal(size=50)}, index=x.index[:50])
-    options = {"signatures": own, "method": "zscore", "n_random": 10, "n_boot": 0}
+    options: dict[str, Any] = {"signatures": own, "method": "zscore", "n_random": 10, "n_boot": 0}
     whole = associate(scores, clinical, ENDPOINT, expression=x, **options)
     part = associate(scores, clinical, ENDPOINT, expression=x.iloc[:50], **options)
     pd.testing.assert_frame_equal(whole, part)
