@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtorscore.pipeline._cells import are_cells, pseudobulk_of
 from mtorscore.pipeline._files import atomic
 from mtorscore.pipeline.prepare import load_cohort
 
@@ -22,6 +23,7 @@ __all__ = ["export", "tumour_normal_ranking"]
 def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     """Write ``export/signatures.gmt``, ``expression.gct``, ``phenotype.cls`` and ``tumour_vs_normal.rnk``.
 
+    Of cells the matrix is one column per sample and cell type, counts added up (``pseudobulk.gct``).
     ``expression.txt`` holds the same matrix in GSEA's TXT format, for gseapy, which cannot read any GCT file.
 
     Parameters
@@ -42,6 +44,8 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     out = Path(folder) / "export"
     out.mkdir(parents=True, exist_ok=True)
     adata = load_cohort(folder)
+    if are_cells(adata):
+        return _export_cells(adata, signatures, out)
     samples = adata[adata.obs["sample_type"].isin(["tumour", "normal"]).to_numpy()].copy()
     paths = [
         gsea.write_gmt(signatures, out / "signatures.gmt"),
@@ -60,6 +64,23 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
         gsea.write_cls(groups, out / "phenotype.cls"),
         gsea.write_rnk(tumour_normal_ranking(samples), out / "tumour_vs_normal.rnk"),
     ]
+
+
+def _export_cells(adata: AnnData, signatures: SignatureCollection, out: Path) -> list[Path]:
+    from mtorscore.io import gsea
+
+    paths = [gsea.write_gmt(signatures, out / "signatures.gmt")]
+    bulk = pseudobulk_of(adata)
+    if bulk is not None:
+        paths.append(gsea.write_gct(bulk, out / "pseudobulk.gct", layer="log"))
+    note = out / "README.txt"
+    with atomic(note) as temporary:
+        temporary.write_text(
+            "Single cells: pseudobulk.gct has a column per sample and cell type of ten cells or more, counts added "
+            "up, log2(CPM + 1). There is no CLS and no RNK, since cells of one sample are not independent.\n",
+            encoding="utf-8",
+        )
+    return [*paths, note]
 
 
 def tumour_normal_ranking(adata: AnnData) -> pd.Series:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import DataError
+from mtorscore.pipeline._cells import prepare_cells
 from mtorscore.pipeline._files import atomic, write_table
 
 if TYPE_CHECKING:
@@ -53,10 +54,14 @@ def prepare(
             raise DataError("A simulated cohort needs the file that the acquire step wrote.")
         adata = _from_simulation(Path(simulated))
     else:
-        from mtorscore.pp import prepare_cohort
+        from mtorscore.pp import load_recipe, prepare_cohort
 
-        adata = prepare_cohort(recipe, data, histology=histology)
-        _assume_tumours(adata)
+        chosen = load_recipe(recipe)
+        if chosen.cells is not None:
+            adata = prepare_cells(chosen, data)
+        else:
+            adata = prepare_cohort(chosen, data, histology=histology)
+            _assume_tumours(adata)
     write_table(_table(adata, "exclusions", ["sample", "patient", "rule", "reason"]), folder / "exclusions.tsv")
     write_table(_table(adata, "genes", ["row", "symbol", "fate"]), folder / "genes.tsv")
     with atomic(folder / "cohort.h5ad") as temporary:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import leads
+from mtorscore.pipeline._cells import summarise_cells
 from mtorscore.pipeline._files import read_table, write_table
+from mtorscore.pipeline._predict import HEADERS, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
 # Headers of tables without rows, so that a reader finds the same columns in every cohort.
 ASSOCIATIONS = ("method", "signature", "endpoint", "model", "adjusted_for", "n", "events", "hr", "hr_low", "hr_high")
-CLASSIFIERS = ("method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason")
+NULLS = ("method", "signature", "endpoint", "model", "adjusted_for", "statistic", "n_null", "quantiles")
 CURVES = ("method", "signature", "endpoint", "group", "n", "events", "time", "n_risk", "survival", "low", "high")
 
 
@@ -42,7 +44,12 @@ def relate(
     cv_repeats: int = 5,
     seed: int = 0,
 ) -> list[Path]:
-    """Write ``relate/associations.tsv``, ``relate/classifiers.tsv`` and ``relate/km.tsv``.
+    """Write the tables of a cohort's outcomes into ``relate/``.
+
+    ``associations.tsv`` (hazard ratios), ``km.tsv`` (Kaplan-Meier), ``null.tsv`` (random signatures beside one per
+    branch), ``classifiers.tsv`` and ``survival_models.tsv``
+    (cross-validated), ``predictions.tsv`` (risks of patients left out, by the first method), and what becomes of
+    those: ``calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and cell type.
 
     Parameters
     ----------
@@ -69,15 +76,16 @@ def relate(
     Returns
     -------
     list of pathlib.Path
-        The three files. A cohort without outcomes gives tables with a header and no rows.
+        The files. A cohort without outcomes gives tables with a header and no rows.
     """
     folder = Path(folder)
     adata = load_cohort(folder)
     in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
     tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
     endpoints, labels = endpoints_of(tumours)
-    possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours, a)]
-    associations, curves, classifiers = [], [], []
+    possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
+    associations, curves, nulls = [], [], []
+    models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
     for method in methods:
         scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
         if endpoints:
@@ -95,25 +103,25 @@ def relate(
                 params=dict((parameters or {}).get(method, {})),
                 seed=seed,
             )
+            records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
                 curve = prognosis().kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
                 curves.append(curve.assign(method=method))
+                nulls.append(_nulls(records, leads(scores.columns), method))
+        leading = scores[leads(scores.columns, confounders=False)]
         for rows, label, baseline in _tasks(adata, tumours, labels):
-            found = _classify(
-                rows,
-                scores[leads(scores.columns, confounders=False)],
-                label,
-                baseline,
-                (cv_folds, cv_repeats, bootstraps),
-                seed,
-            )
-            classifiers.append(found.assign(method=method))
+            curves_wanted = method == methods[0] and label != TUMOUR
+            models.add(method, leading, rows, prognosis().Endpoint.label(label), baseline, curves=curves_wanted)
+        if method == methods[0] and endpoints:
+            _predict_survival(models, method, leading, tumours.obs, endpoints[0])
     out = folder / "relate"
     return [
         write_table(_stack(associations, ASSOCIATIONS), out / "associations.tsv"),
-        write_table(_stack(classifiers, CLASSIFIERS), out / "classifiers.tsv"),
         write_table(_stack(curves, CURVES), out / "km.tsv"),
+        write_table(_stack(nulls, NULLS), out / "null.tsv"),
+        *(write_table(models.table(name), out / f"{name}.tsv") for name in HEADERS),
+        write_table(summarise_cells(adata, folder, methods), out / "cells.tsv"),
     ]
 
 
@@ -157,8 +165,8 @@ def _on_log_scale(adata: AnnData) -> AnnData:
     return ad.AnnData(X=adata.layers["log"], obs=adata.obs[[]], var=adata.var[[]])
 
 
-def _varies(adata: AnnData, column: str) -> bool:
-    return column in adata.obs and adata.obs[column].dropna().nunique() > 1
+def _varies(obs: pd.DataFrame, column: str) -> bool:
+    return column in obs and obs[column].dropna().nunique() > 1
 
 
 def _two_classes(column: pd.Series) -> bool:
@@ -168,9 +176,9 @@ def _two_classes(column: pd.Series) -> bool:
 
 def _tasks(adata: AnnData, tumours: AnnData, labels: Sequence[str]) -> Iterator[tuple[pd.DataFrame, str, list[str]]]:
     """Yield clinical table, label and baseline columns of every classification that the cohort allows."""
-    baseline = [c for c in BASELINE if _varies(tumours, c)]
+    baseline = [c for c in BASELINE if _varies(tumours.obs, c)]
     for label in labels:
-        yield tumours.obs, label, baseline
+        yield tumours.obs[tumours.obs[label].notna()], label, baseline
     both = adata.obs[adata.obs["sample_type"].isin(["tumour", "normal"])].copy()
     both[TUMOUR] = (both["sample_type"] == "tumour").astype(float)
     if _two_classes(both[TUMOUR]):
@@ -178,30 +186,26 @@ def _tasks(adata: AnnData, tumours: AnnData, labels: Sequence[str]) -> Iterator[
         yield both, TUMOUR, []
 
 
-def _classify(
-    clinical: pd.DataFrame,
-    scores: pd.DataFrame,
-    label: str,
-    baseline: Sequence[str],
-    resampling: tuple[int, int, int],
-    seed: int,
-) -> pd.DataFrame:
-    folds, repeats, bootstraps = resampling
-    known = clinical[clinical[label].notna()]
-    result = prognosis().evaluate(
-        None,
-        scores.loc[known.index],
-        known,
-        prognosis().Endpoint.label(label),
-        baseline=tuple(baseline),
-        groups="patient" if "patient" in known else None,
-        n_splits=folds,
-        n_repeats=repeats,
-        n_boot=bootstraps,
-        seed=seed,
-    )
-    summary: pd.DataFrame = result.summary
-    return summary
+def _predict_survival(
+    models: Predictions, method: str, scores: pd.DataFrame, clinical: pd.DataFrame, endpoint: Endpoint
+) -> None:
+    """Predict the first survival endpoint, where follow-up and events allow it."""
+    from mtorscore.prognosis import SurvivalData
+
+    data = endpoint.resolve(clinical, scores.index.intersection(clinical.index))
+    horizon = horizon_of(data.time, data.event) if isinstance(data, SurvivalData) else None
+    if horizon is None:
+        return
+    baseline = [c for c in BASELINE if _varies(clinical, c)]
+    models.add(method, scores, clinical.loc[data.index], endpoint, baseline, horizon=horizon)
+
+
+def _nulls(records: list[dict[str, Any]], shown: Sequence[str], method: str) -> pd.DataFrame:
+    """Return the random signatures' statistics of one signature per branch."""
+    import pandas as pd
+
+    kept = [r for r in records if r["signature"] in set(shown)]
+    return pd.DataFrame(kept, columns=[c for c in NULLS if c != "method"]).assign(method=method)
 
 
 def _stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:

@@ -135,7 +135,7 @@ def calibration(
     top = float(min(1.0, np.nanmax(table[[c for c in ("predicted", "observed", "high") if c in table]]) * 1.08))
     with st.style():
         fig, axes = st.canvas(ax, width, height)
-        axes.plot([0, top], [0, top], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
+        axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for kind in kinds:
             rows = (table if not groupby else table[table[groupby].astype(str) == kind]).sort_values("predicted")
             x, y = rows["predicted"].to_numpy(np.float64), rows["observed"].to_numpy(np.float64)

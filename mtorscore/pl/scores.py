@@ -238,7 +238,9 @@ def violin(
             values = [scores.iloc[:, k][(kinds == g).to_numpy()].dropna().to_numpy() for g in levels]
             for i, (group, v) in enumerate(zip(levels, values, strict=True)):
                 _one_violin(ax, i, v, chosen[group], rng)
-            ax.set_title(st.wrap((labels or {}).get(name, name), 21), fontsize=5.5, fontweight="normal")
+            ax.set_title(
+                st.wrap((labels or {}).get(name, name), max(12, round(100 / side))), fontsize=5.5, fontweight="normal"
+            )
             counts = [f"{st.shorten(g, 12)}\n{len(v)}" for g, v in zip(levels, values, strict=True)]
             ax.set_xticks(range(len(levels)), counts)
             ax.set_xlim(-0.6, len(levels) - 0.4)

@@ -21,6 +21,7 @@ _HOME = {
     "map_identifiers": "identifiers",
     "normalise": "scale",
     "prepare_cohort": "cohort",
+    "read_cohort": "cohort",
     "pseudobulk": "_pseudobulk",
     "recipe_files": "cohort",
     "recipes": "_recipes",
@@ -41,6 +42,7 @@ __all__ = [
     "normalise",
     "prepare_cohort",
     "pseudobulk",
+    "read_cohort",
     "recipe_files",
     "recipes",
     "resolve_patients",
@@ -49,7 +51,7 @@ __all__ = [
 if TYPE_CHECKING:
     from mtorscore.pp._recipes import Recipe, load_recipe, recipes
     from mtorscore.pp.clinical import attach_clinical, compare_clinical
-    from mtorscore.pp.cohort import add_log_layer, prepare_cohort, recipe_files
+    from mtorscore.pp.cohort import add_log_layer, prepare_cohort, read_cohort, recipe_files
     from mtorscore.pp.identifiers import harmonise_genes, map_identifiers
     from mtorscore.pp.patients import resolve_patients
     from mtorscore.pp.scale import Scale, check_values, detect_scale, normalise

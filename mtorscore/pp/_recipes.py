@@ -44,6 +44,9 @@ class Recipe:
         Standard name (stage_raw, age, sex, grade, histology, ...) -> column.
     histology
         Rule name -> regular expression that leaves a tumour out by default; absent for the general rules.
+    cells
+        Present where observations are single cells: ``sample`` and ``cell_type`` (columns), ``embedding`` (key of
+        ``obsm``), ``min_genes`` (cells that show fewer are left out; 200 by default).
     genes
         ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` is a file of the data folder.
     source, terms, notes
@@ -65,6 +68,7 @@ class Recipe:
     fields: Mapping[str, str] = field(default_factory=dict)
     histology: Mapping[str, str] | None = None
     genes: Mapping[str, Any] = field(default_factory=dict)
+    cells: Mapping[str, Any] | None = None
     source: str = ""
     terms: str = ""
     notes: str = ""
@@ -78,6 +82,7 @@ _ALLOWED = {
     "group": {"column", "tumour", "normal", "recurrent"},
     "labels": {"column", "positive", "negative"},
     "genes": {"duplicates", "unmapped", "ids", "target", "platform"},
+    "cells": {"sample", "cell_type", "embedding", "min_genes"},
 }
 
 
@@ -147,7 +152,7 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
         raise ConfigError(f"{where}: status must be one of {', '.join(STATUS)}, not {raw['status']!r}.")
     clinical = raw.get("clinical") or []
     raw["clinical"] = tuple([clinical] if isinstance(clinical, dict) else clinical)
-    sections: list[tuple[str, Any]] = [(k, raw.get(k) or {}) for k in ("expression", "group", "genes")]
+    sections: list[tuple[str, Any]] = [(k, raw.get(k) or {}) for k in ("expression", "group", "genes", "cells")]
     sections += [("clinical", c) for c in raw["clinical"]]
     sections += [("labels", e) for e in (raw.get("labels") or {}).values()]
     sections += [("endpoints", e) for e in (raw.get("endpoints") or {}).values()]

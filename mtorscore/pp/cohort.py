@@ -22,7 +22,7 @@ from mtorscore.pp.scale import LINEAR, check_values, detect_scale, normalise
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["add_log_layer", "prepare_cohort", "recipe_files"]
+__all__ = ["add_log_layer", "prepare_cohort", "read_cohort", "recipe_files"]
 
 
 def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[Path]:
@@ -82,6 +82,42 @@ def prepare_cohort(
         If a file cannot be read, its values contradict the declared units, or no sample matches.
     """
     chosen = load_recipe(recipe)
+    adata = read_cohort(chosen, data)
+    _add_endpoints(adata, chosen)
+    _add_labels(adata, chosen)
+    rules = chosen.histology if histology == "default" and chosen.histology is not None else histology
+    resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
+    if adata.n_vars:
+        add_log_layer(adata, method=chosen.expression.get("normalise"))
+    adata.uns["recipe"] |= {
+        "histology": histology if isinstance(histology, str) else "custom",
+        "endpoints": list(chosen.endpoints),
+        "labels": list(chosen.labels),
+    }
+    return adata
+
+
+def read_cohort(recipe: str | Path | Recipe, data: str | Path | None) -> AnnData:
+    """Read a cohort's expression, current gene symbols and clinical columns; every observation stays.
+
+    Parameters
+    ----------
+    recipe
+        Id, path or Recipe (`load_recipe`).
+    data
+        The folder that the recipe's files are relative to.
+
+    Returns
+    -------
+    anndata.AnnData
+        Observations x genes, ``X`` as published; ``uns``: source, scale, genes, clinical, recipe.
+
+    Raises
+    ------
+    ConfigError, FormatError, DataError
+        See `prepare_cohort`.
+    """
+    chosen = load_recipe(recipe)
     files = recipe_files(chosen, data)
     adata, tables = _expression(chosen, files) if chosen.expression.get("file") else _labels_only(chosen, files)
     clinical_sources = {}
@@ -89,12 +125,6 @@ def prepare_cohort(
         attach_clinical(adata, _clinical(path, table), on=table.get("on"))
         clinical_sources[path.name] = _files.sha256(path)
     _add_fields(adata, chosen)
-    _add_endpoints(adata, chosen)
-    _add_labels(adata, chosen)
-    rules = chosen.histology if histology == "default" and chosen.histology is not None else histology
-    resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
-    if adata.n_vars:
-        add_log_layer(adata, method=chosen.expression.get("normalise"))
     adata.uns["source"]["clinical"] = clinical_sources
     adata.uns["source"]["accession"] = chosen.accession
     adata.uns["recipe"] = {
@@ -104,9 +134,6 @@ def prepare_cohort(
         "status": chosen.status,
         "source": chosen.source,
         "terms": chosen.terms,
-        "histology": histology if isinstance(histology, str) else "custom",
-        "endpoints": list(chosen.endpoints),
-        "labels": list(chosen.labels),
     }
     return adata
 

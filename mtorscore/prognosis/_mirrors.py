@@ -12,7 +12,7 @@ import pandas as pd
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError
 from mtorscore.prognosis._inputs import Expression, Inputs
-from mtorscore.prognosis._nulls import compare
+from mtorscore.prognosis._nulls import null_statistics, place
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis._scoretest import ScoreTest
 
@@ -30,6 +30,7 @@ PURITY = ("stroma", "immune", "hepatocyte")
 REFITTED = {"gsva": 200, "plage": 200}
 """Methods whose random scores are no matrix product: fewer sets, and the row says so."""
 N_BINS = 10
+N_QUANTILES = 41
 
 
 @dataclass
@@ -202,6 +203,7 @@ class Mirror:
         self.mirrors = tuple(mirrors)
         self.n_random = n_random
         self.seed = seed
+        self.nulls: list[dict[str, Any]] = []
         self._requests: dict[str, list[Request]] = {}
 
     def confounders(self) -> list[Confounder]:
@@ -265,9 +267,19 @@ class Mirror:
         for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
             for row, index, test, observed in self._requests[names[k]]:
                 part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
-                row["null_percentile"], row["null_p"], row["n_null"] = compare(test, part, observed)
+                null = null_statistics(test, part)
+                row["null_percentile"], row["null_p"], row["n_null"] = place(null, observed)
+                self._record(row, null, observed)
                 if n_sets < self.n_random:
                     row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
+
+    def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
+        """Keep the shape of the null, as text: pandas copies what hangs on a table at every step."""
+        if len(null):
+            quantiles = np.quantile(null, np.linspace(0, 1, N_QUANTILES))
+            named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
+            text = " ".join(f"{q:.5g}" for q in quantiles)
+            self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
 
 
 def _random_scores(

@@ -18,15 +18,20 @@ from mtorscore.prognosis._scoretest import ScoreTest
 BATCH = 4096
 
 
-def compare(test: ScoreTest, scores: FloatArray, observed: float) -> tuple[float, float, int]:
+def null_statistics(test: ScoreTest, scores: FloatArray) -> FloatArray:
+    """Return the absolute statistics of random scores, ``(n, n_sets)``, those that are defined."""
+    null = np.concatenate([np.abs(test(scores[:, i : i + BATCH])) for i in range(0, scores.shape[1], BATCH)])
+    kept: FloatArray = null[np.isfinite(null)]
+    return kept
+
+
+def place(null: FloatArray, observed: float) -> tuple[float, float, int]:
     """Place an observed statistic among those of random scores.
 
     Parameters
     ----------
-    test
-        Score test of the model.
-    scores
-        ``(n, n_sets)`` scores of random signatures.
+    null
+        Absolute statistics of random signatures (`null_statistics`).
     observed
         Absolute statistic of the signature by the same test.
 
@@ -36,8 +41,6 @@ def compare(test: ScoreTest, scores: FloatArray, observed: float) -> tuple[float
         The percentile is the share of sets with a smaller absolute statistic (ties count half), times 100;
         ``p = (1 + b) / (1 + B)`` with ``b`` of ``B`` sets at least as extreme. Sets without a score do not count.
     """
-    null = np.concatenate([np.abs(test(scores[:, i : i + BATCH])) for i in range(0, scores.shape[1], BATCH)])
-    null = null[np.isfinite(null)]
     if not len(null):
         return float("nan"), float("nan"), 0
     slack = 1e-9 * max(observed, 1.0)

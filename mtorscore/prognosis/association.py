@@ -151,7 +151,8 @@ def associate(
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
         linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
         ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why.
-        ``.attrs["excluded"]`` lists the excluded observations, as records.
+        ``.attrs["excluded"]`` lists the excluded observations, as records; ``.attrs["null"]`` holds per row the
+        absolute score statistic and 41 quantiles of those of its random signatures, least to largest, as text.
 
     Raises
     ------
@@ -199,6 +200,7 @@ def _associate(
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = options.family
+    table.attrs["null"] = mirror.nulls
     return table
 
 

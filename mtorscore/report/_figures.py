@@ -20,7 +20,7 @@ from mtorscore.report._load import Cohort
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "cohort_pictures"]
+__all__ = ["Drawer", "Picture", "cohort_pictures", "combined_picture"]
 
 _MODELS = ("unadjusted", "adjusted for proliferation")
 _STATIC_ENDPOINTS = 2
@@ -81,15 +81,23 @@ def cohort_pictures(
     scores = cohort.scores.get(method or "", pd.DataFrame(index=cohort.obs.index))
     shown = [n for n in leads if n in scores.columns and scores[n].notna().any()]
     shown = shown or [n for n in scores.columns if scores[n].notna().any()][:20]
-    draw = _Drawer(cohort, method or "", scores, shown, {n: d.branch for n, d in described.items()})
+    from mtorscore.report._cells import cell_pictures
+    from mtorscore.report._drugs import drug_picture
+    from mtorscore.report._prediction import null_picture, prediction_pictures
+
+    draw = Drawer(cohort, method or "", scores, shown, {n: d.branch for n, d in described.items()})
     pictures = [draw.flow(), draw.coverage(), draw.heatmap(), draw.violin(), draw.landscape(), draw.correlation()]
     pictures += [draw.forest(endpoint) for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]]
     pictures += [draw.km(endpoint) for endpoint in cohort.endpoints[:1]]
+    pictures += [null_picture(draw, endpoint) for endpoint in cohort.endpoints[:1]]
+    pictures += [*prediction_pictures(draw), *cell_pictures(draw), drug_picture(draw)]
     return {p.kind if not p.endpoint else f"{p.kind}:{p.endpoint}": p for p in pictures}
 
 
 @dataclass(frozen=True)
-class _Drawer:
+class Drawer:
+    """What the static figures of one cohort are drawn from."""
+
     cohort: Cohort
     method: str
     scores: pd.DataFrame
@@ -99,27 +107,27 @@ class _Drawer:
     def flow(self) -> Picture:
         table = self.cohort.flow
         if "step" not in table or "samples" not in table or not len(table):
-            return self._none("flow", "The steps from samples read to samples analysed were not recorded.")
+            return self.none("flow", "The steps from samples read to samples analysed were not recorded.")
         first, last = int(table["samples"].iloc[0]), int(table["samples"].iloc[-1])
         alt = f"Flow chart: {first} samples read, {last} analysed."
-        return self._picture("flow", lambda: pl.flow(table), alt, "From samples read to samples analysed.")
+        return self.picture("flow", lambda: pl.flow(table), alt, "From samples read to samples analysed.")
 
     def coverage(self) -> Picture:
         table = self.cohort.table("coverage")
         known = [n for n in self.shown if "signature" in table and n in set(table["signature"].astype(str))]
         if not known:
-            return self._none("coverage", self.cohort.missing.get("coverage", "No coverage was recorded."))
+            return self.none("coverage", self.cohort.missing.get("coverage", "No coverage was recorded."))
         low = [n for n in known if not float(table.set_index("signature").loc[n, "coverage"]) >= 0.5]
         alt = f"Bars of the share of genes found for {len(known)} signatures; {len(low)} have less than half."
         caption = "Share of each signature's genes that the matrix holds. The table lists every signature."
-        return self._picture("coverage", lambda: pl.coverage(table, signatures=known), alt, caption)
+        return self.picture("coverage", lambda: pl.coverage(table, signatures=known), alt, caption)
 
     def heatmap(self) -> Picture:
         if not self.shown:
-            return self._none("heatmap", self.cohort.missing.get("scores", "There are no scores to draw."))
+            return self.none("heatmap", self.cohort.missing.get("scores", "There are no scores to draw."))
         alt = f"Heat map of {len(self.shown)} signatures over {len(self.scores)} observations, with clinical tracks."
         caption = "One signature per branch, fixed in advance, then confounders; standardised over what is shown."
-        return self._picture(
+        return self.picture(
             "heatmap",
             lambda: pl.heatmap(self.scores, self.cohort.obs, signatures=self.shown, branches=self.branches),
             alt,
@@ -127,24 +135,27 @@ class _Drawer:
         )
 
     def violin(self) -> Picture:
-        if not self.shown or "sample_type" not in self.cohort.obs:
-            return self._none("violin", "There are no scores, or the samples' types are not known.")
-        groups = self.cohort.obs["sample_type"].astype(str).value_counts()
-        alt = "Distributions of scores: " + ", ".join(f"{n} {k}" for k, n in groups.items()) + "."
-        return self._picture(
-            "violin", lambda: pl.violin(self.scores, self.cohort.obs, signatures=self.shown), alt,
-            "Scores by sample type: every observation, the quartiles and the shape.",
+        by = self.cohort.group
+        if not self.shown or by not in self.cohort.obs:
+            return self.none("violin", "There are no scores, or the samples' types are not known.")
+        groups = self.cohort.obs[by].astype(str).value_counts()
+        alt = "Distributions of scores: " + ", ".join(f"{n} {k}" for k, n in groups.head(12).items()) + "."
+        return self.picture(
+            "violin", lambda: pl.violin(self.scores, self.cohort.obs, signatures=self.shown, groupby=by), alt,
+            f"Scores by {by.replace('_', ' ')}: every {self.cohort.unit}, the quartiles and the shape.",
         )  # fmt: skip
 
     def landscape(self) -> Picture:
+        if self.cohort.cells:
+            return self.none("landscape", "Single cells: there is no normal tissue to compare tumours with.")
         if not self.shown or self.cohort.count("normal") < 3:
             count = self.cohort.count("normal")
-            return self._none("landscape", f"{count} normal sample(s): a contrast with normal tissue needs at least 3.")
+            return self.none("landscape", f"{count} normal sample(s): a contrast with normal tissue needs at least 3.")
         caption = (
             f"Tumours on the scale of {self.cohort.count('normal')} normal samples: median, middle half and middle "
             "90%. The contrast mixes activity with lineage and cell composition; adjacent liver is often cirrhotic."
         )
-        return self._picture(
+        return self.picture(
             "landscape",
             lambda: pl.landscape(self.scores, self.cohort.obs, signatures=self.shown, branches=self.branches),
             f"Intervals of {len(self.shown)} scores of tumours in standard deviations of normal samples.",
@@ -153,24 +164,25 @@ class _Drawer:
 
     def correlation(self) -> Picture:
         tumours = self.scores.loc[self.cohort.tumours]
+        what = "cells" if self.cohort.cells else "tumours"
         if len(self.shown) < 2 or len(tumours) < 3:
-            return self._none("correlation", "A correlation needs two signatures and three tumours.")
-        return self._picture(
+            return self.none("correlation", "A correlation needs two signatures and three tumours.")
+        return self.picture(
             "correlation", lambda: pl.correlation(tumours, signatures=self.shown),
-            f"Matrix of Spearman correlations between {len(self.shown)} scores over {len(tumours)} tumours.",
-            f"Spearman's correlation between scores over {len(tumours)} tumours; some signatures share genes.",
+            f"Matrix of Spearman correlations between {len(self.shown)} scores over {len(tumours)} {what}.",
+            f"Spearman's correlation between scores over {len(tumours)} {what}; some signatures share genes.",
         )  # fmt: skip
 
     def forest(self, endpoint: str) -> Picture:
         table = self.cohort.table("associations")
         if not {"method", "endpoint", "signature", "hr", "model"} <= set(table.columns):
-            return self._none("forest", self.cohort.missing.get("associations", "No associations."), endpoint)
+            return self.none("forest", self.cohort.missing.get("associations", "No associations."), endpoint)
         rows = table[(table["method"] == self.method) & (table["endpoint"] == endpoint)]
         rows = rows[rows["signature"].isin(self.shown)].copy()
         rows["shown model"] = model_names(rows)
         rows = rows[rows["shown model"].isin(_MODELS)]
         if not len(rows):
-            return self._none("forest", f"There is no association with {endpoint} to draw.", endpoint)
+            return self.none("forest", f"There is no association with {endpoint} to draw.", endpoint)
         n, events = int(rows["n"].max()), int(rows["events"].max())
         rows["signature"] = pd.Categorical(rows["signature"], self.shown)
         rows = rows.sort_values("signature")
@@ -180,7 +192,7 @@ class _Drawer:
             "reason in the table. Values above 1 mean a worse outcome with a higher score."
         )
         alt = f"Forest plot of hazard ratios of {rows['signature'].nunique()} signatures for {endpoint}."
-        return self._picture(
+        return self.picture(
             "forest", lambda: pl.forest(rows, groupby="shown model", groups=models), alt, caption, endpoint
         )
 
@@ -190,28 +202,43 @@ class _Drawer:
         clinical = self.cohort.obs.loc[self.cohort.tumours]
         shown = [n for n in self.shown if self.branches.get(n) != "confounder"][:12]
         if not shown:
-            return self._none("km", "There are no scores to draw.", endpoint)
+            return self.none("km", "There are no scores to draw.", endpoint)
         one = Endpoint.survival(time=f"{endpoint}.time", event=endpoint, unit="days", name=endpoint)
         curves = kaplan_meier(self.scores.loc[clinical.index, shown], clinical, one)
         if not len(curves):
-            return self._none("km", f"No score splits the patients of {endpoint} into two groups.", endpoint)
+            return self.none("km", f"No score splits the patients of {endpoint} into two groups.", endpoint)
         alt = f"Kaplan-Meier curves of {endpoint} above and below the median of {len(shown)} signatures."
         caption = (
             f"{endpoint}: patients above (orange) and at or below (blue) the median of the score, one signature per "
             "branch, fixed in advance. The p values are not adjusted for the number of panels."
         )
-        return self._picture("km", lambda: _km_grid(curves, shown), alt, caption, endpoint)
+        return self.picture("km", lambda: _km_grid(curves, shown), alt, caption, endpoint)
 
-    def _picture(self, kind: str, make: Callable[[], Figure], alt: str, caption: str, endpoint: str = "") -> Picture:
+    def picture(self, kind: str, make: Callable[[], Figure], alt: str, caption: str, endpoint: str = "") -> Picture:
         key = f"{kind}-{self.cohort.name}-{endpoint}"
         try:
             svg = to_svg(make(), key, alt)
         except DataError as error:
-            return self._none(kind, str(error), endpoint)
+            return self.none(kind, str(error), endpoint)
         return Picture(key, kind, svg, alt, caption, endpoint=endpoint)
 
-    def _none(self, kind: str, why: str, endpoint: str = "") -> Picture:
+    def none(self, kind: str, why: str, endpoint: str = "") -> Picture:
         return Picture(f"{kind}-{self.cohort.name}-{endpoint}", kind, "", "", "", why, endpoint)
+
+
+def combined_picture(across: pd.DataFrame, methods: list[str], leads: list[str]) -> Picture:
+    """Draw the combined hazard ratios of one signature per branch, for the first method and endpoint."""
+    rows = across[across["method"] == methods[0]] if len(across) and methods else across
+    rows = rows[rows["signature"].isin(leads)] if len(rows) else rows
+    if not len(rows):
+        return Picture("combined", "combined", "", "", "")
+    endpoint = str(rows["endpoint"].iloc[0])
+    rows = rows[rows["endpoint"] == endpoint].copy()
+    rows["signature"] = pd.Categorical(rows["signature"], [n for n in leads if n in set(rows["signature"])])
+    rows = rows.sort_values("signature")
+    alt = f"Forest plot of combined hazard ratios of {len(rows)} signatures for {endpoint}."
+    caption = f"{endpoint}, {methods[0]}: hazard ratios per SD combined over cohorts, unadjusted."
+    return Picture("combined", "combined", to_svg(pl.forest(rows), "combined", alt), alt, caption, endpoint=endpoint)
 
 
 def model_names(rows: pd.DataFrame) -> pd.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,37 @@ TABLES = {
     "associations": "relate/associations.tsv",
     "classifiers": "relate/classifiers.tsv",
     "km": "relate/km.tsv",
+    "null": "relate/null.tsv",
+    "survival_models": "relate/survival_models.tsv",
+    "calibration": "relate/calibration.tsv",
+    "decision": "relate/decision.tsv",
+    "cells": "relate/cells.tsv",
+}
+NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
+EMPTY = {
+    "associations": NO_OUTCOME,
+    "km": NO_OUTCOME,
+    "null": "No random signatures stand beside the scores of this cohort.",
+    "classifiers": "There is no label with eight patients of each kind, so nothing was classified.",
+    "survival_models": "Survival was not predicted: that needs at least ten events, and ten patients followed beyond.",
+    "cells": "This cohort has no group of ten cells.",
+    "exclusions": "Nothing was left out or changed.",
 }
 SURVIVAL = ("OS", "DSS", "PFI", "DFI")
-TRACKS = ("sample_type", "stage", "grade", "sex", "age", "OS", "DSS", "PFI", "DFI", "recurrence_24m")
+TRACKS = (
+    "sample_type",
+    "cell_type",
+    "sample",
+    "stage",
+    "grade",
+    "sex",
+    "age",
+    "OS",
+    "DSS",
+    "PFI",
+    "DFI",
+    "recurrence_24m",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +79,12 @@ class Cohort:
         The record of the raw files, where there is one.
     exports
         Files for GSEA.
+    total
+        Observations in the cohort; `obs` holds fewer where cells are too many for a page.
+    own_endpoints
+        Survival endpoints that the recipe names, beside the standard ones.
+    embedding, embedding_made
+        ``(n_obs, 2)`` places of cells and how they came about; None where there are none.
     """
 
     name: str
@@ -63,6 +97,25 @@ class Cohort:
     missing: dict[str, str]
     manifest: dict[str, Any]
     exports: tuple[str, ...]
+    total: int = 0
+    own_endpoints: tuple[str, ...] = ()
+    embedding: np.ndarray | None = None
+    embedding_made: str = ""
+
+    @property
+    def cells(self) -> bool:
+        """Whether the observations are single cells."""
+        return "sample_type" in self.obs and bool((self.obs["sample_type"].astype(str) == "cell").any())
+
+    @property
+    def group(self) -> str:
+        """Column that the figures split observations by."""
+        return "cell_type" if self.cells else "sample_type"
+
+    @property
+    def unit(self) -> str:
+        """What an observation is called."""
+        return "cell" if self.cells else "sample"
 
     @property
     def simulated(self) -> bool:
@@ -84,7 +137,8 @@ class Cohort:
     @property
     def endpoints(self) -> list[str]:
         """Survival endpoints with a time and at least one event."""
-        return [e for e in SURVIVAL if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
+        known = dict.fromkeys([*SURVIVAL, *self.own_endpoints])
+        return [e for e in known if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a result table; empty where there is none."""
@@ -155,7 +209,8 @@ def read_run(folder: Path) -> Run:
 
 
 def _read_cohort(folder: Path) -> Cohort:
-    obs, source, n_vars, flow = _read_h5ad(folder / "cohort.h5ad")
+    prepared = _read_h5ad(folder / "cohort.h5ad")
+    obs = prepared.obs
     missing: dict[str, str] = {}
     scores = {}
     for path in sorted((folder / "scores").glob("*.tsv")):
@@ -171,7 +226,7 @@ def _read_cohort(folder: Path) -> Cohort:
             continue
         table = _table(path)
         if not len(table):
-            missing[name] = f"The file {relative} has no rows."
+            missing[name] = EMPTY.get(name, f"The file {relative} has no rows.")
             continue
         if name == "coverage" and "signature" not in table:
             table = table.rename(columns={table.columns[0]: "signature"})
@@ -179,10 +234,35 @@ def _read_cohort(folder: Path) -> Cohort:
     ignored: list[str] = []
     manifest = _json(folder / "acquired" / "manifest.json", ignored)
     exports = tuple(sorted(p.name for p in (folder / "export").glob("*") if p.is_file() and p.suffix != ".json"))
-    return Cohort(folder.name, obs, source, n_vars, flow, scores, tables, missing, manifest, exports)
+    cohort = Cohort(
+        folder.name, obs, prepared.source, prepared.n_vars, prepared.flow, scores, tables, missing, manifest, exports,
+        len(obs), prepared.endpoints, prepared.embedding, prepared.embedding_made,
+    )  # fmt: skip
+    return _thin(cohort) if cohort.cells else cohort
 
 
-def _read_h5ad(path: Path) -> tuple[pd.DataFrame, dict[str, Any], int, pd.DataFrame]:
+def _thin(cohort: Cohort) -> Cohort:
+    """Keep so many cells as a page can show."""
+    from mtorscore.report._cells import thinned
+
+    at = thinned(cohort.obs)
+    places = None if cohort.embedding is None else cohort.embedding[at]
+    scores = {m: t.iloc[at] for m, t in cohort.scores.items()}
+    return replace(cohort, obs=cohort.obs.iloc[at], scores=scores, embedding=places)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    obs: pd.DataFrame
+    source: dict[str, Any]
+    n_vars: int
+    flow: pd.DataFrame
+    endpoints: tuple[str, ...]
+    embedding: np.ndarray | None
+    embedding_made: str
+
+
+def _read_h5ad(path: Path) -> _Prepared:
     """Read the clinical table and the record of the source; the matrix is not needed and stays on disk."""
     import h5py
     from anndata.io import read_elem
@@ -193,11 +273,17 @@ def _read_h5ad(path: Path) -> tuple[pd.DataFrame, dict[str, Any], int, pd.DataFr
             n_vars = len(file["var"][file["var"].attrs["_index"]])
             source = read_elem(file["uns/source"]) if "uns/source" in file else {}
             flow = read_elem(file["uns/flow"]) if "uns/flow" in file else pd.DataFrame()
+            recipe = read_elem(file["uns/recipe"]) if "uns/recipe" in file else {}
+            made = read_elem(file["uns/embedding"]) if "uns/embedding" in file else {}
+            places = np.asarray(file[f"obsm/{made['key']}"])[:, :2].astype(np.float64) if made else None
     except (OSError, KeyError) as error:
         raise FormatError(f"not a prepared cohort ({error}); run the prepare step again.", path=path) from error
     obs.index = obs.index.astype(str)
     plain = {str(k): _plain(v) for k, v in source.items()} if isinstance(source, Mapping) else {}
-    return obs, plain, n_vars, flow if isinstance(flow, pd.DataFrame) else pd.DataFrame()
+    named = recipe.get("endpoints", ()) if isinstance(recipe, Mapping) else ()
+    flow = flow if isinstance(flow, pd.DataFrame) else pd.DataFrame()
+    made_text = f"{made['key'].removeprefix('X_').upper()}: {made['made']}" if made else ""
+    return _Prepared(obs, plain, n_vars, flow, tuple(map(str, named)), places, made_text)
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from mtorscore.report._load import SURVIVAL, TRACKS, Cohort, Run
 
 MISSING = 65535
 _STEPS = 65534
-_TABLES = ("associations", "classifiers", "coverage", "exclusions")
+_TABLES = ("associations", "classifiers", "coverage", "exclusions", "survival_models", "cells", "null")
 _MOST_ROWS = 20000
 
 
@@ -47,11 +47,19 @@ def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> 
 def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     obs = cohort.obs
     tracks = [t for t in TRACKS if t in obs]
-    extra = [c for c in obs.columns if c not in {*TRACKS, *(f"{e}.time" for e in SURVIVAL), "patient", "simulated"}]
+    extra = [
+        c
+        for c in obs.columns
+        if c not in {*TRACKS, *(f"{e}.time" for e in (*SURVIVAL, *cohort.own_endpoints)), "patient", "simulated"}
+    ]
     extra = [c for c in extra if 1 < obs[c].nunique() <= 8][:6]
     return {
         "name": cohort.name,
         "simulated": cohort.simulated,
+        "unit": cohort.unit,
+        "group": cohort.group,
+        "total": cohort.total,
+        "embedding": _places(cohort),
         "observations": [str(n) for n in obs.index],
         "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},
         "endpoints": {e: {"time": _times(cohort, f"{e}.time"), "event": _times(cohort, e)} for e in cohort.endpoints},
@@ -59,6 +67,13 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
         "tables": {t: columns(cohort.table(t)) for t in _TABLES if t in cohort.tables},
         "missing": cohort.missing,
     }
+
+
+def _places(cohort: Cohort) -> dict[str, Any] | None:
+    if cohort.embedding is None:
+        return None
+    x, y = (numbers(pd.Series(cohort.embedding[:, k]), 4) for k in (0, 1))
+    return {"x": x, "y": y, "made": cohort.embedding_made}
 
 
 def _ordered(kinds: pd.Series) -> pd.Series:

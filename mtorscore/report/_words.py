@@ -9,7 +9,8 @@ import pandas as pd
 
 from mtorscore.report._branches import Described
 from mtorscore.report._figures import model_names
-from mtorscore.report._load import Cohort, Run
+from mtorscore.report._load import NO_OUTCOME, Cohort, Run
+from mtorscore.report._prediction import prediction_words
 
 _POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
 
@@ -101,10 +102,12 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     list of str
         Sentences; one that says so where there is no outcome.
     """
+    if cohort.cells:
+        return [_cells_sentence(cohort)]
     table = cohort.table("associations")
     needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
     if not needed <= set(table.columns):
-        return [cohort.missing.get("associations", "This cohort has no outcome, so nothing was related to one.")]
+        return [cohort.missing.get("associations", NO_OUTCOME), *prediction_words(cohort)]
     rows = table[table["method"] == method].copy()
     rows["shown"] = model_names(rows)
     branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
@@ -124,7 +127,19 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
             out.append(text + ".")
             continue
         out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
+    out += prediction_words(cohort)
     return out or ["No signature was related to an outcome."]
+
+
+def _cells_sentence(cohort: Cohort) -> str:
+    samples = cohort.obs["sample"].nunique()
+    types = cohort.obs["cell_type"].nunique()
+    shown = f" ({len(cohort.obs):,} of them are drawn)" if cohort.total > len(cohort.obs) else ""
+    unit = "nothing can be tested" if samples < 4 else "see the table by sample and cell type"
+    return (
+        f"{cohort.total:,} single cells{shown} of {samples} sample(s) and {types} cell type(s), without outcome. The "
+        f"unit of comparison is the sample, of which there are {samples}: {unit}."
+    )
 
 
 def _reason(rows: pd.DataFrame) -> str:
@@ -198,6 +213,17 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
                 f"Each effect was compared with that of {config['null_sets']} random signatures of the same size and "
                 "expression, scored and tested alike (Venet et al., PLoS Comput Biol 2011)."
             )
+    if any("survival_models" in c.tables for c in run.cohorts):
+        out.append(
+            "Survival was predicted by ridge-penalised Cox models on one score per branch, the clinical variables "
+            "alone and both, in the same nested cross-validation (two repeats); the risks of patients left out are "
+            "shown by calibration in fifths and by decision curves (Vickers and Elkin, Med Decis Making 2006)."
+        )
+    if any(c.cells for c in run.cohorts):
+        out.append(
+            "Single cells were scored one by one and summarised by sample and cell type; groups of fewer than ten "
+            "cells are left out, and cells are never treated as independent observations."
+        )
     if any("classifiers" in c.tables for c in run.cohorts):
         out.append(
             f"Classifiers are ridge-penalised logistic models in nested cross-validation ({config.get('cv_folds', '?')}"
@@ -208,6 +234,9 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
 
 
 def _cohort_sentence(cohort: Cohort) -> str:
+    if cohort.cells:
+        of = f"{cohort.total:,} single cells of {cohort.obs['sample'].nunique()} sample(s)"
+        return f"{cohort.name} is a cohort of {of}, {cohort.n_vars} genes."
     kind = "a simulated cohort" if cohort.simulated else "the cohort"
     units = str(cohort.source.get("units") or "values of unstated units")
     parts = [
@@ -253,10 +282,12 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("File", source.get("file")),
         ("Accession", source.get("accession")),
         ("Units", source.get("units")),
-        ("Samples", _kinds(cohort)),
+        ("Cells", f"{cohort.total:,}" if cohort.cells else None),
+        ("Samples", str(cohort.obs["sample"].nunique()) if cohort.cells else _kinds(cohort)),
+        ("Cell types", _most_common(cohort.obs["cell_type"]) if cohort.cells else None),
         ("Genes", f"{cohort.n_vars:,}"),
         ("Left out", _left_out(cohort)),
-        ("SHA-256", source.get("sha256")),
+        ("SHA-256", None if cohort.manifest.get("files") else source.get("sha256")),
         ("Note", source.get("description")),
     ]
     out = [(k, str(v)) for k, v in rows if v not in (None, "", [], {})]
@@ -266,6 +297,12 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
     return out
 
 
+def _most_common(values: pd.Series) -> str:
+    counts = values.astype(str).value_counts()
+    more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
+    return ", ".join(f"{n} {k}" for k, n in counts.head(12).items()) + more
+
+
 def _left_out(cohort: Cohort) -> str:
     table = cohort.table("exclusions")
     if not len(table):
@@ -273,7 +310,7 @@ def _left_out(cohort: Cohort) -> str:
     if "effect" not in table:
         return f"{len(table)} samples"
     dropped = int((table["effect"].astype(str) == "dropped").sum())
-    return f"{dropped} samples; {len(table) - dropped} remarks on samples that stayed"
+    return f"{dropped} {cohort.unit}s; {len(table) - dropped} remarks on {cohort.unit}s that stayed"
 
 
 def _kinds(cohort: Cohort) -> str:

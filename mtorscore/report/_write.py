@@ -11,11 +11,13 @@ from typing import Any
 from mtorscore.collection import SignatureCollection
 from mtorscore.report import _branches, _figures, _words
 from mtorscore.report._across import checklist, combined
+from mtorscore.report._drugs import template_values, templates
 from mtorscore.report._load import Cohort, Run, read_run
 from mtorscore.report._payload import columns, payload
+from mtorscore.report._prediction import endpoints_predicted
 
 _STYLES = ("report.css",)
-_SCRIPTS = ("core.js", "charts.js", "tables.js", "app.js")
+_SCRIPTS = ("core.js", "charts.js", "cells.js", "tables.js", "app.js")
 
 
 def write(results_dir: str | Path) -> Path:
@@ -73,8 +75,10 @@ def render(run: Run) -> str:
         caveats=_words.caveats(run),
         methods_text=_words.methods_text(run, described),
         cohorts=[_view(c, run, described, leads) for c in run.cohorts],
+        any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
+        meta_picture=_figures.combined_picture(across, run.methods, leads),
         levels=_branches.LEVELS,
         described=described,
         data=payload(run, described, leads)
@@ -91,13 +95,16 @@ def render(run: Run) -> str:
 
 def _view(cohort: Cohort, run: Run, described: dict[str, _branches.Described], leads: list[str]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
+    pictures = _figures.cohort_pictures(cohort, method, described, leads)
     return {
         "cohort": cohort,
         "method": method,
         "facts": _words.facts(cohort),
         "findings": _words.findings(cohort, method, described),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai")},
-        "pictures": _figures.cohort_pictures(cohort, method, described, leads),
+        "predicted": [e for e in endpoints_predicted(cohort) if f"calibration:{e}" in pictures],
+        "templates": templates(cohort, template_values(cohort, method)[0]),
+        "pictures": pictures,
     }
 
 

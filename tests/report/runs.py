@@ -14,7 +14,7 @@ import pandas as pd
 from mtorscore import report
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.datasets import simulate_cohort
-from mtorscore.prognosis import Endpoint, associate, kaplan_meier
+from mtorscore.prognosis import Endpoint, associate, calibration_curve, decision_curve, kaplan_meier
 
 NAMES = [
     "HALLMARK_MTORC1_SIGNALING", "RIBI_CORE", "SREBP1_LIPOGENIC_CORE", "SREBP2_CHOLESTEROL_CORE",
@@ -67,12 +67,40 @@ def write_cohort(folder: Path, rename: Mapping[str, str] | None = None, **simula
          "value": [0.5, 0.61], "low": [0.5, 0.52], "high": [0.5, 0.7], "n": 52, "valid": True, "reason": ""}
     )  # fmt: skip
     classifiers.to_csv(folder / "relate/classifiers.tsv", index=False, **table)
+    write_predictions(folder / "relate", clinical, endpoints[0])
     exclusions = pd.DataFrame(
         {"sample": ["S1", "S2"], "patient": ["P1", "P2"], "rule": ["recurrent", "mixed"], "reason": ["a", "b"]}
     )
     exclusions.to_csv(folder / "exclusions.tsv", index=False, **table)
     (folder / "export" / "signatures.gmt").write_text("A\tB\tC\n", encoding="utf-8")
     cohort.write_h5ad(folder / "cohort.h5ad")
+
+
+def write_predictions(folder: Path, clinical: pd.DataFrame, endpoint: Endpoint) -> None:
+    """Write what the relate step keeps of predictions, for risks drawn at random."""
+    rng = np.random.default_rng(0)
+    data = endpoint.resolve(clinical, clinical.index)
+    horizon, rows, curves = 730.5, [], []
+    for model in ("clinical", "score"):
+        risk = pd.Series(rng.uniform(0.2, 0.7, data.n), index=data.index)
+        rows.append(calibration_curve(risk.to_numpy(), data, horizon).assign(model=model))
+        curve = decision_curve(risk, clinical, endpoint, horizon=horizon)
+        curve["model"] = curve["strategy"].where(curve["strategy"] != "model", model)
+        kept = curve if model == "clinical" else curve[curve["strategy"] == "model"]
+        curves.append(kept.drop(columns="strategy"))
+    same = {"method": "singscore", "endpoint": endpoint.name, "horizon": horizon}
+    pd.concat(rows).assign(**same).to_csv(folder / "calibration.tsv", sep="\t", index=False)
+    pd.concat(curves).assign(**same).to_csv(folder / "decision.tsv", sep="\t", index=False)
+    models = {"model": ["clinical", "score"], "metric": "harrell_c", "value": [0.55, 0.58], "low": 0.5, "high": 0.63}
+    table = pd.DataFrame(models | {"n": data.n, "events": data.n_events, "valid": True, "reason": ""})
+    table.assign(method="singscore", endpoint=endpoint.name).to_csv(
+        folder / "survival_models.tsv", sep="\t", index=False
+    )
+    quantiles = " ".join(f"{v:.4g}" for v in np.quantile(np.abs(rng.normal(size=500)), np.linspace(0, 1, 41)))
+    null = pd.DataFrame({"method": "singscore", "signature": NAMES, "endpoint": endpoint.name, "model": "unadjusted"})
+    null.assign(adjusted_for="", statistic=1.3, n_null=500, quantiles=quantiles).to_csv(
+        folder / "null.tsv", sep="\t", index=False
+    )
 
 
 def write_record(folder: Path, cohorts: list[str], signatures: str = "library") -> None:
@@ -91,6 +119,40 @@ def two_cohorts(base: Path) -> Path:
     write_cohort(folder / "sim-hcc")
     write_cohort(folder / "sim-cca", disease="cca", n_tumours=40, n_normals=5, seed=2)
     write_record(folder, ["sim-hcc", "sim-cca"])
+    report.write(folder)
+    return folder
+
+
+@cache
+def cells_run(base: Path) -> Path:
+    """Write a run of single cells as the pipeline makes it, and its report; tests must not change it."""
+    from scipy import sparse
+
+    from mtorscore.pipeline import export, prepare, relate, score
+
+    data = base / "report-runs" / "cells-data"
+    data.mkdir(parents=True)
+    names = SignatureCollection([library()[n] for n in NAMES])
+    cells = simulate_cohort(n_tumours=150, n_normals=0, n_genes=600, signatures=names, seed=1)
+    cells.obs = pd.DataFrame(
+        {"donor": [f"P{i % 3}" for i in range(150)], "type": [f"type {i % 2}" for i in range(150)]},
+        index=cells.obs_names,
+    )
+    cells.X, cells.uns = sparse.csr_matrix(cells.X), {}
+    cells.obsm["X_umap"] = np.random.default_rng(0).normal(size=(150, 2))
+    cells.write_h5ad(data / "cells.h5ad")
+    recipe = data / "cells.yaml"
+    recipe.write_text(
+        "id: cells\nstatus: verified\nexpression: {file: cells.h5ad, units: counts}\n"
+        "cells: {sample: donor, cell_type: type, min_genes: 50}\n",
+        encoding="utf-8",
+    )
+    folder = base / "report-runs" / "cells-run"
+    prepare(str(recipe), folder / "cells", data=data)
+    score(folder / "cells", names, ["singscore", "zscore"])
+    relate(folder / "cells", names, methods=["singscore", "zscore"], null_sets=0)
+    export(folder / "cells", names)
+    write_record(folder, ["cells"])
     report.write(folder)
     return folder
 

@@ -78,6 +78,12 @@ rule relate:
         associations=f"{RUN}/{{cohort}}/relate/associations.tsv",
         classifiers=f"{RUN}/{{cohort}}/relate/classifiers.tsv",
         km=f"{RUN}/{{cohort}}/relate/km.tsv",
+        null=f"{RUN}/{{cohort}}/relate/null.tsv",
+        survival_models=f"{RUN}/{{cohort}}/relate/survival_models.tsv",
+        predictions=f"{RUN}/{{cohort}}/relate/predictions.tsv",
+        calibration=f"{RUN}/{{cohort}}/relate/calibration.tsv",
+        decision=f"{RUN}/{{cohort}}/relate/decision.tsv",
+        cells=f"{RUN}/{{cohort}}/relate/cells.tsv",
     log:
         f"{RUN}/{{cohort}}/logs/relate.log",
     benchmark:

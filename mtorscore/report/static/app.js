@@ -41,7 +41,7 @@ function buildControls() {
   );
   const update = () => {
     chosen.parentElement.hidden = !state.selected.size;
-    chosen.textContent = state.selected.size ? `${state.selected.size} sample${state.selected.size > 1 ? "s" : ""} selected` : "";
+    chosen.textContent = state.selected.size ? `${counted(state.selected.size)} selected` : "";
     clear.hidden = !state.selected.size;
   };
   watchers.push(update);
@@ -85,6 +85,8 @@ const FIGURES = [
   ["heatmap", drawHeatmap, ["cohort", "method", "signature", "rows", "order", "selected"]],
   ["strip", drawStrip, ["cohort", "method", "signature", "selected"]],
   ["scatter", drawScatter, ["cohort", "method", "signature", "other", "colour", "selected"]],
+  ["umap", drawEmbedding, ["cohort", "method", "signature", "paint", "selected"]],
+  ["celltypes", drawCellTypes, ["cohort", "method", "signature"]],
   ["forest", drawForest, ["cohort", "method", "endpoint", "signature", "rows", "sort"]],
   ["km", drawKm, ["cohort", "method", "endpoint", "signature", "cut", "selected"]],
   ["null", drawModels, ["cohort", "method", "endpoint", "signature"]],

@@ -28,6 +28,8 @@ function ticks(low, high, wanted = 5) {
 
 function nothing(holder, why) { holder.replaceChildren(el("p", { class: "missing" }, why)); }
 
+function wideOf(holder) { return (holder.clientWidth || 560) < 480 ? 380 : 560; }
+
 function surface(width, height, label) {
   const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": label });
   const ratio = Math.min(devicePixelRatio || 1, 2);
@@ -41,6 +43,10 @@ function surface(width, height, label) {
   return [canvas, context];
 }
 
+function levelColour(column, code) {
+  return column.ordered ? shade(BLUES, 0.15 + (0.85 * code) / Math.max(column.levels.length - 1, 1)) : groupColour(column.levels[code], code);
+}
+
 function trackColour(column, i) {
   const value = cellOf(column, i);
   if (value == null) return css("--line");
@@ -50,14 +56,13 @@ function trackColour(column, i) {
     column.high ??= kept.reduce((a, b) => Math.max(a, b), -Infinity);
     return shade(BLUES, (value - column.low) / (column.high - column.low || 1));
   }
-  const code = column.codes[i];
-  return column.ordered ? shade(BLUES, 0.15 + (0.85 * code) / Math.max(column.levels.length - 1, 1)) : groupColour(value, code);
+  return levelColour(column, column.codes[i]);
 }
 
 function sampleOrder() {
   const cohort = cohortNow();
   const all = [...cohort.observations.keys()];
-  const kind = cohort.tracks.sample_type;
+  const kind = groupNow();
   const type = (i) => (kind ? kind.codes[i] : 0);
   const key = cohort.tracks[state.order];
   const scores = tableNow().get(state.signature);
@@ -71,11 +76,11 @@ function drawHeatmap(holder) {
   if (!table.size) return nothing(holder, cohort.missing.scores || "There are no scores.");
   const rows = chosenRows(state.rows);
   const order = sampleOrder();
-  const tracks = Object.keys(cohort.tracks).filter((t) => t !== "age").slice(0, 8);
+  const tracks = Object.keys(cohort.tracks).filter((t) => t !== "age" && !(cohort.unit === "cell" && t === "sample_type")).slice(0, 8);
   const focus = document.activeElement && holder.contains(document.activeElement) ? document.activeElement.dataset.row : null;
   const tools = el("div", { class: "tools" },
     small("Rows", "rows", [["leads", "One per branch, and confounders"], ["branch", "All of this branch"], ["all", "All signatures"]]),
-    small("Order samples by", "order", [["signature", "the chosen signature"], ...Object.keys(cohort.tracks).filter((t) => t !== "sample_type").map((t) => [t, t.replaceAll("_", " ")])]));
+    small(`Order ${cohort.unit}s by`, "order", [["signature", "the chosen signature"], ...Object.keys(cohort.tracks).filter((t) => t !== cohort.group && t !== "sample_type").map((t) => [t, t.replaceAll("_", " ")])]));
   const [high, thin] = [rows.length > 40 ? 13 : 17, 13];
   const top = tracks.length * thin + 6;
   const grid = el("div", { class: "heat" });
@@ -94,7 +99,7 @@ function drawHeatmap(holder) {
   if (focus) [...labels.querySelectorAll("button")].find((b) => b.dataset.row === focus)?.focus();
   const width = Math.max(place.clientWidth, 120);
   const height = top + rows.length * high + 8;
-  const [canvas, c] = surface(width, height, `Heat map: ${rows.length} signatures by ${order.length} samples. Arrow keys read cells, Enter selects a sample.`);
+  const [canvas, c] = surface(width, height, `Heat map: ${rows.length} signatures by ${counted(order.length)}. Arrow keys read cells of the map, Enter selects.`);
   place.append(canvas);
   const cell = width / order.length;
   const wide = Math.max(cell, 1) + 0.4;
@@ -163,7 +168,7 @@ function drawHeatmap(holder) {
   for (const t of tracks) {
     const column = cohort.tracks[t];
     if (!column.levels || column.levels.length > 6) continue;
-    column.levels.forEach((v, k) => key.append(el("span", { style: `--c:${column.ordered ? shade(BLUES, 0.15 + (0.85 * k) / Math.max(column.levels.length - 1, 1)) : groupColour(v, k)}` }, clip(`${t.replaceAll("_", " ")} ${v}`, 40))));
+    column.levels.forEach((v, k) => key.append(el("span", { style: `--c:${levelColour(column, k)}` }, clip(`${t.replaceAll("_", " ")} ${v}`, 40))));
   }
   holder.append(key);
 }
@@ -189,11 +194,11 @@ function points(holder, spec) {
   c.fillStyle = css("--soft");
   c.textAlign = "right";
   c.textBaseline = "middle";
-  for (const v of ticks(...spec.y)) { c.beginPath(); c.moveTo(edge.left, ys(v)); c.lineTo(width - edge.right, ys(v)); c.stroke(); c.fillText(fmt(v), edge.left - 6, ys(v)); }
+  if (!spec.bare) for (const v of ticks(...spec.y)) { c.beginPath(); c.moveTo(edge.left, ys(v)); c.lineTo(width - edge.right, ys(v)); c.stroke(); c.fillText(fmt(v), edge.left - 6, ys(v)); }
   c.textAlign = "center";
   c.textBaseline = "top";
   if (spec.groups) spec.groups.forEach((g, k) => c.fillText(clip(`${g.name} (${g.n})`, Math.floor(90 / spec.groups.length)), xs(k), height - edge.bottom + 8));
-  else for (const v of ticks(...spec.x)) c.fillText(fmt(v), xs(v), height - edge.bottom + 6);
+  else if (!spec.bare) for (const v of ticks(...spec.x)) c.fillText(fmt(v), xs(v), height - edge.bottom + 6);
   c.fillStyle = css("--ink");
   if (spec.xlabel) c.fillText(clip(spec.xlabel, Math.floor(width / 8)), (width + edge.left) / 2, height - 18);
   c.save();
@@ -276,7 +281,7 @@ function drawStrip(holder) {
   const cohort = cohortNow();
   const values = tableNow().get(state.signature);
   if (!values) return nothing(holder, "There are no scores.");
-  const kind = cohort.tracks.sample_type;
+  const kind = groupNow();
   const levels = kind && kind.levels ? kind.levels : ["samples"];
   const groups = levels.map((name, k) => {
     const members = [...values.keys()].filter((i) => Number.isFinite(values[i]) && (!kind || kind.codes[i] === k));
@@ -285,7 +290,7 @@ function drawStrip(holder) {
   const marks = groups.flatMap((g, k) => g.members.map((i) => ({ i, x: k + 0.3 * (((i * 0.618034) % 1) * 2 - 1), y: values[i], colour: groupColour(g.name, k) })));
   const name = clip(state.signature, 50);
   holder.replaceChildren(points(holder, {
-    label: `Distribution of ${name} by sample type: ${groups.map((g) => `${g.name} median ${fmt(quantile(g.sorted, 0.5))}, ${g.n} samples`).join("; ")}. Arrow keys read points.`,
+    label: `Distribution of ${name} by ${cohort.group.replaceAll("_", " ")}: ${groups.map((g) => `${g.name} median ${fmt(quantile(g.sorted, 0.5))}, ${counted(g.n)}`).join("; ")}. Arrow keys read points.`,
     x: [-0.6, levels.length - 0.4], y: padded(values), groups, marks, ylabel: "score",
     text: (m) => `${name}: ${fmt(m.y)}`,
     over(c, xs, ys) {
@@ -297,7 +302,7 @@ function drawStrip(holder) {
         c.lineWidth = 1;
       });
     },
-  }), el("p", { class: "note" }, "Lines are the quartiles. A difference between tumour and normal mixes activity with lineage and cell composition."));
+  }), el("p", { class: "note" }, cohort.unit === "cell" ? "Lines are the quartiles over cells; compare samples, not cells." : "Lines are the quartiles. A difference between tumour and normal mixes activity with lineage and cell composition."));
 }
 
 function drawScatter(holder) {
@@ -317,13 +322,13 @@ function drawScatter(holder) {
     small("Colour", "colour", tracks.map((t) => [t, t.replaceAll("_", " ")])));
   holder.replaceChildren(tools);
   holder.append(points(holder, {
-    label: `Scatter of ${clip(state.signature, 50)} against ${clip(state.other, 50)}; Spearman correlation ${fmt(rho, 2)} over ${tumours.length} tumours. Arrow keys read points.`,
+    label: `Scatter of ${clip(state.signature, 50)} against ${clip(state.other, 50)}; Spearman correlation ${fmt(rho, 2)} over ${tumours.length} ${cohort.unit === "cell" ? "cells" : "tumours"}. Arrow keys read points.`,
     x: padded(x), y: padded(y), marks, xlabel: state.other, ylabel: state.signature,
     text: (m) => `${clip(state.signature, 40)}: ${fmt(m.y)}\n${clip(state.other, 40)}: ${fmt(m.x)}`,
   }));
   const key = el("div", { class: "key" });
-  if (column?.levels && column.levels.length <= 8) column.levels.forEach((v, k) => key.append(el("span", { style: `--c:${column.ordered ? shade(BLUES, 0.15 + (0.85 * k) / Math.max(column.levels.length - 1, 1)) : groupColour(v, k)}` }, clip(v, 30))));
-  holder.append(key, el("p", { class: "note" }, `Spearman's correlation over ${tumours.length} tumours: ${fmt(rho, 2) || "not defined"}. Signatures that share genes correlate for that reason alone.`));
+  if (column?.levels && column.levels.length <= 8) column.levels.forEach((v, k) => key.append(el("span", { style: `--c:${levelColour(column, k)}` }, clip(v, 30))));
+  holder.append(key, el("p", { class: "note" }, `Spearman's correlation over ${tumours.length} ${cohort.unit === "cell" ? "cells" : "tumours"}: ${fmt(rho, 2) || "not defined"}. Signatures that share genes correlate for that reason alone.`));
 }
 
 function drawKm(holder) {
@@ -334,9 +339,9 @@ function drawKm(holder) {
   if (groups.length < 2) { holder.replaceChildren(tools, el("p", { class: "missing" }, "The score does not split these patients into two groups.")); return; }
   const curves = groups.map((g, k) => ({ ...g, ...productLimit(endpoint, g.members), colour: groups.length === 3 && k === 1 ? css("--soft") : g.name === "selected" ? css("--mark") : g.name === "others" ? css("--soft") : groupColour(g.name, k) }));
   const last = Math.max(...curves.map((c) => c.times[c.times.length - 1])) / YEAR;
-  const wide = 560;
+  const wide = wideOf(holder);
   const edge = { left: 74, right: 14, top: 12 };
-  const tall = 270;
+  const tall = wide < 500 ? 230 : 270;
   const total = tall + 66 + 18 * curves.length;
   const xs = (v) => edge.left + (v / (last || 1)) * (wide - edge.left - edge.right);
   const ys = (v) => tall - v * (tall - edge.top);
@@ -407,7 +412,7 @@ function drawForest(holder) {
     small("Sort", "sort", [["branch", "by branch"], ["hr", "by hazard ratio"], ["p", "by p value"]]));
   const narrow = (holder.clientWidth || 900) < 620;
   const wide = narrow ? 400 : 980;
-  const [left, right] = narrow ? [136, wide - 10] : [270, wide - 330];
+  const [left, right] = narrow ? [146, wide - 10] : [270, wide - 330];
   const step = 9;
   const high = Math.max(24, 10 + step * models.length);
   const total = names.length * high + 60;
@@ -421,7 +426,7 @@ function drawForest(holder) {
     const top = 22 + k * high;
     const one = first(name);
     if (name === state.signature) picture.append(svg("rect", { class: "row-on", x: 0, y: top, width: wide, height: high }));
-    picture.append(svg("text", { x: left - 10, y: top + high / 2 + 4, "text-anchor": "end", style: name === state.signature ? "font-weight:700" : null }, clip(name, narrow ? 17 : 36)));
+    picture.append(svg("text", { x: left - 10, y: top + high / 2 + 4, "text-anchor": "end", style: name === state.signature ? "font-weight:700" : null }, clip(name, narrow ? 16 : 36)));
     models.forEach((m, j) => {
       const row = found.get(name).find((r) => r.shown === m);
       if (row) interval(picture, row, top + high / 2 + (j - (models.length - 1) / 2) * step, at, css(MODEL_SHADES[j]));
@@ -448,11 +453,13 @@ function drawModels(holder) {
   const rows = associationsNow().get(state.signature);
   if (!rows) return nothing(holder, "This signature was not related to this endpoint.");
   const share = (r) => r.null_percentile;
-  const wide = 560;
+  const wide = wideOf(holder);
   const at = (v) => 20 + (v / 100) * (wide - 40);
   const shown = rows.filter((r) => share(r) != null);
   const parts = [];
-  if (shown.length) {
+  const nulls = nullsNow();
+  if (nulls.length) parts.push(drawNulls(nulls, wide));
+  else if (shown.length) {
     const tall = 64 + 20 * shown.length;
     const picture = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `Share of random signatures with a weaker effect: ${shown.map((r) => `${r.shown} ${fmt(share(r))}%`).join("; ")}` });
     picture.append(svg("rect", { x: at(0), y: 8, width: at(95) - at(0), height: tall - 44, fill: css("--band") }));
@@ -475,6 +482,62 @@ function drawModels(holder) {
   holder.replaceChildren(...parts);
 }
 
+// The random signatures' statistics of the chosen signature, from their quantiles: each bar holds the same share.
+function nullsNow() {
+  const table = cohortNow().tables.null;
+  if (!table || !table.columns.quantiles) return [];
+  const c = table.columns;
+  const out = [];
+  for (let i = 0; i < c.signature.codes.length; i++) {
+    if (cellOf(c.signature, i) !== state.signature || cellOf(c.endpoint, i) !== state.endpoint || cellOf(c.method, i) !== state.method) continue;
+    const quantiles = String(cellOf(c.quantiles, i)).split(" ").map(Number);
+    const by = c.adjusted_for ? cellOf(c.adjusted_for, i) : null;
+    out.push({ quantiles, observed: cellOf(c.statistic, i), n: cellOf(c.n_null, i), shown: cellOf(c.model, i) === "unadjusted" ? "unadjusted" : `adjusted for ${String(by ?? "").replaceAll("_", " ")}` });
+  }
+  return out.filter((n) => n.quantiles.every(Number.isFinite)).slice(0, 4);
+}
+
+function histogram(quantiles, bins, top) {
+  // Cumulative share by linear interpolation between quantiles, then differences over equal steps.
+  const last = quantiles.length - 1;
+  const below = (v) => {
+    if (v >= quantiles[last]) return 1;
+    let k = 0;
+    while (k < last && quantiles[k + 1] <= v) k++;
+    if (v <= quantiles[0]) return 0;
+    const gap = quantiles[k + 1] - quantiles[k];
+    return (k + (gap > 0 ? (v - quantiles[k]) / gap : 0)) / last;
+  };
+  return Array.from({ length: bins }, (_, b) => below(((b + 1) * top) / bins) - below((b * top) / bins));
+}
+
+function drawNulls(nulls, wide) {
+  const each = 92;
+  const total = nulls.length * each + 40;
+  const top = Math.max(...nulls.flatMap((n) => [n.quantiles[n.quantiles.length - 1], n.observed])) * 1.04;
+  const at = (v) => 14 + (v / top) * (wide - 28);
+  const at95 = (n) => n.quantiles[Math.round(0.95 * (n.quantiles.length - 1))];
+  const weaker = (n) => fmt(100 * histogram(n.quantiles, 1, Math.max(n.observed, 1e-9))[0], 3);
+  const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `Test statistics of random signatures, with this one marked: ${nulls.map((n) => `${n.shown} ${fmt(n.observed)}, stronger than ${weaker(n)}% of ${n.n}`).join("; ")}` });
+  nulls.forEach((n, k) => {
+    const base = k * each + 80;
+    const bars = histogram(n.quantiles, 48, top);
+    const most = Math.max(...bars);
+    const step = (wide - 28) / bars.length;
+    picture.append(svg("rect", { x: at(0), y: base - 58, width: at(at95(n)) - at(0), height: 58, fill: css("--band") }));
+    bars.forEach((v, b) => { if (v > 0) picture.append(svg("rect", { x: 14 + b * step, y: base - (52 * v) / most, width: Math.max(step - 1, 1), height: (52 * v) / most, fill: css("--soft"), "fill-opacity": 0.75 })); });
+    const x = at(n.observed);
+    picture.append(
+      svg("line", { class: "axis", x1: 14, x2: wide - 14, y1: base, y2: base }),
+      svg("line", { x1: x, x2: x, y1: base - 62, y2: base, stroke: css("--tumour"), "stroke-width": 3 }),
+      svg("text", { x: 14, y: base - 66 }, clip(n.shown, 34)),
+      svg("text", { x: wide - 14, y: base - 66, "text-anchor": "end", style: `fill:${css("--tumour")};font-weight:600` }, `stronger than ${weaker(n)}%`));
+  });
+  for (const v of ticks(0, top, 6)) picture.append(svg("text", { class: "small", x: at(v), y: total - 22, "text-anchor": "middle" }, fmt(v)));
+  picture.append(svg("text", { class: "small", x: wide / 2, y: total - 5, "text-anchor": "middle" }, `|z| of ${fmt(nulls[0].n)} random signatures${wide < 500 ? "" : " of the same size and expression"} (shaded: the weaker 95%)`));
+  return picture;
+}
+
 function combinedNow() {
   if (!DATA.meta) return null;
   const c = DATA.meta.columns;
@@ -493,8 +556,9 @@ function drawMeta(holder) {
   }).filter((r) => r && r.row && r.row.hr > 0);
   if (!rows.length) return nothing(holder, "No cohort relates this signature to this endpoint.");
   const pooled = combinedNow();
-  const wide = 760;
-  const [left, right] = [230, wide - 230];
+  const narrow = (holder.clientWidth || 900) < 620;
+  const wide = narrow ? 400 : 760;
+  const [left, right] = narrow ? [120, wide - 12] : [230, wide - 230];
   const total = (rows.length + (pooled ? 1 : 0)) * 30 + 56;
   const [at, marks] = ratioScale([...rows.map((r) => r.row), ...(pooled ? [pooled] : [])], left, right);
   const spoken = rows.map((r) => `${r.cohort.name} ${fixed(r.row.hr)}`).join("; ") + (pooled ? `; combined ${ratioText(pooled)}` : "");
@@ -503,18 +567,19 @@ function drawMeta(holder) {
   picture.append(svg("text", { class: "small", x: (left + right) / 2, y: total - 3, "text-anchor": "middle" }, "hazard ratio per SD (95% interval)"));
   rows.forEach(({ cohort, row }, k) => {
     const y = 22 + k * 30;
-    picture.append(svg("text", { x: left - 12, y: y + 4, "text-anchor": "end" }, clip(cohort.name + (cohort.simulated ? " (simulated)" : ""), 34)));
+    picture.append(svg("text", { x: left - 12, y: y + 4, "text-anchor": "end" }, clip(cohort.name + (cohort.simulated ? " (simulated)" : ""), narrow ? 15 : 34)));
     interval(picture, row, y, at, css("--normal"));
-    picture.append(svg("text", { x: right + 14, y: y + 4 }, `${ratioText(row)}, ${row.events} events`));
+    if (!narrow) picture.append(svg("text", { x: right + 14, y: y + 4 }, `${ratioText(row)}, ${row.events} events`));
   });
   if (pooled) {
     const y = 26 + rows.length * 30;
     const colour = css("--tumour");
     if (pooled.prediction_low > 0) picture.append(svg("line", { x1: at(pooled.prediction_low), x2: at(pooled.prediction_high), y1: y, y2: y, stroke: colour }));
-    picture.append(
+    picture.append(...[
       svg("path", { d: `M${at(pooled.hr_low)},${y}L${at(pooled.hr)},${y - 8}L${at(pooled.hr_high)},${y}L${at(pooled.hr)},${y + 8}Z`, fill: colour }),
       svg("text", { x: left - 12, y: y + 4, "text-anchor": "end", style: "font-weight:700" }, "combined"),
-      svg("text", { x: right + 14, y: y + 4 }, `${ratioText(pooled)}, I\u00b2 ${fmt(100 * pooled.i2, 2)}%`));
+      narrow ? null : svg("text", { x: right + 14, y: y + 4 }, `${ratioText(pooled)}, I\u00b2 ${fmt(100 * pooled.i2, 2)}%`),
+    ].filter(Boolean));
   }
   holder.replaceChildren(el("p", { class: "note" }, `${clip(state.signature, 80)}, ${state.endpoint}, ${state.method}, unadjusted. Diamond: combined; thin line: where a further cohort would be expected.`), picture);
 }

@@ -86,10 +86,12 @@ function cellOf(column, i) {
 
 const state = {
   cohort: 0, method: DATA.methods[0] || null, endpoint: null, signature: null, other: null,
-  rows: "leads", order: "signature", cut: "median", sort: "branch", colour: "sample_type", selected: new Set(),
+  rows: "leads", order: "signature", cut: "median", sort: "branch", colour: "sample_type", paint: "signature", selected: new Set(),
 };
 const watchers = [];
 
+function groupNow() { return cohortNow().tracks[cohortNow().group]; }
+function counted(n) { return `${n} ${cohortNow().unit}${n === 1 ? "" : "s"}`; }
 function cohortNow() { return DATA.cohorts[state.cohort]; }
 function tableNow() { return scoresOf(cohortNow(), state.method); }
 
@@ -99,6 +101,8 @@ function settle() {
   if (!methods.includes(state.method)) state.method = methods[0] || null;
   const endpoints = Object.keys(cohort.endpoints);
   if (!endpoints.includes(state.endpoint)) state.endpoint = endpoints[0] || null;
+  if (!cohort.tracks[state.colour]) state.colour = cohort.group;
+  if (state.paint !== "signature" && !cohort.tracks[state.paint]) state.paint = "signature";
   const names = [...tableNow().keys()];
   if (!names.includes(state.signature)) state.signature = DATA.leads.find((n) => names.includes(n)) || names[0] || null;
   if (!names.includes(state.other) || state.other === state.signature) {

@@ -1,0 +1,165 @@
+"""Predictions of patients that a model never saw, and what calibration and decision curves make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mtorscore.prognosis import Endpoint
+
+__all__ = ["HEADERS", "Predictions", "horizon_of"]
+
+_DAYS = 365.25
+_HORIZONS = (5.0, 3.0, 2.0, 1.0)
+_LEAST = 10
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+# Headers of tables without rows, so that a reader finds the same columns in every cohort.
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "classifiers": ("method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason"),
+    "survival_models": (
+        "method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason",
+    ),
+    "predictions": ("method", "endpoint", "model", "observation", "horizon", "risk"),
+    "calibration": (
+        "method", "endpoint", "model", "horizon", "group", "n", "events", "predicted", "observed", "low", "high",
+    ),
+    "decision": ("method", "endpoint", "model", "horizon", "threshold", "net_benefit", "acted"),
+}  # fmt: skip
+
+
+@dataclass
+class Predictions:
+    """Evaluate models of one cohort by cross-validation, and keep what they said of patients left out.
+
+    Parameters
+    ----------
+    n_splits, n_repeats, n_boot, seed
+        See `mtorscore.prognosis.evaluate`.
+    tables
+        Name (a key of `HEADERS`) -> parts of that table.
+    """
+
+    n_splits: int
+    n_repeats: int
+    n_boot: int
+    seed: int
+    tables: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {name: [] for name in HEADERS})
+
+    def add(
+        self,
+        method: str,
+        scores: pd.DataFrame,
+        clinical: pd.DataFrame,
+        endpoint: Endpoint,
+        baseline: Sequence[str],
+        *,
+        horizon: float | None = None,
+        curves: bool = True,
+    ) -> None:
+        """Evaluate on one endpoint; for survival with a horizon, in days, and two repeats at the most.
+
+        Parameters
+        ----------
+        method
+            What made the scores.
+        scores
+            Observations x signatures.
+        clinical
+            Rows with the endpoint and the baseline's columns.
+        endpoint
+            A label or a survival endpoint.
+        baseline
+            Columns of the clinical model.
+        horizon
+            For survival: the time by which risks are predicted, see `horizon_of`.
+        curves
+            Whether to keep the predictions, with their calibration and decision curves.
+        """
+        from mtorscore.prognosis import evaluate
+
+        survival = horizon is not None
+        result = evaluate(
+            None,
+            scores.loc[clinical.index],
+            clinical,
+            endpoint,
+            baseline=tuple(baseline),
+            groups="patient" if "patient" in clinical else None,
+            n_splits=self.n_splits,
+            n_repeats=min(self.n_repeats, 2) if survival else self.n_repeats,
+            n_boot=self.n_boot,
+            times=[share * horizon for share in _SHARES] if horizon is not None else None,
+            seed=self.seed,
+        )
+        self._keep("survival_models" if survival else "classifiers", result.summary, method)
+        if not curves:
+            return
+        risks = _risks(result.predictions, endpoint.name, horizon)
+        self._keep("predictions", risks, method)
+        self._curves(method, risks, clinical, endpoint, horizon)
+
+    def _curves(
+        self, method: str, risks: pd.DataFrame, clinical: pd.DataFrame, endpoint: Endpoint, horizon: float | None
+    ) -> None:
+        from mtorscore.prognosis import calibration_curve, decision_curve
+
+        models = risks[risks["model"] != "dummy"].groupby("model", sort=False)
+        for k, (model, rows) in enumerate(models):
+            values = rows.set_index("observation")["risk"]
+            data = endpoint.resolve(clinical, values.index)
+            columns = {"endpoint": endpoint.name, "model": model, "horizon": np.nan if horizon is None else horizon}
+            found = calibration_curve(values.loc[data.index].to_numpy(), data, horizon)
+            self._keep("calibration", found.assign(**columns), method)
+            net = decision_curve(values, clinical, endpoint, horizon=horizon)
+            # Acting on all or on none does not depend on the model: once is enough.
+            net = net if k == 0 else net[net["strategy"] == "model"]
+            named = net["strategy"].where(net["strategy"] != "model", str(model))
+            self._keep("decision", net.drop(columns="strategy").assign(**(columns | {"model": named})), method)
+
+    def _keep(self, name: str, table: pd.DataFrame, method: str) -> None:
+        full = table.assign(method=method)
+        first = [c for c in HEADERS[name] if c in full]
+        self.tables[name].append(full[[*first, *(c for c in full if c not in first)]])
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table; a header without rows where nothing was predicted."""
+        import pandas as pd
+
+        parts = self.tables[name]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(HEADERS[name]))
+
+
+def horizon_of(time: Any, event: Any) -> float | None:
+    """Choose the time by which survival is predicted, from the follow-up alone.
+
+    Parameters
+    ----------
+    time
+        ``(n,)`` days.
+    event
+        ``(n,)`` 1 where the event happened.
+
+    Returns
+    -------
+    float or None
+        Days: the longest of 5, 3, 2 and 1 years that 10 patients are followed beyond and by which 10 events happened.
+    """
+    time, event = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=np.float64) == 1
+    for years in _HORIZONS:
+        at = years * _DAYS
+        if (time > at).sum() >= _LEAST and (event & (time <= at)).sum() >= _LEAST:
+            return at
+    return None
+
+
+def _risks(predictions: pd.DataFrame, endpoint: str, horizon: float | None) -> pd.DataFrame:
+    """Average what the repeats said of each patient: one out-of-fold risk per patient and model."""
+    risk = predictions["prediction"] if horizon is None else 1 - predictions[f"survival_{horizon:g}"]
+    table = predictions.assign(risk=risk).groupby(["model", "observation"], sort=False)["risk"].mean().reset_index()
+    return table.assign(endpoint=endpoint, horizon=np.nan if horizon is None else horizon)

@@ -1,0 +1,95 @@
+"""The parts that only some runs have: predictions, drug classes, single cells, endpoints of other names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.errors import ConfigError
+from mtorscore.pipeline import prepare, read_table
+from mtorscore.report._cells import thinned
+from mtorscore.report._drugs import template_values, templates
+from mtorscore.report._load import read_run
+from tests.report.runs import cells_run
+from tests.report.test_report import Page
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cells_run(tmp_path_factory.getbasetemp())
+
+
+def test_prediction_is_drawn_and_said(results: Path) -> None:
+    page = Page(results / "report.html")
+    kinds = {a.get("data-kind") for _, a in page.elements}
+    assert {"calibration", "decision", "nulls", "forest", "km", "drugs", "combined"} - kinds <= {"drugs"}
+    assert "by 2 years: observed against predicted risk" in page.words
+    assert "Predicting OS in patients left out, Harrell's C: clinical 0.55 (0.50 to 0.63)" in page.words
+    assert "research use only" in page.words
+
+
+def test_drug_templates_stand_on_the_scale_of_normals(results: Path) -> None:
+    cohort = read_run(results).cohorts[0]
+    values, why = template_values(cohort, "singscore")
+    assert not why
+    normal = cohort.obs["sample_type"] == "normal"
+    assert np.allclose(values[normal.to_numpy()].mean(), 0, atol=1e-9)
+    metformin = values["TEMPLATE_METFORMIN"]
+    parts = cohort.scores["singscore"][["HALLMARK_MTORC1_SIGNALING", "SREBP1_LIPOGENIC_CORE"]]
+    z = (parts - parts[normal].mean()) / parts[normal].std()
+    assert np.allclose(metformin, -z.mean(axis=1))
+    assert {t.id for t in templates(cohort, values)} == set(values.columns)
+
+
+def test_without_normals_the_templates_say_why(cells: Path) -> None:
+    values, why = template_values(read_run(cells).cohorts[0], "singscore")
+    assert values.empty
+    assert "takes 10" in why or "not scored" in why
+
+
+def test_cells_have_their_section(cells: Path) -> None:
+    page = Page(cells / "report.html")
+    assert "cells" in [a["id"] for t, a in page.elements if t == "section"]
+    assert {"umap", "dotplot", "ridge"} <= {a.get("data-kind") for _, a in page.elements}
+    assert "150 single cells of 3 sample(s) and 2 cell type(s), without outcome" in page.words
+    raw = (cells / "report.html").read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="payload">(.*?)</script>', raw, re.DOTALL)
+    assert found is not None
+    cohort = json.loads(found[1])["cohorts"][0]
+    assert (cohort["unit"], cohort["group"], len(cohort["embedding"]["x"])) == ("cell", "cell_type", 150)
+
+
+def test_cells_are_summarised_by_sample_and_type(cells: Path) -> None:
+    table = read_table(cells / "cells" / "relate" / "cells.tsv")
+    scores = read_table(cells / "cells" / "scores" / "singscore.tsv", index="observation")
+    obs = anndata.read_h5ad(cells / "cells" / "cohort.h5ad").obs
+    at = (obs["sample"] == "P1") & (obs["cell_type"] == "type 0")
+    row = table[
+        (table["method"] == "singscore") & (table["sample"] == "P1") & (table["cell_type"] == "type 0")
+    ].set_index("signature")
+    assert row.loc["RIBI_CORE", "n_cells"] == at.sum()
+    assert row.loc["RIBI_CORE", "mean"] == pytest.approx(scores.loc[obs.index[at], "RIBI_CORE"].mean())
+    assert (cells / "cells" / "export" / "pseudobulk.gct").read_text().splitlines()[1].split("\t")[1] == "6"
+
+
+def test_a_missing_column_of_cells_is_named(cells: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "wrong.yaml"
+    text = (cells.parent / "cells-data" / "cells.yaml").read_text().replace("cell_type: type", "cell_type: celltype")
+    recipe.write_text(text)
+    with pytest.raises(ConfigError, match=r"cells.cell_type names 'celltype'.*donor"):
+        prepare(str(recipe), tmp_path / "out", data=cells.parent / "cells-data")
+
+
+def test_many_cells_are_thinned_by_sample_and_type() -> None:
+    obs = pd.DataFrame({"sample": ["a"] * 9000 + ["b"] * 1000, "cell_type": (["x"] * 9990) + ["rare"] * 10})
+    at = thinned(obs, 1000)
+    kept = obs.iloc[at].value_counts()
+    assert kept["a", "x"] == 900
+    assert kept["b", "rare"] == 10
+    assert np.array_equal(at, thinned(obs, 1000))
