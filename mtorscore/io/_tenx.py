@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Cell Ranger's unfiltered matrices have 7 million barcodes; a pointer per row is kept in memory.
 MOST_ROWS = 50_000_000
+MOST_UNNAMED = 2_000_000
 
 __all__ = ["files_of", "folder", "h5", "is_folder", "loom", "mtx"]
 
@@ -168,13 +169,18 @@ def _triplets(data: bytes, pattern: bool, path: Path, line: int) -> Any:
     except pa.ArrowInvalid as error:
         for offset, row in enumerate(data.split(b"\n")):
             fields = row.split()
-            if fields and (len(fields) != len(names) or not all(_numeric(f) for f in fields)):
+            sound = (
+                len(fields) == len(names) and all(map(_numeric, fields[2:])) and all(f.isdigit() for f in fields[:2])
+            )
+            if fields and not sound:
                 raise FormatError(
                     f"{row[:40].decode(errors='replace')!r} is no entry (row, column, value).",
                     path=path,
                     line=line + offset,
                 ) from error
-        raise FormatError(f"the entries cannot be parsed ({error}).", path=path) from error
+        # Sound, but aligned with several spaces.
+        rows = np.array([r for row in data.split(b"\n") if (r := row.split())], dtype=np.float64)
+        return rows if not pattern else np.column_stack([rows, np.ones(len(rows))])
     columns = [np.asarray(table.column(n).to_numpy(), dtype=np.float64) for n in names]
     return np.column_stack(columns if not pattern else [*columns, np.ones(len(table))])
 
@@ -192,6 +198,10 @@ def mtx(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
     if {"barcodes", "features"} <= set(files_of(path.parent)) and files_of(path.parent).get("matrix") == path:
         return folder(path.parent)
     x, repairs = read_mtx(path)
+    if max(x.shape) > MOST_UNNAMED:
+        raise FormatError(
+            f"{x.shape[0]} x {x.shape[1]} without names; put barcodes.tsv and features.tsv beside it.", path=path
+        )
     genes = [f"row_{i + 1}" for i in range(x.shape[0])]
     cells = [f"column_{i + 1}" for i in range(x.shape[1])]
     return assemble(x.T.tocsr(), cells, genes), {"table": "matrix", "names": "none beside the file", "repairs": repairs}

@@ -242,7 +242,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("mtx-huge.mtx", MTX.replace("3 2 3", "3 2 99999999999"), "cannot be", 3, None),
     ("mtx-banner-alone.mtx", "%%MatrixMarket matrix coordinate integer general\x02", "sizes", None, None),
     ("mtx-comments-alone.mtx", "%%MatrixMarket matrix coordinate integer general\n% a\n% b", "sizes", None, None),
-    ("mtx-fraction.mtx", MTX.replace("3 2 7", "2.5 2 7"), "whole numbers", 6, None),
+    ("mtx-fraction.mtx", MTX.replace("3 2 7", "2.5 2 7"), "entry", 6, None),
     ("mtx-not-a-number.mtx", MTX.replace("3 2 7", "nan 2 7"), "", None, None),
     ("mtx-many-rows.mtx", MTX.replace("3 2 3", "2000000000 2 3"), "cannot be", 3, None),
     ("star-text.tsv", STAR.replace("G4\tprotein_coding\t4", "G4\tprotein_coding\tfour"), "four", None, 4),
