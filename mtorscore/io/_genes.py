@@ -16,6 +16,9 @@ _ENSGR = re.compile(r"^ENSGR")
 _ENTREZ = re.compile(r"^\d{1,9}$")
 _PAIR = re.compile(r"^(?P<symbol>[^|]+)\|(?P<entrez>\d+)$")
 _REFSEQ = re.compile(r"^[NX][MRP]_\d{6,9}(?:\.\d+)?$")
+_COMPOSITE = re.compile(
+    r"(?:^|[|_:;,( ])ENS[A-Z]{0,6}G\d{11}(?:\.\d+)?(?:[|_:;,) ]|$)|^[A-Za-z][\w.-]* \(\d+\)$|^HGNC:\d+$|^gene[:-]\S+$"
+)
 _PROBE = re.compile(r"^(?:\d+(?:_[a-z]{1,2})*_at|AFFX-\S+|ILMN_\d+|A_\d\d_P\d+|TC\d{8,}\.hg\.\d)$")
 _SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d+|SP\d+)", re.IGNORECASE)
 _DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
@@ -100,6 +103,12 @@ def human() -> GeneTable:
 
 
 @lru_cache(maxsize=1)
+def by_hgnc() -> dict[str, Gene]:
+    """Return the human genes by their HGNC ids."""
+    return {gene.hgnc: gene for gene in human().by_symbol.values()}
+
+
+@lru_cache(maxsize=1)
 def mouse() -> GeneTable:
     """Return the mouse genes that have exactly one human orthologue; `Gene.human` is its symbol."""
     by_symbol, by_ensembl = {}, {}
@@ -145,7 +154,7 @@ def kind_of(name: str) -> str:
     """Name the kind of one identifier, "" where nothing is recognised by its form alone.
 
     One of ``ensembl``, ``ensembl_mouse``, ``ensembl_transcript``, ``ensembl_other``, ``entrez``, ``symbol|entrez``,
-    ``refseq``, ``probe``, ``date``, ``sample``.
+    ``refseq``, ``probe``, ``date``, ``sample``, ``composite`` (several names in one, such as ``ENSG.._TP53``).
     """
     found = _ENSEMBL.match(name)
     if found:
@@ -161,8 +170,9 @@ def kind_of(name: str) -> str:
         ("probe", _PROBE),
         ("date", _DATE),
         ("sample", _SAMPLE),
+        ("composite", _COMPOSITE),
     ):
-        if pattern.match(name):
+        if pattern.search(name):
             return kind
     return ""
 

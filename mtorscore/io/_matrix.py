@@ -134,7 +134,7 @@ def table_kind(grid: Grid) -> tuple[str, str]:
         telling = any(len(grid.names[i]) > 1 for i in statistics)
         if telling and len(statistics) >= 0.5 * len(measures):
             return "contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}"
-        broken = [i for i in text if not _prose(grid, i)]
+        broken = [i for i in text if not _prose(grid, i) and not _GENE_COLUMNS.match(grid.names[i])]
         if not measures and not broken and len(text) > 0.5 * max(len(others), 1):
             return "genes", f"{seen}; no column measures anything"
         return "matrix", f"{seen} ({row_kind})"

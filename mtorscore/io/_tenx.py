@@ -110,7 +110,7 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
     lines = content.data
     if not lines.startswith(b"%%MatrixMarket"):
         raise FormatError("no %%MatrixMarket line.", path=path, line=1)
-    banner = lines[: lines.find(b"\n")].decode().lower().split()
+    banner = lines.split(b"\n", 1)[0].decode(errors="replace").lower().split()
     if (
         len(banner) < 5
         or banner[1:3] != ["matrix", "coordinate"]

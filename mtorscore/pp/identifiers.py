@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from mtorscore.errors import DataError, DataWarning, examples
 from mtorscore.io import _genes
 from mtorscore.pp._collapse import DUPLICATES, collapse
+from mtorscore.pp._mappings import advice, probe_symbols, read_mapping
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,6 +27,18 @@ __all__ = ["harmonise_genes", "map_identifiers"]
 # that names the gene outright.
 EVIDENCE = ("ensembl", "entrez", "current", "orthologue", "previous", "case", "alias", "excel")
 _STRENGTH = {name: i for i, name in enumerate(("unmapped", "excel", "alias", "case", "previous"), 0)}
+
+
+SEVERAL = "a probe set of several genes"
+_CALLED = {
+    "refseq": "a RefSeq",
+    "probe": "a probe",
+    "ensembl_transcript": "an Ensembl transcript",
+    "ensembl_other": "an Ensembl (other species)",
+    "ensembl_mouse": "a mouse Ensembl",
+}
+_PREFIX = re.compile(r"^gene[:-]")
+_NUMBERED = re.compile(r"^(?P<base>.+)[.~](?P<number>\d{1,2})$")
 
 
 @dataclass(frozen=True)
@@ -112,13 +125,35 @@ def _human(name: str, table: _genes.GeneTable, numbers: bool) -> _Match:
     if kind == "date":
         return _date(name, table)
     if kind in ("refseq", "probe", "ensembl_transcript", "ensembl_other", "ensembl_mouse"):
-        return _unmapped(name, f"a {kind.replace('_', ' ')} identifier")
+        return _unmapped(name, f"{_CALLED[kind]} identifier")
+    if kind == "composite":
+        return _composite(name, table)
     if "///" in name:
         parts = {m.symbol: m for m in (_symbol(p.strip(), table) for p in name.split("///")) if m.hgnc}
         if len(parts) == 1:
             return next(iter(parts.values()))
-        return _unmapped(name, "a probe set of several genes", "ambiguous")
+        return _unmapped(name, f"{SEVERAL}: {name}", "ambiguous")
     return _symbol(name, table)
+
+
+def _composite(name: str, table: _genes.GeneTable) -> _Match:
+    """Follow a name that holds several: the Ensembl id decides, else a symbol whose Entrez or HGNC id stands beside."""
+    gene = _genes.by_hgnc().get(name)
+    if gene is not None:
+        return _from_gene(gene, "current", f"{name} is its HGNC id")
+    parts = [p for p in re.split(r"[|_:;,() ]+", _PREFIX.sub("", name)) if p]
+    genes = {table.by_ensembl.get(_genes.strip_version(p)) for p in parts if _genes.kind_of(p) == "ensembl"} - {None}
+    if len(genes) == 1:
+        return _from_gene(next(iter(genes)), "ensembl", f"part of {name}")  # type: ignore[arg-type]
+    symbols = {m.symbol: m for m in (_symbol(p, table) for p in parts if not p.isdigit()) if m.hgnc}
+    if len(symbols) == 1:
+        found = next(iter(symbols.values()))
+        numbers = [p for p in parts if p.isdigit()]
+        if all(n == found.entrez for n in numbers):
+            return replace(found, note=f"part of {name}")
+    return _unmapped(
+        name, "several names in one, of which none is known for certain", "ambiguous" if genes else "unmapped"
+    )
 
 
 def _mouse(name: str, table: _genes.GeneTable, target: str) -> _Match:
@@ -177,8 +212,19 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
     else:
         mouse = _genes.mouse()
         matches = [_mouse(n, mouse, target) for n in listed]
+    _follow_numbered(listed, matches)
     columns = {f: [getattr(m, f) for m in matches] for f in ("symbol", "how", "note", "hgnc", "entrez", "ensembl")}
     return pd.DataFrame({"id": listed, **columns}).rename(columns={"how": "match"})
+
+
+def _follow_numbered(names: list[str], matches: list[_Match]) -> None:
+    """Give ``TP53.1``, as R numbers repeats, the gene of the ``TP53`` that stands beside it, in place."""
+    at = {n: i for i, n in enumerate(names)}
+    for i, match in enumerate(matches):
+        found = None if match.hgnc else _NUMBERED.match(names[i])
+        base = matches[at[found["base"]]] if found and found["base"] in at else None
+        if base is not None and base.hgnc:
+            matches[i] = replace(base, note=f"{names[i]} is a numbered repeat")
 
 
 def harmonise_genes(
@@ -190,6 +236,8 @@ def harmonise_genes(
     target: str | None = None,
     ids: str | None = None,
     platform: AnnData | pd.DataFrame | str | Path | None = None,
+    mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path | None = None,
+    several: str = "none",
     copy: bool = False,
 ) -> AnnData:
     """Rename genes to current HGNC symbols and collapse those that stand several times.
@@ -216,7 +264,15 @@ def harmonise_genes(
         Column of `var` to use instead, such as ``"symbol"``.
     platform
         Probe -> gene: a platform annotation (path, or what `mtorscore.read` makes of it), or a table with probes as
-        index and a column ``symbol``. A probe of several genes (``A /// B``) names none of them.
+        index and a column of symbols.
+    mapping
+        Published identifier -> gene (symbol or id), for identifiers that nothing offline translates: RefSeq and
+        transcript ids, probes without an annotation. A mapping, a Series, or a table (or its path) whose first two
+        columns say so; versions may be left out. Identifiers that it lacks are looked up as usual. For transcripts on
+        a linear scale use ``duplicates="sum"``.
+    several
+        A row of several genes (``A /// B``) stands for ``"none"`` of them, unless only one is a gene today, or for the
+        ``"first"`` that is.
     copy
         Leave `adata` as it is and return a changed copy.
 
@@ -241,28 +297,37 @@ def harmonise_genes(
         raise DataError(f"duplicates must be one of {', '.join(DUPLICATES)}, not {duplicates!r}.")
     if unmapped not in ("keep", "drop"):
         raise DataError(f'unmapped must be "keep" or "drop", not {unmapped!r}.')
+    if several not in ("none", "first"):
+        raise DataError(f'several must be "none" or "first", not {several!r}.')
     work = adata.copy() if copy else adata
     if ids is not None and ids not in work.var:
         raise DataError(f"var has no column {ids!r}; it has {examples(work.var.columns, 10)}.")
     names = _published(work, ids)
-    if platform is None:
+    if mapping is not None:
+        if platform is not None:
+            raise DataError("give either a platform or a mapping, not both.")
+        table = _through_mapping(names, mapping, organism, target)
+    elif platform is None:
         table = map_identifiers(names, organism=organism, target=target)
         _second_chance(table, work.var, organism, target)
     else:
         table = _through_platform(names, platform, organism, target)
+    if several == "first":
+        _take_first(table, organism, target)
     table = _yield_to_stronger(table)
     mapped = table["hgnc"] != ""
     if not mapped.any():
+        mend = "" if platform is not None else advice(table)
         raise DataError(
-            f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; name the column "
-            "of var that holds them with `ids=`, or check the organism."
+            f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; "
+            f"{mend or 'name the column of var that holds them with `ids=`, or check the organism'}."
         )
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
     annotation = table["id"].map(_genes.kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
     if mapped.mean() < 0.5 and not annotation:
         warnings.warn(
             f"only {int(mapped.sum())} of {len(names)} identifiers were mapped to genes (not: "
-            f"{examples(table.loc[~mapped, 'id'])}); signatures will have low coverage.",
+            f"{examples(table.loc[~mapped, 'id'])}); signatures will have low coverage. {advice(table)}".rstrip(),
             DataWarning,
             stacklevel=2,
         )
@@ -286,10 +351,22 @@ _FURTHER = re.compile(
 )
 
 
+def _take_first(table: pd.DataFrame, organism: str, target: str | None) -> None:
+    """Map rows of several genes to the first that is a gene today, in place."""
+    for i in np.flatnonzero(table["note"].str.contains(f"{SEVERAL}: ", regex=False)):
+        parts = [p.strip() for p in str(table.at[i, "note"]).partition(f"{SEVERAL}: ")[2].split("///")]
+        more = map_identifiers(parts, organism=organism, target=target)
+        known = more[more["hgnc"] != ""]
+        if len(known):
+            for name in ("symbol", "match", "hgnc", "entrez", "ensembl"):
+                table.loc[i, name] = known.iloc[0][name]
+            table.loc[i, "note"] = f"the first of {', '.join(parts)}"
+
+
 def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target: str | None) -> None:
     """Map rows whose identifier is not known by the further names that the file gives them, in place."""
     for column in [c for c in var.columns if _FURTHER.match(str(c).replace(" ", "_")) and c != "id"]:
-        lost = np.flatnonzero(table["hgnc"] == "")
+        lost = np.flatnonzero((table["hgnc"] == "") & ~table["note"].str.startswith(SEVERAL))
         names = [str(v).strip().removesuffix(".0") for v in var[column].to_numpy()[lost]]
         if not len(lost) or not any(names):
             continue
@@ -310,10 +387,8 @@ def _through_platform(
 
         platform = read(platform)
     var = platform if isinstance(platform, pd.DataFrame) else platform.var
-    if "symbol" not in var:
-        raise DataError(f"the platform has no column of symbols; it has {examples(var.columns, 12)}.")
     keys = [str(k) for k in var.get("id", var.index)]
-    symbols = dict(zip(keys, (str(s).strip() for s in var["symbol"]), strict=True))
+    symbols = dict(zip(keys, probe_symbols(var), strict=True))
     found = [symbols.get(n, "") for n in names]
     if not any(found):
         raise DataError(
@@ -326,6 +401,31 @@ def _through_platform(
     table["note"] = np.where(empty, "the platform names no gene", table["note"])
     table["match"] = np.where(empty, "unmapped", table["match"])
     table["symbol"] = np.where(lost, names, table["symbol"])
+    table["id"] = names
+    further = var.set_axis(pd.Index(keys)).loc[lambda f: ~f.index.duplicated()].reindex(names)
+    _second_chance(table, further.drop(columns=[c for c in further if c == "symbol"]).fillna(""), organism, target)
+    return table
+
+
+def _through_mapping(
+    names: list[str],
+    mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path,
+    organism: str,
+    target: str | None,
+) -> pd.DataFrame:
+    """Map names through a table that the user gives; the published name stays in ``id``."""
+    known = read_mapping(mapping)
+    found = [known.get(n) or known.get(n.rsplit(".", 1)[0]) or n for n in names]
+    given = np.array([f != n for f, n in zip(found, names, strict=True)])
+    if not given.any():
+        raise DataError(
+            f"none of the {len(names)} identifiers ({examples(names)}) is in the mapping ({examples(known)})."
+        )
+    table = map_identifiers(found, organism=organism, target=target)
+    lost = (table["hgnc"] == "").to_numpy()
+    notes = [f"{f} in the mapping; {n}".removesuffix("; ") for f, n in zip(found, table["note"], strict=True)]
+    table["note"] = np.where(given, notes, table["note"])
+    table["symbol"] = np.where(lost & given, names, table["symbol"])
     table["id"] = names
     return table
 

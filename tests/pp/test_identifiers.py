@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Gene identifiers: every kind, the history of symbols, spreadsheets, duplicates, mouse; every row accounted for."""
 
 from __future__ import annotations
@@ -170,6 +171,79 @@ def test_probes_through_a_platform(tmp_path: Path) -> None:
     assert adata.uns["genes"].set_index("id").loc["a_at", "fate"] == "collapsed"
     with pytest.raises(DataError, match="another one"):
         mt.pp.harmonise_genes(make(["x1", "x2"]), platform=path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ENSG00000141510|TP53", "ENSG00000141510.18_TP53", "TP53_ENSG00000141510", "ENSG00000141510:P53", "TP53 (7157)",
+     "gene:ENSG00000141510", "gene-TP53", "TP53|ENSG00000141510.5|7157", "HGNC:11998", "LOC7157"],
+)  # fmt: skip
+def test_several_names_in_one(name: str) -> None:
+    row = mt.pp.map_identifiers([name]).iloc[0]
+    assert row["symbol"] == "TP53"
+    assert name in row["note"]
+
+
+def test_names_in_one_that_disagree_are_left_alone() -> None:
+    found = mt.pp.map_identifiers(["TP53 (213)", "ENSG00000141510_ENSG00000163631", "gene-nothing"])
+    assert (found["hgnc"] == "").all()
+
+
+def test_numbered_repeats_belong_to_the_gene_beside_them() -> None:
+    found = mt.pp.map_identifiers(["TP53", "TP53.1", "ALB.1", "RP11-34P13.7"])
+    assert found["symbol"].tolist() == ["TP53", "TP53", "ALB.1", "RP11-34P13.7"]
+
+
+REFSEQ = ["NM_000546.6", "NR_176326.1", "NM_000477.7", "XM_011545467.1"]
+
+
+def test_refseq_needs_a_mapping_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"RefSeq.*mapping="):
+        mt.pp.harmonise_genes(make(REFSEQ))
+    pairs = {"NM_000546": "TP53", "NR_176326.1": "ENSG00000141510", "NM_000477.7": "ALB"}
+    table = pd.DataFrame({"transcript": list(pairs), "gene": list(pairs.values())})
+    table.to_csv(tmp_path / "t.tsv", sep="\t", index=False)
+    table.to_csv(tmp_path / "headless.csv", header=False, index=False)
+    for mapping in (pairs, pd.Series(pairs), table, tmp_path / "t.tsv", tmp_path / "headless.csv"):
+        adata = mt.pp.harmonise_genes(make(REFSEQ), mapping=mapping, duplicates="sum")
+        assert list(adata.var_names) == ["TP53", "ALB", "XM_011545467.1"]
+        assert adata.var["n_rows"].tolist() == [2, 1, 1]
+        np.testing.assert_allclose(adata.X[:, 0], make(REFSEQ).X[:, :2].sum(axis=1))
+        assert adata.uns["genes"]["id"].tolist() == REFSEQ
+    with pytest.raises(DataError, match="is in the mapping"):
+        mt.pp.harmonise_genes(make(REFSEQ), mapping={"NM_1": "TP53"})
+    with pytest.raises(DataError, match="no pair"):
+        mt.pp.harmonise_genes(make(REFSEQ), mapping={})
+
+
+def test_a_key_of_several_genes_names_none_or_the_first() -> None:
+    table = pd.DataFrame({"probe": ["p1", "p1", "p2", "p3"], "gene": ["LOC999999999", "TP53", "ALB", "MYC"]})
+    more = pd.concat([table, pd.DataFrame({"probe": ["p3"], "gene": ["FASN"]})])
+    adata = mt.pp.harmonise_genes(make(["p1", "p2", "p3"]), mapping=more)
+    assert list(adata.var_names) == ["TP53", "ALB", "p3"]
+    adata = mt.pp.harmonise_genes(make(["p1", "p2", "p3"]), mapping=more, several="first")
+    assert list(adata.var_names) == ["TP53", "ALB", "MYC"]
+
+
+PLATFORMS = {
+    "geo-table": "#ID = probe\n#Gene Symbol = \nID\tGB_ACC\tGene Symbol\tENTREZ_GENE_ID\n1_at\tNM_1\tTP53\t7157\n"
+    "2_at\tNM_2\tALB /// FASN\t213 /// 2194\n3_at\tNM_3\tnot a gene\t4609\n",
+    "affymetrix-gene-array": "ID\tseqname\tgene_assignment\n1_at\tchr17\tNM_1 // TP53 // tumor protein p53 // 17p13 // 7157 /// "
+    "NM_2 // TP53 // tumor\n2_at\tchr4\tNM_3 // ALB // a // 4 // 213 /// NM_4 // FASN // b // 17 // 2194\n3_at\tchr8\tNM_5 // MYC"
+    " // c // 8 // 4609\n",
+    "illumina": "ID\tSpecies\tILMN_Gene\tSymbol\tProbe_Sequence\n1_at\tHomo sapiens\tTP53\tTP53\tACGT\n2_at\tHomo sapiens\tx\t"
+    "ALB /// FASN\tACGT\n3_at\tHomo sapiens\tMYC\tMYC\tACGT\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_platform_tables_of_every_maker(tmp_path: Path, name: str) -> None:
+    (tmp_path / "GPL1.txt").write_text(PLATFORMS[name])
+    probes = ["1_at", "2_at", "3_at"]
+    adata = mt.pp.harmonise_genes(make(probes), platform=tmp_path / "GPL1.txt")
+    assert list(adata.var_names) == ["TP53", "2_at", "MYC"]
+    adata = mt.pp.harmonise_genes(make(probes), platform=tmp_path / "GPL1.txt", several="first")
+    assert list(adata.var_names) == ["TP53", "ALB", "MYC"]
 
 
 def test_mouse() -> None:

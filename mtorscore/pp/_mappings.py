@@ -1,0 +1,103 @@
+"""Tables that say which gene an identifier stands for: annotation of arrays, and what the user brings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mtorscore.errors import DataError, examples
+from mtorscore.io import _files, _genes
+from mtorscore.io._delimited import is_missing, parse
+from mtorscore.io._geo import platform_symbols
+
+__all__ = ["advice", "probe_symbols", "read_mapping"]
+
+
+def probe_symbols(platform: pd.DataFrame) -> list[str]:
+    """Return the symbol of each probe of a platform table, ``A /// B`` where it names several.
+
+    The column is found by its name, as GEO's platforms and their manufacturers write it. Affymetrix gene and exon
+    arrays pack everything into ``gene_assignment``: accession // symbol // title // position // Entrez id /// ...
+
+    Raises
+    ------
+    DataError
+        If no column holds symbols.
+    """
+    columns = list(map(str, platform.columns))
+    name = "symbol" if "symbol" in columns else platform_symbols(columns)
+    if name is not None:
+        return [_clean(v) for v in platform[name]]
+    packed = next((c for c in columns if c.lower().replace(" ", "_") == "gene_assignment"), None)
+    if packed is None:
+        raise DataError(f"the platform has no column of symbols; it has {examples(columns, 12)}.")
+    return [_assigned(str(v)) for v in platform[packed]]
+
+
+def _clean(value: object) -> str:
+    return "" if is_missing(value) else str(value).strip()
+
+
+def _assigned(text: str) -> str:
+    """Return the different symbols of a ``gene_assignment``."""
+    entries = [entry.split(" // ") for entry in text.split(" /// ")]
+    return " /// ".join(dict.fromkeys(e[1].strip() for e in entries if len(e) > 1 and not is_missing(e[1])))
+
+
+def read_mapping(mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path) -> dict[str, str]:
+    """Return identifier -> gene from whatever says so; an identifier of several genes keeps them all (``A /// B``).
+
+    Identifiers with a version are known without it too, unless that would be ambiguous.
+
+    Raises
+    ------
+    DataError
+        If there are not two columns, or nothing in them.
+    """
+    found: dict[str, list[str]] = {}
+    for key, value in _pairs(mapping):
+        if is_missing(key) or is_missing(value):
+            continue
+        genes = found.setdefault(str(key).strip(), [])
+        if str(value).strip() not in genes:
+            genes.append(str(value).strip())
+    if not found:
+        raise DataError("the mapping holds no pair of identifier and gene.")
+    for key in list(found):
+        base, point, version = key.rpartition(".")
+        if point and version.isdigit():
+            genes = found.setdefault(base, [])
+            genes += [g for g in found[key] if g not in genes]
+    return {k: " /// ".join(v) for k, v in found.items()}
+
+
+def _pairs(mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path) -> Iterable[tuple[object, object]]:
+    if isinstance(mapping, str | Path):
+        grid = parse(_files.load(Path(mapping)), text=True)
+        if len(grid.columns) < 2:
+            raise DataError(f"{mapping}: a mapping has two columns, identifier and gene; this has one.")
+        # The first line may be names or the first pair; as a pair, names do no harm.
+        return [(grid.names[0], grid.names[1]), *zip(grid.columns[0], grid.columns[1], strict=True)]
+    if isinstance(mapping, pd.DataFrame):
+        if len(mapping.columns) >= 2:
+            return zip(mapping.iloc[:, 0], mapping.iloc[:, 1], strict=True)
+        mapping = mapping.iloc[:, 0] if len(mapping.columns) else pd.Series(dtype=object)
+    return list(mapping.items())
+
+
+def advice(table: pd.DataFrame) -> str:
+    """Say how to mend it where most of the unmapped identifiers are of a kind that no table here translates."""
+    kinds = Counter(_genes.kind_of(n) for n in table.loc[table["hgnc"] == "", "id"])
+    kind, times = kinds.most_common(1)[0] if kinds else ("", 0)
+    if times < 0.5 * max(sum(kinds.values()), 1):
+        return ""
+    if kind in ("refseq", "ensembl_transcript"):
+        what = "RefSeq" if kind == "refseq" else "transcript"
+        return (
+            f"no table of {what} ids ships with mtorscore; pass a table of two columns (transcript, gene) from the "
+            'annotation that was counted as mapping=, with duplicates="sum" for linear values'
+        )
+    return "pass the annotation of the array as platform=" if kind == "probe" else ""
