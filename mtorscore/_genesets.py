@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from typing import Any
 import yaml
 
 from mtorscore import _genesets_formats as formats
+from mtorscore._genesets_text import clean, read_text
 from mtorscore._library_schema import Loader, dump, entry_from_document, entry_to_document
 from mtorscore._replace import replacing
-from mtorscore.collection import BRANCHES, Entry, Signature, SignatureCollection
+from mtorscore.collection import BRANCHES, USER_BRANCH, Entry, Signature, SignatureCollection
 from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples
 
 __all__ = ["FORMATS", "library_folder", "library_meta", "read", "read_library", "write"]
@@ -92,8 +94,9 @@ def write(collection: SignatureCollection, path: Path) -> Path:
     Parameters
     ----------
     collection
-        Entries. Formats other than YAML hold signatures only, and not all that a signature is: one
-        `IgnoredWarning` says what was left out.
+        Entries. Formats other than YAML hold names, titles and genes of signatures, network tables weights instead of
+        titles; never branch, level, evidence or caveats. One `IgnoredWarning` says which entries and weights were left
+        out.
     path
         As for `read`.
 
@@ -108,6 +111,9 @@ def write(collection: SignatureCollection, path: Path) -> Path:
         If the format cannot hold the collection at all.
     """
     if not path.suffix:
+        strange = [e.id for e in collection if Path(f"{e.id}.yaml").name != f"{e.id}.yaml" or "\\" in e.id]
+        if strange:
+            raise SignatureError(f"{examples(strange)} cannot name a file in a folder; write one .yaml, or rename.")
         path.mkdir(parents=True, exist_ok=True)
         for entry in collection:
             _replace_text(path / f"{entry.id}.yaml", dump(entry_to_document(entry)))
@@ -128,7 +134,7 @@ def read_gmt(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
     """Read a GMT file whatever its ending; see `read`."""
     if not path.exists():
         raise FormatError("There is no such file of signatures.", path=path)
-    entries = _read_gmt(path)
+    entries = formats.read_gmt(path)
     if not entries:
         raise FormatError("The file holds no gene set.", path=path)
     return _joined(entries, path) if join_up_down else _collection(entries, path)
@@ -155,12 +161,17 @@ def warn_about_loss(collection: SignatureCollection, format_name: str, *, weight
     """Say once what a format cannot hold of a collection."""
     others = [e.id for e in collection if not isinstance(e, Signature)]
     weighted = [s.id for s in collection.signatures if s.is_weighted] if weights else []
+    falling = [s.id for s in collection.signatures if s.down and not s.up] if weights else []
     lost = []
     if others:
         lost.append(f"{len(others)} entries that are no gene list ({examples(others)})")
     if weighted:
         lost.append(f"the weights of {len(weighted)} signatures ({examples(weighted)})")
+    if falling:
+        lost.append(f"that {examples(falling)} is all down genes (read back, the part X_DN is a list of its own)")
     if lost:
+        if any(s.branch != USER_BRANCH for s in collection.signatures):
+            lost.append("branch, level, evidence and the like")
         warnings.warn(
             f"{format_name} cannot hold {' and '.join(lost)}; write .yaml to keep everything.",
             IgnoredWarning,
@@ -168,26 +179,8 @@ def warn_about_loss(collection: SignatureCollection, format_name: str, *, weight
         )
 
 
-def without_repeats(sets: Sequence[tuple[str, Sequence[str]]], path: Path) -> list[tuple[str, ...]]:
-    """Return each set's genes without blanks and repeats; one warning says which sets repeated genes."""
-    out = []
-    repeating = []
-    for name, genes in sets:
-        listed = [g.strip() for g in genes if g.strip()]
-        out.append(tuple(dict.fromkeys(listed)))
-        if len(out[-1]) < len(listed):
-            repeating.append(name)
-    if repeating:
-        warnings.warn(
-            f"{path}: {len(repeating)} set(s) repeat genes ({examples(repeating)}); each gene counts once.",
-            DataWarning,
-            stacklevel=6,
-        )
-    return out
-
-
 def _read_documents(path: Path) -> list[Entry]:
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     try:
         documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
         return [entry_from_document(d, path=str(path)) for d in documents]
@@ -204,55 +197,26 @@ def _write_yaml(collection: SignatureCollection) -> str:
     return "---\n".join(dump(entry_to_document(entry)) for entry in collection)
 
 
-def _read_gmt(path: Path) -> list[Entry]:
-    sets: list[tuple[str, list[str]]] = []
-    titles: list[str] = []
-    lines: dict[str, int] = {}
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        fields = line.split("\t")
-        name = fields[0].strip()
-        if len(fields) < 3 or not name:
-            raise FormatError(
-                "A GMT line is name, description and genes, separated by tabs; "
-                f"this one has {len(fields)} field(s): {line[:40]!r}.",
-                path=path,
-                line=number,
-            )
-        if name in lines:
-            raise FormatError(
-                f"The set {name} stands in line {lines[name]} already; rename one.", path=path, line=number
-            )
-        if not any(g.strip() for g in fields[2:]):
-            raise FormatError(f"The set {name} holds no gene.", path=path, line=number)
-        lines[name] = number
-        sets.append((name, fields[2:]))
-        titles.append("" if fields[1].strip() == "na" else fields[1].strip())
-    genes = without_repeats(sets, path)
-    return [
-        Signature(id=name, title=title, up=up, path=str(path))
-        for (name, _), title, up in zip(sets, titles, genes, strict=True)
-    ]
-
-
 def _write_gmt(collection: SignatureCollection) -> str:
-    rows = [
-        "\t".join([name, " ".join(signature.title.split()) or "na", *genes])
-        for name, signature, genes in _listed_parts(collection, "GMT")
-    ]
-    return "\n".join(rows) + "\n"
+    return formats.write_gmt(_listed_parts(collection, "GMT"))
 
 
-def _write_network(collection: SignatureCollection) -> str:
+def _write_network(collection: SignatureCollection, delimiter: str = "\t") -> str:
     if not collection.signatures:
         raise SignatureError("The collection holds no gene list, so there is nothing to write as a network table.")
     warn_about_loss(collection, "A network table", weights=False, depth=5)
-    return formats.write_network(collection)
+    _check_names(collection.signatures, "a network table")
+    return formats.write_network(collection, delimiter)
 
 
-def _write_network_csv(collection: SignatureCollection) -> str:
-    return _write_network(collection).replace("\t", ",")
+def _check_names(signatures: Sequence[Signature], format_name: str) -> None:
+    """Refuse names that a line of text cannot hold, or that would not come back the same."""
+    bad = [n for s in signatures for n in (s.id, *s.genes) if n != clean(n) or re.search(r"[\t\n\r\x00]", n) or not n]
+    if bad:
+        raise SignatureError(
+            f"{len(bad)} name(s) hold a tab, a line break, quotes or blanks at their ends "
+            f"({examples(map(repr, bad))}), which {format_name} cannot hold; rename them."
+        )
 
 
 def _listed_parts(
@@ -268,15 +232,8 @@ def _listed_parts(
         names[name] = signature.id
     if not listed:
         raise SignatureError(f"The collection holds no gene list, so there is nothing to write as {format_name}.")
+    _check_names(collection.signatures, format_name)
     return listed
-
-
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file, whatever its line ends, without a byte-order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise FormatError("This is not a text file in UTF-8.", path=path) from error
 
 
 def _collection(entries: list[Entry], path: Path) -> SignatureCollection:
@@ -288,28 +245,42 @@ def _collection(entries: list[Entry], path: Path) -> SignatureCollection:
 
 def _joined(entries: list[Entry], path: Path) -> SignatureCollection:
     """Join X_UP with X_DN or X_DOWN where both are unsigned; the pair stands where its first part stood."""
-    unsigned = {e.id: e for e in entries if isinstance(e, Signature) and not e.down}
     taken = {e.id for e in entries}
-    out: dict[str, Entry] = {}
-    clashing: list[str] = []
+    pairs: dict[str, dict[str, list[Signature]]] = {}
     for entry in entries:
         stem, direction = split_direction(entry.id)
-        here, partner = unsigned.get(entry.id), _partner(unsigned, stem, direction)
-        if here is None or partner is None or stem in taken:
-            out[entry.id] = entry
-        elif stem not in out:
-            up, down = (here, partner) if direction == "up" else (partner, here)
-            out[stem] = _pair(stem, up, down)
-            if set(up.up) & set(down.up):
-                clashing.append(stem)
-    if clashing:
-        warnings.warn(
-            f"{path}: genes of {len(clashing)} pair(s) stand in both directions and count in neither "
-            f"({examples(clashing)}).",
-            DataWarning,
-            stacklevel=4,
-        )
+        if direction and isinstance(entry, Signature) and not entry.down:
+            pairs.setdefault(stem, {"up": [], "down": []})[direction].append(entry)
+    joined: dict[str, Signature] = {}
+    clashing: list[str] = []
+    apart: list[str] = []
+    for stem, sides in pairs.items():
+        if not (sides["up"] and sides["down"]):
+            continue
+        up, down = sides["up"][0], sides["down"][0]
+        shared = set(up.up) & set(down.up)
+        if stem in taken or len(sides["up"]) + len(sides["down"]) > 2:
+            apart.append(f"{stem}: {'a set of that name is there' if stem in taken else 'more than two parts'}")
+        elif shared in ({*up.up}, {*down.up}):
+            apart.append(f"{stem}: a part would be left without a gene")
+        else:
+            joined |= dict.fromkeys((up.id, down.id), _pair(stem, up, down))
+            clashing += [stem] if shared else []
+    _say_of_pairs(path, clashing, apart)
+    out: dict[int, Entry] = {id(e): e for e in (joined.get(e.id, e) for e in entries)}
     return _collection(list(out.values()), path)
+
+
+def _say_of_pairs(path: Path, clashing: Sequence[str], apart: Sequence[str]) -> None:
+    found = []
+    if clashing:
+        found.append(
+            f"genes of {len(clashing)} pair(s) stand in both directions and count in neither ({examples(clashing)})"
+        )
+    if apart:
+        found.append(f"{len(apart)} pair(s) were not joined ({examples(apart)})")
+    if found:
+        warnings.warn(f"{path}: {'; '.join(found)}.", DataWarning, stacklevel=5)
 
 
 def _pair(stem: str, up: Signature, down: Signature) -> Signature:
@@ -328,14 +299,6 @@ def split_direction(name: str) -> tuple[str, str]:
     return name, ""
 
 
-def _partner(by_id: dict[str, Signature], stem: str, direction: str) -> Signature | None:
-    if not direction:
-        return None
-    endings = DOWN_ENDINGS if direction == "up" else UP_ENDINGS
-    candidates = [stem + e for e in endings] + [stem + e.lower() for e in endings]
-    return next((by_id[c] for c in candidates if c in by_id), None)
-
-
 def _replace_text(path: Path, text: str) -> None:
     with replacing(path) as file:
         file.write(text)
@@ -344,27 +307,19 @@ def _replace_text(path: Path, text: str) -> None:
 Reader = Callable[[Path], list[Entry]]
 Writer = Callable[[SignatureCollection], str]
 FORMATS: dict[str, tuple[Reader, Writer]] = {
-    ".gmt": (_read_gmt, _write_gmt),
-    ".gmx": (
-        lambda path: formats.read_gmx(path, read_lines(path), without_repeats),
-        lambda collection: formats.write_gmx(_listed_parts(collection, "GMX")),
-    ),
-    ".grp": (
-        lambda path: formats.read_grp(path, read_lines(path), without_repeats),
-        lambda collection: formats.write_grp(_listed_parts(collection, "GRP")),
-    ),
-    ".json": (
-        lambda path: formats.read_json(path, "\n".join(read_lines(path))),
-        lambda collection: formats.write_json(_listed_parts(collection, "MSigDB JSON")),
-    ),
-    ".tsv": (lambda path: formats.read_network(path, read_lines(path)), _write_network),
-    ".csv": (lambda path: formats.read_network(path, read_lines(path)), _write_network_csv),
+    ".gmt": (formats.read_gmt, _write_gmt),
+    ".gmx": (formats.read_gmx, lambda collection: formats.write_gmx(_listed_parts(collection, "GMX"))),
+    ".grp": (formats.read_grp, lambda collection: formats.write_grp(_listed_parts(collection, "GRP"))),
+    ".json": (formats.read_json, lambda collection: formats.write_json(_listed_parts(collection, "MSigDB JSON"))),
+    ".tsv": (formats.read_network, _write_network),
+    ".csv": (formats.read_network, lambda collection: _write_network(collection, ",")),
     ".yaml": (_read_documents, _write_yaml),
     ".yml": (_read_documents, _write_yaml),
 }
 
 
 def _format(path: Path) -> tuple[Reader, Writer]:
-    if path.suffix.lower() not in FORMATS:
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending not in FORMATS:
         raise FormatError(f"Signatures are read and written as {', '.join(FORMATS)}, not {path.suffix!r}.", path=path)
-    return FORMATS[path.suffix.lower()]
+    return FORMATS[ending]

@@ -1,42 +1,90 @@
-"""GMX, GRP, MSigDB JSON and network tables of signatures."""
+"""GMT, GMX, GRP, MSigDB JSON and network tables of signatures."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mtorscore._genesets_text import GeneSet, clean, description, read_lines, read_text, to_signatures
 from mtorscore.collection import Entry, Signature, SignatureCollection, Source
-from mtorscore.errors import FormatError, SignatureError
+from mtorscore.errors import FormatError, SignatureError, examples
 
 __all__ = [
+    "read_gmt",
     "read_gmx",
     "read_grp",
     "read_json",
     "read_network",
+    "write_gmt",
     "write_gmx",
     "write_grp",
     "write_json",
     "write_network",
 ]
 
-WithoutRepeats = Callable[[Sequence[tuple[str, Sequence[str]]], Path], list[tuple[str, ...]]]
 Parts = list[tuple[str, Signature, tuple[str, ...]]]
 
 
-def read_gmx(path: Path, lines: list[str], without_repeats: WithoutRepeats) -> list[Entry]:
+def read_gmt(path: Path) -> list[Entry]:
+    """Read one gene set per line: name, description, genes.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    list of Entry
+        In file order.
+
+    Raises
+    ------
+    FormatError
+        If a line has no name or no gene, or a name stands twice.
+    """
+    sets: list[GeneSet] = []
+    lines: dict[str, int] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        fields = line.split("\t")
+        name = clean(fields[0])
+        if len(fields) < 3 or not name:
+            raise FormatError(
+                "A GMT line is name, description and genes, separated by tabs; "
+                f"this one has {len(fields)} field(s): {line[:40]!r}.",
+                path=path,
+                line=number,
+            )
+        if name in lines:
+            raise FormatError(
+                f"The set {name} stands in line {lines[name]} already; rename one.", path=path, line=number
+            )
+        if not any(map(clean, fields[2:])):
+            raise FormatError(f"The set {name} holds no gene.", path=path, line=number)
+        lines[name] = number
+        sets.append(GeneSet(name, description(fields[1]), fields[2:]))
+    return list(to_signatures(sets, path))
+
+
+def write_gmt(parts: Parts) -> str:
+    """Return GMT text: one line per unsigned part."""
+    rows = ["\t".join([name, " ".join(s.title.split()) or "na", *genes]) for name, s, genes in parts]
+    return "\n".join(rows) + "\n"
+
+
+def read_gmx(path: Path) -> list[Entry]:
     """Read one gene set per column: name, description, genes.
 
     Parameters
     ----------
     path
-        For messages.
-    lines
-        The file's lines.
-    without_repeats
-        Drops blanks and repeats with one warning.
+        The file.
 
     Returns
     -------
@@ -48,28 +96,26 @@ def read_gmx(path: Path, lines: list[str], without_repeats: WithoutRepeats) -> l
     FormatError
         If the rows are fewer than three, a column has no name or no gene, or a name stands twice.
     """
-    rows = [line.split("\t") for line in lines if line.strip()]
+    rows = [line.split("\t") for line in read_lines(path)]
     if len(rows) < 3:
         raise FormatError("A GMX file has a row of names, a row of descriptions and rows of genes.", path=path, line=1)
-    sets: list[tuple[str, list[str]]] = []
-    titles: list[str] = []
-    for column, name in enumerate(n.strip() for n in rows[0]):
+    sets: list[GeneSet] = []
+    seen: set[str] = set()
+    # The row of descriptions may be blank and is still the second one; a row may hold more fields than the first.
+    for column in range(max(map(len, rows))):
         cells = [row[column] if column < len(row) else "" for row in rows]
+        name = clean(cells[0])
         if not name:
-            if any(c.strip() for c in cells):
+            if any(map(clean, cells)):
                 raise FormatError("A column has genes but no name.", path=path, line=1, column=column + 1)
             continue
-        if name in dict(sets):
+        if name in seen:
             raise FormatError(f"The set {name} stands twice; rename one.", path=path, line=1, column=column + 1)
-        if not any(c.strip() for c in cells[2:]):
+        if not any(map(clean, cells[2:])):
             raise FormatError(f"The set {name} holds no gene.", path=path, line=1, column=column + 1)
-        sets.append((name, cells[2:]))
-        titles.append(_description(cells[1]))
-    genes = without_repeats(sets, path)
-    return [
-        Signature(id=name, title=title, up=up, path=str(path))
-        for (name, _), title, up in zip(sets, titles, genes, strict=True)
-    ]
+        seen.add(name)
+        sets.append(GeneSet(name, description(cells[1]), cells[2:]))
+    return list(to_signatures(sets, path))
 
 
 def write_gmx(parts: Parts) -> str:
@@ -80,16 +126,22 @@ def write_gmx(parts: Parts) -> str:
     return "\n".join("\t".join(row) for row in zip(*padded, strict=True)) + "\n"
 
 
-def read_grp(path: Path, lines: list[str], without_repeats: WithoutRepeats) -> list[Entry]:
+def read_grp(path: Path) -> list[Entry]:
     """Read one gene set, a gene a line; the file's name is the set's, lines that begin with # are comments."""
-    (genes,) = without_repeats([(path.stem, [x for x in lines if not x.lstrip().startswith("#")])], path)
-    comment = next((line.lstrip("# ").strip() for line in lines if line.lstrip().startswith("#")), "")
-    strange = [g for g in genes if "\t" in g or " " in g]
-    if strange:
-        raise FormatError(f"A GRP file has one gene a line; {strange[0]!r} is more.", path=path)
-    if not genes:
+    genes: list[str] = []
+    comment = ""
+    for number, line in enumerate(read_lines(path), start=1):
+        if line.lstrip().startswith("#"):
+            comment = comment or line.lstrip("# ").strip()
+            continue
+        gene = clean(line)
+        if any(c.isspace() for c in gene):
+            raise FormatError(f"A GRP file has one gene a line; {gene[:40]!r} is more.", path=path, line=number)
+        genes.append(line)
+    if not any(map(clean, genes)):
         raise FormatError("The file holds no gene.", path=path)
-    return [Signature(id=path.stem, title=comment, up=genes, path=str(path))]
+    name = path.name.removesuffix(".gz").removesuffix(".grp")
+    return list(to_signatures([GeneSet(name, comment, genes)], path))
 
 
 def write_grp(parts: Parts) -> str:
@@ -103,18 +155,16 @@ def write_grp(parts: Parts) -> str:
     if len(parts) != 1:
         raise SignatureError(f"A GRP file holds one gene set, not {len(parts)}; write .gmt, or one part at a time.")
     name, signature, genes = parts[0]
-    return "\n".join([f"# {signature.title or name}", *genes]) + "\n"
+    return "\n".join([f"# {' '.join(signature.title.split()) or name}", *genes]) + "\n"
 
 
-def read_json(path: Path, text: str) -> list[Entry]:
-    """Read MSigDB's JSON: set name -> object with ``geneSymbols``.
+def read_json(path: Path) -> list[Entry]:
+    """Read MSigDB's JSON: set name -> object with ``geneSymbols``, or -> the list of genes itself.
 
     Parameters
     ----------
     path
-        For messages.
-    text
-        The file's text.
+        The file.
 
     Returns
     -------
@@ -124,30 +174,32 @@ def read_json(path: Path, text: str) -> list[Entry]:
     Raises
     ------
     FormatError
-        If the text is no JSON, or a set has no ``geneSymbols``.
+        If the text is no JSON, or a set has no list of gene symbols.
     """
     try:
-        sets = json.loads(text, object_pairs_hook=_no_repeats)
-    except (json.JSONDecodeError, ValueError) as error:
+        sets = json.loads(read_text(path), object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise FormatError(f"This is not valid JSON ({error}).", path=path, line=line) from error
     if not isinstance(sets, dict):
         raise FormatError("MSigDB's JSON is an object of set name to set.", path=path)
-    entries: list[Entry] = []
+    names: dict[str, str] = {}
     for name, record in sets.items():
-        genes = record.get("geneSymbols") if isinstance(record, dict) else None
-        if not isinstance(genes, list) or not genes:
+        genes = record.get("geneSymbols") if isinstance(record, dict) else record
+        strange = [g for g in genes if not isinstance(g, str)] if isinstance(genes, list) else []
+        if strange:
+            shown = examples(map(repr, strange))
+            raise FormatError(f"The set {name} holds what is no gene symbol ({shown}); write text.", path=path)
+        if not isinstance(genes, list) or not any(map(clean, genes)):
             raise FormatError(f"The set {name} has no list `geneSymbols`.", path=path)
-        entries.append(
-            Signature(
-                id=name,
-                title=str(record.get("exactSource") or ""),
-                up=tuple(dict.fromkeys(str(g) for g in genes)),
-                sources=_json_sources(name, record),
-                path=str(path),
-            )
-        )
-    return entries
+        if not clean(name) or clean(name) in names:
+            raise FormatError(f"The name {name!r} is empty or stands twice; rename one.", path=path)
+        names[clean(name)] = name
+    records = {new: r if isinstance(r := sets[old], dict) else {"geneSymbols": r} for new, old in names.items()}
+    plain = to_signatures(
+        [GeneSet(n, description(str(r.get("exactSource") or "")), r["geneSymbols"]) for n, r in records.items()], path
+    )
+    return [replace(s, sources=_json_sources(s.id, records[s.id])) for s in plain]
 
 
 def write_json(parts: Parts) -> str:
@@ -169,15 +221,14 @@ def write_json(parts: Parts) -> str:
     return json.dumps(sets, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_network(path: Path, lines: list[str]) -> list[Entry]:
+def read_network(path: Path) -> list[Entry]:
     """Read ``source, target, weight``: one row per signature and gene, the weight's sign is the direction.
 
     Parameters
     ----------
     path
-        For messages; ``.csv`` is separated by commas, anything else by tabs.
-    lines
-        The file's lines, the first one a header; without ``weight`` every gene weighs 1.
+        The file, its first line a header; ``.csv`` is separated by commas, anything else by tabs. ``mor`` (the name
+        of the column in older decoupler networks) is taken for ``weight``; without either every gene weighs 1.
 
     Returns
     -------
@@ -189,19 +240,22 @@ def read_network(path: Path, lines: list[str]) -> list[Entry]:
     FormatError
         If a column is missing, a weight is 0 or no number, or a pair stands twice.
     """
-    table = csv.reader(lines, delimiter="," if path.suffix.lower() == ".csv" else "\t")
-    header = [h.strip().lower() for h in next(table, [])]
+    comma = path.name.lower().removesuffix(".gz").endswith(".csv")
+    table = csv.reader(read_lines(path), delimiter="," if comma else "\t")
+    header = [clean(h).lower() for h in next(table, [])]
     if not {"source", "target"} <= set(header):
         found = ", ".join(header[:5]) or "nothing"
         raise FormatError(f"The header must hold source, target and weight; it holds {found}.", path=path, line=1)
+    header = [("weight" if h == "mor" and "weight" not in header else h) for h in header]
     at = {name: header.index(name) for name in ("source", "target", "weight") if name in header}
     sets: dict[str, dict[str, float]] = {}
-    for number, row in enumerate(table, start=2):
+    for row in table:
+        number = table.line_num
         if not any(cell.strip() for cell in row):
             continue
         if len(row) < len(header):
             raise FormatError(f"{len(row)} fields where the header has {len(header)}.", path=path, line=number)
-        source, target = row[at["source"]].strip(), row[at["target"]].strip()
+        source, target = clean(row[at["source"]]), clean(row[at["target"]])
         text = row[at["weight"]] if "weight" in at else "1"
         try:
             weight = float(text)
@@ -227,16 +281,14 @@ def read_network(path: Path, lines: list[str]) -> list[Entry]:
     ]
 
 
-def write_network(collection: SignatureCollection) -> str:
-    """Return the table ``source, target, weight``, separated by tabs; signed weights, so nothing of a list is lost."""
-    rows = ["source\ttarget\tweight"]
+def write_network(collection: SignatureCollection, delimiter: str = "\t") -> str:
+    """Return the table ``source, target, weight`` with signed weights, so that nothing of a list is lost."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    table.writerow(["source", "target", "weight"])
     for signature in collection.signatures:
-        rows += [f"{signature.id}\t{gene}\t{weight!r}" for gene, weight in signature.signed_weights().items()]
-    return "\n".join(rows) + "\n"
-
-
-def _description(text: str) -> str:
-    return "" if text.strip() == "na" else text.strip()
+        table.writerows((signature.id, gene, repr(weight)) for gene, weight in signature.signed_weights().items())
+    return text.getvalue()
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -193,8 +193,10 @@ def export(
         typer.echo(text_of(chosen, f".{form.removeprefix('.')}"), nl=False)
         return
     written = chosen.write(path)
-    held = len(chosen) if written.suffix.lower() in {"", ".yaml", ".yml"} else len(chosen.signatures)
-    typer.echo(f"{held} of {len(chosen)} entries -> {written}", err=True)
+    whole = written.suffix.lower() in {"", ".yaml", ".yml"}
+    held = len(chosen) if whole else len(chosen.signatures)
+    note = "" if whole else " (gene lists; .yaml also keeps branch, level, evidence, sources and caveat)"
+    typer.echo(f"{held} of {len(chosen)} entries -> {written}{note}", err=True)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import pandas as pd
 from mtorscore.errors import FormatError
 from mtorscore.io import _files
 from mtorscore.io._delimited import parse, split, typed
+from mtorscore.io._gsea_labels import class_of_label
 from mtorscore.io._matrix import assemble, described, not_number_error
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
 def cls(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
     """Read a categorical CLS file: one observation per sample, in the order of the matrix that it belongs to.
 
-    Labels are matched by order of appearance, as the format says: the first value met in line 3 belongs to the first
-    name in line 2. Where the values are whole numbers from 0 or from 1, they count the names instead.
+    What the values of line 3 mean is said by `mtorscore.io._gsea_labels.class_of_label`.
     """
     content = _files.load(path)
     lines = [line for line in content.data.decode().split("\n") if line.strip()]
@@ -95,13 +95,6 @@ def cls(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
     distinct = list(dict.fromkeys(values))
     if len(distinct) > len(names):
         raise FormatError(f"{len(distinct)} different values for {len(names)} names.", path=path, line=3)
-    meaning = dict(zip(distinct, names, strict=False))
-    if all(v.isdigit() for v in distinct):
-        numbers = sorted(int(v) for v in distinct)
-        base = 0 if numbers[0] == 0 else 1
-        if numbers[-1] - base < len(names):
-            meaning = {v: names[int(v) - base] for v in distinct}
-    elif set(distinct) <= set(names):
-        meaning = {v: v for v in distinct}
+    meaning = class_of_label(values, names)
     frame = pd.DataFrame({"value": values, "class": [meaning[v] for v in values]})
     return described(frame, [f"sample_{i + 1}" for i in range(len(values))], genes=False), {"table": "labels"}

@@ -14,7 +14,7 @@ import pandas as pd
 from mtorscore._replace import replacing
 from mtorscore.errors import DataError, FormatError, examples
 
-__all__ = ["check_names", "numbers", "read_cls", "read_lines", "read_rnk", "write_cls", "write_rnk"]
+__all__ = ["check_names", "class_of_label", "numbers", "read_cls", "read_lines", "read_rnk", "write_cls", "write_rnk"]
 
 
 def write_cls(
@@ -114,10 +114,38 @@ def read_cls(path: str | Path) -> pd.Series | pd.DataFrame:
     seen = list(dict.fromkeys(labels))
     if len(seen) != len(classes):
         raise FormatError(f"{len(classes)} classes are named, but the labels hold {len(seen)}.", path=file, line=3)
-    if not set(seen) <= set(classes):  # numbers or other tokens: the first seen is the first class, as in GSEA
-        names = dict(zip(seen, classes, strict=True))
-        labels = [names[label] for label in labels]
-    return pd.Series(labels, name="phenotype")
+    meaning = class_of_label(labels, classes)
+    return pd.Series([meaning[label] for label in labels], name="phenotype")
+
+
+def class_of_label(labels: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Return label of a CLS file's third line -> class of its second.
+
+    Labels that are the classes' names mean themselves. Whole numbers from 0 or from 1 count the classes, as the
+    programs that write them mean it; GSEA's guide would have the first label met be the first class, which is the same
+    unless the observations are in another order. Any other labels follow the guide.
+
+    Parameters
+    ----------
+    labels
+        One per observation, at most as many different ones as there are classes.
+    classes
+        In the order of the second line.
+
+    Returns
+    -------
+    dict
+        For every label.
+    """
+    seen = list(dict.fromkeys(labels))
+    if set(seen) <= set(classes):
+        return {label: label for label in seen}
+    if all(label.isdigit() for label in seen):
+        numbered = [int(label) for label in seen]
+        base = 0 if min(numbered) == 0 else 1
+        if max(numbered) - base < len(classes) and len(set(numbered)) == len(seen):
+            return {label: classes[int(label) - base] for label in seen}
+    return dict(zip(seen, classes, strict=False))
 
 
 def write_rnk(ranking: pd.Series, path: str | Path) -> Path:

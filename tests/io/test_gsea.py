@@ -101,6 +101,12 @@ def test_cls_categorical(tmp_path: Path) -> None:
     numbered = tmp_path / "n.cls"
     numbered.write_text("3 2 1\n# tumour normal\n0 1 0\n")
     assert list(gsea.read_cls(numbered)) == ["tumour", "normal", "tumour"]
+    for text in ("1 0 1", "2 1 2"):  # numbers count the classes, and both readers say so
+        numbered.write_text(f"3 2 1\n# tumour normal\n{text}\n")
+        assert list(gsea.read_cls(numbered)) == ["normal", "tumour", "normal"]
+        assert list(mt.read(numbered).obs["class"]) == ["normal", "tumour", "normal"]
+    numbered.write_text("3 2 1\n# tumour normal\nB A B\n")
+    assert list(gsea.read_cls(numbered)) == ["tumour", "normal", "tumour"]
 
 
 def test_cls_continuous(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -150,7 +151,8 @@ def test_repeats_and_clashes_are_reported_once(tmp_path: Path) -> None:
 def test_a_pair_is_joined_only_where_that_is_safe(tmp_path: Path) -> None:
     path = tmp_path / "x.gmt"
     path.write_text("A_UP\tna\tG1\nA\tna\tG2\nA_DN\tna\tG3\nB_UP\tna\tG4\n")
-    assert SignatureCollection.read(path, join_up_down=True).names == ["A_UP", "A", "A_DN", "B_UP"]
+    with pytest.warns(DataWarning, match="1 pair\\(s\\) were not joined \\(A: a set of that name is there"):
+        assert SignatureCollection.read(path, join_up_down=True).names == ["A_UP", "A", "A_DN", "B_UP"]
     with pytest.raises(SignatureError, match="would both be written as A_UP"):
         SignatureCollection([Signature(id="A", up=("G1",), down=("G2",)), Signature(id="A_UP", up=("G3",))]).write(
             tmp_path / "y.gmt"
@@ -161,3 +163,51 @@ def test_interrupted_write_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match="no gene list"):
         SignatureCollection([]).write(tmp_path / "x.gmt")
     assert not list(tmp_path.iterdir())
+
+
+def _read(path: Path, text: str | bytes, **options: bool) -> SignatureCollection:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return SignatureCollection.read(path, **options)
+
+
+def test_files_that_spreadsheets_and_editors_mangle_lose_nothing(tmp_path: Path) -> None:
+    """A blank row of descriptions, characters that only Python takes for line ends, quotes, byte-order mark, gzip."""
+    blank = _read(tmp_path / "x.gmx", "A\tB\n\t\nG1\tG2\nG3\t\n\t\n")
+    assert _lists(blank) == [("A", ("G1", "G3"), ()), ("B", ("G2",), ())]
+    odd = _read(tmp_path / "x.gmt", "A\tone\u2028two\x0bthree\tG1\rB\tna\t G2\u200b \t\r\n")
+    assert [(s.id, s.title, s.genes) for s in odd] == [("A", "one two three", ("G1",)), ("B", "", ("G2",))]
+    with pytest.warns(DataWarning, match="quotes around 2 gene"):
+        assert _lists(_read(tmp_path / "q.gmt", '"A"\t"x"\t"G1"\t"G2"\n')) == [("A", ("G1", "G2"), ())]
+    with pytest.warns(DataWarning, match="hold a comma"):
+        _read(tmp_path / "c.gmt", "A\tna\tG1,G2\n")
+    assert _lists(_read(tmp_path / "x.gmt.gz", gzip.compress(b"A\tna\tG1\n"))) == [("A", ("G1",), ())]
+    assert _lists(_read(tmp_path / "m.tsv", "source\ttarget\tmor\nA\tG1\t-1\n")) == [("A", (), ("G1",))]
+    assert _lists(_read(tmp_path / "p.json", '{"A": ["G1", " G2 "]}')) == [("A", ("G1", "G2"), ())]
+    for name, content, message in [
+        ("x.gmt", "A\tna\tG1\n".encode("utf-16"), "UTF-8"),
+        ("x.gmt", b"A\tna\tG\x001\n", "line 1: .*zero bytes"),
+        ("x.json", '{"A": {"geneSymbols": [7, null]}}', "no gene symbol \\(7, None\\)"),
+        ("x.grp", "G1\nG2 G3\n", "line 2"),
+    ]:
+        with pytest.raises(FormatError, match=message):
+            _read(tmp_path / name, content)
+
+
+def test_joining_never_drops_a_list(tmp_path: Path) -> None:
+    text = "O_UP\tna\tG1\nO_DN\tna\tG2\nO_DOWN\tna\tG3\nE_UP\tna\tG1\nE_DN\tna\tG1\nM_Up\tna\tG1\nM_Down\tna\tG2\n"
+    with pytest.warns(DataWarning, match="2 pair\\(s\\) were not joined") as caught:
+        back = _read(tmp_path / "x.gmt", text, join_up_down=True)
+    assert len(caught) == 1
+    assert back.names == ["O_UP", "O_DN", "O_DOWN", "E_UP", "E_DN", "M"]
+
+
+def test_names_that_a_format_cannot_hold_are_refused(tmp_path: Path) -> None:
+    awkward = SignatureCollection([Signature(id="A, b/c", up=("G1",), weights={"G1": 2.5})])
+    assert SignatureCollection.read(awkward.write(tmp_path / "x.csv")).hash == awkward.hash
+    with pytest.raises(SignatureError, match="cannot name a file"):
+        awkward.write(tmp_path / "folder")
+    for ending in ("gmt", "gmx", "tsv", "json", "grp"):
+        with pytest.raises(SignatureError, match="hold a tab"):
+            SignatureCollection([Signature(id="A\tB", up=("G1",))]).write(tmp_path / f"y.{ending}")
+    with pytest.warns(IgnoredWarning, match="X is all down genes"):
+        SignatureCollection([Signature(id="X", down=("G1",))]).write(tmp_path / "x.gmt")
