@@ -70,7 +70,9 @@ _COMMON = (
 _NEEDED = ("id", "kind", "title", "branch", "level", "sign", "licence", "caveat", "added")
 _TEXTS = ("id", "kind", "title", "branch", "level", "licence", "confidence", "caveat", "remark", "added", "changed")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:orf[0-9]+)?(?:-[A-Z0-9]+)*(?:\.[0-9]+)?|[A-Z0-9]+@")
-_DATE = re.compile(r"(?i)\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:mar|sep|dec)[a-z]*-\d{1,2}")
+_DATE = re.compile(
+    r"(?i)\d{4}-\d\d-\d\d|\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:mar|sep|dec)[a-z]*-\d{1,2}"
+)
 Finding = tuple[int, str, str]
 
 
@@ -246,6 +248,7 @@ def _genes(
             where.setdefault(gene.raw, group)
             if value is not None:
                 yield from _weight(gene, value)
+                yield from _restricted_note(gene, value)
             if strict and not label:
                 message = f"{gene.raw} has no evidence class; put it under one of {', '.join(EVIDENCE)}."
                 yield gene.line, "evidence", message
@@ -286,13 +289,25 @@ def _symbol(gene: Node, symbols: Mapping[str, tuple[str, ...]], approved: frozen
     if _DATE.fullmatch(text):
         yield gene.line, "spreadsheet-date", f"{text!r} is a date that a spreadsheet made of a symbol; restore it."
     elif gene.kind != "scalar" or gene.tag != "str" or not text or re.search(r"\s|,|;", text):
-        yield gene.line, "symbol", f"{text or gene.kind!r} is no gene symbol; write one symbol, as text."
+        what = repr(text) if text else f"A {gene.kind}" if gene.kind != "scalar" else "An empty name"
+        yield gene.line, "symbol", f"{what} is no gene symbol; write one symbol, as text."
     elif approved is not None and text not in approved:
         now = symbols.get(text, ())
-        mend = f"write {now[0]}" if len(now) == 1 else f"it may mean {examples(now)}; choose" if now else "check it"
+        mend = f"write {now[0]}" if len(now) == 1 else f"it may mean {examples(now)}; choose" if now else ""
+        mend = mend or _mend(text, approved)
         yield gene.line, "old-symbol", f"{text} is not a current HGNC symbol; {mend}."
     elif approved is None and not _SYMBOL.fullmatch(text) and not re.fullmatch(r"[A-Z][A-Za-z0-9.@-]*", text):
         yield gene.line, "symbol", f"{text!r} is no gene symbol."
+
+
+def _mend(text: str, approved: frozenset[str]) -> str:
+    if re.fullmatch(r"ENS[A-Z]*\d{11}(?:\.\d+)?|\d+_[a-z_]*at", text):
+        return "it is an identifier of another kind, write the gene's symbol"
+    if text.upper() in approved:
+        return f"write {text.upper()}, as human symbols are"
+    # Typing errors are rarely in the first two letters, and 40,000 symbols are too many to compare with.
+    guess = nearest(text.upper(), (s for s in approved if s[:2] == text[:2].upper()))
+    return f"check it ({guess.removeprefix(' Did you mean ')})" if guess else "check it"
 
 
 def _weight(gene: Node, value: Node) -> Iterator[Finding]:
@@ -307,11 +322,25 @@ def _weight(gene: Node, value: Node) -> Iterator[Finding]:
         return
     given = node.raw.lower().lstrip("+-.")
     is_number = node.tag in {"int", "float"}
+    if node.tag == "bool" or (not is_number and re.fullmatch(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", node.raw)):
+        message = f"The weight of {gene.raw} is written {node.raw}; write it as digits with a point, such as 2.5."
+        yield node.line, "weight", message
+        return
     if is_number and not (math.isfinite(float(node.raw)) and float(node.raw) > 0):
         message = f"The weight of {gene.raw} is {node.raw}; weights are positive, the direction says the sign."
         yield node.line, "weight", message
     elif given in {"inf", "nan"} or (value.kind == "mapping" and not is_number):
         yield node.line, "weight", f"The weight of {gene.raw} is {node.raw!r}; give a finite positive number."
+
+
+def _restricted_note(gene: Node, value: Node) -> Iterator[Finding]:
+    node = value.get("source") if value.kind == "mapping" else value
+    if node is not None and _is_restricted(node.raw):
+        yield node.line, "restricted", f"The source of {gene.raw} is under restricted terms ({node.raw}); name another."
+
+
+def _is_restricted(text: str) -> bool:
+    return any(re.search(rf"(?i)\b{prefix}[A-Z]", text) for prefix in RESTRICTED)
 
 
 def _sources(entry: Node, kind: str) -> Iterator[Finding]:
@@ -334,6 +363,10 @@ def _sources(entry: Node, kind: str) -> Iterator[Finding]:
         yield classes["read"], "unsupported", "Genes are `read`, but no source has `role: list`; name where."
     if "cross-checked" in classes and "cross-check" not in roles and "list" not in roles:
         yield classes["cross-checked"], "unsupported", "Genes are `cross-checked`, but no source has that role."
+    read_there = [s for s in node.items if s.kind == "mapping" and (r := s.get("role")) is not None and r.raw == "list"]
+    if read_there and classes and "read" not in classes:
+        message = "No gene is `read`, so no source has `role: list`; call it cross-check, or rationale for a paper."
+        yield read_there[0].line, "unsupported", message
     experimental = entry.get("experimental")
     if "recalled" in classes and (experimental is None or experimental.raw != "true"):
         message = "Recalled genes stand in an entry that is not experimental; check them or add `experimental: true`."
@@ -352,7 +385,7 @@ def _source(source: Node) -> Iterator[Finding]:
     name = source.get("name")
     if name is None or not name.raw.strip():
         yield source.line, "source-key", "A source needs a `name`."
-    elif any(re.search(rf"\b{prefix}[A-Z]", name.raw) for prefix in RESTRICTED):
+    elif _is_restricted(name.raw):
         message = f"{name.raw} is under restricted terms and cannot ship; users can load it from their own copy."
         yield name.line, "restricted", message
     role = source.get("role")

@@ -142,11 +142,15 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         nodes = list(yaml.compose_all(text, Loader=Loader))
     except yaml.MarkedYAMLError as error:
         # An unclosed bracket or quote is best shown where it opens; everything else where the parser stopped.
-        opens = re.search("flow|quoted", str(error.context or ""))
+        opens = re.search("flow|quoted|simple key", str(error.context or ""))
         mark = (error.context_mark if opens else None) or error.problem_mark or error.context_mark
         what = re.sub(r"\s+", " ", str(error.problem or error.context or "cannot be parsed"))
         mend = "indent with blanks, not tabs" if "\t" in text else "check indentation, colons and quotes there"
         return [Problem(name, mark.line + 1 if mark else 1, "yaml", f"This is not valid YAML ({what}); {mend}.")], []
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        message = f"The character {chr(error.character)!r} is not allowed in YAML; delete it."
+        return [Problem(name, line, "yaml", message)], []
     except yaml.YAMLError as error:
         return [Problem(name, 1, "yaml", f"This is not valid YAML ({error}).")], []
     if not nodes:
@@ -163,8 +167,20 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
             problems.append(Problem(name, node.line, "mapping", "An entry is a mapping that begins with `id: NAME`."))
             continue
         problems += [Problem(name, line, "duplicate-key", message) for line, message in _repeated(node)]
+        problems += [
+            Problem(name, n.line, "yaml", f"The tag {n.tag} is not known; write the value plainly.")
+            for n in _tagged(node)
+        ]
         documents.append(node)
     return problems, documents
+
+
+def _tagged(node: Node) -> Iterator[Node]:
+    """Yield nodes with a tag that reading the file would not know."""
+    if node.tag not in {"str", "int", "float", "bool", "null", "map", "seq"}:
+        yield node
+    for child in (*node.items, *(n for pair in node.pairs for n in pair)):
+        yield from _tagged(child)
 
 
 def _repeated(node: Node) -> Iterator[tuple[int, str]]:

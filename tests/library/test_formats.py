@@ -183,12 +183,13 @@ def test_files_that_spreadsheets_and_editors_mangle_lose_nothing(tmp_path: Path)
     assert _lists(_read(tmp_path / "x.gmt.gz", gzip.compress(b"A\tna\tG1\n"))) == [("A", ("G1",), ())]
     assert _lists(_read(tmp_path / "m.tsv", "source\ttarget\tmor\nA\tG1\t-1\n")) == [("A", (), ("G1",))]
     assert _lists(_read(tmp_path / "p.json", '{"A": ["G1", " G2 "]}')) == [("A", ("G1", "G2"), ())]
-    for name, content, message in [
+    bad: list[tuple[str, str | bytes, str]] = [
         ("x.gmt", "A\tna\tG1\n".encode("utf-16"), "UTF-8"),
         ("x.gmt", b"A\tna\tG\x001\n", "line 1: .*zero bytes"),
         ("x.json", '{"A": {"geneSymbols": [7, null]}}', "no gene symbol \\(7, None\\)"),
         ("x.grp", "G1\nG2 G3\n", "line 2"),
-    ]:
+    ]
+    for name, content, message in bad:
         with pytest.raises(FormatError, match=message):
             _read(tmp_path / name, content)
 

@@ -55,6 +55,7 @@ added: 1.0.0
 """
 SOURCES = GOOD[GOOD.index("sources:") : GOOD.index("licence:")]
 UP = GOOD[GOOD.index("up:") : GOOD.index("down:")]
+LISTS = GOOD[GOOD.index("up:") : GOOD.index("sources:")]
 RATIO = GOOD.replace("kind: signature", "kind: ratio").replace("level: transcriptional", "level: component")
 RATIO = (
     RATIO.replace("up:", "numerator:")
@@ -114,6 +115,17 @@ BAD: list[tuple[str, int, str, tuple[str, str] | None]] = [
     ("confidence", 23, GOOD, ("confidence: low", "confidence: certain")),
     ("version", 25, GOOD, ("added: 1.0.0", "added: first")),
     ("version", 26, GOOD, ("changed: 1.1.0", "changed: 0.9.0")),
+    ("yaml", 3, GOOD, ("title: A set of mine", "title A set of mine")),
+    ("yaml", 3, GOOD, ("title: A set of mine", "title: !secret mine")),
+    ("yaml", 3, GOOD, ("A set of mine", "A set\0of mine")),
+    ("spreadsheet-date", 10, GOOD, ("[ACACA, FASN]", "[ACACA, 2024-09-02]")),
+    ("symbol", 10, GOOD, ("[ACACA, FASN]", "[ACACA, '']")),
+    ("weight", 15, GOOD, ("weight: 2.5", "weight: 1e5")),
+    ("weight", 15, GOOD, ("{weight: 2.5, source: Table 2}", "true")),
+    ("weight", 15, GOOD, ("{weight: 2.5, source: Table 2}", "2,5")),
+    ("restricted", 12, GOOD, ("HORTON_SREBF_TARGETS", "KEGG_LYSOSOME")),
+    ("restricted", 17, GOOD, ("Table 2 of a paper", "biocarta_mtor_pathway")),
+    ("unsupported", 13, GOOD, (LISTS, "up:\n  cross-checked:\n    SCD: HORTON_SREBF_TARGETS\n")),
     ("parts", 8, COMPOSITE, ("OTHER: 1", "OTHER: 0")),
     ("parts", 8, COMPOSITE, ("OTHER: 1", "ANOTHER: 1")),
     ("parts", 8, COMPOSITE, ("OTHER: 1", "MY_SET: 1")),
@@ -164,6 +176,9 @@ def test_every_code_is_tested() -> None:
 def test_messages_say_how_to_mend(tmp_path: Path) -> None:
     (found,) = problems_of(GOOD.replace("FASN", "GATSL3"), tmp_path)
     assert found.message == "GATSL3 is not a current HGNC symbol; write CASTOR1."
+    for wrong, mend in [("Fasn", "write FASN, as human symbols are"), ("FASNN", "check it (FASN?)")]:
+        (found,) = problems_of(GOOD.replace("FASN", wrong), tmp_path)
+        assert found.message == f"{wrong} is not a current HGNC symbol; {mend}."
     (found,) = problems_of(GOOD.replace("kind: signature", "kind: signatur"), tmp_path)
     assert found.message.endswith("Did you mean signature?")
 
