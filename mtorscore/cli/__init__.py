@@ -12,7 +12,14 @@ from typing import Any
 
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 
-__all__ = ["main"]
+__all__ = ["main", "quiet"]
+
+_QUIET = False
+
+
+def quiet() -> bool:
+    """Return whether ``--quiet`` was given: results and errors only, no progress, warnings or remarks."""
+    return _QUIET
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mtorscore.cli.app import app
 
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
-    arguments = [a for a in arguments if a != "--debug"]
+    global _QUIET
+    debug, _QUIET = "--debug" in arguments, "--quiet" in arguments or "-q" in arguments
+    arguments = [a for a in arguments if a not in ("--debug", "--quiet", "-q")]
     if not debug:
         warnings.showwarning = _show_warning
         warnings.filterwarnings("once", category=MtorscoreWarning)
@@ -54,5 +62,5 @@ def _fail(sentence: str, code: int, error: BaseException, debug: bool) -> None:
 
 
 def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, MtorscoreWarning):
+    if issubclass(category, MtorscoreWarning) and not _QUIET:
         print(f"Warning: {message}", file=sys.stderr)  # noqa: T201

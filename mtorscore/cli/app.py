@@ -15,10 +15,11 @@ app = typer.Typer(
     name="mtorscore",
     help="Branch-resolved mTOR pathway scores from transcriptomes, and what they say about prognosis.",
     epilog="`mtorscore demo` runs everything on a simulated cohort. Exit codes: 0 done, 1 unexpected error, "
-    "2 something you can mend. Add --debug to any command for tracebacks.",
+    "2 something you can mend. Add --quiet (-q) to any command for results and errors alone, --debug for tracebacks. "
+    "NO_COLOR=1 turns colours off.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 app.add_typer(signatures.app, name="signatures")
 runs.register(app)

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 def describe(path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")]) -> None:
     """Say what a file is and why, without loading it all.
 
-    Example: mtorscore describe GSE42872_series_matrix.txt.gz
+    For example:
+
+        mtorscore describe GSE42872_series_matrix.txt.gz
     """
     from mtorscore import io
 
@@ -34,7 +36,9 @@ def read(
 ) -> None:
     """Read any supported format and write it as AnnData.
 
-    Example: mtorscore read GSE42872_series_matrix.txt.gz --out GSE42872.h5ad
+    For example:
+
+        mtorscore read GSE42872_series_matrix.txt.gz --out GSE42872.h5ad
     """
     from mtorscore import io
     from mtorscore.pipeline import atomic
@@ -51,7 +55,10 @@ def fetch(
 ) -> None:
     """Download a cohort into the cache and print where it is.
 
-    Example: mtorscore fetch GSE14520
+    For example:
+
+        mtorscore fetch GSE14520
+        mtorscore fetch TCGA-LIHC --source xena
     """
     from mtorscore import io
 

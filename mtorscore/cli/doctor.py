@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import time
 from importlib import metadata
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
@@ -21,25 +23,49 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor() -> None:
-    """Check the environment: versions, library, a small sample run."""
-    from rich.console import Console
-    from rich.table import Table
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Check the environment: versions, library, cache, disk, a small sample run.
 
+    The exit code is 1 where the sample run is not sound. Paste the output into a bug report.
+
+    For example:
+
+        mtorscore doctor
+    """
+    checks = _checks()
+    if as_json:
+        typer.echo(json.dumps(checks, indent=2))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        grid = Table("check", "result")
+        for name, result in checks.items():
+            grid.add_row(name, result)
+        Console().print(grid)
+    if not checks["sample run"].startswith("sound"):
+        raise typer.Exit(1)
+
+
+def _checks() -> dict[str, str]:
     from mtorscore import __version__, library
+    from mtorscore.io.fetching import cache_folder
 
-    grid = Table("check", "result")
-    grid.add_row("mtorscore", __version__)
-    grid.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    found: dict[str, str] = {}
+    found["mtorscore"] = __version__
+    found["python"] = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     for name in _NEEDED:
-        grid.add_row(name, metadata.version(name))
+        found[name] = metadata.version(name)
     for module, name in _OPTIONAL.items():
-        grid.add_row(f"{name} (optional)", metadata.version(name) if find_spec(module) else "not installed")
+        found[f"{name} (optional)"] = metadata.version(name) if find_spec(module) else "not installed"
     signatures = library()
-    grid.add_row("signature library", f"{len(signatures)} entries, version {signatures.version}, {signatures.hash}")
-    grid.add_row("sample run", _sample_run())
-    grid.add_row("free disk here", f"{shutil.disk_usage('.').free / 1e9:.1f} GB")
-    Console().print(grid)
+    found["signature library"] = f"{len(signatures)} entries, version {signatures.version}, {signatures.hash}"
+    found["sample run"] = _sample_run()
+    found["free disk here"] = f"{shutil.disk_usage('.').free / 1e9:.1f} GB"
+    cache = cache_folder()
+    files = [p for p in cache.rglob("*") if p.is_file()] if cache.is_dir() else []
+    found["cache"] = f"{cache} ({len(files)} files, {sum(p.stat().st_size for p in files) / 1e6:.1f} MB)"
+    return found
 
 
 def _sample_run() -> str:
@@ -51,5 +77,9 @@ def _sample_run() -> str:
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 50)), columns=[f"g{i}" for i in range(50)])
     start = time.perf_counter()
     scores = SignatureScorer({"s": ["g0", "g1", "g2"]}, method="singscore").fit_transform(table)
-    finite = bool(np.isfinite(np.asarray(scores)).all())
-    return f"{'sound' if finite else 'UNSOUND: scores are not finite'} ({time.perf_counter() - start:.1f} s)"
+    again = SignatureScorer({"s": ["g2", "g0", "g1"]}, method="singscore").fit_transform(table.iloc[:, ::-1])
+    took = f"({time.perf_counter() - start:.1f} s)"
+    if not np.isfinite(np.asarray(scores)).all():
+        return f"UNSOUND: scores are not finite {took}"
+    same = np.array_equal(np.asarray(scores), np.asarray(again))
+    return f"sound {took}" if same else f"UNSOUND: scores depend on the order of genes {took}"

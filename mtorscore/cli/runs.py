@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,9 @@ Cores = Annotated[int, typer.Option("--cores", "-c", min=1, help="Processor core
 def demo(results: Results = Path("results"), cores: Cores = 2) -> None:
     """Run everything on a simulated cohort and print where the report is.
 
-    Example: mtorscore demo --results /tmp/mtorscore
+    For example:
+
+        mtorscore demo --results demo-results --cores 4
     """
     from mtorscore.pipeline.config import workflow_folder
 
@@ -50,7 +53,9 @@ def run(
         Path | None, typer.Option(help="With your own matrix: clinical table, first column the sample.")
     ] = None,
     time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
-    event: Annotated[str | None, typer.Option(help="Column of events (1 = happened, 0 = censored).")] = None,
+    event: Annotated[
+        str | None, typer.Option(help="Column of events: 1 or 0, or words such as Dead and Alive.")
+    ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, months or years.")] = "days",
     group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
     tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
@@ -65,9 +70,15 @@ def run(
 ) -> None:
     """Run the workflow to the report: on your own matrix, or on the cohorts that a configuration names.
 
-    Examples: mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
+    Only what changed is computed again; a run that was stopped goes on where it stopped. Any key of the configuration
+    can be set with --set, such as --set null_sets=0 for a quick look.
 
-    mtorscore run --config liver.yaml --data DATA_FOLDER
+    For example:
+
+        mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
+        mtorscore run matrix.csv --clinical c.csv --time months --unit months --event status
+        mtorscore run matrix.csv --clinical c.csv --group tissue --tumour Tumor --normal Adjacent
+        mtorscore run --config liver.yaml --data DATA_FOLDER --cores 4
     """
     overrides = _settings(setting or [])
     if (expression is None) == (config is None):
@@ -100,7 +111,9 @@ def report(
 ) -> None:
     """Write the report of a run afresh from the tables in its folder.
 
-    Example: mtorscore report results/demo
+    For example:
+
+        mtorscore report results/demo
     """
     from mtorscore import report as report_room
 
@@ -143,12 +156,30 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     if overrides:
         command += ["--config", *(f"{key}={value}" for key, value in overrides.items())]
     if dry_run:
-        raise SystemExit(subprocess.run([*command, "--dry-run", "--quiet"], check=False).returncode)
+        raise SystemExit(_dry_run(command))
     run_folder = Path(checked.results) / checked.run
     code, tail = _follow(command)
     if code != 0:
         _explain(run_folder, tail)
-    typer.echo(f"Report: {run_folder / 'report.html'}")
+    typer.echo(f"Report: {(run_folder / 'report.html').resolve()}")
+
+
+def _dry_run(command: list[str]) -> int:
+    """List how often each step would run, and nothing of Snakemake's own."""
+    import os
+
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        [*command, "--dry-run"], check=False, capture_output=True, text=True, errors="replace", env=environment
+    )
+    text = done.stdout + done.stderr
+    if done.returncode:
+        typer.echo(text, err=True)
+        return 1
+    steps = dict(re.findall(r"^([a-z_]+) +(\d+)$", text, re.MULTILINE))
+    steps.pop("total", None)
+    typer.echo("\n".join(f"{name}\t{count}" for name, count in steps.items()) or "Nothing to be done.")
+    return 0
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -166,22 +197,42 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _follow(command: list[str]) -> tuple[int, list[str]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    import os
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from mtorscore.cli import quiet
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
+        TimeRemainingColumn(), TextColumn("{task.fields[rate]}"),
+    )  # fmt: skip
     tail: list[str] = []
+    # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
     with (
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet()) as progress,
         subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace"
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace", env=environment
         ) as job,
     ):
-        task = progress.add_task("steps", total=None)
+        task = progress.add_task("steps", total=None, rate="")
+        start = time.monotonic()
         for line in job.stderr or ():
             tail = [*tail[-200:], line.rstrip()]
             if found := _PROGRESS.search(line):
-                progress.update(task, completed=int(found[1]), total=int(found[2]))
+                per_minute = 60 * int(found[1]) / max(time.monotonic() - start, 1e-3)
+                progress.update(
+                    task, completed=int(found[1]), total=int(found[2]), rate=f"{per_minute:.1f} steps a minute"
+                )
     return job.returncode, tail
 
 

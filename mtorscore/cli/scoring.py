@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtorscore.cli import quiet
 from mtorscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,8 +24,22 @@ def register(app: typer.Typer) -> None:
     app.command()(relate)
 
 
+def _methods_like(incomplete: str) -> list[str]:
+    from mtorscore import tl
+
+    done, _, last = incomplete.rpartition(",")
+    head = f"{done}," if done else ""
+    return [head + name for name in tl.methods().index if name.startswith(last)]
+
+
 def methods(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """List the scoring methods and what each assumes."""
+    """List the scoring methods and what each assumes.
+
+    For example:
+
+        mtorscore methods
+        mtorscore methods --json
+    """
     from mtorscore import tl
 
     table = tl.methods().reset_index()
@@ -46,7 +61,15 @@ def score(
     signatures: Annotated[
         Path | None, typer.Option("--signatures", "-s", help="GMT or YAML; the shipped library by default.")
     ] = None,
-    method: Annotated[str, typer.Option("--method", "-m", help="One or several, separated by commas.")] = "singscore",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="One or several, separated by commas; see `mtorscore methods`.",
+            autocompletion=_methods_like,
+        ),
+    ] = "singscore",
     out: Annotated[str, typer.Option("--out", "-o", help="Table to write; - prints it.")] = "scores.tsv",
     coverage: Annotated[Path | None, typer.Option(help="Also write what each signature found in the matrix.")] = None,
     organism: Annotated[str, typer.Option(help="human or mouse.")] = "human",
@@ -65,7 +88,11 @@ def score(
     are. The table has one row per observation and one column per signature; with several methods it has a column
     `method` and one row per observation and method.
 
-    Example: mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
+    For example:
+
+        mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
+        mtorscore score counts.tsv --signatures mine.gmt --coverage coverage.tsv
+        zcat counts.tsv.gz | mtorscore score - --out - | head
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
@@ -85,7 +112,7 @@ def score(
     _write(scores_table(adata, names), out)
     if coverage is not None:
         _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
-    if out != "-":
+    if out != "-" and not quiet():
         typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
 
 
@@ -101,7 +128,10 @@ def relate(
 ) -> None:
     """Relate scores to survival (Cox models) or to a label (cross-validated classifiers).
 
-    Example: mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
+    For example:
+
+        mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
+        mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --adjust stage,age
     """
     from mtorscore.pipeline.tables import join_clinical, relate_label, relate_survival
 
@@ -114,7 +144,7 @@ def relate(
     else:
         result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
     _write(result, out)
-    if out != "-":
+    if out != "-" and not quiet():
         typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")
 
 

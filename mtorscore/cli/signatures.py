@@ -82,7 +82,13 @@ def list_(
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
-    """List entries with branch, level, sign and number of genes."""
+    """List entries with branch, level, sign and number of genes.
+
+    For example:
+
+        mtorscore signatures list --branch srebp1 --branch srebp2
+        mtorscore signatures list --level transcriptional --json
+    """
     chosen = _collection(library, experimental).select(
         branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
     )
@@ -107,7 +113,12 @@ def show(
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
-    """Show one entry: genes by direction and evidence, sources, licence, expected responses, caveat."""
+    """Show one entry: genes by direction and evidence, sources, licence, expected responses, caveat.
+
+    For example:
+
+        mtorscore signatures show RIBI_CORE --genes
+    """
     collection = _collection(library)
     entry = collection[name]
     if as_json:
@@ -127,7 +138,13 @@ def search(
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
-    """Find entries that hold a gene, or whose id, title, caveat or sources hold the words."""
+    """Find entries that hold a gene, or whose id, title, caveat or sources hold the words.
+
+    For example:
+
+        mtorscore signatures search SREBF1
+        mtorscore signatures search rapamycin
+    """
     from mtorscore._symbols import current_symbol
     from mtorscore.collection import SignatureCollection
 
@@ -179,7 +196,13 @@ def export(
     form: Annotated[str, typer.Option("--format", help="Of what is written to - (standard output).")] = "gmt",
     library: _Library = None,
 ) -> None:
-    """Write entries to a file, or with - to standard output, for GSEA, decoupler or anything else."""
+    """Write entries to a file, or with - to standard output, for GSEA, decoupler or anything else.
+
+    For example:
+
+        mtorscore signatures export library.gmt
+        mtorscore signatures export - | head -3
+    """
     chosen = _collection(library, experimental or bool(names)).select(
         names or None, branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
     )
@@ -206,7 +229,12 @@ def validate(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Check signature files; every problem is printed with file, line and mend, and the exit code is 2."""
+    """Check signature files; every problem is printed with file, line and mend, and the exit code is 2.
+
+    For example:
+
+        mtorscore signatures validate my-signatures/
+    """
     from dataclasses import asdict
 
     from mtorscore._genesets import library_folder
@@ -241,7 +269,12 @@ def overlap(
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
-    """Show which entries or branches share genes."""
+    """Show which entries or branches share genes.
+
+    For example:
+
+        mtorscore signatures overlap
+    """
     chosen = _collection(library, experimental or bool(names)).select(names or None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the table below says the same
@@ -260,7 +293,12 @@ def diff(
     new: Annotated[str, typer.Argument(help="File or folder of signatures, or 'library'.")] = "library",
     as_json: _Json = False,
 ) -> None:
-    """Compare two collections entry by entry: added, removed, and changed genes, weights and fields."""
+    """Compare two collections entry by entry: added, removed, and changed genes, weights and fields.
+
+    For example:
+
+        mtorscore signatures diff old.gmt new.gmt
+    """
     from mtorscore.cli._signature_card import compare
 
     first, second = (_collection(None if side == "library" else Path(side)) for side in (old, new))

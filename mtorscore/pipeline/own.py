@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from mtorscore.pipeline._files import atomic
 __all__ = ["OwnData", "write_inputs"]
 
 UNITS = ("days", "months", "years")
+# Words that clinical tables use for an event and for its absence, compared without case.
+HAPPENED = (
+    "1", "dead", "deceased", "died", "yes", "true", "event", "1:deceased", "1:dead", "1:recurred", "1:progression",
+    "1:recurred/progressed", "recurred", "recurrence", "progressed", "relapse", "relapsed",
+)  # fmt: skip
+CENSORED = (
+    "0", "alive", "living", "no", "false", "censored", "0:living", "0:alive", "0:diseasefree", "0:censored",
+    "disease free", "diseasefree", "none",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,8 @@ def write_inputs(own: OwnData, results: str | Path) -> Path:
         recipe["clinical"] = [{"file": str(own.clinical.resolve()), "key": _columns(own.clinical)[0]}]
     if own.event is not None:
         endpoint = own.event if own.event != own.time else "event"
-        recipe["endpoints"] = {endpoint: {"time": own.time, "event": own.event, "unit": own.unit}}
+        rule = {"time": own.time, "event": own.event, "unit": own.unit}
+        recipe["endpoints"] = {endpoint: rule | _event_words(own)}
     if own.group is not None:
         recipe["group"] = {"column": own.group, "tumour": [own.tumour], "normal": [own.normal]}
     _write(folder / "recipe.yaml", recipe)
@@ -100,14 +111,55 @@ def _check(own: OwnData) -> None:
         there = _columns(own.clinical)
         missing = [c for c in wanted if c not in there]
         if missing:
-            raise EndpointError(f"{own.clinical} has no column {examples(missing)}; it has {examples(there, 12)}.")
+            near = get_close_matches(missing[0], there, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise EndpointError(
+                f"{own.clinical} has no column {examples(missing)}; it has {examples(there, 12)}.{hint}"
+            )
+    _check_groups(own)
 
 
-def _columns(clinical: Path) -> list[str]:
+def _check_groups(own: OwnData) -> None:
+    if own.group is None or own.clinical is None:
+        return
+    found = list(dict.fromkeys(_table(own.clinical)[own.group].dropna().astype(str)))
+    if own.tumour not in found:
+        raise ConfigError(
+            f"No sample of {own.clinical} has {own.group} = {own.tumour!r}; the values are {examples(found, 8)}. Name "
+            "those of tumours and normal tissue: --tumour VALUE --normal VALUE."
+        )
+
+
+def _event_words(own: OwnData) -> dict[str, list[str]]:
+    """Say which values of the event column mean that it happened, where they are words that everybody knows."""
+    if own.clinical is None or own.event is None:
+        return {}
+    values = {_word(v) for v in _table(own.clinical)[own.event].dropna()} - {""}
+    strange = sorted(values - {*HAPPENED, *CENSORED})
+    if strange:
+        raise EndpointError(
+            f"{own.clinical}: the column {own.event} holds {examples(strange)}, which may mean anything. Use 1 where "
+            "the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
+        )
+    return {"event_values": sorted(values & {*HAPPENED}), "censored_values": sorted(values & {*CENSORED})}
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().lower()
+
+
+def _table(clinical: Path) -> Any:
     from mtorscore.pipeline.tables import read_clinical_table
 
     table = read_clinical_table(clinical)
-    return [str(table.index.name), *map(str, table.columns)]
+    return table.assign(**{str(table.index.name): table.index})
+
+
+def _columns(clinical: Path) -> list[str]:
+    table = _table(clinical)
+    return [str(table.index.name), *map(str, table.columns[:-1])]
 
 
 def _write(path: Path, content: dict[str, Any]) -> Path:

@@ -60,6 +60,18 @@ def test_without_a_group_every_sample_is_taken_for_a_tumour_and_the_log_says_so(
     assert "assumed_tumour" in set(read_table(tmp_path / "out" / "exclusions.tsv")["rule"])
 
 
+def test_events_may_be_words(own: OwnData, tmp_path: Path) -> None:
+    clinical = pd.read_csv(tmp_path / "clinical.csv")
+    clinical["status"] = clinical["died"].map({1: "Dead", 0: "Alive"})
+    clinical.loc[11, "status"] = np.nan
+    clinical.to_csv(tmp_path / "clinical.csv", index=False)
+    config = load_config(yaml.safe_load(write_inputs(replace(own, event="status"), tmp_path / "results").read_text()))
+    prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
+    obs = load_cohort(tmp_path / "out").obs
+    tumours = obs[obs["sample_type"] == "tumour"]
+    assert tumours["status"].tolist() == [1.0, 0.0] * 4
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
@@ -67,6 +79,9 @@ def test_without_a_group_every_sample_is_taken_for_a_tumour_and_the_log_says_so(
         ({"time": None}, ConfigError, "both --time and --event"),
         ({"clinical": None}, ConfigError, "give --clinical"),
         ({"event": "dead"}, EndpointError, "no column dead; it has sample, kind, months, died"),
+        ({"event": "dieb"}, EndpointError, "Did you mean 'died'"),
+        ({"event": "kind"}, EndpointError, "kind holds hcc, liver, which may mean anything"),
+        ({"tumour": "HC"}, ConfigError, "the values are HCC, liver. Name those"),
         ({"unit": "weeks"}, ConfigError, "use days, months, years"),
     ],
 )

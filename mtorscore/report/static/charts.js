@@ -458,7 +458,7 @@ function drawModels(holder) {
   const shown = rows.filter((r) => share(r) != null);
   const parts = [];
   const nulls = nullsNow();
-  if (nulls.length) parts.push(drawNulls(nulls, wide));
+  if (nulls.length) parts.push(drawNulls(nulls.map((n) => ({ ...n, percentile: rows.find((r) => r.shown === n.shown)?.null_percentile })), wide));
   else if (shown.length) {
     const tall = 64 + 20 * shown.length;
     const picture = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `Share of random signatures with a weaker effect: ${shown.map((r) => `${r.shown} ${fmt(share(r))}%`).join("; ")}` });
@@ -517,7 +517,7 @@ function drawNulls(nulls, wide) {
   const top = Math.max(...nulls.flatMap((n) => [n.quantiles[n.quantiles.length - 1], n.observed])) * 1.04;
   const at = (v) => 14 + (v / top) * (wide - 28);
   const at95 = (n) => n.quantiles[Math.round(0.95 * (n.quantiles.length - 1))];
-  const weaker = (n) => fmt(100 * histogram(n.quantiles, 1, Math.max(n.observed, 1e-9))[0], 3);
+  const weaker = (n) => fmt(n.percentile ?? 100 * histogram(n.quantiles, 1, Math.max(n.observed, 1e-9))[0], 3);
   const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `Test statistics of random signatures, with this one marked: ${nulls.map((n) => `${n.shown} ${fmt(n.observed)}, stronger than ${weaker(n)}% of ${n.n}`).join("; ")}` });
   nulls.forEach((n, k) => {
     const base = k * each + 80;
