@@ -110,7 +110,7 @@ class Source:
         return Tile(
             self.offset + start,
             self.n_vars,
-            data=np.ascontiguousarray(m.data[first:last], dtype=np.float64),
+            data=_floats(m.data[first:last]),
             indices=np.ascontiguousarray(m.indices[first:last], dtype=np.int32),
             indptr=m.indptr[start : stop + 1].astype(np.int64) - first,
         )
@@ -201,11 +201,16 @@ def to_tile(part: Any, start: int, n_vars: int) -> Tile:
         return Tile(
             start,
             n_vars,
-            data=np.ascontiguousarray(rows.data, dtype=np.float64),
+            data=_floats(rows.data),
             indices=np.ascontiguousarray(rows.indices, dtype=np.int32),
             indptr=np.ascontiguousarray(rows.indptr, dtype=np.int64),
         )
     return Tile(start, n_vars, x=np.ascontiguousarray(part, dtype=np.float64))
+
+
+def _floats(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return stored values as they are if they are float32, else as float64; kernels add them up as float64."""
+    return np.ascontiguousarray(values, dtype=np.float32 if values.dtype == np.float32 else np.float64)
 
 
 def _take(matrix: Any, index: Any) -> Any:

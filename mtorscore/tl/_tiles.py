@@ -97,12 +97,6 @@ def _rank(less: npt.NDArray[Any], equal: npt.NDArray[Any], ties: str) -> Array:
     return less + 1.0 if ties == "min" else less.astype(np.float64) + equal
 
 
-def _mostly_distinct(x: Array, sample: int = 4096) -> bool:
-    """Whether the values of a block look continuous, so that sorting ranks them faster than buckets do."""
-    row = x[0][x[0] != 0][:sample] if len(x) else x.ravel()
-    return bool(row.size >= sample // 8 and np.unique(row).size > 0.7 * row.size)
-
-
 @dataclass(frozen=True)
 class Observed:
     """Values of chosen genes with NaN set to 0, and which of them are numbers."""
@@ -186,10 +180,9 @@ class Tile:
             from mtorscore.tl.kernels import ranks as kernel
 
             if self.x is not None:
-                rank = kernel.rank_sorted if _mostly_distinct(self.x) else kernel.rank_dense
-                found = rank(self.x, self.slot_of(genes), genes.size)
+                found = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
             else:
-                found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), self.all_positive())
+                found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), genes.size)
             self._cache[key] = Entries(*found, self.n_vars, genes.size)
         entries: Entries = self._cache[key]
         return entries
@@ -315,11 +308,6 @@ class Tile:
         else:
             out = products.dot_csr(*self.csr(), pointer, owners, chosen, len(sets))
         return out
-
-    def all_positive(self) -> bool:
-        """Whether all stored values are positive numbers."""
-        low, high = self._limits()
-        return low > 0 and high < np.inf
 
     def all_finite(self) -> bool:
         """Whether no stored value is NaN or infinite."""

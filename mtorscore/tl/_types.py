@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from mtorscore.tl._tiles import Tile
 
-__all__ = ["Array", "Ints", "MethodSpec", "Param", "Scored", "Sets", "State", "TileSource"]
+__all__ = ["Array", "Ints", "MethodSpec", "Param", "Parts", "Scored", "Sets", "State", "TileSource"]
 
 T = TypeVar("T")
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -34,6 +34,30 @@ class TileSource(Protocol):
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Apply a function to every tile, wherever it is, and put the results together in row order."""
         ...
+
+
+class Parts(NamedTuple):
+    """The directions of sets that hold a gene, up parts first.
+
+    Attributes
+    ----------
+    pointer, part
+        Gene g of ``sets.genes`` belongs to parts ``part[pointer[g]:pointer[g + 1]]``.
+    sizes
+        ``(n_parts,)`` genes per part.
+    up_of, down_of
+        ``(n_sets,)`` the parts of each set, -1 where it has none.
+    """
+
+    pointer: Ints
+    part: npt.NDArray[np.int32]
+    sizes: Ints
+    up_of: Ints
+    down_of: Ints
+
+    def pick(self, up: npt.NDArray[Any], down: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return numbers per part from numbers per set and direction, sets in the last dimension."""
+        return np.concatenate([up[..., self.up_of >= 0], down[..., self.down_of >= 0]], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -90,15 +114,18 @@ class Sets:
         return pointer, self.owner[order].astype(np.int32), order
 
     @cached_property
-    def parts_by_gene(self) -> tuple[Ints, npt.NDArray[np.int32], Ints]:
-        """Up and down parts by gene: pointer ``(n_genes + 1,)``, part numbers, and the sizes of the parts."""
-        from scipy.sparse import csr_array
-
-        part = np.where(self.weights > 0, self.owner, self.owner + len(self)).astype(np.int32)
-        # Turning rows into columns is a sort by gene, in one pass.
-        turned = csr_array((part, self.slots, self.indptr), shape=(len(self), self.genes.size)).tocsc()
-        sizes = np.bincount(part, minlength=2 * len(self)).astype(np.int64)
-        return turned.indptr.astype(np.int64), turned.data, sizes
+    def parts(self) -> Parts:
+        """The up and the down parts that hold a gene, laid out by gene."""
+        used = self.weights != 0
+        slots, key = self.slots[used], np.where(self.weights > 0, self.owner, self.owner + len(self))[used]
+        present, part = np.unique(key, return_inverse=True)
+        of = np.full(2 * len(self), -1, dtype=np.int64)
+        of[present] = np.arange(present.size)
+        order = np.lexsort((part, slots))
+        pointer = np.zeros(self.genes.size + 1, dtype=np.int64)
+        np.cumsum(np.bincount(slots, minlength=self.genes.size), out=pointer[1:])
+        sizes = np.bincount(part, minlength=present.size).astype(np.int64)
+        return Parts(pointer, part[order].astype(np.int32), sizes, of[: len(self)], of[len(self) :])
 
     def direction(self, sign: int) -> Sets:
         """Return the up (+1) or down (-1) parts, with weights made positive and the same `genes`."""

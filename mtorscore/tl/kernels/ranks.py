@@ -4,270 +4,278 @@ For a row and a gene of interest two numbers say everything that a rank method n
 smaller, and how many are equal. Zeros are never sorted: they form one block between negative and positive values.
 NaN has no rank; it is counted and marked.
 
-Other values are not sorted either, if that can be helped. Their bits, read as whole numbers, are in the order of the
-values, so the leading bits put them into buckets in one pass. A bucket with one distinct value (the rule for counts and
-what is computed from them) is a tie block; a short one is compared value by value; only a long one is sorted.
+Other values are not sorted either. The bits of positive floating-point numbers, read as whole numbers, are in the order
+of the values, so their leading bits put them into buckets, which are counted. A bucket with one distinct value (the
+rule for counts and what is computed from them) is a tie block; in others the few values that differ are compared one by
+one. Negative values are ranked by their magnitudes, from the other end. Values keep their own width, 32 or 64 bits.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["rank_csr", "rank_dense", "rank_sorted", "spread_entries"]
+__all__ = ["as_bits", "rank_csr", "rank_dense", "spread_entries"]
 
 NAN_RANK = -1
-BUCKETS = 2048
-SHORT = 24
-SIGN = np.uint64(1) << np.uint64(63)
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+# Few values: so many buckets that counts rarely share one, and four counters each, so that equal values in a row do
+# not wait for each other. Many values: as many buckets, one counter each.
+FEW = 8192
+BUCKETS = 1024
+MANY_BUCKETS = 32768
+# Up to so many values that differ from the sample of their bucket are compared with each other directly.
+ODD = 32
+LONG = 64
+ONE = np.uint64(1)
+NONE = np.uint64(0)
+COUNT = np.uint32(1)
+
+_Bits = npt.NDArray[Any]
+_Entries = tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
+]
+
+
+def as_bits(values: npt.NDArray[Any]) -> tuple[_Bits, int, int]:
+    """Return floating-point values as unsigned whole numbers, with the bits of the sign and of infinity."""
+    if values.dtype.itemsize == 4:
+        return values.view(np.uint32), 1 << 31, 0x7F800000
+    return values.view(np.uint64), 1 << 63, 0x7FF0000000000000
 
 
 @jit
-def _key(bits: np.uint64) -> np.uint64:
-    """Return whole numbers in the order of the floating-point values with these bits."""
-    return bits ^ ALL if bits & SIGN else bits | SIGN
-
-
-@jit
-def _rank_row(
-    values: npt.NDArray[np.float64],
-    columns: npt.NDArray[np.int32],
-    n_vars: int,
-    slot_of: npt.NDArray[np.int32],
-    bucket_of: npt.NDArray[np.int32],
-    stored: npt.NDArray[np.uint64],
-    counts: npt.NDArray[np.int32],
-    first: npt.NDArray[np.int32],
-    sample: npt.NDArray[np.uint64],
-    state: npt.NDArray[np.int8],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-) -> tuple[int, int, int, int]:
-    """Write the entries of one row; return how many there are, and how many values are NaN, negative and 0."""
-    n_stored = values.size
-    bits = values.view(np.uint64)
-    lowest, highest = ALL, np.uint64(0)
-    least, most, total_value = np.inf, -np.inf, 0.0
-    n, n_nan, n_negative = 0, 0, 0
-    for k in range(n_stored):
-        v = values[k]
-        if v != v:
-            n_nan += 1
-        elif v != 0.0:
-            if v < 0.0:
-                n_negative += 1
-            key = _key(bits[k])
-            lowest = min(lowest, key)
-            highest = max(highest, key)
-            least = min(least, v)
-            most = max(most, v)
-            total_value += v
-            n += 1
-    n_zero = n_vars - n_nan - n
-    shift = np.uint64(0)
-    if n > 0:
-        span = highest - lowest
-        while (span >> shift) >= np.uint64(BUCKETS):
-            shift += np.uint64(1)
-    # Steps of equal width part values without a long tail better than their leading bits do.
-    width = most - least
-    even = n > 0 and 1e-300 < width < 1e300 and total_value / n - least > 0.05 * width
-    scale = (BUCKETS - 1) / width if even else 0.0
-    counts[:] = 0
-    state[:] = 0
-    any_mixed = False
-    for k in range(n_stored):
-        v = values[k]
-        if v != v or v == 0.0:
-            continue
-        key = _key(bits[k])
-        b = np.int32((v - least) * scale) if even else np.int32((key - lowest) >> shift)
-        bucket_of[k] = b
-        if counts[b] == 0:
-            sample[b] = key
-        elif sample[b] != key:
-            state[b] = 1
-            any_mixed = True
-        counts[b] += 1
-    total = 0
-    for c in range(BUCKETS):
-        first[c] = total
-        total += counts[c]
-    if any_mixed:
-        counts[:] = 0
-        for k in range(n_stored):
-            v = values[k]
-            if v == v and v != 0.0:
-                b = bucket_of[k]
-                stored[first[b] + counts[b]] = _key(bits[k])
-                counts[b] += 1
-    m = 0
-    for k in range(n_stored):
-        s = slot_of[columns[k]]
-        if s < 0:
-            continue
-        v = values[k]
-        if v == 0.0:
-            continue
-        slots[m] = s
-        if v != v:
-            less[m], equal[m] = NAN_RANK, 0
-            m += 1
-            continue
-        b = bucket_of[k]
-        below, same = first[b], counts[b]
-        if state[b] != 0:
-            part = stored[below : below + counts[b]]
-            key = _key(bits[k])
-            if part.size > SHORT:
-                if state[b] == 1:
-                    part.sort()
-                    state[b] = 2
-                low = np.searchsorted(part, key, side="left")
-                same = np.int32(np.searchsorted(part, key, side="right") - low)
-                below += np.int32(low)
-            else:
-                same = np.int32(0)
-                lower = np.int32(0)
-                for j in range(part.size):
-                    lower += np.int32(part[j] < key)
-                    same += np.int32(part[j] == key)
-                below += lower
-        less[m] = below if v < 0.0 else below + n_zero
-        equal[m] = same
-        m += 1
-    return m, n_nan, n_negative, n_zero
+def _within(
+    part: _Bits,
+    key: np.uint64,
+    below: np.int64,
+) -> tuple[int, int]:
+    """Return the values below `key`, counted on from `below`, and those equal to it, of a bucket."""
+    same = 0
+    for j in range(part.size):
+        below += np.int64(part[j] < key)
+        same += np.int64(part[j] == key)
+    return below, same
 
 
 @jit
 def _rank_positive(
-    values: npt.NDArray[np.float64],
+    bits: _Bits,
     columns: npt.NDArray[np.int32],
-    n_vars: int,
     slot_of: npt.NDArray[np.int32],
-    chosen: npt.NDArray[np.int32],
-    stored: npt.NDArray[np.uint64],
-    counts: npt.NDArray[np.int32],
-    more: npt.NDArray[np.int32],
-    first: npt.NDArray[np.int32],
-    sample: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int8],
+    counts: npt.NDArray[np.uint32],
+    first: npt.NDArray[np.uint32],
+    sample: _Bits,
+    sorted_bucket: npt.NDArray[np.uint8],
+    stored: _Bits,
+    chosen: npt.NDArray[np.uint32],
+    odd: _Bits,
+    lowest: np.uint64,
+    highest: np.uint64,
+    offset: int,
     slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
 ) -> int:
-    """Do what `_rank_row` does for a row whose stored values are all positive numbers: three plain passes."""
-    n = values.size
-    bits = values.view(np.int64)
-    lowest, highest = bits[0], bits[0]
+    """Write the entries of a row of positive values that stand above `offset` others; return how many there are."""
+    n = bits.size
+    shift = NONE
+    while ((highest - lowest) >> shift) >= np.uint64(sample.size):
+        shift += ONE
+    used = np.int64((highest - lowest) >> shift) + 1
+    many = n > FEW
+    c0 = counts[0]
+    c1, c2, c3 = counts[0 if many else 1], counts[0 if many else 2], counts[0 if many else 3]
+    quarter = n // 4
+    p0, p1, p2, p3 = (
+        bits[:quarter],
+        bits[quarter : 2 * quarter],
+        bits[2 * quarter : 3 * quarter],
+        bits[3 * quarter : 4 * quarter],
+    )
+    for k in range(quarter):
+        b0 = (np.uint64(p0[k]) - lowest) >> shift
+        b1 = (np.uint64(p1[k]) - lowest) >> shift
+        b2 = (np.uint64(p2[k]) - lowest) >> shift
+        b3 = (np.uint64(p3[k]) - lowest) >> shift
+        sample[b0] = p0[k]
+        sample[b1] = p1[k]
+        sample[b2] = p2[k]
+        sample[b3] = p3[k]
+        c0[b0] += COUNT
+        c1[b1] += COUNT
+        c2[b2] += COUNT
+        c3[b3] += COUNT
+    for k in range(4 * quarter, n):
+        b0 = (np.uint64(bits[k]) - lowest) >> shift
+        sample[b0] = bits[k]
+        c0[b0] += COUNT
+    if not many:
+        for b in range(used):
+            c0[b] += c1[b] + c2[b] + c3[b]
+    total = np.uint32(0)
+    for b in range(used):
+        first[b] = total
+        total += c0[b]
+    m, n_odd = NONE, NONE
     for k in range(n):
-        lowest = min(lowest, bits[k])
-        highest = max(highest, bits[k])
-    shift = 0
-    while ((highest - lowest) >> shift) >= BUCKETS:
-        shift += 1
-    counts[:] = 0
-    more[:] = 0
-    state[:] = 0
-    sample[:] = -1
-    any_mixed = False
-    # Two counters in turn: equal values in a row would wait for each other on one.
-    half = n // 2
-    for k in range(half):
-        b = (bits[2 * k] - lowest) >> shift
-        c = (bits[2 * k + 1] - lowest) >> shift
-        if sample[b] != bits[2 * k]:
-            if sample[b] < 0:
-                sample[b] = bits[2 * k]
-            else:
-                state[b] = 1
-                any_mixed = True
-        if sample[c] != bits[2 * k + 1]:
-            if sample[c] < 0:
-                sample[c] = bits[2 * k + 1]
-            else:
-                state[c] = 1
-                any_mixed = True
-        counts[b] += 1
-        more[c] += 1
-    if n % 2 == 1:
-        b = (bits[n - 1] - lowest) >> shift
-        if sample[b] >= 0 and sample[b] != bits[n - 1]:
-            state[b] = 1
-            any_mixed = True
-        counts[b] += 1
-    total = n_vars - n
-    for j in range(BUCKETS):
-        counts[j] += more[j]
-        first[j] = total
-        total += counts[j]
-    if any_mixed:
-        more[:] = 0
-        for k in range(n):
-            b = (bits[k] - lowest) >> shift
-            if state[b] != 0:
-                stored[first[b] - (n_vars - n) + more[b]] = np.uint64(bits[k])
-                more[b] += 1
-    m = 0
-    for k in range(n):
-        s = slot_of[columns[k]]
+        key = bits[k]
+        odd[n_odd] = key
+        n_odd += np.uint64(sample[(np.uint64(key) - lowest) >> shift] != key)
+        s = slot_of[np.uint32(columns[k])]
         slots[m] = s
         chosen[m] = k
-        m += int(s >= 0)
+        m += np.uint64(s >= 0)
+    placed = n_odd > np.uint64(ODD)
+    if placed:
+        for k in range(n):
+            b0 = (np.uint64(bits[k]) - lowest) >> shift
+            stored[first[b0]] = bits[k]
+            first[b0] += COUNT
+        for b in range(used):
+            first[b] -= c0[b]
+        sorted_bucket[:used] = 0
     for e in range(m):
         key = bits[chosen[e]]
-        b = (key - lowest) >> shift
-        below, same = first[b], counts[b]
-        if state[b] != 0:
-            start = first[b] - (n_vars - n)
-            part = stored[start : start + counts[b]]
-            wanted = np.uint64(key)
-            if part.size > SHORT:
-                if state[b] == 1:
+        b0 = (np.uint64(key) - lowest) >> shift
+        below, same = np.int64(first[b0]), np.int64(c0[b0])
+        if placed and same > 1:
+            part = stored[below : below + same]
+            if same > LONG:
+                if not sorted_bucket[b0]:
                     part.sort()
-                    state[b] = 2
-                low = np.searchsorted(part, wanted, side="left")
-                same = np.int32(np.searchsorted(part, wanted, side="right") - low)
-                below += np.int32(low)
+                    sorted_bucket[b0] = 1
+                low = np.searchsorted(part, key, side="left")
+                below, same = below + low, np.searchsorted(part, key, side="right") - low
             else:
-                same = np.int32(0)
-                lower = np.int32(0)
-                for j in range(part.size):
-                    lower += np.int32(part[j] < wanted)
-                    same += np.int32(part[j] == wanted)
-                below += lower
-        less[e] = below
-        equal[e] = same
-    return m
+                below, same = _within(part, key, below)
+        elif not placed and n_odd > NONE:
+            # Values of the bucket that are not among the odd ones are equal to its sample.
+            lower, as_odd, others = np.int64(0), np.int64(0), np.int64(0)
+            for j in range(n_odd):
+                if (np.uint64(odd[j]) - lowest) >> shift == b0:
+                    others += 1
+                    lower += np.int64(odd[j] < key)
+                    as_odd += np.int64(odd[j] == key)
+            rest = same - others
+            below += lower + (rest if sample[b0] < key else np.int64(0))
+            same = as_odd + (rest if sample[b0] == key else np.int64(0))
+        less[e], equal[e] = below + offset, same
+    for lane in range(1 if many else 4):
+        counts[lane, :used] = 0
+    return np.int64(m)
 
 
 @jit
+def _rank_rows(
+    bits: _Bits,
+    columns: npt.NDArray[np.int32],
+    indptr: npt.NDArray[np.int64],
+    n_vars: int,
+    slot_of: npt.NDArray[np.int32],
+    n_slots: int,
+    sign: np.uint64,
+    infinity: np.uint64,
+    every_column: bool,
+) -> _Entries:
+    n_obs = indptr.size - 1
+    longest, size = 0, 1
+    for i in range(n_obs):
+        width = indptr[i + 1] - indptr[i]
+        longest = max(longest, width)
+        size += min(width, n_slots)
+    n_buckets = BUCKETS if longest <= FEW else MANY_BUCKETS
+    # One entry more than is kept is written: those of other genes are overwritten by the next.
+    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    pointer, rows = np.zeros(n_obs + 1, np.int64), np.zeros((n_obs, 3), np.int64)
+    counts, first = np.zeros((4, n_buckets), np.uint32), np.empty(n_buckets, np.uint32)
+    sample, sorted_bucket = np.empty(n_buckets, bits.dtype), np.empty(n_buckets, np.uint8)
+    stored, chosen = np.empty(longest, bits.dtype), np.empty(longest + 1, np.uint32)
+    odd, group = np.empty(longest + 1, bits.dtype), np.empty(longest + 1, bits.dtype)
+    names = np.empty(longest + 1, np.int32)
+    at = 0
+    for i in range(n_obs):
+        a, b = indptr[i], indptr[i + 1]
+        row = bits[a:b]
+        genes = columns if every_column else columns[a:b]
+        n = row.size
+        if n > 0:
+            low, high = row[0], row[0]
+            for v in row:
+                low, high = min(low, v), max(high, v)
+            if np.uint64(low) > NONE and np.uint64(high) < infinity:
+                at += _rank_positive(
+                    row, genes, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
+                    np.uint64(low), np.uint64(high), n_vars - n, slots[at:], less[at:], equal[at:],
+                )  # fmt: skip
+                rows[i, 2] = n_vars - n
+                pointer[i + 1] = at
+                continue
+        n_nan, n_negative, n_positive = 0, 0, 0
+        for v in row:
+            magnitude = np.uint64(v) & ~sign
+            n_nan += np.int64(magnitude > infinity)
+            n_negative += np.int64(np.uint64(v) > sign and magnitude <= infinity)
+            n_positive += np.int64(magnitude > NONE and np.uint64(v) <= infinity)
+        n_zero = n_vars - n_nan - n_negative - n_positive
+        rows[i, 0], rows[i, 1], rows[i, 2] = n_nan, n_negative, n_zero
+        for wanted in range(2):
+            if (n_negative if wanted == 1 else n_positive) == 0:
+                continue
+            k = NONE
+            least, most = sign, NONE
+            for j in range(n):
+                v = np.uint64(row[j])
+                magnitude = v & ~sign
+                here = magnitude > NONE and magnitude <= infinity and (v > sign) == (wanted == 1)
+                group[k] = magnitude
+                names[k] = genes[j]
+                least = min(least, magnitude if here else least)
+                most = max(most, magnitude if here else most)
+                k += np.uint64(here)
+            found = _rank_positive(
+                group[: np.int64(k)], names, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
+                least, most, 0, slots[at:], less[at:], equal[at:],
+            )  # fmt: skip
+            for e in range(at, at + found):
+                if wanted == 1:
+                    less[e] = n_negative - less[e] - equal[e]
+                else:
+                    less[e] += n_negative + n_zero
+            at += found
+        if n_nan > 0:
+            for j in range(n):
+                s = slot_of[genes[j]]
+                if s >= 0 and np.uint64(row[j]) & ~sign > infinity:
+                    slots[at], less[at], equal[at] = s, NAN_RANK, 0
+                    at += 1
+        pointer[i + 1] = at
+    return pointer, slots[:at], less[:at], equal[:at], rows
+
+
 def rank_csr(
-    data: npt.NDArray[np.float64],
+    data: npt.NDArray[Any],
     indices: npt.NDArray[np.int32],
     indptr: npt.NDArray[np.int64],
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
-    positive: bool,
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
-]:
+    n_slots: int,
+) -> _Entries:
     """Rank the rows of a CSR block.
 
     Parameters
     ----------
     data, indices, indptr
-        The block; no entry stored twice.
+        The block, float32 or float64; no entry stored twice.
     n_vars
         Columns, stored or not.
     slot_of
         ``(n_vars,)`` number of a gene of interest, -1 for other columns.
-    positive
-        Whether all stored values are known to be positive numbers.
+    n_slots
+        Genes of interest.
 
     Returns
     -------
@@ -279,61 +287,23 @@ def rank_csr(
     rows
         ``(n_obs, 3)`` NaN, negative values and zeros per row.
     """
-    n_obs = indptr.size - 1
-    longest = 0
-    for i in range(n_obs):
-        longest = max(longest, indptr[i + 1] - indptr[i])
-    size = indptr[n_obs] - indptr[0] + 1
-    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
-    bucket_of, stored = np.empty(longest, np.int32), np.empty(longest, np.uint64)
-    counts, first = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int32)
-    sample, state = np.empty(BUCKETS, np.uint64), np.empty(BUCKETS, np.int8)
-    more, seen = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int64)
-    at = 0
-    for i in range(n_obs):
-        a, b = indptr[i], indptr[i + 1]
-        if positive and b > a:
-            at += _rank_positive(
-                data[a:b], indices[a:b], n_vars, slot_of, bucket_of, stored, counts, more, first, seen, state,
-                slots[at:], less[at:], equal[at:],
-            )  # fmt: skip
-            rows[i, 0], rows[i, 1], rows[i, 2] = 0, 0, n_vars - (b - a)
-            pointer[i + 1] = at
-            continue
-        m, rows[i, 0], rows[i, 1], rows[i, 2] = _rank_row(
-            data[a:b], indices[a:b], n_vars, slot_of, bucket_of, stored, counts, first, sample, state,
-            slots[at:], less[at:], equal[at:],
-        )  # fmt: skip
-        at += m
-        pointer[i + 1] = at
-    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
+    bits, sign, infinity = as_bits(data)
+    found: _Entries = _rank_rows(
+        bits, indices, indptr, n_vars, slot_of, n_slots, np.uint64(sign), np.uint64(infinity), False
+    )
+    return found
 
 
-@jit
-def rank_dense(
-    x: npt.NDArray[np.float64], slot_of: npt.NDArray[np.int32], n_slots: int
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
-]:
+def rank_dense(x: npt.NDArray[Any], slot_of: npt.NDArray[np.int32], n_slots: int) -> _Entries:
     """Rank the rows of a C-contiguous dense block; see `rank_csr`."""
     n_obs, n_vars = x.shape
-    size = n_obs * n_slots
-    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
-    bucket_of, stored = np.empty(n_vars, np.int32), np.empty(n_vars, np.uint64)
-    counts, first = np.empty(BUCKETS, np.int32), np.empty(BUCKETS, np.int32)
-    sample, state = np.empty(BUCKETS, np.uint64), np.empty(BUCKETS, np.int8)
-    columns = np.arange(n_vars).astype(np.int32)
-    at = 0
-    for i in range(n_obs):
-        m, rows[i, 0], rows[i, 1], rows[i, 2] = _rank_row(
-            x[i], columns, n_vars, slot_of, bucket_of, stored, counts, first, sample, state,
-            slots[at:], less[at:], equal[at:],
-        )  # fmt: skip
-        at += m
-        pointer[i + 1] = at
-    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
+    bits, sign, infinity = as_bits(x)
+    columns = np.arange(n_vars, dtype=np.int32)
+    indptr = np.arange(n_obs + 1, dtype=np.int64) * n_vars
+    found: _Entries = _rank_rows(
+        bits.ravel(), columns, indptr, n_vars, slot_of, n_slots, np.uint64(sign), np.uint64(infinity), True
+    )
+    return found
 
 
 @jit
@@ -355,73 +325,3 @@ def spread_entries(
             all_less[i, slots[k]] = less[k]
             all_equal[i, slots[k]] = equal[k]
     return all_less, all_equal
-
-
-def rank_sorted(
-    x: npt.NDArray[np.float64], slot_of: npt.NDArray[np.int32], n_slots: int
-) -> tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
-]:
-    """Rank the rows of a dense block by sorting; the same numbers as `rank_dense`.
-
-    Where nearly all values of a row differ its buckets are all mixed, and numpy's vectorised sort of what is not 0 is
-    several times faster.
-    """
-    n_obs = x.shape[0]
-    size = n_obs * n_slots
-    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    pointer, rows = np.zeros(n_obs + 1, np.int64), np.empty((n_obs, 3), np.int64)
-    at = 0
-    for i in range(n_obs):
-        stored = np.flatnonzero(x[i])
-        values = x[i][stored]
-        order = np.argsort(values)
-        m = _write_sorted(values, stored, order, x.shape[1], slot_of, rows[i], slots[at:], less[at:], equal[at:])
-        at += m
-        pointer[i + 1] = at
-    return pointer, slots[:at].copy(), less[:at].copy(), equal[:at].copy(), rows
-
-
-@jit
-def _write_sorted(
-    values: npt.NDArray[np.float64],
-    stored: npt.NDArray[np.int64],
-    order: npt.NDArray[np.int64],
-    n_vars: int,
-    slot_of: npt.NDArray[np.int32],
-    row: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-) -> int:
-    """Write the entries of one row in the order of its columns; return how many there are."""
-    n = values.size
-    known = n
-    while known > 0 and values[order[known - 1]] != values[order[known - 1]]:
-        known -= 1
-    n_zero = n_vars - n
-    below, same = np.empty(n, np.int32), np.empty(n, np.int32)
-    negative = 0
-    a = 0
-    while a < known:
-        v = values[order[a]]
-        b = a + 1
-        while b < known and values[order[b]] == v:
-            b += 1
-        if v < 0.0:
-            negative = b
-        for k in range(a, b):
-            below[order[k]] = a if v < 0.0 else a + n_zero
-            same[order[k]] = b - a
-        a = b
-    for k in range(known, n):
-        below[order[k]] = NAN_RANK
-        same[order[k]] = 0
-    row[0], row[1], row[2] = n - known, negative, n_zero
-    m = 0
-    for k in range(n):
-        s = slot_of[stored[k]]
-        if s >= 0:
-            slots[m], less[m], equal[m] = s, below[k], same[k]
-            m += 1
-    return m

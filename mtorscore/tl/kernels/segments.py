@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["entry_sums", "segment_mad", "segment_sum"]
+__all__ = ["segment_mad", "segment_sum"]
 
 LANES = 16
 
@@ -121,58 +121,3 @@ def segment_mad(
             part.sort()
             out[i, j] = 1.4826 * (0.5 * (part[(n - 1) // 2] + part[n // 2]))
     return out
-
-
-@jit
-def entry_sums(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    values: npt.NDArray[np.float64],
-    zero: npt.NDArray[np.float64],
-    gene_ptr: npt.NDArray[np.int64],
-    gene_set: npt.NDArray[np.int32],
-    sizes: npt.NDArray[np.int64],
-    skip_nan: bool,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Add up numbers that most genes of a row share over each set, touching only genes that differ.
-
-    Parameters
-    ----------
-    pointer, slots, values
-        Entries by row: the number of each gene that differs.
-    zero
-        ``(n_obs,)`` the number that all other genes of the row share.
-    gene_ptr, gene_set
-        Gene g belongs to sets ``gene_set[gene_ptr[g]:gene_ptr[g + 1]]``.
-    sizes
-        ``(n_sets,)`` genes per set.
-    skip_nan
-        Whether NaN is left out; if not, it spreads.
-
-    Returns
-    -------
-    sums, counts
-        ``(n_obs, n_sets)``.
-    """
-    n_obs = pointer.size - 1
-    n_sets = sizes.size
-    sums = np.empty((n_obs, n_sets))
-    counts = np.empty((n_obs, n_sets), np.int64)
-    for i in range(n_obs):
-        base = zero[i]
-        row = sums[i]
-        for s in range(n_sets):
-            row[s] = sizes[s] * base
-            counts[i, s] = sizes[s]
-        for k in range(pointer[i], pointer[i + 1]):
-            g = slots[k]
-            v = values[k]
-            if skip_nan and v != v:
-                for j in range(gene_ptr[g], gene_ptr[g + 1]):
-                    row[gene_set[j]] -= base
-                    counts[i, gene_set[j]] -= 1
-            else:
-                v -= base
-                for j in range(gene_ptr[g], gene_ptr[g + 1]):
-                    row[gene_set[j]] += v
-    return sums, counts

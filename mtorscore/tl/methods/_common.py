@@ -9,12 +9,14 @@ from mtorscore.tl._types import Array, Ints, Param, Sets
 
 __all__ = [
     "NA",
+    "dense_sums",
     "join_directions",
     "linear_null",
     "moment_null",
     "part_sums",
     "rank_sums",
     "two_sided",
+    "value_sums",
     "weighted_rows",
 ]
 
@@ -30,6 +32,9 @@ NA = Param(
 )
 
 
+TIES = {"average": 0, "min": 1, "max": 2}
+
+
 def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = None) -> tuple[Array, Ints]:
     """Sum per-gene numbers over each set; return sums and genes counted, ``(n_obs, n_sets)`` each."""
     from mtorscore.tl.kernels.segments import segment_sum
@@ -40,32 +45,53 @@ def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = 
 
 
 def rank_sums(
-    entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool
-) -> tuple[tuple[Array, Ints], tuple[Array, Ints]]:
-    """Add up a function of the rank over the up and the down parts of each set.
+    entries: Entries, sets: Sets, *, what: int, ties: str = "average", limit: float = 0.0, omit: bool
+) -> tuple[Array, Ints]:
+    """Add up ranks, or an area made of them, over the up and down parts of sets; see `kernels.entries.rank_sums`.
 
     Parameters
     ----------
     entries
         Ranks of genes that are not 0.
-    values, zero
-        The function at the entries, and at the zeros of each row.
     sets
         Signed sets over the genes of the entries.
+    what, limit
+        What is added up, and where it is cut.
+    ties
+        ``"average"``, ``"min"`` or ``"max"``, as seen from where `what` is ranked from.
     omit
         Whether NaN are left out.
 
     Returns
     -------
-    up, down
-        Sums and genes counted, ``(n_obs, n_sets)`` each.
+    sums, counts
+        ``(n_obs, n_parts)`` each, in the order of ``sets.parts``; counts may have one row for all.
     """
-    from mtorscore.tl.kernels.segments import entry_sums
+    from mtorscore.tl.kernels import entries as kernel
 
-    pointer, part, sizes = sets.parts_by_gene
-    sums, counts = entry_sums(entries.pointer, entries.slots, values, zero, pointer, part, sizes, omit)
-    n = len(sets)
-    return (sums[:, :n], counts[:, :n]), (sums[:, n:], counts[:, n:])
+    e, parts = entries, sets.parts
+    found: tuple[Array, Ints] = kernel.rank_sums(
+        e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, what, TIES[ties], limit,
+        parts.pointer, parts.part, parts.sizes, omit,
+    )  # fmt: skip
+    return found
+
+
+def value_sums(entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:
+    """Add up any numbers per entry, and `zero` for the zeros of each row, over the parts of sets; see `rank_sums`."""
+    from mtorscore.tl.kernels import entries as kernel
+
+    e, parts = entries, sets.parts
+    found: tuple[Array, Ints] = kernel.value_sums(
+        e.pointer, e.slots, values, e.rows, zero, parts.pointer, parts.part, parts.sizes, omit
+    )
+    return found
+
+
+def dense_sums(values: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:
+    """Add up numbers per gene, ``(n_obs, n_genes)``, over the parts of sets; see `rank_sums`."""
+    up, down = (part_sums(values, part, omit=omit) for part in (sets.up, sets.down))
+    return sets.parts.pick(up[0], down[0]), sets.parts.pick(up[1], down[1])
 
 
 def join_directions(up: Array, down: Array, sets: Sets, *, down_sign: int = 1) -> Array:

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, rank_sums, two_sided
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, dense_sums, linear_null, part_sums, rank_sums, two_sided
 
 __all__ = ["SPEC", "aucell"]
 
@@ -52,20 +52,20 @@ def aucell(
         Scores.
     """
     del state
+    from mtorscore.tl.kernels.entries import AREA
+    from mtorscore.tl.kernels.scores import area_scores
+
     top = params["top"]
     most = float(min(top, tile.n_vars) if isinstance(top, int) else np.ceil(top * tile.n_vars))
+    omit = params["na"] == "omit"
     if params["ties"] == "random":
         from mtorscore.tl.kernels.order import shuffled_positions
 
         area = np.maximum(most - shuffled_positions(tile.dense(), sets.genes, params["seed"], tile.start), 0.0)
-        found = [part_sums(area, part, omit=params["na"] == "omit") for part in (sets.up, sets.down)]
+        sums, counts = dense_sums(area, sets, omit=omit)
     else:
-        entries = tile.entries(sets.genes)
-        values = _expected(entries.less, entries.equal, entries.n_valid[entries.owner], most)
-        zero = _expected(entries.rows[:, 1], entries.rows[:, 2], entries.n_valid, most)
-        found = list(rank_sums(entries, values, zero, sets, omit=params["na"] == "omit"))
-    up, down = (_share(sums, counts, most) for sums, counts in found)
-    scores = join_directions(up, down, sets, down_sign=-1)
+        sums, counts = rank_sums(tile.entries(sets.genes), sets, what=AREA, limit=most, omit=omit)
+    scores = area_scores(sums, counts, sets.parts.up_of, sets.parts.down_of, most)
     if not pvalues:
         return Scored(scores)
     ranks = tile.ranks(tile.every_gene())
@@ -87,14 +87,6 @@ def _expected(less: npt.NDArray[Any], equal: npt.NDArray[Any], n_valid: npt.NDAr
     area[equal == 0] = 0.0  # a row without zeros has no block of them
     area[less < 0] = np.nan
     return area
-
-
-def _share(sums: Array, counts: Ints, most: float) -> Array:
-    largest = _largest(counts.astype(np.float64), most)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score: Array = sums / largest
-    score[~(largest > 0)] = np.nan
-    return score
 
 
 def _largest(k: Array, most: float) -> Array:

@@ -23,8 +23,16 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, join_directions, linear_null, part_sums, rank_sums, two_sided
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import (
+    NA,
+    join_directions,
+    linear_null,
+    part_sums,
+    rank_sums,
+    two_sided,
+    value_sums,
+)
 
 __all__ = ["SPEC", "singscore"]
 
@@ -53,26 +61,29 @@ def singscore(
         Scores and, on request, `dispersion` among the extras.
     """
     del state
+    from mtorscore.tl.kernels.entries import RANK
+    from mtorscore.tl.kernels.scores import mean_rank_scores
+
     omit = params["na"] == "omit"
     stable = params["stable_genes"]
     if stable is not None:
-        ranks, n = _stable_ranks(tile, sets, np.asarray(stable, dtype=np.int64), params["ties"]), np.ones((1, 1))
-        moved = ranks if params["known_direction"] else np.abs(ranks - 0.5)
-        up, down = (part_sums(moved, sets.direction(sign), omit=omit) for sign in (1, -1))
+        scored = Scored(_among_stable(tile, sets, params))
     else:
         entries = tile.entries(sets.genes)
-        n = entries.n_valid.astype(np.float64)[:, None]
-        values, zero = entries.ascending(params["ties"])
-        if not params["known_direction"]:
+        if params["known_direction"]:
+            sums, counts = rank_sums(entries, sets, what=RANK, ties=params["ties"], omit=omit)
+        else:
+            values, zero = entries.ascending(params["ties"])
             middle = _middle(tile, params)
             values, zero = np.abs(values - middle[entries.owner]), np.abs(zero - middle)
-        up, down = rank_sums(entries, values, zero, sets, omit=omit)
-    turned = (down[1] * (n if stable is not None else n + 1) - down[0], down[1])
-    parts = (
-        _normalise(up, n, params, unknown=not params["known_direction"]),
-        _normalise(turned, n, params, unknown=False),
-    )
-    scored = Scored(join_directions(*parts, sets))
+            sums, counts = value_sums(entries, values, zero, sets, omit=omit)
+        centre = 0.5 if params["centre"] and params["known_direction"] else 0.0
+        parts = sets.parts
+        scored = Scored(
+            mean_rank_scores(
+                sums, counts, entries.n_valid, parts.up_of, parts.down_of, not params["known_direction"], centre
+            )
+        )
     if params["dispersion"]:
         scored.extras["dispersion"] = _dispersion(tile, sets, params)
     if pvalues:
@@ -87,20 +98,18 @@ def _middle(tile: Tile, params: Mapping[str, Any]) -> Array:
     return middle
 
 
-def _normalise(found: tuple[Array, Ints], n: Array, params: Mapping[str, Any], *, unknown: bool) -> Array:
-    sums, k = found[0], found[1].astype(np.float64)
-    half = np.floor(k / 2)
-    if params["stable_genes"] is not None:
-        low, high = np.zeros_like(k), np.full_like(k, 0.5 if unknown else 1.0)
-    elif unknown:
-        low, high = (half + 1) / 2, (n - half + 1) / 2
-    else:
-        low, high = (k + 1) / 2, (2 * n - k + 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score: Array = (sums / k - low) / (high - low)
-    # A set that fills the matrix has one possible mean rank, so it says nothing.
-    score[~(high > low)] = np.nan
-    return score - 0.5 if params["centre"] and params["known_direction"] else score
+def _among_stable(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
+    """Return the mean rank among stable genes, a number from 0 to 1, of up genes and, turned round, of down genes."""
+    ranks = _stable_ranks(tile, sets, np.asarray(params["stable_genes"], dtype=np.int64), params["ties"])
+    known = params["known_direction"]
+    moved = ranks if known else np.abs(ranks - 0.5)
+    found = []
+    for sign, most in ((1, 1.0 if known else 0.5), (-1, 1.0)):
+        sums, counts = part_sums(moved, sets.direction(sign), omit=params["na"] == "omit")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = (sums if sign > 0 else counts - sums) / counts / most
+        found.append(mean - 0.5 if params["centre"] and known else mean)
+    return join_directions(found[0], found[1], sets)
 
 
 def _dispersion(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:

@@ -19,7 +19,7 @@ TBK1. Nature 2009;462:108-112. Haenzelmann S, Castelo R, Guinney J. GSVA. BMC Bi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
-from mtorscore.tl.methods._common import NA, join_directions, part_sums, rank_sums
+from mtorscore.tl.methods._common import NA, dense_sums
 
 __all__ = ["SPEC", "fit", "ssgsea"]
 
@@ -81,36 +81,34 @@ def _wider(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float
 
 
 def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
+    from mtorscore.tl.kernels.entries import walk_sums
+    from mtorscore.tl.kernels.scores import walk_scores
+
     omit = params["na"] == "omit"
-    sums = _in_matrix_order(tile, sets, params) if params["ties"] == "first" else _tied(tile, sets, params)
-    n_valid = (tile.entries(sets.genes).n_valid).astype(np.float64)[:, None]
+    entries, parts = tile.entries(sets.genes), sets.parts
+    if params["ties"] == "first":
+        sums, counts = _in_matrix_order(tile, sets, params)
+    else:
+        sums, counts = walk_sums(
+            entries.pointer, entries.slots, entries.less, entries.equal, entries.rows,
+            step_weights(tile.n_vars, params["alpha"]), parts.pointer, parts.part, parts.sizes, omit,
+        )  # fmt: skip
     # The reference walks NaN genes last when told to use everything: they lengthen the walk below all others.
-    n = n_valid if omit else np.full_like(n_valid, tile.n_vars)
-    up, down = (_area(*part, n) for part in sums)
-    return join_directions(up, down, sets, down_sign=-1)
+    n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)
+    scores: Array = walk_scores(sums, counts, n, parts.up_of, parts.down_of)
+    return scores
 
 
-_Sums = tuple[Array, Array, Array, Ints]
+@lru_cache(maxsize=4)
+def step_weights(n_vars: int, alpha: float) -> Array:
+    """Return the weights of ranks 0, 0.5, 1, ... up to the number of genes: powers are dear, ranks are few."""
+    weights: Array = (np.arange(2 * n_vars + 1) / 2.0) ** alpha
+    weights.setflags(write=False)
+    return weights
 
 
-def _tied(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[_Sums, _Sums]:
-    """Return per part the sums of weights, of weight times position, and of positions, each tie block as one."""
-    omit = params["na"] == "omit"
-    entries = tile.entries(sets.genes)
-    ranks, zero = entries.ascending("average")
-    shift = np.zeros(tile.n_obs) if omit else entries.n_nan.astype(np.float64)
-    weight, zero_weight = ranks ** params["alpha"], zero ** params["alpha"]
-    place, zero_place = ranks + shift[entries.owner], zero + shift
-    found = [
-        rank_sums(entries, values, zeros, sets, omit=omit)
-        for values, zeros in ((weight, zero_weight), (weight * place, zero_weight * zero_place), (place, zero_place))
-    ]
-    up, down = ((found[0][i][0], found[1][i][0], found[2][i][0], found[0][i][1]) for i in (0, 1))
-    return up, down
-
-
-def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[_Sums, _Sums]:
-    """Return the same sums with ranks cut to whole numbers and tied genes walked in matrix order."""
+def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[Array, Ints]:
+    """Return the sums of `walk_sums` with ranks cut to whole numbers and tied genes walked in matrix order."""
     from mtorscore.tl.kernels.order import first_positions
 
     omit = params["na"] == "omit"
@@ -118,22 +116,8 @@ def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple
     shift = np.zeros_like(ranks.n_nan) if omit else ranks.n_nan
     weight = np.floor(ranks.ascending("average")) ** params["alpha"]
     place = first_positions(tile.dense(), sets.genes) + shift[:, None]
-    out = []
-    for part in (sets.up, sets.down):
-        inside, counts = part_sums(weight, part, omit=omit)
-        out.append(
-            (inside, part_sums(weight * place, part, omit=omit)[0], part_sums(place, part, omit=omit)[0], counts)
-        )
-    return out[0], out[1]
-
-
-def _area(inside: Array, reached: Array, places: Array, counts: Ints, n: Array) -> Array:
-    k = counts.astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score: Array = reached / inside - (n * (n + 1) / 2 - places) / (n - k)
-    # Without a gene inside, or without one outside, there is nothing to compare.
-    score[(k == 0) | (k >= n)] = np.nan
-    return score
+    found = [dense_sums(values, sets, omit=omit) for values in (weight, weight * place, place)]
+    return np.stack([sums for sums, _ in found], axis=2), found[0][1]
 
 
 SPEC = MethodSpec(

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, linear_null, part_sums, rank_sums, two_sided
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.methods._common import NA, dense_sums, linear_null, part_sums, rank_sums, two_sided
 
 __all__ = ["SPEC", "ucell"]
 
@@ -54,28 +54,20 @@ def ucell(
         Scores.
     """
     del state
+    from mtorscore.tl.kernels.entries import TOP_RANK
+    from mtorscore.tl.kernels.scores import top_rank_scores
+
     most = float(min(params["max_rank"], tile.n_vars))
     omit = params["na"] == "omit"
     if params["ties"] == "first":
-        ranks = np.minimum(_descending(tile, sets.genes, "first"), most)
-        found = [part_sums(ranks, part, omit=omit) for part in (sets.up, sets.down)]
+        sums, counts = dense_sums(np.minimum(_descending(tile, sets.genes, "first"), most), sets, omit=omit)
     else:
         entries = tile.entries(sets.genes)
-        values, zero = entries.ascending(MIRROR[params["ties"]])
-        top = entries.n_valid + 1.0
-        found = list(
-            rank_sums(
-                entries,
-                np.minimum(top[entries.owner] - values, most),
-                np.minimum(top - zero, most),
-                sets,
-                omit=omit,
-            )
-        )
-    up, down = (_part(*f, part, most, params) for f, part in zip(found, (sets.up, sets.down), strict=True))
-    has_up, has_down = sets.up.sizes > 0, sets.down.sizes > 0
-    total = np.where(has_up, up, 0.0) - params["w_neg"] * np.where(has_down, down, 0.0)
-    scores = np.where(has_up & has_down, np.maximum(total, 0.0), total)
+        sums, counts = rank_sums(entries, sets, what=TOP_RANK, ties=params["ties"], limit=most, omit=omit)
+    absent = sets.parts.pick(sets.up.missing_up, sets.down.missing_up).astype(np.float64)
+    if params["missing"] == "skip":
+        absent[:] = 0.0
+    scores = top_rank_scores(sums, counts, absent, sets.parts.up_of, sets.parts.down_of, most, float(params["w_neg"]))
     if not pvalues:
         return Scored(scores)
     return Scored(scores, _pvalues(tile, sets, params, most))
@@ -91,19 +83,6 @@ def _descending(tile: Tile, genes: np.ndarray[Any, np.dtype[np.int64]], ties: st
         return n_valid - place + 1
     found = tile.ranks(genes)
     return found.n_valid[:, None] - found.ascending(MIRROR[ties]) + 1
-
-
-def _part(sums: Array, counts: Ints, part: Sets, most: float, params: Mapping[str, Any]) -> Array:
-    n = counts.astype(np.float64)
-    if params["missing"] == "impute":
-        absent = np.where(part.sizes > 0, part.missing_up, 0).astype(np.float64)
-        sums, n = sums + absent * most, n + absent
-    low = n * (n + 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score: Array = 1.0 - (sums - low) / (n * most - low)
-    # A set too long for the ranking has no room to vary.
-    score[~(n * most - low > 0)] = np.nan
-    return score
 
 
 def _pvalues(tile: Tile, sets: Sets, params: Mapping[str, Any], most: float) -> Array:

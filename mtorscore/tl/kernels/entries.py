@@ -1,0 +1,223 @@
+"""Sums over gene sets of a function of the rank, touching only genes that are not 0.
+
+All genes of a row that are 0 share one rank, so they share one number: each sum begins with that number times the size
+of the part, and every entry adds what it differs by. A part is the up or the down genes of a set.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl.kernels._jit import jit
+
+__all__ = ["AREA", "RANK", "TOP_RANK", "rank_sums", "value_sums", "walk_sums"]
+
+# What is added up: the rank from below; the rank from above, cut at a limit; the expected area above a limit.
+RANK, TOP_RANK, AREA = 0, 1, 2
+
+
+@jit
+def _tie_rank(less: float, equal: float, ties: int) -> float:
+    """Return the rank of a tie block: its mean (0), its lowest (1) or its highest (2)."""
+    if ties == 0:
+        return less + (equal + 1.0) * 0.5
+    return less + 1.0 if ties == 1 else less + equal
+
+
+@jit
+def _number(less: int, equal: int, n_valid: int, what: int, ties: int, limit: float) -> float:
+    if what == 0:
+        return _tie_rank(np.float64(less), np.float64(equal), ties)
+    if what == 1:
+        # The lowest rank from below is the highest from above.
+        mirrored = ties if ties == 0 else 3 - ties
+        return min(n_valid + 1.0 - _tie_rank(np.float64(less), np.float64(equal), mirrored), limit)
+    if equal == 0:
+        return 0.0
+    block = np.float64(equal)
+    above = np.float64(n_valid - less) - block
+    inside = min(max(limit - 1.0 - above, 0.0), block)
+    return inside * (limit - above - (inside + 1.0) / 2.0) / block
+
+
+@jit
+def _count(
+    sizes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the genes per part, one row for all where nothing is NaN, and a row of sizes as floats."""
+    shared = True
+    for i in range(rows.shape[0]):
+        shared = shared and rows[i, 0] == 0
+    counts = np.empty((1 if shared else rows.shape[0], sizes.size), np.int64)
+    for i in range(counts.shape[0]):
+        counts[i, :] = sizes
+    return counts, sizes.astype(np.float64)
+
+
+@jit
+def rank_sums(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    n_vars: int,
+    what: int,
+    ties: int,
+    limit: float,
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    skip_nan: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Add up ranks, or an area made of them, over the parts of sets.
+
+    Parameters
+    ----------
+    pointer, slots, less, equal, rows
+        Entries of a block of rows, see `rank_csr`.
+    n_vars
+        Columns of the matrix.
+    what
+        `RANK`, `TOP_RANK` or `AREA`.
+    ties
+        Ranks of ties: 0 their mean, 1 the lowest, 2 the highest; the area is expected over all orders.
+    limit
+        The rank from above that `TOP_RANK` is cut at, and at which the area ends.
+    gene_ptr, gene_part
+        Gene g belongs to parts ``gene_part[gene_ptr[g]:gene_ptr[g + 1]]``.
+    sizes
+        ``(n_parts,)`` genes per part.
+    skip_nan
+        Whether NaN is left out; if not, it spreads.
+
+    Returns
+    -------
+    sums
+        ``(n_obs, n_parts)``.
+    counts
+        Genes added up, ``(n_obs, n_parts)``, or ``(1, n_parts)`` where no value is NaN.
+    """
+    n_obs = pointer.size - 1
+    sums = np.empty((n_obs, sizes.size))
+    counts, size = _count(sizes, rows)
+    for i in range(n_obs):
+        n_valid = n_vars - rows[i, 0]
+        base = _number(rows[i, 1], rows[i, 2], n_valid, what, ties, limit)
+        row = sums[i]
+        for s in range(size.size):
+            row[s] = size[s] * base
+        for k in range(pointer[i], pointer[i + 1]):
+            g = np.uint32(slots[k])
+            if less[k] < 0:
+                for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                    part = np.uint32(gene_part[j])
+                    if skip_nan:
+                        row[part] -= base
+                        counts[i, part] -= 1
+                    else:
+                        row[part] = np.nan
+                continue
+            v = _number(less[k], equal[k], n_valid, what, ties, limit) - base
+            if v != 0.0:
+                for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                    row[np.uint32(gene_part[j])] += v
+    return sums, counts
+
+
+@jit
+def value_sums(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    zero: npt.NDArray[np.float64],
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    skip_nan: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Do what `rank_sums` does for any number per entry, and `zero` for the zeros of each row."""
+    n_obs = pointer.size - 1
+    sums = np.empty((n_obs, sizes.size))
+    counts, size = _count(sizes, rows)
+    for i in range(n_obs):
+        base = zero[i]
+        row = sums[i]
+        for s in range(size.size):
+            row[s] = size[s] * base
+        for k in range(pointer[i], pointer[i + 1]):
+            g = np.uint32(slots[k])
+            v = values[k]
+            gone = v != v and skip_nan
+            v = -base if gone else v - base
+            for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                row[np.uint32(gene_part[j])] += v
+                if gone:
+                    counts[i, gene_part[j]] -= 1
+    return sums, counts
+
+
+@jit
+def walk_sums(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    powers: npt.NDArray[np.float64],
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    skip_nan: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Add up what the area between two running sums needs, over the parts of sets, ties having their mean rank.
+
+    Parameters
+    ----------
+    powers
+        ``(2 * n_vars + 1,)`` the step weight of rank r stands at ``2 r``.
+    pointer, slots, less, equal, rows, gene_ptr, gene_part, sizes, skip_nan
+        See `rank_sums`. Where NaN spread, they stand last in the walk and push all positions up.
+
+    Returns
+    -------
+    sums
+        ``(n_obs, n_parts, 3)``: weights, weights times position, positions.
+    counts
+        See `rank_sums`.
+    """
+    n_obs = pointer.size - 1
+    sums = np.empty((n_obs, sizes.size, 3))
+    counts, size = _count(sizes, rows)
+    for i in range(n_obs):
+        shift = 0.0 if skip_nan else np.float64(rows[i, 0])
+        twice = 2 * rows[i, 1] + rows[i, 2] + 1
+        zero_weight, zero_place = powers[twice], twice * 0.5 + shift
+        row = sums[i]
+        for s in range(size.size):
+            row[s, 0] = size[s] * zero_weight
+            row[s, 1] = size[s] * (zero_weight * zero_place)
+            row[s, 2] = size[s] * zero_place
+        for k in range(pointer[i], pointer[i + 1]):
+            g = np.uint32(slots[k])
+            gone = less[k] < 0
+            if gone and not skip_nan:
+                weight, moved, place = np.nan, np.nan, np.nan
+            elif gone:
+                weight, moved, place = -zero_weight, -(zero_weight * zero_place), -zero_place
+            else:
+                twice = 2 * less[k] + equal[k] + 1
+                place = twice * 0.5 + shift
+                moved = powers[twice] * place - zero_weight * zero_place
+                weight = powers[twice] - zero_weight
+                place -= zero_place
+            for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                part = np.uint32(gene_part[j])
+                row[part, 0] += weight
+                row[part, 1] += moved
+                row[part, 2] += place
+                if gone and skip_nan:
+                    counts[i, part] -= 1
+    return sums, counts
