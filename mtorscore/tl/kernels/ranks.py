@@ -52,9 +52,9 @@ def _within(
     part: _Bits,
     key: np.uint64,
     below: np.int64,
-) -> tuple[int, int]:
+) -> tuple[np.int64, np.int64]:
     """Return the values below `key`, counted on from `below`, and those equal to it, of a bucket."""
-    same = 0
+    same = np.int64(0)
     for j in range(part.size):
         below += np.int64(part[j] < key)
         same += np.int64(part[j] == key)
@@ -79,7 +79,7 @@ def _rank_positive(
     slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
-) -> int:
+) -> np.int64:
     """Write the entries of a row of positive values that stand above `offset` others; return how many there are."""
     n = bits.size
     shift = NONE
@@ -196,7 +196,7 @@ def _rank_rows(
     stored, chosen = np.empty(longest, bits.dtype), np.empty(longest + 1, np.uint32)
     odd, group = np.empty(longest + 1, bits.dtype), np.empty(longest + 1, bits.dtype)
     names = np.empty(longest + 1, np.int32)
-    at = 0
+    at = np.int64(0)
     for i in range(n_obs):
         a, b = indptr[i], indptr[i + 1]
         row = bits[a:b]
@@ -214,7 +214,7 @@ def _rank_rows(
                 rows[i, 2] = n_vars - n
                 pointer[i + 1] = at
                 continue
-        n_nan, n_negative, n_positive = 0, 0, 0
+        n_nan, n_negative, n_positive = np.int64(0), np.int64(0), np.int64(0)
         for v in row:
             magnitude = np.uint64(v) & ~sign
             n_nan += np.int64(magnitude > infinity)
