@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from mtorscore.errors import SignatureError, examples
 
@@ -176,7 +177,7 @@ class Signature(Entry):
             genes = getattr(self, direction)
             if isinstance(genes, str):
                 raise SignatureError(f"{self.id}: `{direction}` is the text {genes!r}; give a list of gene symbols.")
-            object.__setattr__(self, direction, tuple(str(g) for g in genes))
+            object.__setattr__(self, direction, tuple(map(str, genes)))
         genes = self.genes
         if len(set(genes)) < len(genes):
             seen: set[str] = set()
@@ -184,7 +185,7 @@ class Signature(Entry):
             raise SignatureError(
                 f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
             )
-        strange = [g for g in self.weights if g not in set(genes)]
+        strange = list(set(self.weights).difference(genes)) if self.weights else []
         if strange:
             raise SignatureError(f"{self.id}: weights for genes that it does not hold ({examples(strange)}).")
         bad = [g for g, w in self.weights.items() if not (np.isfinite(w) and w > 0)]
@@ -206,11 +207,19 @@ class Signature(Entry):
     @property
     def is_weighted(self) -> bool:
         """Whether any two genes weigh differently."""
-        return len({self.weights.get(g, 1.0) for g in self.genes}) > 1
+        return bool(self.weights) and len({self.weights.get(g, 1.0) for g in self.genes}) > 1
 
     def signed_weights(self) -> dict[str, float]:
         """Return gene -> weight, negative for down genes."""
+        if not self.weights:
+            return dict.fromkeys(self.up, 1.0) | dict.fromkeys(self.down, -1.0)
         return {g: self.weights.get(g, 1.0) for g in self.up} | {g: -self.weights.get(g, 1.0) for g in self.down}
+
+    def weight_array(self) -> npt.NDArray[np.float64]:
+        """Return signed weights beside `genes`."""
+        if not self.weights:
+            return np.repeat([1.0, -1.0], [len(self.up), len(self.down)])
+        return np.fromiter(self.signed_weights().values(), dtype=np.float64)
 
     def content(self) -> dict[str, Any]:
         """Return id, kind and signed weights."""

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from mtorscore._entries import (
     BRANCHES,
@@ -239,24 +239,25 @@ class SignatureCollection:
                     f"{len(twice)} gene(s) of the signatures stand more than once in the matrix ({examples(twice)}). "
                     "Collapse them first, for example with pp.harmonise_genes(adata)."
                 )
-        indptr = np.zeros(len(chosen) + 1, dtype=np.int64)
-        columns: list[npt.NDArray[np.int64]] = []
-        weights: list[npt.NDArray[np.float64]] = []
-        missing = []
-        for i, signature in enumerate(chosen):
-            pairs = sorted((position[g], w) for g, w in signature.signed_weights().items() if g in position)
-            columns.append(np.array([p for p, _ in pairs], dtype=np.int64))
-            weights.append(np.array([w for _, w in pairs], dtype=np.float64))
-            missing.append(tuple(g for g in signature.genes if g not in position))
-            indptr[i + 1] = indptr[i] + len(pairs)
+        genes = [g for s in chosen for g in s.genes]
+        place = np.fromiter(map(position.get, genes, repeat(-1)), dtype=np.int64, count=len(genes))
+        weights = np.concatenate([s.weight_array() for s in chosen]) if chosen else np.zeros(0)
+        sizes = np.array([len(s.genes) for s in chosen], dtype=np.int64)
+        owner = np.repeat(np.arange(len(chosen)), sizes)
+        found = place >= 0
+        absent: list[list[str]] = [[] for _ in chosen]
+        for k in np.flatnonzero(~found):
+            absent[owner[k]].append(genes[k])
+        order = np.argsort(owner[found] * len(names) + place[found], kind="stable")
+        matched = np.bincount(owner[found], minlength=len(chosen))
         return Resolved(
             names=tuple(s.id for s in chosen),
-            indptr=indptr,
-            indices=np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64),
-            weights=np.concatenate(weights) if weights else np.zeros(0),
+            indptr=np.concatenate([[0], np.cumsum(matched)]).astype(np.int64),
+            indices=place[found][order],
+            weights=weights[found][order],
             n_up=np.array([len(s.up) for s in chosen], dtype=np.int64),
             n_down=np.array([len(s.down) for s in chosen], dtype=np.int64),
-            missing=tuple(missing),
+            missing=tuple(tuple(a) for a in absent),
             n_vars=len(names),
         )
 
@@ -409,7 +410,7 @@ def _from_mapping(name: str, value: object) -> Signature:
         )
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
-    return Signature(id=name, up=tuple(dict.fromkeys(str(g) for g in value)))
+    return Signature(id=name, up=tuple(dict.fromkeys(map(str, value))))
 
 
 @lru_cache(maxsize=2)

@@ -79,27 +79,39 @@ def restore(plan: engine.Plan, reference: Reference) -> engine.Plan:
 def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, reference: Reference | None) -> Outcome:
     """Put signatures and composites in the collection's order and complete the coverage table."""
     coverage = {k: list(v) for k, v in plan.coverage.items()}
-    coverage["reason"] = [_reason(plan, i, scored.scores[:, i]) for i in range(len(plan.sets))]
-    column = {name: scored.scores[:, i] for i, name in enumerate(plan.sets.names)}
+    coverage["reason"] = _reasons(plan, scored.scores)
     names = score_columns(collection)
+    if names == list(plan.sets.names):
+        return Outcome(names, scored.scores, scored.pvalues, scored.extras, coverage)
+    place = {name: i for i, name in enumerate(plan.sets.names)}
+    pick = [place.get(n, -1) for n in names]
+    scores = _picked(scored.scores, pick)
+    column = {name: scores[:, i] for i, name in enumerate(names)}
     for name in names:
         entry = collection[name]
         if isinstance(entry, Composite):
-            column[name], why = _composite(entry, column, collection, reference, scored.scores.shape[0])
+            column[name][:], why = _composite(entry, column, collection, reference, scores.shape[0])
             _add_row(coverage, name, why)
-    pick = [plan.sets.names.index(n) if n in plan.sets.names else -1 for n in names]
     return Outcome(
         names,
-        np.column_stack([column[n] for n in names]) if names else np.zeros((scored.scores.shape[0], 0)),
+        scores,
         None if scored.pvalues is None else _picked(scored.pvalues, pick),
         {key: _picked(values, pick) for key, values in scored.extras.items()},
         coverage,
     )
 
 
-def _reason(plan: engine.Plan, i: int, scores: Array) -> str:
-    if plan.reasons[i] or not np.isnan(scores).all():
-        return plan.reasons[i]
+def _reasons(plan: engine.Plan, scores: Array) -> list[str]:
+    """Return why signatures have no score; "" for those that have one in any observation."""
+    reasons = list(plan.reasons)
+    # Thousands of columns of a long table are slow to walk, so only those that begin with NaN are.
+    for i in np.flatnonzero(np.isnan(scores[:1]).all(axis=0)):
+        if not reasons[i] and np.isnan(scores[:, i]).all():
+            reasons[i] = _reason(plan, int(i))
+    return reasons
+
+
+def _reason(plan: engine.Plan, i: int) -> str:
     if plan.sets.sizes[i] >= plan.sets.n_vars:
         return "it holds every gene of the matrix, so there is nothing to compare with"
     why = "constant, missing, too few, or too many for its parameters"
@@ -146,9 +158,8 @@ def _add_row(coverage: dict[str, list[Any]], name: str, why: str) -> None:
 
 def _picked(values: Array, pick: list[int]) -> Array:
     out = np.full((values.shape[0], len(pick)), np.nan)
-    for to, source in enumerate(pick):
-        if source >= 0:
-            out[:, to] = values[:, source]
+    chosen = np.array(pick)
+    out[:, chosen >= 0] = values[:, chosen[chosen >= 0]]
     return out
 
 

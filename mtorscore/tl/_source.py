@@ -19,7 +19,7 @@ __all__ = ["Source", "canonical", "open_source"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
-READ_BYTES = 64 << 20
+RESULT_BYTES = 4 << 20
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
 
 
@@ -58,7 +58,7 @@ class Source:
         for start in range(0, self.n_obs, step):
             yield self.tile(start, min(start + step, self.n_obs))
 
-    def each(self, function: Callable[[Tile], T], threads: int | None = 1) -> Iterator[T]:
+    def each(self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order.
 
         Parameters
@@ -67,12 +67,14 @@ class Source:
             What is wanted of a tile; it may run in another process, so it should return little.
         threads
             Tiles worked on at the same time; None takes all cores.
+        width
+            Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
         """
-        step = self.rows_per_tile()
+        step = max(1, min(self.rows_per_tile(), RESULT_BYTES // (8 * max(width, 1))))
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
         n = min(len(bounds), threads or os.cpu_count() or 1)
         if n <= 1:
-            yield from map(function, self.tiles())
+            yield from (function(self.tile(*ab)) for ab in bounds)
             return
         with ThreadPoolExecutor(n) as pool:
             yield from pool.map(lambda ab: function(self.tile(*ab)), bounds)

@@ -118,14 +118,13 @@ class Sets:
         """The up and the down parts that hold a gene, laid out by gene."""
         used = self.weights != 0
         slots, key = self.slots[used], np.where(self.weights > 0, self.owner, self.owner + len(self))[used]
-        present, part = np.unique(key, return_inverse=True)
-        of = np.full(2 * len(self), -1, dtype=np.int64)
-        of[present] = np.arange(present.size)
-        order = np.lexsort((part, slots))
+        sizes = np.bincount(key, minlength=2 * len(self)).astype(np.int64)
+        of = np.where(sizes > 0, np.cumsum(sizes > 0) - 1, -1)
+        order = np.argsort(slots * len(of) + key, kind="stable")
         pointer = np.zeros(self.genes.size + 1, dtype=np.int64)
         np.cumsum(np.bincount(slots, minlength=self.genes.size), out=pointer[1:])
-        sizes = np.bincount(part, minlength=present.size).astype(np.int64)
-        return Parts(pointer, part[order].astype(np.int32), sizes, of[: len(self)], of[len(self) :])
+        part = of[key[order]].astype(np.int32)
+        return Parts(pointer, part, sizes[sizes > 0], of[: len(self)], of[len(self) :])
 
     def direction(self, sign: int) -> Sets:
         """Return the up (+1) or down (-1) parts, with weights made positive and the same `genes`."""

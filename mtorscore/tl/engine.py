@@ -7,7 +7,7 @@ tile against what it learned, so that no score depends on how the rows are cut.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -89,7 +89,10 @@ def make_plan(
 
 def to_sets(resolved: Resolved) -> Sets:
     """Turn a resolved collection into sets over the union of their genes."""
-    genes, slots = np.unique(resolved.indices, return_inverse=True)
+    present = np.zeros(resolved.n_vars, dtype=np.bool_)
+    present[resolved.indices] = True
+    genes = np.flatnonzero(present)
+    slots = (np.cumsum(present) - 1)[resolved.indices]
     matched_up = np.bincount(_owner(resolved)[resolved.weights > 0], minlength=len(resolved))
     matched_down = np.bincount(_owner(resolved)[resolved.weights < 0], minlength=len(resolved))
     return Sets(
@@ -147,8 +150,8 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
                 "training cohort, or hand over reference=."
             )
     _share_genes(plans)
-
-    return _join(list(source.each(partial(score_tile, plans=plans), threads)), plans)
+    width = sum(2 * len(plan.sets) for plan in plans)
+    return _gather(source.each(partial(score_tile, plans=plans), threads, width=width), source.n_obs)
 
 
 def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
@@ -211,14 +214,30 @@ def warn_ignored(spec: MethodSpec, collection: SignatureCollection, stacklevel: 
             )
 
 
-def _join(parts: list[list[Scored]], plans: Sequence[Plan]) -> list[Scored]:
-    out = []
-    for i, _ in enumerate(plans):
-        mine = [p[i] for p in parts]
-        pvalues = [p.pvalues for p in mine if p.pvalues is not None]
-        extras = {key: np.vstack([p.extras[key] for p in mine]) for key in mine[0].extras}
-        out.append(Scored(np.vstack([p.scores for p in mine]), np.vstack(pvalues) if pvalues else None, extras))
+def _gather(parts: Iterable[list[Scored]], n_obs: int) -> list[Scored]:
+    """Put tiles together as they come, into arrays that are made once."""
+    out: list[Scored] = []
+    at = 0
+    for part in parts:
+        if not out:
+            out = [Scored(*(_room(p, n_obs) for p in (s.scores, s.pvalues)), _rooms(s.extras, n_obs)) for s in part]
+        here = slice(at, at + part[0].scores.shape[0])
+        for whole, piece in zip(out, part, strict=True):
+            whole.scores[here] = piece.scores
+            if whole.pvalues is not None:
+                whole.pvalues[here] = piece.pvalues
+            for key, values in piece.extras.items():
+                whole.extras[key][here] = values
+        at = here.stop
     return out
+
+
+def _room(like: Any, n_obs: int) -> Any:
+    return None if like is None else np.empty((n_obs, *like.shape[1:]), dtype=like.dtype)
+
+
+def _rooms(like: Mapping[str, Any], n_obs: int) -> dict[str, Any]:
+    return {key: _room(values, n_obs) for key, values in like.items()}
 
 
 def _nothing(n_obs: int, plan: Plan) -> Scored:
