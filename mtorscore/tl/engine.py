@@ -220,7 +220,7 @@ def _gather(parts: Iterable[list[Scored]], n_obs: int) -> list[Scored]:
     at = 0
     for part in parts:
         if not out:
-            out = [Scored(*(_room(p, n_obs) for p in (s.scores, s.pvalues)), _rooms(s.extras, n_obs)) for s in part]
+            out = [_room_for(s, n_obs) for s in part]
         here = slice(at, at + part[0].scores.shape[0])
         for whole, piece in zip(out, part, strict=True):
             whole.scores[here] = piece.scores
@@ -232,12 +232,12 @@ def _gather(parts: Iterable[list[Scored]], n_obs: int) -> list[Scored]:
     return out
 
 
-def _room(like: Any, n_obs: int) -> Any:
-    return None if like is None else np.empty((n_obs, *like.shape[1:]), dtype=like.dtype)
+def _room_for(like: Scored, n_obs: int) -> Scored:
+    def room(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.empty((n_obs, *values.shape[1:]), dtype=values.dtype)
 
-
-def _rooms(like: Mapping[str, Any], n_obs: int) -> dict[str, Any]:
-    return {key: _room(values, n_obs) for key, values in like.items()}
+    extras = {key: room(values) for key, values in like.extras.items()}
+    return Scored(room(like.scores), None if like.pvalues is None else room(like.pvalues), extras)
 
 
 def _nothing(n_obs: int, plan: Plan) -> Scored:

@@ -8,8 +8,6 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from mtorscore.tl._source import open_source
-from mtorscore.tl._tiles import _mostly_distinct
-from mtorscore.tl.kernels.ranks import rank_dense, rank_sorted
 
 RNG = np.random.default_rng(1)
 SHAPE = (12, 700)
@@ -50,19 +48,19 @@ def test_nan_has_no_rank() -> None:
         assert (ranks.n_nan == 3).all()
 
 
-@pytest.mark.parametrize("kind", [*HARD, "with NaN"])
-def test_sorting_ranks_like_buckets(kind: str) -> None:
-    x = HARD["half zeros"].copy() if kind == "with NaN" else np.ascontiguousarray(HARD[kind])
-    if kind == "with NaN":
-        x[:, 10:13] = np.nan
-    place = np.full(x.shape[1], -1, dtype=np.int32)
-    place[::3] = np.arange(place[::3].size)
-    for slots, n in ((np.arange(x.shape[1], dtype=np.int32), x.shape[1]), (place, place[::3].size)):
-        for found, wanted in zip(rank_sorted(x, slots, n), rank_dense(x, slots, n), strict=True):
-            np.testing.assert_array_equal(found, wanted)
+@pytest.mark.parametrize("kind", ["normal", "long tail", "counts", "half zeros"])
+def test_single_precision_ranks_like_double(kind: str) -> None:
+    x = HARD[kind].astype(np.float32)
+    expected = rankdata(x, axis=1)
+    genes = np.arange(x.shape[1], dtype=np.int64)
+    for matrix in (x, sparse.csr_matrix(x)):
+        np.testing.assert_array_equal(open_source(matrix).tile(0, 12).ranks(genes).ascending(), expected)
 
 
-def test_continuous_blocks_are_sorted_and_counts_are_not() -> None:
-    assert _mostly_distinct(RNG.normal(size=(3, 2000)))
-    assert not _mostly_distinct(RNG.poisson(20, (3, 2000)).astype(float))
-    assert not _mostly_distinct(np.zeros((0, 2000)))
+@pytest.mark.parametrize("rounded", [None, 2, 0])
+def test_rows_of_many_values_are_ranked_like_short_ones(rounded: int | None) -> None:
+    x = RNG.normal(1, 3, (3, 20_000))
+    x = x if rounded is None else np.round(x, rounded)
+    genes = np.arange(0, 20_000, 7, dtype=np.int64)
+    ranks = open_source(x).tile(0, 3).ranks(genes).ascending()
+    np.testing.assert_array_equal(ranks, rankdata(x, axis=1)[:, genes])
