@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
@@ -13,7 +15,7 @@ from mtorscore.io import _files, _genes
 from mtorscore.io._delimited import is_missing, parse
 from mtorscore.io._geo import platform_symbols
 
-__all__ = ["advice", "probe_symbols", "read_mapping"]
+__all__ = ["advice", "probe_symbols", "read_mapping", "share_out", "shared_genes"]
 
 
 def probe_symbols(platform: pd.DataFrame) -> list[str]:
@@ -86,6 +88,56 @@ def _pairs(mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path) -
             return zip(mapping.iloc[:, 0], mapping.iloc[:, 1], strict=True)
         mapping = mapping.iloc[:, 0] if len(mapping.columns) else pd.Series(dtype=object)
     return list(mapping.items())
+
+
+def shared_genes(
+    table: pd.DataFrame, mark: str, look_up: Callable[[list[str]], pd.DataFrame]
+) -> dict[int, pd.DataFrame]:
+    """Return the genes of today that each row of several genes names, by the number of the row.
+
+    Parameters
+    ----------
+    table
+        ``note`` holds `mark`, a colon, and the names separated by ``///``.
+    mark
+        How such a note begins.
+    look_up
+        Names -> rows with ``symbol``, ``match``, ``hgnc``, ``entrez``, ``ensembl``.
+    """
+    rows = np.flatnonzero(table["note"].str.contains(f"{mark}: ", regex=False))
+    parts = {int(i): [p.strip() for p in table.at[i, "note"].partition(f"{mark}: ")[2].split("///")] for i in rows}
+    every = sorted({p for names in parts.values() for p in names})
+    known = look_up(every).set_axis(pd.Index(every)) if every else pd.DataFrame()
+    found = {i: known.loc[names] for i, names in parts.items()}
+    return {i: f[f["hgnc"] != ""].drop_duplicates("symbol") for i, f in found.items()}
+
+
+def share_out(
+    table: pd.DataFrame, shared: dict[int, pd.DataFrame], how: str
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Name rows of several genes by the first, or by each that has no row of its own (``how``).
+
+    Returns
+    -------
+    pandas.DataFrame, numpy.ndarray
+        The table, with the further rows at its end, and the row of the matrix that each of its rows is.
+    """
+    own = set(table.loc[table["hgnc"] != "", "symbol"])
+    out, more = table.copy(), []
+    for i, genes in shared.items():
+        wanted = genes.iloc[:1] if how == "first" else genes[~genes["symbol"].isin(own)]
+        for number, (_, gene) in enumerate(wanted.iterrows()):
+            row = out.loc[i].copy()
+            row[["symbol", "match", "hgnc", "entrez", "ensembl"]] = gene[
+                ["symbol", "match", "hgnc", "entrez", "ensembl"]
+            ]
+            row["note"] = f"one of several: {', '.join(genes.index)}"
+            if number:
+                more.append((i, row))
+            else:
+                out.loc[i] = row
+    rows = np.array([*range(len(table)), *(i for i, _ in more)], dtype=np.int64)
+    return pd.concat([out, pd.DataFrame([r for _, r in more], columns=out.columns)], ignore_index=True), rows
 
 
 def advice(table: pd.DataFrame) -> str:

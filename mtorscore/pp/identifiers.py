@@ -16,7 +16,7 @@ import pandas as pd
 from mtorscore.errors import DataError, DataWarning, examples
 from mtorscore.io import _genes
 from mtorscore.pp._collapse import DUPLICATES, collapse
-from mtorscore.pp._mappings import advice, probe_symbols, read_mapping
+from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, share_out, shared_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -271,8 +271,9 @@ def harmonise_genes(
         columns say so; versions may be left out. Identifiers that it lacks are looked up as usual. For transcripts on
         a linear scale use ``duplicates="sum"``.
     several
-        A row of several genes (``A /// B``) stands for ``"none"`` of them, unless only one is a gene today, or for the
-        ``"first"`` that is.
+        A row of several genes (``A /// B``) stands for ``"none"`` of them (unless only one is a gene today), for the
+        ``"first"``, or for ``"each"`` that has no row of its own (the values are repeated, so genes that share a row
+        are not independent). Genes that only such rows name are listed in ``uns["genes_rule"]["only_shared"]``.
     copy
         Leave `adata` as it is and return a changed copy.
 
@@ -297,8 +298,8 @@ def harmonise_genes(
         raise DataError(f"duplicates must be one of {', '.join(DUPLICATES)}, not {duplicates!r}.")
     if unmapped not in ("keep", "drop"):
         raise DataError(f'unmapped must be "keep" or "drop", not {unmapped!r}.')
-    if several not in ("none", "first"):
-        raise DataError(f'several must be "none" or "first", not {several!r}.')
+    if several not in ("none", "first", "each"):
+        raise DataError(f'several must be "none", "first" or "each", not {several!r}.')
     work = adata.copy() if copy else adata
     if ids is not None and ids not in work.var:
         raise DataError(f"var has no column {ids!r}; it has {examples(work.var.columns, 10)}.")
@@ -312,8 +313,14 @@ def harmonise_genes(
         _second_chance(table, work.var, organism, target)
     else:
         table = _through_platform(names, platform, organism, target)
-    if several == "first":
-        _take_first(table, organism, target)
+    shared = shared_genes(table, SEVERAL, lambda parts: map_identifiers(parts, organism=organism, target=target))
+    if several != "none":
+        table, rows = share_out(table, shared, several)
+        if len(rows) > work.n_vars:
+            with warnings.catch_warnings():
+                # The names repeat until the rows have got their symbols.
+                warnings.simplefilter("ignore", UserWarning)
+                work._inplace_subset_var(rows)
     table = _yield_to_stronger(table)
     mapped = table["hgnc"] != ""
     if not mapped.any():
@@ -339,6 +346,8 @@ def harmonise_genes(
         "target": target or "human",
         "duplicates": duplicates,
         "unmapped": unmapped,
+        "several": several,
+        "only_shared": sorted({g for genes in shared.values() for g in genes["symbol"]} - set(table["symbol"])),
         "matches": {str(k): int(v) for k, v in Counter(table["match"]).items()},
         "fates": {str(k): int(v) for k, v in Counter(table["fate"]).items()},
     }
@@ -349,18 +358,6 @@ _FURTHER = re.compile(
     r"^(gene_?name|symbol|gene_?symbol|hgnc_?symbol|hugo_symbol|genename|entrez.*|gene_?id|ensgene|ensembl.*)$",
     re.IGNORECASE,
 )
-
-
-def _take_first(table: pd.DataFrame, organism: str, target: str | None) -> None:
-    """Map rows of several genes to the first that is a gene today, in place."""
-    for i in np.flatnonzero(table["note"].str.contains(f"{SEVERAL}: ", regex=False)):
-        parts = [p.strip() for p in str(table.at[i, "note"]).partition(f"{SEVERAL}: ")[2].split("///")]
-        more = map_identifiers(parts, organism=organism, target=target)
-        known = more[more["hgnc"] != ""]
-        if len(known):
-            for name in ("symbol", "match", "hgnc", "entrez", "ensembl"):
-                table.loc[i, name] = known.iloc[0][name]
-            table.loc[i, "note"] = f"the first of {', '.join(parts)}"
 
 
 def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target: str | None) -> None:

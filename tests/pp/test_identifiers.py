@@ -223,6 +223,12 @@ def test_a_key_of_several_genes_names_none_or_the_first() -> None:
     assert list(adata.var_names) == ["TP53", "ALB", "p3"]
     adata = mt.pp.harmonise_genes(make(["p1", "p2", "p3"]), mapping=more, several="first")
     assert list(adata.var_names) == ["TP53", "ALB", "MYC"]
+    raw = make(["p1", "p2", "p3"])
+    adata = mt.pp.harmonise_genes(raw.copy(), mapping=more, several="each")
+    assert list(adata.var_names) == ["TP53", "ALB", "MYC", "FASN"]
+    np.testing.assert_array_equal(adata.X, raw.X[:, [0, 1, 2, 2]])
+    assert adata.uns["genes_rule"]["only_shared"] == []
+    assert mt.pp.harmonise_genes(raw, mapping=more).uns["genes_rule"]["only_shared"] == ["FASN", "MYC"]
 
 
 PLATFORMS = {
@@ -292,9 +298,10 @@ def test_library_genes_are_found(shared: Path, name: str) -> None:
         adata = mt.read(data / "native-formats" / "gdc" / "star_counts")
         raw = set(adata.var["gene_name"])
     elif name == "gpl97":
-        adata = mt.read(data / "native-formats" / "geo" / "GPL97.annot.gz")
-        options = {"ids": "symbol"}
-        raw = set(adata.var["symbol"])
+        annotation = mt.read(data / "native-formats" / "geo" / "GPL97.annot.gz")
+        options = {"platform": annotation}
+        adata = AnnData(np.zeros((1, annotation.n_vars)), var=annotation.var[["id"]])
+        raw = set(annotation.var["symbol"])
     else:
         adata = mt.read(data / "hcc-gse184733" / "GSE184733_counts.tsv.gz")
         raw = {str(i) for i in adata.var["id"]}
@@ -305,6 +312,14 @@ def test_library_genes_are_found(shared: Path, name: str) -> None:
     print(f"{name}: {len(expected) - len(missing)} of {len(expected)} library genes found; missing: {missing}")
     assert len(expected) > 2000
     assert len(missing) <= 0.02 * len(expected)
+    if name == "gpl97":
+        # Genes that only probes of several genes name are listed, and found where the user says so.
+        split = held({part for names in raw for part in names.split("///")})
+        only_shared = set(adata.uns["genes_rule"]["only_shared"])
+        assert split - set(missing) <= found | only_shared
+        again = AnnData(np.zeros((1, annotation.n_vars)), var=annotation.var[["id"]])
+        mt.pp.harmonise_genes(again, platform=annotation, several="each")
+        assert len(split - set(again.var_names)) <= 0.02 * len(split)
 
 
 @pytest.mark.slow
