@@ -321,6 +321,7 @@ def harmonise_genes(
                 # The names repeat until the rows have got their symbols.
                 warnings.simplefilter("ignore", UserWarning)
                 work._inplace_subset_var(rows)
+                work.var_names = pd.Index([str(i) for i in range(len(rows))])
     table = _yield_to_stronger(table)
     mapped = table["hgnc"] != ""
     if not mapped.any():
