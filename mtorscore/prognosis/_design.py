@@ -11,7 +11,68 @@ import pandas as pd
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis._risksets import FloatArray
 
-__all__ = ["adjust_p", "ajcc_stage", "encode", "pick_columns"]
+__all__ = [
+    "adjust_p",
+    "ajcc_stage",
+    "check_column",
+    "check_numbers",
+    "check_observations",
+    "check_table",
+    "encode",
+    "pick_columns",
+]
+
+
+def check_table(table: pd.DataFrame, what: str) -> None:
+    """Refuse a table without columns, with columns or observations that stand twice, or with infinite numbers.
+
+    Parameters
+    ----------
+    table
+        Observations x columns.
+    what
+        What the message calls it, such as ``"scores"``.
+    """
+    if table.shape[1] == 0:
+        raise DataError(f"The table of {what} has no column.")
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise DataError(
+            f"{len(twice)} column(s) of the {what} stand more than once ({examples(twice)}); keep one each."
+        )
+    check_observations(table.index, what)
+    numbers = table.select_dtypes(include="number")
+    infinite = [c for c in numbers.columns if np.isinf(numbers[c].to_numpy(dtype=np.float64, na_value=np.nan)).any()]
+    if infinite:
+        raise DataError(
+            f"{len(infinite)} column(s) of the {what} hold infinite values ({examples(infinite)}); set them to missing."
+        )
+
+
+def check_observations(index: pd.Index, what: str) -> None:
+    """Refuse observations that stand twice."""
+    if index.has_duplicates:
+        twice = index[index.duplicated()].unique()
+        raise DataError(
+            f"{len(twice)} observation(s) stand more than once in the {what} ({examples(twice)}); keep one row per "
+            "patient (pp.resolve_patients does, and logs it)."
+        )
+
+
+def check_numbers(table: pd.DataFrame, what: str) -> None:
+    """Refuse columns that hold anything but numbers."""
+    text = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c].dtype)]
+    if text:
+        raise DataError(f"{len(text)} column(s) of the {what} are not numeric ({examples(text)}); drop them.")
+
+
+def check_column(values: object, what: str, *, numeric: bool = False) -> None:
+    """Refuse what is not one named column with one value (a number, where asked for) per observation."""
+    if not isinstance(values, pd.Series):
+        raise DataError(f"{what[:1].upper()}{what[1:]} must be a Series, one column, not {type(values).__name__}.")
+    check_observations(values.index, what)
+    if numeric:
+        check_numbers(values.to_frame(name=what if values.name is None else values.name), what)
 
 
 def pick_columns(table: pd.DataFrame, columns: Sequence[Hashable], what: str) -> pd.DataFrame:
@@ -40,6 +101,9 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
         Numbers and booleans as they are; ordered categories as 1, 2, 3, ... (one parameter, a trend); other
         categories as one 0/1 column per level but the most frequent. Columns that do not vary are left out.
     """
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise DataError(f"{len(twice)} covariate(s) stand more than once ({examples(twice)}); keep one each.")
     parts: dict[str, FloatArray] = {}
     for name in table.columns:
         column = table[name]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mtorscore.collection import Signature, SignatureCollection, as_collection
 from mtorscore.errors import DataError, SignatureError, examples
+from mtorscore.prognosis._design import check_numbers, check_observations, check_table
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -140,12 +141,11 @@ def read_inputs(
         raise DataError(f"Scores must be a DataFrame (observations x signatures) or an AnnData, not {type(scores)}.")
     if clinical is None:
         raise DataError("No clinical table: hand over a DataFrame indexed by observation.")
-    if scores.index.has_duplicates:
-        twice = scores.index[scores.index.duplicated()].unique()
-        raise DataError(f"{len(twice)} observation(s) are scored more than once ({examples(twice)}); keep one each.")
-    text = [c for c in scores.columns if not pd.api.types.is_numeric_dtype(scores[c].dtype)]
-    if text:
-        raise DataError(f"{len(text)} column(s) of the scores are not numeric ({examples(text)}); drop them.")
+    if not isinstance(clinical, pd.DataFrame):
+        raise DataError(f"The clinical table must be a DataFrame indexed by observation, not {type(clinical)}.")
+    check_table(scores, "scores")
+    check_observations(clinical.index, "clinical table")
+    check_numbers(scores, "scores")
     collection = None if signatures is None and expression is None else _collection(signatures)
     return Inputs(scores, clinical, read_expression(expression), collection, method, dict(params or {}))
 

@@ -71,15 +71,20 @@ def loglog_interval(survival: FloatArray, se: FloatArray, level: float = 0.95) -
     return np.where(bad, np.nan, low), np.where(bad, np.nan, high)
 
 
-def censoring_survival(time: FloatArray, event: npt.NDArray[np.bool_], at: FloatArray) -> FloatArray:
-    """Probability of being uncensored until just before each time of `at` (Kaplan-Meier of the censoring)."""
-    # Among those who leave at t events come first, so they are no longer at risk of being censored at t.
-    order = np.unique(time)
-    leaving = np.array([[(time >= t).sum() - ((time == t) & event).sum(), ((time == t) & ~event).sum()] for t in order])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(leaving[:, 0] > 0, 1 - leaving[:, 1] / np.maximum(leaving[:, 0], 1), 1.0)
+def censoring_survival(
+    time: FloatArray, event: npt.NDArray[np.bool_], at: FloatArray, *, before: bool = True
+) -> FloatArray:
+    """Kaplan-Meier probability of being uncensored until just before each time of `at`, or until just after it.
+
+    Among those who leave at t events come first, so they are no longer at risk of being censored at t.
+    """
+    order, inverse = np.unique(time, return_inverse=True)
+    leaving = np.bincount(inverse, minlength=len(order))
+    censored = np.bincount(inverse, weights=~event, minlength=len(order))
+    risk = np.cumsum(leaving[::-1])[::-1] - (leaving - censored)
+    factor = np.where(risk > 0, 1 - censored / np.maximum(risk, 1), 1.0)
     survival = np.concatenate([[1.0], np.cumprod(factor)])
-    out: FloatArray = survival[np.searchsorted(order, at, side="left")]
+    out: FloatArray = survival[np.searchsorted(order, at, side="left" if before else "right")]
     return out
 
 

@@ -76,7 +76,7 @@ def harrell_c(time: FloatArray, event: Bools, risk: FloatArray, weights: FloatAr
 def uno_c(
     time: FloatArray, event: Bools, risk: FloatArray, weights: FloatArray, g: FloatArray, tau: float | None = None
 ) -> FloatArray:
-    """Uno's concordance; `g` is the probability of being uncensored just before each time."""
+    """Uno's concordance; `g` is the probability of being uncensored until each time."""
     usable = event & (g > 0)
     if tau is not None:
         usable &= time < tau
@@ -118,7 +118,7 @@ def survival_brier(
     survival
         ``(n,)`` predicted survival at `at`.
     g, g_at
-        Probability of being uncensored just before each follow-up time, and at `at`.
+        Probability of being uncensored until each follow-up time, and until `at`.
     """
     died = event & (time <= at) & (g > 0)
     alive = time > at
@@ -138,5 +138,11 @@ def integrate(times: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def censoring(train_time: FloatArray, train_event: Bools, at: FloatArray) -> FloatArray:
-    """Kaplan-Meier probability, in the training data, of being uncensored just before each time."""
-    return censoring_survival(train_time, train_event, at)
+    """Kaplan-Meier probability, in the training data, of being uncensored until each time.
+
+    Taken just after the time, as scikit-survival does; just before it where that would be 0 and the time is reached
+    (events tied with the last censoring).
+    """
+    after = censoring_survival(train_time, train_event, at, before=False)
+    out: FloatArray = np.where(after > 0, after, censoring_survival(train_time, train_event, at))
+    return out

@@ -45,6 +45,11 @@ class Outcome(Protocol):
         """Events, or the size of the smaller class."""
         ...
 
+    @property
+    def one_time(self) -> bool:
+        """Whether several events all fall on one time."""
+        ...
+
     def take(self, keep: Mask) -> Outcome:
         """Return the observations under a mask."""
         ...
@@ -94,6 +99,11 @@ class SurvivalOutcome:
     def events(self) -> int:
         """Number of events."""
         return self.data.n_events
+
+    @property
+    def one_time(self) -> bool:
+        """Whether several events all fall on one time."""
+        return self.events > 1 and len(np.unique(self.data.time[self.data.event])) == 1
 
     def take(self, keep: Mask) -> SurvivalOutcome:
         """Return the observations under a mask."""
@@ -146,6 +156,11 @@ class BinaryOutcome:
         known = self.data.y[self.data.weights > 0]
         positive = int(known.sum())
         return min(positive, len(known) - positive)
+
+    @property
+    def one_time(self) -> bool:
+        """Not a thing of labels."""
+        return False
 
     def take(self, keep: Mask) -> BinaryOutcome:
         """Return the observations under a mask."""

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mtorscore.errors import DataError, EndpointError
+from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _metrics as metrics
-from mtorscore.prognosis._design import adjust_p, encode, pick_columns
+from mtorscore.prognosis._design import adjust_p, check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import read_inputs
 from mtorscore.prognosis._outcome import SurvivalOutcome, make_outcome
@@ -60,6 +60,8 @@ def added_value(
         raise DataError("Name at least one clinical column as the baseline.")
     inputs = read_inputs(scores, clinical, None, None, method)
     z_table = encode(pick_columns(inputs.clinical, list(baseline), "baseline column(s)"))
+    if z_table.shape[1] == 0:
+        raise DataError(f"No baseline column varies among the {len(z_table)} observations ({examples(baseline)}).")
     rows = []
     for name in inputs.scores.columns:
         known = inputs.scores[name].notna()
@@ -161,6 +163,8 @@ def optimism(
 
     from mtorscore.prognosis.estimators import RidgeCox, RidgeLogistic
 
+    check_table(X, "scores")
+    check_numbers(X, "scores")
     data = endpoint.resolve(clinical, X.index)
     table = X.loc[data.index]
     if table.isna().any(axis=None):

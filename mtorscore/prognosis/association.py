@@ -283,6 +283,8 @@ def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mi
         row = _row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
+        if outcome.one_time:
+            row["reason"].append("all events fall on one time: nothing can be said of the course of the hazards")
         if row["ph_p"] < NOT_PROPORTIONAL:
             row["reason"].append("hazards are not proportional: see prognosis.over_time")
         if block.sd[j] > 0 and outcome.events:

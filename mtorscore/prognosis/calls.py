@@ -92,8 +92,9 @@ def activation(
     lineage = (disease not in LINEAGE) if same_lineage is None else same_lineage
     rng = np.random.default_rng(seed)
     out = []
-    for name in map(str, inputs.scores.columns):
-        column = inputs.scores[name].to_numpy(dtype=np.float64) * (signs or {}).get(name, 1)
+    for given in inputs.scores.columns:
+        name = str(given)
+        column = inputs.scores[given].to_numpy(dtype=np.float64) * (signs or {}).get(name, 1)
         t, r = column[rows_t], column[rows_r]
         out.append({"signature": name} | _contrast(t[np.isfinite(t)], r[np.isfinite(r)], quantile, n_boot, level, rng))
     table = pd.DataFrame(out)

@@ -16,9 +16,10 @@ import pandas as pd
 from scipy import stats
 
 from mtorscore.errors import DataError, EndpointError
+from mtorscore.prognosis._design import check_column
 from mtorscore.prognosis._folds import assign_folds
 from mtorscore.prognosis._kaplan import logrank_statistic
-from mtorscore.prognosis._risksets import FloatArray, RiskSets
+from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint
 
 __all__ = ["Cutpoint", "optimal_cutpoint"]
@@ -61,6 +62,14 @@ def logrank_scores(time: FloatArray, event: npt.NDArray[np.bool_], entry: FloatA
     return out
 
 
+def _places(x: FloatArray, margin: float) -> IntArray:
+    """Return where an ascending score may be cut: the numbers of observations below."""
+    m = np.arange(1, len(x))
+    least = np.ceil(margin * len(x))
+    out: IntArray = m[(m >= least) & (len(x) - m >= least) & (np.diff(x) > 0)]
+    return out
+
+
 def best_cut(x: FloatArray, a: FloatArray, margin: float) -> tuple[FloatArray, FloatArray]:
     """Best standardised statistic over cut-points, for each column of residuals.
 
@@ -79,9 +88,7 @@ def best_cut(x: FloatArray, a: FloatArray, margin: float) -> tuple[FloatArray, F
         ``(B,)`` largest absolute value and the number of observations at or below the cut.
     """
     n = len(x)
-    m = np.arange(1, n)
-    allowed = (m >= np.ceil(margin * n)) & (n - m >= np.ceil(margin * n)) & (np.diff(x) > 0)
-    places = m[allowed]
+    places = _places(x, margin)
     centred = a - a.mean(axis=0)
     sums = np.cumsum(centred, axis=0)[places - 1]
     spread = (centred**2).sum(axis=0) / (n - 1)
@@ -133,15 +140,14 @@ def optimal_cutpoint(
     """
     if not 0 < margin < 0.5:
         raise DataError(f"The margin must lie between 0 and 0.5, not {margin}.")
+    check_column(score, "score", numeric=True)
     data = endpoint.resolve_survival(clinical, score.dropna().index)
     if data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
     x = score.loc[data.index].to_numpy(dtype=np.float64)
     order = np.argsort(x, kind="stable")
     sorted_x = x[order]
-    least = int(np.ceil(margin * data.n))
-    inner = sorted_x[least - 1 : data.n - least + 1]
-    if len(inner) < 2 or inner[0] == inner[-1]:
+    if not len(_places(sorted_x, margin)):
         raise DataError("The score leaves no cut-point with enough patients on either side.")
     rng = np.random.default_rng(seed)
     a = logrank_scores(data.time, data.event, data.entry)
@@ -179,10 +185,12 @@ def _cross_validated(
     high = np.zeros(len(x), dtype=bool)
     for f in np.unique(fold):
         train = fold != f
+        if not event[train].any():
+            continue
         a = logrank_scores(time[train], event[train], None if entry is None else entry[train])
         order = np.argsort(x[train], kind="stable")
         ordered = x[train][order]
-        if not event[train].any() or ordered[0] == ordered[-1]:
+        if not len(_places(ordered, margin)):
             continue
         _, position = best_cut(ordered, a[order][:, None], margin)
         high[~train] = x[~train] > _between(ordered, int(position[0]))

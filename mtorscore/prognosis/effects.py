@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox
-from mtorscore.prognosis._design import adjust_p, encode
+from mtorscore.prognosis._design import adjust_p, check_column, check_numbers, check_table, encode
 from mtorscore.prognosis._inference import ratio, wald
 from mtorscore.prognosis._inputs import read_inputs
 from mtorscore.prognosis._kaplan import product_limit
@@ -62,6 +62,7 @@ def restricted_mean(
     pandas.DataFrame
         group, n, events, horizon, rmst, se, low, high, difference, difference_low, difference_high, p.
     """
+    check_column(groups, "groups")
     data = endpoint.resolve_survival(clinical, groups.dropna().index)
     chosen = groups.loc[data.index].astype(str)
     levels = sorted(chosen.unique())
@@ -130,6 +131,9 @@ def over_time(
     inputs = read_inputs(scores, clinical, None, None, method)
     rows = []
     for name in inputs.scores.columns:
+        if not inputs.scores[name].notna().any():
+            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0})
+            continue
         data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
         x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
         row: dict[str, Any] = {"signature": str(name), "endpoint": data.name, "n": data.n, "events": data.n_events}
@@ -204,7 +208,11 @@ def interaction(
     rows = []
     for name in inputs.scores.columns:
         known = inputs.scores[name].notna() & inputs.clinical[by].reindex(inputs.scores.index).notna()
+        if not known.any():
+            raise DataError(f"No observation has both a score of {name} and a value of {by!r}.")
         data = endpoint.resolve_survival(inputs.clinical, inputs.scores.index[known])
+        if data.n_events == 0:
+            raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
         groups = inputs.clinical.loc[data.index, by].astype(str).to_numpy()
         levels = sorted(set(groups))
         if len(levels) < 2:
@@ -259,6 +267,7 @@ def trend_test(scores: Any, groups: pd.Series, order: Sequence[Any], *, method: 
     ----------
     The variance with ties is that of Hollander and Wolfe, Nonparametric Statistical Methods, 1999.
     """
+    check_column(groups, "groups")
     inputs = read_inputs(scores, groups.to_frame("__group"), None, None, method)
     missing = [g for g in order if not (groups == g).any()]
     if missing or len(order) < 2:
@@ -341,6 +350,9 @@ def nonlinearity(
     inputs = read_inputs(scores, clinical, None, None, method)
     rows = []
     for name in inputs.scores.columns:
+        if not inputs.scores[name].notna().any():
+            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0})
+            continue
         data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
         x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
         row: dict[str, Any] = {"signature": str(name), "endpoint": data.name, "n": data.n, "events": data.n_events}
@@ -388,6 +400,9 @@ def residual_scores(scores: pd.DataFrame, confounders: pd.DataFrame) -> pd.DataF
     DataError
         If the two share fewer than three observations.
     """
+    check_table(scores, "scores")
+    check_numbers(scores, "scores")
+    check_table(confounders, "confounders")
     coded = encode(confounders).dropna().reindex(scores.index)
     design = np.column_stack([np.ones(len(coded)), coded.to_numpy(dtype=np.float64)])
     out = pd.DataFrame(np.nan, index=scores.index, columns=scores.columns)

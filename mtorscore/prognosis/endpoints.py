@@ -275,6 +275,10 @@ class Endpoint:
         data = self.resolve(clinical, index)
         if not isinstance(data, SurvivalData):
             raise EndpointError(f"{self.name} is a label; this needs a survival endpoint (Endpoint.survival).")
+        if data.n == 0:
+            counts = data.excluded["rule"].value_counts()
+            why = ", ".join(f"{count} {rule}" for rule, count in counts.items()) or "there are no observations"
+            raise EndpointError(f"Endpoint {self.name}: no observation is left ({why}).")
         return data
 
     def resolve_label(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> LabelData:
@@ -376,6 +380,14 @@ def _align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[p
         )
     if index is None:
         return clinical, []
+    if index.has_duplicates:
+        again = index[index.duplicated()].unique()
+        raise EndpointError(
+            f"Endpoint {name}: {len(again)} observation(s) stand more than once ({examples(again)}); keep one row per "
+            "patient."
+        )
+    if not len(index):
+        raise EndpointError(f"Endpoint {name}: there is no observation with a value to relate to it.")
     known = index.isin(clinical.index)
     if not known.any():
         raise EndpointError(
@@ -396,13 +408,21 @@ def _column(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
     return table[column]
 
 
-def _numbers(column: pd.Series, what: str) -> npt.NDArray[np.float64]:
+def _numbers(
+    column: pd.Series, what: str, mend: str = "set them to missing when the table is read"
+) -> npt.NDArray[np.float64]:
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    if kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        found = "durations" if kind == "m" else "dates"
+        raise EndpointError(
+            f"The {what} holds {found}; numbers are needed. Turn dates into the time since diagnosis, and durations "
+            "into numbers of the endpoint's unit (column / pd.Timedelta(days=1))."
+        )
     values: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     text = column[np.isnan(values) & column.notna().to_numpy()]
     if len(text):
         raise EndpointError(
-            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); "
-            "set them to missing when the table is read."
+            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); {mend}."
         )
     if np.isinf(values).any():
         raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
@@ -413,7 +433,8 @@ def _status(column: pd.Series, endpoint: Endpoint, *, plain: bool = False) -> np
     """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
     if endpoint.event_value is not None and not plain:
         return np.where(column.isna(), np.nan, (column == endpoint.event_value).astype(np.float64))
-    values = _numbers(column, f"event column {column.name!r}")
+    mend = "say which value is the event (event_value=), or set them to missing when the table is read"
+    values = _numbers(column, f"event column {column.name!r}", mend)
     allowed = {0.0, 1.0}
     code = endpoint.competing
     if isinstance(code, int) and not plain:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning, examples
 from mtorscore.prognosis import _metrics as metrics
-from mtorscore.prognosis._design import pick_columns
+from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._folds import assign_folds, group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._models import Candidate, Data, Dummy, Fitted, Predicted, on_request, rows
@@ -135,6 +135,8 @@ def evaluate(
         raise DataError("Hand over X and an endpoint (prognosis.Endpoint.survival(...) or .label(...)).")
     table, clinical = _tables(X, clinical)
     index = table.obs_names if is_anndata(table) else table.index
+    if isinstance(table, pd.DataFrame) and (model is None or isinstance(model, str)):
+        check_numbers(table, "features")
     data = endpoint.resolve(clinical, index)
     at = index.get_indexer(data.index)
     table, patients = rows(table, at), _patients(groups, clinical, data.index)
@@ -166,12 +168,15 @@ def evaluate(
 
 def _tables(x: Any, clinical: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
     if is_anndata(x):
+        check_observations(x.obs_names, "AnnData")
         return x, (x.obs if clinical is None else clinical)
     if clinical is None:
         raise DataError("No clinical table: hand over a DataFrame indexed by observation.")
     if isinstance(x, pd.Series):
         x = x.to_frame()
-    if not isinstance(x, pd.DataFrame):
+    if isinstance(x, pd.DataFrame):
+        check_table(x, "features")
+    else:
         values = np.asarray(x)
         if values.ndim != 2 or len(values) != len(clinical):
             raise DataError(f"X is an array of shape {values.shape}; it needs one row per row of `clinical`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import pandas as pd
 from scipy.special import expit
 
 from mtorscore.collection import SignatureCollection, as_collection
-from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples
+from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._risksets import FloatArray
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
@@ -94,6 +96,13 @@ class FittedModel:
         if self.clinical:
             if clinical is None:
                 raise DataError(f"Model {self.name} needs clinical columns: {', '.join(self.clinical)}.")
+            check_observations(clinical.index, "clinical table")
+            absent = table.index[~table.index.isin(clinical.index)]
+            if len(absent):
+                raise DataError(
+                    f"{len(absent)} observation(s) have no row in the clinical table ({examples(absent)}); model "
+                    f"{self.name} needs it."
+                )
             parts.append(self._encode(clinical.loc[table.index]))
         out = pd.concat(parts, axis=1)
         out.columns = list(self.columns)
@@ -227,6 +236,10 @@ def fit_model(
     from mtorscore.prognosis.evaluation import _check
 
     index = X.obs_names if is_anndata(X) else X.index
+    if isinstance(X, pd.DataFrame):
+        check_table(X, "features")
+    if len(baseline):
+        pick_columns(clinical, list(baseline), "baseline column(s)")
     data = endpoint.resolve(clinical, index)
     _check(data)
     chosen = rows(X, index.get_indexer(data.index))
@@ -238,7 +251,17 @@ def fit_model(
         reference = fitted.reference_
         chosen = pd.DataFrame(fitted.transform(chosen), index=data.index, columns=fitted.get_feature_names_out())
         signatures = scorer.signatures if signatures is None else signatures
+    check_numbers(chosen, "scores")
     table = chosen.dropna(axis=1, how="all").astype(float)
+    if not table.shape[1]:
+        raise DataError("No score is known for any observation of the endpoint.")
+    if table.shape[1] < chosen.shape[1]:
+        gone = [c for c in chosen.columns if c not in table.columns]
+        warnings.warn(
+            f"{len(gone)} score(s) are missing for everybody and are left out of model {name} ({examples(gone)}).",
+            DataWarning,
+            stacklevel=2,
+        )
     if table.isna().any(axis=None):
         bad = table.index[table.isna().any(axis=1)]
         raise DataError(f"{len(bad)} observation(s) miss a score ({examples(bad)}); drop them or the score.")

@@ -14,7 +14,7 @@ from scipy import stats
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox
 from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance
-from mtorscore.prognosis._design import encode
+from mtorscore.prognosis._design import check_column, check_table, encode
 from mtorscore.prognosis._inference import profile, ratio, wald
 from mtorscore.prognosis._inputs import as_list, read_inputs
 from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
@@ -108,6 +108,7 @@ def cox(
     DataError
         If no covariate varies.
     """
+    check_table(covariates, "covariates")
     data = endpoint.resolve_survival(clinical, covariates.index)
     design = encode(covariates.loc[data.index])
     if design.shape[1] == 0:
@@ -185,6 +186,7 @@ def concordance_index(
     Concordance
         Estimate, jackknife standard error, pair counts and interval; equal to R's ``concordance(reverse=TRUE)``.
     """
+    check_column(score, "score", numeric=True)
     data = endpoint.resolve_survival(clinical, score.dropna().index)
     values = score.loc[data.index].to_numpy(dtype=np.float64)
     resample = bootstrap_multiplicities(data.n, n_boot, seed) if n_boot else None
@@ -217,6 +219,7 @@ def logrank(
     pandas.DataFrame
         One row: endpoint, n, events, groups, chisq, df, p.
     """
+    check_column(groups, "groups")
     data = endpoint.resolve_survival(clinical, groups.dropna().index)
     chosen = groups.loc[data.index]
     if isinstance(chosen.dtype, pd.CategoricalDtype):

@@ -22,7 +22,9 @@ from scipy.special import expit, logit
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox, _logistic
 from mtorscore.prognosis import _metrics as metrics
+from mtorscore.prognosis._design import check_column, check_observations, check_table, pick_columns
 from mtorscore.prognosis._folds import group_multiplicities
+from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._kaplan import loglog_interval, product_limit
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
@@ -102,6 +104,7 @@ def validate(
         )
     if (endpoint.kind == "survival") != (fitted.kind == "survival"):
         raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    X, lost = _in_clinical(X, clinical, endpoint)
     features = fitted.features(X, clinical)
     linear = fitted.linear_predictor(X, clinical)
     data = endpoint.resolve(clinical, features.index)
@@ -120,7 +123,25 @@ def validate(
     mix = _case_mix(fitted, features)
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
-    return Validation(summary, curve, mix, updated, _notes(fitted, mix, data, known, values))
+    notes = _notes(fitted, mix, data, known, values)
+    if lost:
+        notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
+    return Validation(summary, curve, mix, updated, notes)
+
+
+def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
+    """Leave out the observations that the clinical table does not hold; return how many there were."""
+    if not (isinstance(x, pd.DataFrame) or is_anndata(x)):
+        return x, 0
+    index = x.index if isinstance(x, pd.DataFrame) else x.obs_names
+    check_observations(index, "features")
+    known = index.isin(clinical.index)
+    if not known.any():
+        raise EndpointError(
+            f"Endpoint {endpoint.name}: none of the {len(index)} observations ({examples(index)}) is in the clinical "
+            f"table ({examples(clinical.index)}); join both on the same identifier."
+        )
+    return (x if known.all() else x[known]), int((~known).sum())
 
 
 def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
@@ -358,7 +379,13 @@ def leave_one_cohort_out(
     pandas.DataFrame
         The rows of `Validation.summary`, with the held-out cohort and notes.
     """
-    names = clinical.loc[X.index, cohort]
+    check_table(X, "features")
+    check_observations(clinical.index, "clinical table")
+    pick_columns(clinical, [cohort], "cohort column(s)")
+    names = clinical[cohort].reindex(X.index).dropna()
+    if names.empty:
+        raise DataError(f"No observation of X has a value of {cohort!r} in the clinical table; join both on one id.")
+    X = X.loc[names.index]
     if names.nunique() < 2:
         raise DataError(f"Column {cohort!r} holds {names.nunique()} cohort(s); two at least are needed.")
     if standardise:
@@ -398,6 +425,7 @@ def decision_curve(
     pandas.DataFrame
         strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share).
     """
+    check_column(predicted, "predicted risk", numeric=True)
     data = endpoint.resolve(clinical, predicted.dropna().index)
     risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
     if isinstance(data, SurvivalData) and horizon is None:

@@ -1,0 +1,134 @@
+"""Whatever comes in, every public function returns defined numbers or raises one error of the package."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore import prognosis as p
+from mtorscore.errors import EndpointError, MtorscoreError
+
+ENDPOINT = p.Endpoint.survival("time", "event")
+LABEL = p.Endpoint.label("lab")
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def tables(n: int = 40) -> Tables:
+    rng = np.random.default_rng(3)
+    index = [f"p{i}" for i in range(n)]
+    scores = pd.DataFrame(rng.normal(size=(n, 2)), index, ["A", "B"])
+    clinical = pd.DataFrame({"time": rng.exponential(10, n) + 0.1, "event": rng.integers(0, 2, n)}, index)
+    clinical["age"], clinical["lab"] = rng.normal(60, 9, n), rng.integers(0, 2, n)
+    clinical["stage"] = rng.choice(list("xyz"), n)
+    return scores, clinical
+
+
+def with_columns(**columns: Any) -> Callable[[pd.DataFrame, pd.DataFrame], Tables]:
+    return lambda s, c: (s, c.assign(**columns))
+
+
+EVENT = np.arange(40)
+CASES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Tables]] = {
+    "no event": with_columns(event=0),
+    "one event": with_columns(event=(EVENT == 5).astype(int)),
+    "everybody has the event": with_columns(event=1),
+    "everything at one time": with_columns(time=5.0),
+    "times of 0": with_columns(time=0.0),
+    "times missing": with_columns(time=np.nan),
+    "times are dates": with_columns(time=pd.Timestamp("2020-01-01")),
+    "times are durations": with_columns(time=pd.Timedelta(days=3)),
+    "events are text": with_columns(event=np.where(EVENT % 2, "dead", "alive")),
+    "events are 1 and 2": with_columns(event=EVENT % 2 + 1),
+    "events are categories": with_columns(event=pd.Categorical(EVENT % 2)),
+    "a covariate is missing": with_columns(age=np.nan, stage=None),
+    "one label": with_columns(lab=1),
+    "constant score": lambda s, c: (s.assign(A=1.0), c),
+    "score missing": lambda s, c: (s.assign(A=np.nan), c),
+    "infinite score": lambda s, c: (s.assign(A=np.where(EVENT == 3, np.inf, 0.5)), c),
+    "text score": lambda s, c: (s.assign(A="high"), c),
+    "the event is the score": lambda s, c: (s.assign(A=c["event"] * 1.0, B=c["lab"] * 1.0), c),
+    "patients stand twice": lambda s, c: (s, pd.concat([c, c.iloc[:3]])),
+    "scores stand twice": lambda s, c: (pd.concat([s, s.iloc[:3]]), c),
+    "columns stand twice": lambda s, c: (s.set_axis(["A", "A"], axis=1), c),
+    "no column": lambda s, c: (s[[]], c),
+    "other patients": lambda s, c: (s.rename(index=lambda i: f"q{i}"), c),
+    "half of the patients": lambda s, c: (s.iloc[:25], c.iloc[15:]),
+    "numbered columns": lambda s, c: (s.set_axis([1, 2], axis=1), c),
+    "three patients": lambda s, c: (s.iloc[:3], c.iloc[:3].assign(event=[1, 0, 1])),
+    "one patient": lambda s, c: (s.iloc[:1], c.iloc[:1].assign(event=1)),
+    "nobody": lambda s, c: (s.iloc[:0], c.iloc[:0]),
+}
+
+
+def calls(s: pd.DataFrame, c: pd.DataFrame) -> list[Callable[[], Any]]:
+    first = s.iloc[:, 0] if s.shape[1] else s
+    fast: dict[str, Any] = {"n_boot": 5}
+    return [
+        lambda: p.associate(s, c, ENDPOINT, adjust=["age", ("age", "stage")], mirrors=(), **fast),
+        lambda: p.associate(s, c, LABEL, mirrors=(), **fast),
+        lambda: p.associate(s, c, p.Endpoint.early("time", "event", 5, "days"), mirrors=(), **fast),
+        lambda: p.kaplan_meier(s, c, ENDPOINT),
+        lambda: p.cox(s, c, ENDPOINT),
+        lambda: p.cox(s, c, ENDPOINT, firth=True),
+        lambda: p.concordance_index(first, c, ENDPOINT, n_boot=5),
+        lambda: p.logrank(c["stage"], c, ENDPOINT),
+        lambda: p.restricted_mean(c["stage"], c, ENDPOINT),
+        lambda: p.over_time(s, c, ENDPOINT),
+        lambda: p.interaction(s, c, ENDPOINT, by="stage"),
+        lambda: p.nonlinearity(s, c, ENDPOINT),
+        lambda: p.trend_test(s, c["stage"], ["x", "y", "z"]),
+        lambda: p.optimal_cutpoint(first, c, ENDPOINT, n_permutations=20, folds=2),
+        lambda: p.evaluate(None, s, c, ENDPOINT, baseline=["age"], n_repeats=1, n_splits=2, **fast),
+        lambda: p.evaluate(None, s, c, LABEL, n_repeats=1, n_splits=2, **fast),
+        lambda: p.validate(p.fit_model(s, c, ENDPOINT, baseline=["age", "stage"]), s, c, **fast),
+        lambda: p.added_value(s, c, ENDPOINT, ["age"], **fast),
+        lambda: p.optimism(s, c, ENDPOINT, n_boot=3),
+        lambda: p.cumulative_incidence(c, ENDPOINT),
+        lambda: p.residual_scores(s, c[["age"]]),
+        lambda: p.leave_one_cohort_out(s, c, ENDPOINT, "stage"),
+    ]
+
+
+QUICK = ("one event", "patients stand twice", "half of the patients", "constant score")
+
+
+@pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
+def test_defined_or_one_clear_error(case: str) -> None:
+    s, c = CASES[case](*tables())
+    for call in calls(s, c):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                call()
+            except MtorscoreError:
+                continue
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("times are dates", "holds dates; numbers are needed"),
+        ("times are durations", "holds durations; numbers are needed"),
+        ("events are text", r"no number \(alive, dead\); say which value is the event \(event_value=\)"),
+        ("no event", "none of the 40 observations has an event"),
+        ("other patients", "None of the 40 observations"),
+        ("nobody", "there is no observation"),
+    ],
+)
+def test_what_the_error_says(case: str, message: str) -> None:
+    s, c = CASES[case](*tables())
+    with pytest.raises(EndpointError, match=message):
+        p.associate(s, c, ENDPOINT, mirrors=(), n_boot=0)
+
+
+def test_all_events_at_one_time_are_said() -> None:
+    s, c = CASES["everything at one time"](*tables())
+    table = p.associate(s, c, ENDPOINT, mirrors=(), n_boot=0)
+    assert table["hr"].notna().all()
+    assert table["ph_p"].isna().all()
+    assert table["reason"].str.contains("all events fall on one time").all()
