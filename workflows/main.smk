@@ -16,4 +16,5 @@ rule all:
         rules.report.output,
         rules.report.input,
         expand(rules.relate.output, cohort=COHORTS),
+        expand(rules.gsea.output, cohort=COHORTS),
         expand(rules.score.output, cohort=COHORTS),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mtorscore.pipeline._files import atomic, read_table, write_json, write_table
 from mtorscore.pipeline.acquire import acquire
 from mtorscore.pipeline.export import export
+from mtorscore.pipeline.gsea import enrich
 from mtorscore.pipeline.prepare import load_cohort, prepare
 from mtorscore.pipeline.record import ERROR_PREFIX, logged, write_run_record
 from mtorscore.pipeline.relate import relate
@@ -18,6 +19,7 @@ __all__ = [
     "ERROR_PREFIX",
     "acquire",
     "atomic",
+    "enrich",
     "export",
     "load_cohort",
     "logged",

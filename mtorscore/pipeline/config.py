@@ -68,6 +68,7 @@ class RunConfig:
     parameters: Mapping[str, Mapping[str, Any]]
     adjust: tuple[str, ...]
     null_sets: int
+    gsea_permutations: int
     bootstraps: int
     cv_folds: int
     cv_repeats: int

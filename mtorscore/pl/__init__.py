@@ -18,6 +18,7 @@ _NAMES = {
     "enrichment": "sources",
     "flow": "sources",
     "forest": "outcome",
+    "gsea": "sources",
     "heatmap": "scores",
     "km": "outcome",
     "landscape": "scores",
@@ -40,6 +41,7 @@ __all__ = [
     "enrichment",
     "flow",
     "forest",
+    "gsea",
     "heatmap",
     "km",
     "landscape",
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from mtorscore.pl.outcome import forest, km, null_distribution
     from mtorscore.pl.prediction import calibration, decision_curve, meta_forest, roc
     from mtorscore.pl.scores import correlation, heatmap, landscape, violin
-    from mtorscore.pl.sources import coverage, enrichment, flow
+    from mtorscore.pl.sources import coverage, enrichment, flow, gsea
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["coverage", "enrichment", "flow"]
+__all__ = ["coverage", "enrichment", "flow", "gsea"]
 
 
 def coverage(
@@ -276,3 +276,54 @@ def _running_sum(order: pd.Series, genes: Sequence[str], alpha: float) -> np.nda
     up = np.where(inside, rank**alpha, 0.0)
     down = (~inside).astype(np.float64)
     return np.asarray(np.cumsum(up) / up.sum() - np.cumsum(down) / max(down.sum(), 1.0))
+
+
+def gsea(
+    table: pd.DataFrame, *, n: int = 30, level: float = 0.05, width: float = st.ONE_AND_A_HALF, title: str = ""
+) -> Figure:
+    """Draw normalised enrichment scores of gene sets between two groups.
+
+    Parameters
+    ----------
+    table
+        What `mtorscore.tl.prerank` returned: ``signature``, ``direction``, ``nes``, ``q``, ``contrast``.
+    n
+        The so many sets of largest absolute score.
+    level
+        Sets whose false discovery rate is below are filled.
+    width
+        Millimetres.
+    title
+        Above the axes; the contrast by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row per set, up genes in vermillion and down genes in blue.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or no set has a score.
+    """
+    need(table, ["signature", "direction", "nes", "q", "contrast"])
+    known = table[table["nes"].notna()]
+    if not len(known):
+        raise DataError("No gene set of this table has an enrichment score.")
+    rows = known.loc[known["nes"].abs().sort_values(ascending=False, kind="stable").index[:n]].sort_values("nes")
+    tints = [st.VERMILLION if d == "up" else st.BLUE for d in rows["direction"]]
+    filled = rows["q"] < level
+    with st.style():
+        fig = st.figure(width, 18 + 3.8 * len(rows))
+        ax = fig.add_subplot()
+        places = np.arange(len(rows))
+        ax.axvline(0, color=st.GREY, linewidth=0.6)
+        ax.hlines(places, 0, rows["nes"], color=tints, linewidth=0.8)
+        faces = [t if f else "none" for t, f in zip(tints, filled, strict=True)]
+        ax.scatter(rows["nes"], places, s=16, facecolors=faces, edgecolors=tints, linewidths=0.9, zorder=3)
+        names = rows["signature"] + rows["direction"].map({"up": "", "down": ", down genes"}).fillna("")
+        ax.set_yticks(places, [st.shorten(str(v), 44) for v in names])
+        ax.set_ylim(-0.8, len(rows) - 0.2)
+        ax.set_xlabel(f"normalised enrichment score (filled: q < {level:g})")
+        ax.set_title(title or str(rows["contrast"].iloc[0]))
+    return fig

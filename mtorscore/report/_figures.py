@@ -87,6 +87,7 @@ def cohort_pictures(
 
     draw = Drawer(cohort, method or "", scores, shown, {n: d.branch for n, d in described.items()})
     pictures = [draw.flow(), draw.coverage(), draw.heatmap(), draw.violin(), draw.landscape(), draw.correlation()]
+    pictures += [draw.gsea()]
     pictures += [draw.forest(endpoint) for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]]
     pictures += [draw.km(endpoint) for endpoint in cohort.endpoints[:1]]
     pictures += [null_picture(draw, endpoint) for endpoint in cohort.endpoints[:1]]
@@ -171,6 +172,22 @@ class Drawer:
             "correlation", lambda: pl.correlation(tumours, signatures=self.shown),
             f"Matrix of Spearman correlations between {len(self.shown)} scores over {len(tumours)} {what}.",
             f"Spearman's correlation between scores over {len(tumours)} {what}; some signatures share genes.",
+        )  # fmt: skip
+
+    def gsea(self) -> Picture:
+        table = self.cohort.table("gsea")
+        if not {"comparison", "contrast", "signature", "nes", "q"} <= set(table.columns):
+            return self.none("gsea", self.cohort.missing.get("gsea", "No enrichment was computed."))
+        rows = table[table["comparison"] == table["comparison"].iloc[0]]
+        own = rows[rows["signature"].isin(self.shown)]
+        rows = own if len(own) else rows
+        contrast = str(rows["contrast"].iloc[0])
+        tested = int(rows["nes"].notna().sum())
+        return self.picture(
+            "gsea", lambda: pl.gsea(rows),
+            f"Normalised enrichment scores of {tested} gene sets, {contrast}.",
+            f"Normalised enrichment score, {contrast}: filled where the false discovery rate is below 5%. One "
+            "signature per branch, fixed in advance; up and down genes apart. The table lists all comparisons.",
         )  # fmt: skip
 
     def forest(self, endpoint: str) -> Picture:

@@ -25,6 +25,7 @@ TABLES = {
     "calibration": "relate/calibration.tsv",
     "decision": "relate/decision.tsv",
     "cells": "relate/cells.tsv",
+    "gsea": "relate/gsea.tsv",
 }
 NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
 EMPTY = {
@@ -33,6 +34,7 @@ EMPTY = {
     "null": "No random signatures stand beside the scores of this cohort.",
     "classifiers": "There is no label with eight patients of each kind, so nothing was classified.",
     "survival_models": "Survival was not predicted: that needs at least ten events, and ten patients followed beyond.",
+    "gsea": "No two groups of samples have three members each, so no enrichment was computed.",
     "cells": "This cohort has no group of ten cells.",
     "exclusions": "Nothing was left out or changed.",
 }

@@ -14,7 +14,7 @@ from mtorscore.report._load import SURVIVAL, TRACKS, Cohort, Run
 
 MISSING = 65535
 _STEPS = 65534
-_TABLES = ("associations", "classifiers", "coverage", "exclusions", "survival_models", "cells", "null")
+_TABLES = ("associations", "classifiers", "coverage", "exclusions", "gsea", "survival_models", "cells", "null")
 _MOST_ROWS = 20000
 
 

@@ -224,6 +224,13 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
             "Single cells were scored one by one and summarised by sample and cell type; groups of fewer than ten "
             "cells are left out, and cells are never treated as independent observations."
         )
+    if any("gsea" in c.tables for c in run.cohorts):
+        out.append(
+            "Gene set enrichment between groups of samples (Subramanian et al., PNAS 2005) was computed with gseapy "
+            f"{versions.get('gseapy', '(version not recorded)')} on values on a log scale, genes ranked by the "
+            f"signal-to-noise ratio, with {config.get('gsea_permutations', '?')} permutations of the samples where "
+            "both groups have seven or more, else of the genes."
+        )
     if any("classifiers" in c.tables for c in run.cohorts):
         out.append(
             f"Classifiers are ridge-penalised logistic models in nested cross-validation ({config.get('cv_folds', '?')}"

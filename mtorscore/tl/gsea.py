@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtorscore.collection import SignaturesLike, as_collection
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +67,9 @@ def prerank(
     Returns
     -------
     pandas.DataFrame
-        `signature`, `direction`, `es`, `nes`, `p`, `q` (false discovery rate), `n_genes`, `leading_edge`,
-        `permutation` (``sample`` or ``gene``), `contrast`, `reason`.
+        `signature`, `direction`, `es`, `nes`, `p` (at least ``1 / (permutations + 1)``: so many permutations cannot
+        show less), `q` (false discovery rate), `n_genes`, `leading_edge`, `permutation` (``sample`` or ``gene``),
+        `contrast`, `reason`. Most extreme `nes` first.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def prerank(
         values, contrast = _score_values(adata, score)
         by_sample = False
         found = _by_gene(_spearman(frame, values), sets.usable, permutations, min_size, max_size, seed)
-    return _table(found, sets, "sample" if by_sample else "gene", contrast)
+    return _table(found, sets, "sample" if by_sample else "gene", contrast, 1.0 / (permutations + 1))
 
 
 class _Sets:
@@ -130,6 +132,14 @@ def _sets(signatures: SignaturesLike, adata: AnnData, low: int, high: int) -> _S
 
 def _genes_by_observations(adata: AnnData, layer: str | None) -> pd.DataFrame:
     frame = adata.to_df(layer=layer).T
+    unknown = frame.index[frame.isna().any(axis=1)]
+    if len(unknown):
+        warnings.warn(
+            f"{len(unknown)} of {len(frame)} genes have missing values and are left out ({examples(unknown)}).",
+            DataWarning,
+            stacklevel=3,
+        )
+        frame = frame.drop(index=unknown)
     varies = frame.max(axis=1) > frame.min(axis=1)
     return frame[varies & ~frame.index.duplicated()]
 
@@ -160,11 +170,12 @@ def _score_values(adata: AnnData, score: Any) -> tuple[np.ndarray[Any, Any], str
 
 
 def _signal_to_noise(frame: pd.DataFrame, first: np.ndarray[Any, Any]) -> pd.Series:
-    """Return GSEA's signal-to-noise ratio, each SD at least a fifth of the absolute mean."""
+    """Return GSEA's signal-to-noise ratio, each SD at least a fifth of the absolute mean, and 0.2 where that is 0."""
     a, b = frame.loc[:, first], frame.loc[:, ~first]
-    spread = [np.maximum(g.std(axis=1).fillna(0), 0.2 * g.mean(axis=1).abs()) for g in (a, b)]
-    total = spread[0] + spread[1]
-    return (a.mean(axis=1) - b.mean(axis=1)) / total.where(total > 0, 0.2)
+    means = [g.mean(axis=1) for g in (a, b)]
+    floors = [(0.2 * m.abs()).where(m != 0, 0.2) for m in means]
+    spread = [np.maximum(g.std(axis=1).fillna(0), f) for g, f in zip((a, b), floors, strict=True)]
+    return (means[0] - means[1]) / (spread[0] + spread[1])
 
 
 def _spearman(frame: pd.DataFrame, values: np.ndarray[Any, Any]) -> pd.Series:
@@ -214,7 +225,7 @@ def _by_sample(
     return table
 
 
-def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str) -> pd.DataFrame:
+def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str, least: float) -> pd.DataFrame:
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
@@ -224,6 +235,7 @@ def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str) ->
         tested.add(key)
         signature, direction = sets.owner[key]
         values = {k: float(r[c]) for k, c in (("es", "ES"), ("nes", "NES"), ("p", "NOM p-val"), ("q", "FDR q-val"))}
+        values["p"] = max(values["p"], least)  # NaN stays NaN
         rows.append(
             {"signature": signature, "direction": direction, **values, "n_genes": len(sets.usable[key]),
              "leading_edge": str(r["Lead_genes"]).replace(";", ","), "reason": ""}
@@ -234,4 +246,6 @@ def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str) ->
     for signature, direction, n_genes, why in [*sets.refused, *missing]:
         rows.append({"signature": signature, "direction": direction, "n_genes": n_genes, "reason": why})
     table = pd.DataFrame(rows).assign(permutation=permutation, contrast=contrast)
+    if "nes" in table:
+        table = table.sort_values("nes", key=abs, ascending=False, kind="stable", ignore_index=True)
     return table.reindex(columns=list(COLUMNS)).fillna({"leading_edge": ""})

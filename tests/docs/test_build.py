@@ -86,14 +86,14 @@ def test_every_column_of_a_run_is_in_the_reference(tmp_path: Path) -> None:
     )
     (tmp_path / "run.yaml").write_text(
         f"run: r\nresults: {tmp_path / 'out'}\ncohorts: {tmp_path / 'cohorts.tsv'}\nmethods: [singscore]\n"
-        "null_sets: 0\nbootstraps: 0\ncv_repeats: 1\n"
+        "null_sets: 0\nbootstraps: 0\ncv_repeats: 1\ngsea_permutations: 20\n"
     )
     with pytest.raises(SystemExit) as stop:
         main(["run", "--config", str(tmp_path / "run.yaml")])
     assert stop.value.code in (0, None)
     cohort = tmp_path / "out" / "r" / "small"
     text = (DOCS / "reference" / "results.md").read_text()
-    for name in ("coverage", "associations", "classifiers", "km", "exclusions"):
+    for name in ("coverage", "associations", "classifiers", "km", "gsea", "exclusions"):
         table = pd.read_csv(next(cohort.rglob(f"{name}.tsv")), sep="\t")
         section = text.split(f"(table-{name})=")[1].split("(table-")[0]
         described = set(re.findall(r"`([\w.]+)`", section))

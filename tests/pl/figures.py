@@ -144,6 +144,16 @@ def _null() -> Figure:
     return pl.null_distribution(values, 0.33, xlabel="log hazard ratio per SD")
 
 
+def enriched() -> pd.DataFrame:
+    """Return enrichment scores of a few gene sets, one of them without a result."""
+    nes = [2.31, 1.62, -1.4, -2.05, np.nan]
+    return pd.DataFrame(
+        {"signature": ["PROLIFERATION", "MTORC1", "LYSOSOME", "MTORC1", "TINY"],
+         "direction": ["up", "up", "up", "down", "up"], "nes": nes, "q": [0.001, 0.04, 0.2, 0.01, np.nan],
+         "contrast": "tumour against normal"}
+    )  # fmt: skip
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
     "violin": lambda: pl.violin(*scores(), columns=4),
@@ -161,5 +171,6 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "dotplot": lambda: pl.dotplot(cells(), "cell_type"),
     "ridge": lambda: pl.ridge(cells(), "STEROL", "cell_type"),
     "enrichment": _enrichment,
+    "gsea": lambda: pl.gsea(enriched()),
     "flow": _flow,
 }

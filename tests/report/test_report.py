@@ -63,8 +63,8 @@ def test_one_file_under_its_name(path: Path, results: Path) -> None:
 def test_sections_in_order(page: Page) -> None:
     sections = [a["id"] for t, a in page.elements if t == "section"]
     assert sections == [
-        "summary", "data", "coverage", "scores", "signature", "outcome", "prediction", "meta", "drugs",
-        "methods", "provenance",
+        "summary", "data", "coverage", "scores", "signature", "enrichment", "outcome", "prediction", "meta",
+        "drugs", "methods", "provenance",
     ]  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def test_a_missing_file_is_a_sentence(
 def no_pictures(*_: object) -> dict[str, object]:
     from mtorscore.report._figures import Picture
 
-    kinds = ("flow", "coverage", "heatmap", "violin", "landscape", "correlation", "calibration", "drugs")
+    kinds = ("flow", "coverage", "heatmap", "violin", "landscape", "correlation", "calibration", "drugs", "gsea")
     return {k: Picture(k, k, "", "", "", "left out of this test") for k in kinds}
 
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-RULES = ("acquire", "prepare", "score", "relate", "export", "report")
+RULES = ("acquire", "prepare", "score", "relate", "gsea", "export", "report")
 TABLES = (
     "small/exclusions.tsv",
     "small/genes.tsv",
@@ -26,6 +26,7 @@ TABLES = (
     "small/relate/associations.tsv",
     "small/relate/classifiers.tsv",
     "small/relate/km.tsv",
+    "small/relate/gsea.tsv",
 )
 
 
@@ -36,7 +37,7 @@ def command(folder: Path, *more: str) -> list[str]:
     config = folder / "config.yaml"
     config.write_text(
         f"run: test\nresults: {folder / 'results'}\ncohorts: {table}\nmethods: [singscore, zscore]\n"
-        "null_sets: 50\nbootstraps: 20\ncv_repeats: 1\n"
+        "null_sets: 50\nbootstraps: 20\ncv_repeats: 1\ngsea_permutations: 20\n"
     )
     snakefile = ("--snakefile", str(ROOT / "snakefile"))
     return [sys.executable, "-m", "snakemake", *snakefile, "--cores", "1", "--configfile", str(config), *more]

@@ -101,6 +101,29 @@ rule relate:
         "../scripts/relate.py"
 
 
+rule gsea:
+    input:
+        cohort=rules.prepare.output.cohort,
+    output:
+        gsea=f"{RUN}/{{cohort}}/relate/gsea.tsv",
+    log:
+        f"{RUN}/{{cohort}}/logs/gsea.log",
+    benchmark:
+        f"{RUN}/{{cohort}}/benchmarks/gsea.tsv"
+    conda:
+        "../envs/mtorscore.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        signatures=CONFIG.signatures,
+        signatures_hash=SIGNATURES_HASH,
+        permutations=CONFIG.gsea_permutations,
+        seed=CONFIG.seed,
+    script:
+        "../scripts/gsea.py"
+
+
 rule export:
     input:
         cohort=rules.prepare.output.cohort,

@@ -11,6 +11,7 @@ rule report:
         ),
         coverage=expand(f"{RUN}/{{cohort}}/scores/coverage.tsv", cohort=COHORTS),
         associations=expand(f"{RUN}/{{cohort}}/relate/associations.tsv", cohort=COHORTS),
+        gsea=expand(f"{RUN}/{{cohort}}/relate/gsea.tsv", cohort=COHORTS),
         exports=expand(f"{RUN}/{{cohort}}/export/files.json", cohort=COHORTS),
     output:
         run=f"{RUN}/run.json",

@@ -1,0 +1,91 @@
+"""Step 4b: gene set enrichment between groups of samples, by GSEA itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtorscore.pipeline._files import write_table
+from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.relate import TUMOUR, endpoints_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from mtorscore.collection import SignatureCollection
+
+__all__ = ["enrich"]
+
+LEAST = 3
+# The header of a table without rows, so that a reader finds the same columns in every cohort.
+COLUMNS = (
+    "comparison", "contrast", "n_first", "n_second", "signature", "direction", "es", "nes", "p", "q", "n_genes",
+    "permutation", "leading_edge", "reason",
+)  # fmt: skip
+
+
+def enrich(folder: str | Path, signatures: SignatureCollection, *, permutations: int = 1000, seed: int = 0) -> Path:
+    """Write ``relate/gsea.tsv``: signatures among the genes that differ between two groups of samples.
+
+    Parameters
+    ----------
+    folder
+        The cohort's results folder, prepared.
+    signatures
+        Tested with up and down genes apart.
+    permutations
+        Of the samples where both groups have seven or more, else of the genes; 0 leaves the step out.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. Compared are tumours with normals, and within tumours the two groups of every label (such as
+        recurrence within 24 months), where each group has at least three samples; a cohort with nothing to compare
+        gives a header and no rows.
+    """
+    import pandas as pd
+
+    from mtorscore import tl
+
+    folder = Path(folder)
+    parts = []
+    for name, samples, groups in _comparisons(load_cohort(folder)) if permutations else ():
+        counts = samples.obs["group"].value_counts()
+        table = tl.prerank(
+            samples, signatures, groupby="group", groups=groups, layer="log", permutations=permutations, seed=seed
+        )
+        first, second = (int(counts[g]) for g in groups)
+        parts.append(table.assign(comparison=name, n_first=first, n_second=second))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    return write_table(table[list(COLUMNS)], folder / "relate" / "gsea.tsv")
+
+
+def _comparisons(adata: AnnData) -> Iterator[tuple[str, AnnData, tuple[str, str]]]:
+    """Yield name, samples with a column ``group``, and its two values, the positive one first."""
+    kinds = adata.obs["sample_type"].astype(str)
+    both = adata[kinds.isin(["tumour", "normal"]).to_numpy()].copy()
+    both.obs["group"] = both.obs["sample_type"].astype(str)
+    if _enough(both.obs["group"], ("tumour", "normal")):
+        yield TUMOUR, both, ("tumour", "normal")
+    in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
+    tumours = adata[(kinds == "tumour").to_numpy() & in_outcome]
+    for label in endpoints_of(tumours)[1]:
+        known = tumours[tumours.obs[label].notna().to_numpy()].copy()
+        known.obs["group"] = [_value(label, v) for v in known.obs[label]]
+        low, high = sorted(known.obs["group"].unique())
+        if _enough(known.obs["group"], (high, low)):
+            yield label, known, (high, low)
+
+
+def _value(label: str, value: object) -> str:
+    """Return a group's name: ``recurrence_24m=1``, also where the column holds 1.0 or True."""
+    number = float(value) if isinstance(value, bool | int | float) else None
+    return f"{label}={number:g}" if number is not None else f"{label}={value}"
+
+
+def _enough(groups: pd.Series, names: tuple[str, str]) -> bool:
+    return bool(groups.value_counts().reindex(list(names), fill_value=0).min() >= LEAST)
