@@ -26,6 +26,7 @@ BASES = {
 }
 _ACCESSION = re.compile(r"^(GSE|GDS|GPL)(\d+)$", re.IGNORECASE)
 _LINK = re.compile(r'href="(?P<name>[^"?/][^"?]*)"', re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*")
 BUNDLE = 50
 
 
@@ -95,7 +96,12 @@ def gdc_files(project: str, *, mirror: str | None, http: httpx.Client, **options
         },
         "fields": "file_id,file_name,md5sum,file_size,associated_entities.entity_submitter_id",
     }
-    return _pages(f"{base('gdc', mirror)}/files", body, http, **options)
+    files = _pages(f"{base('gdc', mirror)}/files", body, http, **options)
+    for file in files:
+        for key in ("file_id", "file_name", "md5sum", "file_size"):
+            if not _NAME.fullmatch(str(file.get(key, ""))):
+                raise FetchError(f"the GDC's answer has no usable {key} for a file ({str(file.get(key))[:60]!r}).")
+    return files
 
 
 def gdc_cases(project: str, *, mirror: str | None, http: httpx.Client, **options: Any) -> list[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import datetime
 import gzip
 import hashlib
 import json
+import lzma
+import re
 import time
 import zipfile
 import zlib
@@ -20,12 +23,17 @@ from mtorscore.errors import FetchError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Remote", "cached", "client", "download", "file_sha256", "post_json"]
+__all__ = ["Remote", "cached", "client", "download", "file_sha256", "locked", "post_json"]
 
 RETRIES = 6
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+# A server that trickles: fewer bytes than this in so many seconds, and the attempt is given up.
+STALL_SECONDS = 90.0
+STALL_BYTES = 8192
+# Only an attempt that brought this much more starts the count of failures again.
+PROGRESS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -65,13 +73,18 @@ def client(timeout: float = 60.0) -> httpx.Client:
 
     limits = httpx.Limits(max_connections=8)
     headers = {"User-Agent": f"mtorscore/{__version__}", "Accept-Encoding": "identity"}
-    return httpx.Client(
-        follow_redirects=True,
-        timeout=httpx.Timeout(timeout, connect=20.0),
-        limits=limits,
-        headers=headers,
-        trust_env=True,
-    )
+    try:
+        return httpx.Client(
+            follow_redirects=True,
+            timeout=httpx.Timeout(timeout, connect=20.0),
+            limits=limits,
+            headers=headers,
+            trust_env=True,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise FetchError(
+            f"the proxy that the environment names (HTTP_PROXY, ALL_PROXY) cannot be used: {error}."
+        ) from error
 
 
 def file_sha256(path: Path) -> str:
@@ -93,20 +106,23 @@ def cached(target: Path) -> bool:
         known = json.loads(record.read_text())
     except ValueError:
         return False
+    if not isinstance(known, dict):
+        return False
     return bool(target.stat().st_size == known.get("bytes") and file_sha256(target) == known.get("sha256"))
 
 
 @contextlib.contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Let one process at a time fetch a file."""
+def locked(target: Path) -> Iterator[None]:
+    """Let one process at a time fetch a file or data set."""
     lock = target.with_name(f".{target.name}.lock")
     with lock.open("w") as handle:
         try:
             import fcntl
-        except ImportError:  # Windows: the atomic move alone has to do.
-            yield
-            return
-        fcntl.flock(handle, fcntl.LOCK_EX)
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except (ImportError, OSError):
+            # Windows, or a file system without locks: the atomic move alone has to do.
+            pass
         yield
 
 
@@ -118,6 +134,7 @@ def download(
     retries: int = RETRIES,
     sleep: Callable[[float], None] = time.sleep,
     advance: Callable[[int], None] = lambda _: None,
+    fresh: bool = False,
 ) -> Path:
     """Fetch a file to `target`, or raise and leave nothing there.
 
@@ -140,6 +157,8 @@ def download(
         Waits; replaced in tests.
     advance
         Called with the number of bytes that arrived.
+    fresh
+        Fetch even what is there whole; it stays until the new file is complete.
 
     Returns
     -------
@@ -151,36 +170,57 @@ def download(
     FetchError
         If the file could not be had whole.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target):
-        if cached(target):
-            return target
-        part = target.with_name(f".{target.name}.part")
-        failures = 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target):
+            if not fresh and cached(target):
+                return target
+            part = target.with_name(f".{target.name}.part")
+            validator = _whole(remote, part, http=http, retries=retries, sleep=sleep, advance=advance)
+            _settle(remote, part, target, validator)
+    except FetchError:
+        raise
+    except OSError as error:
+        raise FetchError(
+            f"{remote.name} cannot be written to {target.parent} ({error.strerror or error}); free some space, or name "
+            "another folder with MTORSCORE_CACHE."
+        ) from error
+    return target
+
+
+def _whole(
+    remote: Remote,
+    part: Path,
+    *,
+    http: httpx.Client,
+    retries: int,
+    sleep: Callable[[float], None],
+    advance: Callable[[int], None],
+) -> str:
+    """Fetch the partial file until it is whole and verified; return its validator."""
+    failures = 0
+    try:
         while True:
             before = part.stat().st_size if part.exists() else 0
             try:
                 validator = _attempt(remote, part, http, advance)
                 _verify(remote, part)
-                break
             except _AgainError as error:
                 if error.restart:
                     part.unlink(missing_ok=True)
-                    before = 0
-                progress = part.exists() and part.stat().st_size > before
-                failures = 0 if progress and not error.restart else failures + 1
+                grown = part.stat().st_size - before if part.exists() else 0
+                failures = 0 if grown >= PROGRESS and not error.restart else failures + 1
                 if failures > retries:
-                    _forget(part)
                     raise FetchError(
                         f"{remote.url} could not be fetched after {failures} attempts: {error}."
                     ) from error
                 wait = min(FIRST_WAIT * 2 ** max(failures - 1, 0), LONGEST_WAIT)
                 sleep(min(error.wait, LONGEST_WAIT) if error.wait is not None else wait)
-            except FetchError:
-                _forget(part)
-                raise
-        _settle(remote, part, target, validator)
-    return target
+            else:
+                return validator
+    except (FetchError, OSError):
+        _forget(part)
+        raise
 
 
 def _forget(part: Path) -> None:
@@ -200,8 +240,9 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
     note = _validator_file(part)
     if part.exists() and note.exists() and remote.body is None:
         try:
-            validator = json.loads(note.read_text()).get("validator", "")
-        except ValueError:
+            known = json.loads(note.read_text())
+            validator = known["validator"] if known["url"] == remote.url else ""
+        except (ValueError, KeyError, TypeError):
             validator = ""
         have = part.stat().st_size if validator else 0
     headers = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
@@ -209,8 +250,10 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
     try:
         with http.stream(method, remote.url, headers=headers, json=remote.body) as answer:
             _check_status(answer, remote, have)
-            append = answer.status_code == 206
-            if append and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            partial = answer.status_code == 206
+            append = partial and have > 0
+            promised = _promised(answer, have if append else 0)
+            if partial and not _right_part(answer.headers.get("Content-Range", ""), have, promised):
                 raise _AgainError("the server sent another part than was asked for", restart=True)
             new = answer.headers.get("ETag", "")
             new = (new if not new.startswith("W/") else "") or answer.headers.get("Last-Modified", "")
@@ -219,19 +262,38 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
             if not append:
                 note.write_text(json.dumps({"url": remote.url, "validator": new}))
                 validator = new
-            promised = _promised(answer, have if append else 0)
-            with part.open("ab" if append else "wb") as out:
-                for block in answer.iter_raw():
-                    out.write(block)
-                    advance(len(block))
+            _copy(answer, part, "ab" if append else "wb", advance)
             size = part.stat().st_size
             if promised is not None and size != promised:
                 raise _AgainError(f"{size} bytes came where {promised} were promised", restart=size > promised)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise FetchError(f"{remote.url}: no address that can be fetched, or it leads to one ({error}).") from error
     except httpx.HTTPError as error:
         raise _AgainError(f"{type(error).__name__}: {error}") from error
-    except OSError as error:
-        raise FetchError(f"{remote.url}: cannot be written to {part.parent} ({error}).") from error
     return validator
+
+
+def _copy(answer: httpx.Response, part: Path, mode: str, advance: Callable[[int], None]) -> None:
+    """Write the answer to the partial file; a trickle is given up, since a read alone never times out then."""
+    since, arrived = time.monotonic(), 0
+    with part.open(mode) as out:
+        for block in answer.iter_raw():
+            out.write(block)
+            advance(len(block))
+            arrived += len(block)
+            if (now := time.monotonic()) - since > STALL_SECONDS:
+                if arrived < STALL_BYTES:
+                    raise _AgainError(f"only {arrived} bytes came in {now - since:.0f} s")
+                since, arrived = now, 0
+
+
+def _right_part(stated: str, have: int, promised: int | None) -> bool:
+    """Whether Content-Range is the part from byte `have` to the end of a file as long as promised."""
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", stated.strip())
+    if found is None or int(found[1]) != have:
+        return False
+    end = int(found[2]) + 1
+    return (promised is None or end == promised) and found[3] in ("*", str(end))
 
 
 def _promised(answer: httpx.Response, offset: int) -> int | None:
@@ -270,9 +332,17 @@ def _verify(remote: Remote, part: Path) -> None:
     if size == 0:
         raise _AgainError("the server sent an empty file", restart=True)
     with part.open("rb") as handle:
-        start = handle.read(2048).lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")) and not remote.name.endswith((".html", ".htm")):
+        start = handle.read(2048).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if (
+        start.startswith(b"<")
+        and (b"<html" in start or b"<!doctype html" in start)
+        and not remote.name.endswith((".html", ".htm"))
+    ):
         raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
+    if re.match(rb'<\?xml[^>]*>\s*<error>|\{\s*"(error|message)"', start) and size < 10_000:
+        raise FetchError(
+            f"{remote.url}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
+        )
     if remote.size is not None and size != remote.size:
         raise _AgainError(f"{size} bytes where {remote.size} are published", restart=True)
     for name, published in (("md5", remote.md5), ("sha256", remote.sha256)):
@@ -284,11 +354,15 @@ def _verify(remote: Remote, part: Path) -> None:
     _check_archive(remote, part)
 
 
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
 def _check_archive(remote: Remote, part: Path) -> None:
     name = remote.name.lower()
     try:
-        if name.endswith((".gz", ".tgz")):
-            with gzip.open(part) as handle:
+        opener = next((o for e, o in _OPENERS.items() if name.endswith(e)), None)
+        if opener:
+            with opener(part) as handle:
                 while handle.read(1 << 20):
                     pass
         elif name.endswith((".zip", ".xlsx")):
@@ -296,14 +370,17 @@ def _check_archive(remote: Remote, part: Path) -> None:
                 broken = archive.testzip()
             if broken:
                 raise _AgainError(f"{broken} inside it is damaged", restart=True)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise _AgainError(f"the compressed file is not whole ({error})", restart=True) from error
 
 
 def _settle(remote: Remote, part: Path, target: Path, validator: str) -> None:
     digest = file_sha256(part)
     record = _record(target)
-    old = json.loads(record.read_text()).get("sha256", "") if record.is_file() else ""
+    try:
+        old = json.loads(record.read_text()).get("sha256", "")
+    except (OSError, ValueError, AttributeError):
+        old = ""
     facts = {
         "url": remote.url,
         "sha256": digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 import tempfile
@@ -10,7 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from mtorscore.errors import FetchError, examples
+from mtorscore.errors import FetchError
 
 __all__ = ["unpack"]
 
@@ -18,6 +19,8 @@ MOST_FILES = 100_000
 MOST_BYTES = 64 << 30
 MOST_RATIO = 300
 FLOOR = 256 << 20
+LONGEST_HEADER = 1 << 20
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 
 
 def _safe(name: str, archive: Path) -> PurePosixPath:
@@ -25,6 +28,17 @@ def _safe(name: str, archive: Path) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]) or "\0" in name:
         raise FetchError(f"{archive.name}: it holds the path {name!r}, which leads outside the folder; not unpacked.")
     return path
+
+
+class _Info(tarfile.TarInfo):
+    """A member whose header may not be longer than a header is: tarfile reads it into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Info:
+        info = super().frombuf(buf, encoding, errors)
+        if info.size > LONGEST_HEADER and info.type not in tarfile.REGULAR_TYPES:
+            raise tarfile.HeaderError("a header of many megabytes")
+        return info
 
 
 class _Budget:
@@ -70,7 +84,7 @@ def unpack(archive: Path, folder: Path) -> Path:
                 _zip(archive, temporary)
             else:
                 _tar(archive, temporary)
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except (*_BROKEN, OSError, RuntimeError, ValueError) as error:
             if isinstance(error, FetchError):
                 raise
             raise FetchError(f"{archive.name}: the archive is truncated or damaged ({error}).") from error
@@ -86,10 +100,11 @@ def unpack(archive: Path, folder: Path) -> Path:
 def _zip(archive: Path, folder: Path) -> None:
     budget = _Budget(archive)
     with zipfile.ZipFile(archive) as file:
-        members = file.infolist()
-        _check_count([m.filename for m in members], archive)
-        for member in members:
+        names: set[str] = set()
+        for member in file.infolist():
             path = _safe(member.filename, archive)
+            if not member.is_dir():
+                _add(names, str(path), archive)
             if (member.external_attr >> 16) & 0o170000 == 0o120000:
                 raise FetchError(f"{archive.name}: {member.filename!r} is a link; not unpacked.")
             if not member.is_dir():
@@ -99,16 +114,15 @@ def _zip(archive: Path, folder: Path) -> None:
 
 def _tar(archive: Path, folder: Path) -> None:
     budget = _Budget(archive)
-    names: list[str] = []
-    with tarfile.open(archive, "r|*") as file:
+    names: set[str] = set()
+    with tarfile.open(archive, "r|*", tarinfo=_Info) as file:
         for member in file:
             path = _safe(member.name, archive)
             if member.isdir():
                 continue
             if not member.isreg():
                 raise FetchError(f"{archive.name}: {member.name!r} is a link or device; not unpacked.")
-            names.append(str(path))
-            _check_count(names, archive)
+            _add(names, str(path), archive)
             source = file.extractfile(member)
             if source is not None:
                 budget.copy(source, folder / path)
@@ -116,10 +130,10 @@ def _tar(archive: Path, folder: Path) -> None:
         raise FetchError(f"{archive.name}: the archive holds no file.")
 
 
-def _check_count(names: list[str], archive: Path) -> None:
-    if len(names) > MOST_FILES:
+def _add(names: set[str], name: str, archive: Path) -> None:
+    """Note a member; too many, or one that would fall on another where case does not count, are refused."""
+    if len(names) >= MOST_FILES:
         raise FetchError(f"{archive.name}: more than {MOST_FILES} files; not unpacked.")
-    files = [n for n in names if not n.endswith("/")]
-    if len(set(files)) < len(files):
-        twice = sorted({n for n in files if files.count(n) > 1}) if len(files) < 2000 else []
-        raise FetchError(f"{archive.name}: names stand twice in it ({examples(twice)}); not unpacked.")
+    if name.casefold() in names:
+        raise FetchError(f"{archive.name}: the name {name!r} stands twice in it; not unpacked.")
+    names.add(name.casefold())

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mtorscore.errors import FetchError, examples
 from mtorscore.io import _sources
-from mtorscore.io._transport import Remote, cached, client, download
+from mtorscore.io._files import sha256 as file_digest
+from mtorscore.io._transport import Remote, cached, client, download, locked
 from mtorscore.io._unpack import unpack
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Job:
     retries: int
     sleep: Callable[[float], None]
     progress: bool
+    fresh: bool = False
 
 
 def fetch(
@@ -81,7 +83,7 @@ def fetch(
     supplementary
         Also the supplementary files of a GEO series.
     force
-        Fetch again; a file that changed is warned about.
+        Fetch again; what is there stays until the new files are whole, and a file that changed is warned about.
     offline
         Use the cache alone (default: ``MTORSCORE_OFFLINE``).
     progress
@@ -102,31 +104,47 @@ def fetch(
     FetchError
         If the data set is unknown, or could not be had whole; nothing is left under its name then.
     """
+    if what.startswith("ftp://ftp.ncbi.nlm.nih.gov/"):
+        # The series name their supplements so; the same files are served over HTTPS.
+        what = "https" + what.removeprefix("ftp")
     chosen = source or _source_of(what)
     if chosen not in ("geo", "gdc", "xena", "cbioportal", "url"):
         raise FetchError(f"unknown source {chosen!r}; known: geo, gdc, xena, cbioportal, url.")
     root = Path(cache) if cache is not None else cache_folder()
     name = _folder_name(what, chosen)
     away = offline if offline is not None else os.environ.get("MTORSCORE_OFFLINE", "") not in ("", "0")
-    job = _Job(root / chosen / name, mirror, away, retries, sleep, _shown(progress))
-    if force and not away:
-        _mark_stale(job.folder)
-    if not force:
-        ready = _ready(job.folder)
-        if ready is not None:
-            return ready
+    job = _Job(root / chosen / name, mirror, away, retries, sleep, _shown(progress), force and not away)
+    ready = None if job.fresh else _ready(job.folder, supplementary)
+    if ready is not None:
+        return ready
     if away:
         raise FetchError(
             f"{what} is not in the cache ({job.folder}), and mtorscore is offline. Fetch it once with a connection: "
             f"mtorscore fetch {what}."
         )
-    job.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with locked(job.folder):
+            # Another process may have fetched it meanwhile.
+            ready = None if job.fresh else _ready(job.folder, supplementary)
+            return ready if ready is not None else _fetch(what, chosen, job, supplementary)
+    except FetchError:
+        raise
+    except OSError as error:
+        raise FetchError(
+            f"{what} cannot be kept in {job.folder} ({error.strerror or error}); free some space, or name another "
+            "folder with MTORSCORE_CACHE."
+        ) from error
+
+
+def _fetch(what: str, source: str, job: _Job, supplementary: bool) -> Path:
     with client() as http:
-        files = {"geo": _geo, "gdc": _gdc, "xena": _xena, "cbioportal": _cbioportal, "url": _url}[chosen](
+        files = {"geo": _geo, "gdc": _gdc, "xena": _xena, "cbioportal": _cbioportal, "url": _url}[source](
             what, job, http, supplementary
         )
-    _sources.write_json({"what": what, "source": chosen, "files": files}, job.folder / "fetched.json")
-    ready = _ready(job.folder)
+    note = {"what": what, "source": source, "supplementary": supplementary, "files": files}
+    _sources.write_json(note, job.folder / "fetched.json")
+    ready = _ready(job.folder, supplementary)
     if ready is None:
         raise FetchError(f"{what}: the files changed while they were fetched; try again.")
     return ready
@@ -159,14 +177,7 @@ def _shown(progress: bool | None) -> bool:
     return sys.stderr.isatty() if progress is None else progress
 
 
-def _mark_stale(folder: Path) -> None:
-    """Make the cache fetch everything again, keeping the records so that a changed file is noticed."""
-    (folder / "fetched.json").unlink(missing_ok=True)
-    for record in folder.rglob("*.source.json"):
-        record.with_name(record.name.removesuffix(".source.json")).unlink(missing_ok=True)
-
-
-def _ready(folder: Path) -> Path | None:
+def _ready(folder: Path, supplementary: bool = False) -> Path | None:
     """Return what was fetched, if everything is there and unchanged."""
     import json
 
@@ -174,16 +185,15 @@ def _ready(folder: Path) -> Path | None:
     if not note.is_file():
         return None
     try:
-        files = json.loads(note.read_text())["files"]
-    except (ValueError, KeyError):
+        known = json.loads(note.read_text())
+        files = dict(known["files"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if supplementary and not known.get("supplementary"):
         return None
     for name, digest in files.items():
         path = folder / name
-        if (
-            not path.exists()
-            or (digest and not cached(path))
-            or (not digest and path.is_dir() and not any(path.iterdir()))
-        ):
+        if not path.exists() or not (cached(path) if digest == "recorded" else file_digest(path) == digest):
             return None
     shown = [n for n in files if not n.endswith(".json")]
     return folder / shown[0] if len(shown) == 1 else folder
@@ -209,7 +219,9 @@ def _all(remotes: list[Remote], job: _Job, http: httpx.Client) -> dict[str, str]
 
         def one(remote: Remote) -> Path:
             target = job.folder / remote.name
-            return download(remote, target, http=http, retries=job.retries, sleep=job.sleep, advance=advance)
+            return download(
+                remote, target, http=http, retries=job.retries, sleep=job.sleep, advance=advance, fresh=job.fresh
+            )
 
         results = [pool.submit(one, r) for r in remotes]
     for result in results:
@@ -240,7 +252,11 @@ def _xena(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
 
 
 def _url(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
-    name = Path(unquote(urlsplit(what).path)).name or "download"
+    parts = urlsplit(what)
+    # GEO's download page names the file in the query.
+    asked = dict(parse_qsl(parts.query))
+    name = Path(asked.get("file") or asked.get("filename") or unquote(parts.path)).name
+    name = name.lstrip(".") or "download"
     return _all([Remote(what, name)], job, http)
 
 
@@ -257,7 +273,7 @@ def _cbioportal(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, 
     Path(inner[0] if single else folder).replace(final)
     shutil.rmtree(folder, ignore_errors=True)
     (job.folder / remote.name).unlink()
-    return {name: ""}
+    return {name: file_digest(final)}
 
 
 def _gdc(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
@@ -277,7 +293,7 @@ def _gdc(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
         target.with_name(f"{target.name}.source.json").unlink(missing_ok=True)
     _sources.sample_sheet(files, counts / "gdc_sample_sheet.tsv")
     _sources.write_json(cases, job.folder / "clinical.cart.json")
-    return {"counts": "", "clinical.cart.json": ""}
+    return {n: file_digest(job.folder / n) for n in ("counts", "clinical.cart.json")}
 
 
 def _whole(path: Path, md5: str) -> bool:

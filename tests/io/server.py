@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import threading
+import time
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,6 +87,16 @@ class Archive:
             return f'<pre><a href="?C=N">Name</a> <a href="/geo/">Parent</a>\n{links}</pre>'.encode()
         return self.files.get(path)
 
+    def trickle(self, handler: BaseHTTPRequestHandler, part: bytes, size: float, pause: float) -> None:
+        """Send a few bytes at a time, until all is sent or nobody listens."""
+        try:
+            for start in range(0, len(part), int(size)):
+                handler.wfile.write(part[start : start + int(size)])
+                handler.wfile.flush()
+                time.sleep(pause)
+        except OSError:
+            handler.close_connection = True
+
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         path = unquote(urlsplit(handler.path).path)
         with self.lock:
@@ -108,6 +119,10 @@ class Archive:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
+        if fault == "empty":
+            data = b""
+        if fault == "xml":
+            data = b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>'
         if fault == "html":
             data = b"<!DOCTYPE html><html><body>Please log in</body></html>"
         if data is None:
@@ -126,10 +141,19 @@ class Archive:
             part = part[: len(part) * 2 // 3]
         handler.send_response(206 if start else 200)
         if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            total = len(data) + (7 if fault == "othertotal" else 0)
+            handler.send_header("Content-Range", f"bytes {start - (fault == 'wrongrange')}-{len(data) - 1}/{total}")
         handler.send_header("ETag", etag)
-        handler.send_header("Content-Length", str(len(part) + (1000 if fault == "longer" else 0)))
+        if fault == "nolength":
+            # The end of the connection is the end of the file; here it comes too soon.
+            handler.close_connection = True
+            part = part[: len(part) // 3]
+        else:
+            handler.send_header("Content-Length", str(len(part) + (1000 if fault == "longer" else 0)))
         handler.end_headers()
+        if fault.startswith("trickle"):
+            self.trickle(handler, part, *map(float, fault.split(":")[1:]))
+            return
         if fault.startswith("drop:"):
             part = part[: int(fault.partition(":")[2])]
         handler.wfile.write(part)

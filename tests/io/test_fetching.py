@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import random
 import signal
 import subprocess
@@ -88,6 +87,12 @@ def test_a_series_is_fetched_once_and_read(archive: Archive) -> None:
         ["corrupt"],
         ["redirect:/elsewhere.gz"],
         ["drop:100", "503", "drop:100", "refuse"],
+        ["empty", "408"],
+        ["nolength"],
+        ["drop:800", "416"],
+        ["drop:800", "wrongrange"],
+        ["drop:800", "othertotal"],
+        ["drop:800", "redirect:/elsewhere.gz"],
     ],
     ids=lambda f: "+".join(f),
 )
@@ -119,12 +124,29 @@ def test_retry_after_is_honoured(archive: Archive) -> None:
         (["404"], "no such file"),
         (["403"], "refused"),
         (["401"], "log-in"),
+        (["xml"], "error message"),
+        (["empty"] * 20, "empty"),
+        (["nolength"] * 20, "not whole"),
+        ([f"redirect:{MATRIX}"] * 200, "redirects"),
         (["503"] * 20, "503"),
         (["corrupt"] * 20, "not whole"),
         (["shorter"] * 20, "not whole"),
         (["refuse"] * 20, "could not be fetched"),
     ],
-    ids=["html", "404", "403", "401", "always-503", "always-corrupt", "always-shorter", "always-refuse"],
+    ids=[
+        "html",
+        "404",
+        "403",
+        "401",
+        "xml",
+        "always-empty",
+        "always-cut",
+        "redirects",
+        "always-503",
+        "always-corrupt",
+        "always-shorter",
+        "always-refuse",
+    ],
 )
 def test_what_cannot_be_had_leaves_no_file(archive: Archive, tmp_path: Path, faults: list[str], words: str) -> None:
     archive.faults[MATRIX] = faults
@@ -355,24 +377,179 @@ with client() as http:
 
 @pytest.mark.slow
 def test_fifty_kills_leave_no_corrupt_file(archive: Archive, tmp_path: Path) -> None:
-    data = gzip.compress(random.Random(0).randbytes(3_000_000), 1, mtime=0)
+    """Killed at a random size of the partial file; what is under the name is whole, and the rest is resumed."""
+    data = gzip.compress(random.Random(0).randbytes(2_000_000), 1, mtime=0)
     archive.files["/big.gz"] = data
-    target = tmp_path / "big.gz"
+    target, part = tmp_path / "big.gz", tmp_path / ".big.gz.part"
     generator = random.Random(1)
+    killed = 0
     for _ in range(50):
-        archive.faults["/big.gz"] = [f"drop:{generator.randrange(1, 400_000)}" for _ in range(5)]
+        archive.faults["/big.gz"] = [f"trickle:{generator.randrange(20_000, 80_000)}:0.01"]
+        before = part.stat().st_size if part.exists() else 0
+        wanted = before + generator.randrange(1, 300_000)
         child = subprocess.Popen([sys.executable, "-c", CHILD, f"{archive.url}/big.gz", str(target)])
-        time.sleep(generator.uniform(0.2, 0.7))
+        limit = time.monotonic() + 60
+        while child.poll() is None and time.monotonic() < limit:
+            if part.exists() and part.stat().st_size >= min(wanted, len(data) - 1):
+                break
+            time.sleep(0.002)
+        killed += child.poll() is None
         child.send_signal(signal.SIGKILL)
         child.wait()
         if target.exists():
             assert target.read_bytes() == data
-            for path in tmp_path.glob("*big.gz*"):
+            for path in [*tmp_path.glob("big.gz*"), *tmp_path.glob(".big.gz*")]:
                 path.unlink()
-            for path in tmp_path.glob(".big.gz*"):
-                path.unlink()
+    assert killed >= 25, "most were killed while the file arrived"
     archive.faults["/big.gz"] = []
     with client() as http:
         download(Remote(f"{archive.url}/big.gz", "big.gz"), target, http=http)
     assert target.read_bytes() == data
-    assert os.path.getsize(target) == len(data)  # noqa: PTH202
+    assert any(r for _, p, r in archive.requests if p == "/big.gz"), "partial files were resumed"
+
+
+def test_a_trickle_is_given_up(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtorscore.io._transport.STALL_SECONDS", 0.2)
+    archive.faults[MATRIX] = ["trickle:5:0.02"] * 9
+    with pytest.raises(FetchError, match=r"only \d+ bytes came"):
+        geo(archive, retries=2)
+    assert left_over(tmp_path) == []
+
+
+def test_processes_that_want_the_same_file_share_it(archive: Archive, tmp_path: Path) -> None:
+    code = "import sys, mtorscore as mt; print(mt.fetch('GSE1234', mirror=sys.argv[1]).read_bytes()[:2])"
+    archive.faults[MATRIX] = ["trickle:4000:0.005"]
+    command = [sys.executable, "-c", code, f"{archive.url}/geo"]
+    children = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    for child in children:
+        out, error = child.communicate(timeout=120)
+        assert child.returncode == 0, error.decode()
+        assert out.strip() == repr(DATA[:2]).encode()
+    assert sum(p == MATRIX for _, p, _ in archive.requests) == 1
+
+
+def test_the_cached_file_stays_when_fetching_it_again_fails(archive: Archive) -> None:
+    path = geo(archive)
+    archive.faults[MATRIX] = ["404"]
+    with pytest.raises(FetchError):
+        geo(archive, force=True)
+    assert path.read_bytes() == DATA
+    assert geo(archive, offline=True) == path
+
+
+def test_the_supplement_is_fetched_later_too(archive: Archive) -> None:
+    archive.files[MATRIX.replace("matrix/GSE1234_series_matrix.txt.gz", "suppl/GSE1234_counts.txt.gz")] = DATA
+    geo(archive)
+    folder = geo(archive, supplementary=True)
+    assert (folder / "suppl" / "GSE1234_counts.txt.gz").read_bytes() == DATA
+    assert geo(archive) == folder
+
+
+def test_a_part_of_another_address_is_not_continued(archive: Archive, tmp_path: Path) -> None:
+    archive.etag = '"same"'
+    archive.files |= {"/a.txt": b"a" * 5000, "/b.txt": b"b" * 5000}
+    archive.faults["/a.txt"] = ["drop:1000"]
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with client() as http:
+        with pytest.raises(KeyboardInterrupt):
+            download(Remote(f"{archive.url}/a.txt", "x.txt"), tmp_path / "x.txt", http=http, sleep=stop)
+        download(Remote(f"{archive.url}/b.txt", "x.txt"), tmp_path / "x.txt", http=http)
+    assert (tmp_path / "x.txt").read_bytes() == b"b" * 5000
+
+
+def test_disk_full_and_forbidden_folders(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FetchError, match="MTORSCORE_CACHE"):
+        geo(archive, cache=tmp_path / "file" / "cache")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mtorscore.io._transport._copy", full)
+    with pytest.raises(FetchError, match="No space left") as caught:
+        geo(archive)
+    assert str(caught.value).count("MTORSCORE_CACHE") == 1
+    assert left_over(tmp_path) == []
+
+
+def test_the_proxy_of_the_environment_is_used(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The server answers to any host, so it is its own proxy; the name cannot be resolved.
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTP_PROXY", archive.url)
+    assert mt.fetch("GSE1234", mirror="http://archive.invalid/geo").read_bytes() == DATA
+    monkeypatch.setenv("HTTP_PROXY", "gopher://nowhere")
+    with pytest.raises(FetchError, match="proxy"):
+        mt.fetch("GSE1234", mirror="http://archive.invalid/geo", force=True)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", ".hidden", ""])
+def test_names_from_a_server_are_not_paths(archive: Archive, name: str) -> None:
+    archive.add_gdc("f1", name, b"x", "TCGA-AA-0001-01A")
+    archive.cases = [{"id": "c", "case_id": "c", "submitter_id": "TCGA-AA-0001"}]
+    with pytest.raises(FetchError, match="no usable file_name"):
+        mt.fetch("TCGA-LIHC", mirror=archive.url)
+
+
+def test_the_name_in_a_query_is_the_file_name(archive: Archive) -> None:
+    archive.files["/geo/download"] = DATA
+    path = mt.fetch(f"{archive.url}/geo/download?acc=GSE1&format=file&file=GSE1_x.txt.gz")
+    assert path.name == "GSE1_x.txt.gz"
+    archive.files["/a/.."] = b"x"
+    assert mt.fetch(f"{archive.url}/a/%2E%2E").parent.parent.name == "url"
+
+
+def device_tar(kind: bytes, name: str = "a") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        info = tarfile.TarInfo(name)
+        info.type = kind
+        file.addfile(info)
+    return buffer.getvalue()
+
+
+def long_header() -> bytes:
+    """Return a tar whose extended header claims two gigabytes."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, 2 << 30
+    return info.tobuf() + b"\0" * 1024
+
+
+def locked_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("a.txt", b"x" * 100)
+    data = bytearray(buffer.getvalue())
+    for start in (data.index(b"PK\3\4") + 6, data.index(b"PK\1\2") + 8):
+        data[start] |= 1
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (device_tar(tarfile.CHRTYPE), "device"),
+        (device_tar(tarfile.BLKTYPE), "device"),
+        (tar_of({"a.txt": b"1", "A.TXT": b"2"}), "twice"),
+        (tar_of({"a": b"1", "a/b": b"2"}), "damaged"),
+        (tar_of({"x" * 300: b"1"}), "damaged"),
+        (tar_of({"C:/evil.txt": b"1"}), "outside"),
+        (long_header(), "damaged"),
+        (locked_zip(), "damaged"),
+    ],
+    ids=["character", "block", "case", "file-as-folder", "long-name", "drive", "long-header", "password"],
+)
+def test_more_hostile_archives(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.bin").write_bytes(content)
+    with pytest.raises(FetchError, match=words):
+        unpack(tmp_path / "a.bin", tmp_path / "out" / "study")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_archive_of_many_files_is_unpacked_in_linear_time(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_of({f"f{i}": b"" for i in range(5000)}))
+    start = time.process_time()
+    assert len(list(unpack(tmp_path / "a.tar", tmp_path / "out").iterdir())) == 5000
+    assert time.process_time() - start < 10
