@@ -166,6 +166,7 @@ def gene_model(signatures: SignatureCollection, n_genes: int, *, effect: float, 
             loadings[row[g], column[factor]] = size * (0.6 + 0.8 * draws[row[g], 1])
     background = np.array([g not in moved and g not in fixed for g in genes])
     _load_background(loadings, background, column, draws)
+    _balance(loadings, background, factors, draws)
     if disease == "hb":
         _mature_branches(loadings, branches, column, draws)
     return GeneModel(genes, _log_means(genes, background, draws), factors, loadings, np.exp(0.35 * draws[:, 6]))
@@ -241,6 +242,30 @@ def _load_background(
         loadings[mine, column[factor]] = size * (draws[mine, source] / share - 0.25)
 
 
+def _balance(
+    loadings: npt.NDArray[np.float64],
+    background: npt.NDArray[np.bool_],
+    factors: tuple[str, ...],
+    draws: npt.NDArray[np.float64],
+) -> None:
+    """Let a quarter of the unnamed genes fall a little where a factor's genes rise, so that its loadings add up to 0.
+
+    A transcriptome that rises as a whole pushes the ranks and shares of all other genes down: unrelated signatures
+    would follow the factor upside down, which is no property of theirs.
+    """
+    for j, factor in enumerate(factors):
+        if factor == MATURITY or factor.startswith("module_"):
+            continue
+        mine = np.flatnonzero(background & ~_silent(draws) & (draws[:, 3] * (11 + 2 * j) % 1 < 0.25))
+        if len(mine):
+            loadings[mine, j] -= np.clip(loadings[:, j].sum() / len(mine), -0.15, 0.15)
+
+
+def _silent(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which genes, if unnamed, are next to silent: a quarter in any one tissue."""
+    return np.asarray(draws[:, 2] * 7 % 1 < 0.25)
+
+
 def _mature_branches(
     loadings: npt.NDArray[np.float64],
     branches: tuple[str, ...],
@@ -258,8 +283,7 @@ def _log_means(
     genes: tuple[str, ...], background: npt.NDArray[np.bool_], draws: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     level = 2.4 + 1.6 * draws[:, 0]
-    # A quarter of all genes are next to silent in any one tissue.
-    level[background & (draws[:, 2] * 7 % 1 < 0.25)] -= 4.5
+    level[background & _silent(draws)] -= 4.5
     for i, gene in enumerate(genes):
         if gene in HEPATOCYTE:
             level[i] = np.log(HEPATOCYTE[gene])

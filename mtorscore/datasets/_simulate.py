@@ -28,6 +28,11 @@ _MALE = {"hcc": 0.72, "cca": 0.5, "hb": 0.6}
 _BILIARY_SHIFT = 3.0
 _STAGES = ("I", "II", "III", "IV")
 _STAGE_CUTS = (-0.1, 0.65, 1.6)
+# Only branches follow the confounders; these stay apart.
+_APART = ("proliferation", "purity", "maturity")
+# Chance correlation of a branch without a hazard with the expected outcome, in standard errors: a little more than 1,
+# because scores measure a branch with noise of their own that has no such correlation.
+_CHANCE = 1.1
 
 
 def simulate_cohort(
@@ -55,11 +60,14 @@ def simulate_cohort(
 
     Counts are negative-binomial around ``library x softmax(log mean + loadings x factors)``. The factors are one
     activity per branch of the signatures, proliferation, tumour purity, hepatocyte maturity and a few unnamed
-    co-expression modules. Among tumours the factors have mean 0 and variance 1 (maturity keeps its own scale). Given
-    enough tumours, independent branches have a sample correlation of one standard error, ``1 / sqrt(n)``, of random
-    sign, and other independent factors none, so that the rate of false findings on one cohort hangs little on its
-    seed. A branch's activity
-    moves a signature's genes in the direction of the signature's sign: one that falls with activity falls.
+    co-expression modules. Among tumours the factors have mean 0 and variance 1 (maturity keeps its own scale). A
+    branch's activity moves a signature's genes in the direction of the signature's sign: one that falls with activity
+    falls; unnamed genes move the other way, so that no factor lifts the transcriptome as a whole.
+
+    So that the rate of false findings on one cohort hangs little on its seed, chance is held at its usual size: beyond
+    the stated `confounding`, independent factors have no sample correlation (as far as there are tumours enough),
+    except that the outcome expected of a tumour correlates by one standard error, ``1 / sqrt(n_tumours)``, of random
+    sign, with each branch that has no hazard; and the genes' own noise does not correlate with the causes.
 
     Survival times are Weibull with log hazard ``log_hazard x activity(hazard_branch) + confounder_hazard x
     proliferation + stage_hazard x (stage - 2)``; every other branch, `null_branch` among them, has none of its own.
@@ -185,51 +193,101 @@ def _latent(
 ) -> pd.DataFrame:
     growth, purity, between = correlations
     n, m = int(p["n_tumours"]), int(p["n_normals"])
-    # Only branches follow the confounders; maturity and the modules stay apart from them.
-    apart = {"proliferation", "purity", "maturity", "stage_latent"}
-    names = [*factors, "stage_latent"]
-    branch = np.array([f not in apart and not f.startswith("module_") for f in names])
-    tumours = pd.DataFrame(_independent(rng, n, branch), columns=names)
-    rest = np.sqrt(1 - between**2)
-    tumours["purity"] = between * tumours["proliferation"] + rest * tumours["purity"]
-    own = np.sqrt(1 - growth**2 - purity**2)
-    for factor in np.array(names)[branch]:
-        tumours[factor] = growth * tumours["proliferation"] + purity * tumours["purity"] + own * tumours[factor]
-    own_stage = tumours.pop("stage_latent")
-    stage = growth * tumours["proliferation"] + np.sqrt(1 - growth**2) * own_stage
+    cause = str(p["hazard_branch"])
+    branches = [f for f in factors if f not in _APART and not f.startswith("module_")]
+    # The hazard's branch and the null branch first: a small cohort has no room to set all the others apart.
+    branches.sort(key=lambda f: (f != cause, f != p["null_branch"]))
+    others = ["maturity", *(f for f in factors if f.startswith("module_"))]
+    first = _apart(rng.standard_normal((n, 3)), np.ones((n, 1)))
+    tumours = pd.DataFrame(first, columns=["proliferation", "purity", "stage"])
+    tumours["purity"] = between * tumours["proliferation"] + np.sqrt(1 - between**2) * tumours["purity"]
+    stage = growth * tumours["proliferation"] + np.sqrt(1 - growth**2) * tumours.pop("stage")
+    number = 1.0 + np.searchsorted(_STAGE_CUTS, stage)
+    known = np.column_stack([np.ones(n), tumours, number])
+    own = _apart(rng.standard_normal((n, len(branches) + len(others))), known)
+    rest = np.sqrt(1 - growth**2 - purity**2)
+    lead = growth * tumours["proliferation"] + purity * tumours["purity"]
+    cause_state = tumours.assign(**{cause: lead + rest * own[:, 0], "stage_number": number})
+    moved = _outcomes.expected_residual(_outcomes.linear_predictor(cause_state, p), p)
+    own[:, 1 : len(branches)] = _with_chance(rng, own[:, 1 : len(branches)], moved, known)
+    tumours[branches] = np.asarray(lead)[:, None] + rest * own[:, : len(branches)]
+    tumours[others] = own[:, len(branches) :]
     mean, sd = _LINEAGE[p["disease"]]
     tumours["maturity"] = mean + sd * tumours["maturity"]
-    normals = pd.DataFrame(0.5 * rng.standard_normal((m, len(factors))), columns=list(factors))
-    for factor in factors:
-        if factor == "proliferation":
-            normals[factor] = -2.2 + 0.6 * normals[factor]
-        elif factor == "maturity":
-            normals[factor] = 0.6 * normals[factor]
-        elif factor not in apart and not factor.startswith("module_"):
-            normals[factor] -= float(p["activation"])
-    latent = pd.concat([tumours, normals], ignore_index=True)
-    latent["stage_number"] = np.concatenate([1.0 + np.searchsorted(_STAGE_CUTS, stage), np.full(m, np.nan)])
+    latent = pd.concat([tumours[list(factors)], _normal_state(rng, m, factors, branches, p)], ignore_index=True)
+    latent["stage_number"] = np.concatenate([number, np.full(m, np.nan)])
     prefix = f"SIM-{str(p['disease']).upper()}"
     observations = [f"{prefix}-{i + 1:04d}-{kind}" for kind, count in (("T", n), ("N", m)) for i in range(count)]
     latent.index = pd.Index(observations)
     return latent
 
 
-def _independent(rng: np.random.Generator, n: int, branch: npt.NDArray[np.bool_]) -> Floats:
-    """Return ``(n, k)`` independent columns of mean 0 and variance 1 whose chance correlations have a stated size.
+def _normal_state(
+    rng: np.random.Generator, m: int, factors: tuple[str, ...], branches: list[str], p: Mapping[str, Any]
+) -> pd.DataFrame:
+    normals = pd.DataFrame(0.5 * rng.standard_normal((m, len(factors))), columns=list(factors))
+    normals["proliferation"] = -2.2 + 0.6 * normals["proliferation"]
+    normals["maturity"] *= 0.6
+    normals[branches] -= float(p["activation"])
+    return normals
 
-    Any two branches correlate by plus or minus ``1 / sqrt(n)``, one standard error; all other pairs by 0. Left to
-    chance, the rate at which a test rejects on this one latent state would depend on the seed; forced to zero, tests
-    would reject too rarely, because the variance that chance correlation with the cause adds would be missing.
+
+def _apart(raw: Floats, known: Floats) -> Floats:
+    """Return the columns of `raw` with mean 0, variance 1 and no sample correlation with `known` or each other.
+
+    Parameters
+    ----------
+    raw
+        ``(n, k)`` independent draws.
+    known
+        ``(n, j)``, the first column constant.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n, k)``; where there are fewer observations than columns, the last columns stay as they were drawn.
     """
-    k = len(branch)
-    raw = rng.standard_normal((n, k))
-    sign = np.triu(rng.choice([-1.0, 1.0], size=(k, k)), 1) * np.outer(branch, branch)
-    if n < 6 * k:
+    n, lead = known.shape
+    room = min(raw.shape[1], n - lead - 1)
+    if room < 1:
         return raw
-    basis, upper = np.linalg.qr(raw - raw.mean(axis=0))
-    target = np.eye(k) + (sign + sign.T) / np.sqrt(n)
-    return np.asarray(basis * np.sign(np.diag(upper)) * np.sqrt(n) @ np.linalg.cholesky(target).T)
+    basis, upper = np.linalg.qr(np.column_stack([known, raw[:, :room]]))
+    columns = basis[:, lead:] * np.sign(np.diag(upper))[lead:] * np.sqrt(n)
+    return np.column_stack([columns, raw[:, room:]])
+
+
+def _with_chance(rng: np.random.Generator, own: Floats, moved: Floats, known: Floats) -> Floats:
+    """Give branches without a hazard the correlation with the outcome that chance gives on average: one standard error.
+
+    Left to chance, the rate at which a test rejects on this one latent state would depend on the seed; forced to zero,
+    tests would reject too rarely, because the variance that chance correlation with the causes adds would be missing.
+
+    Parameters
+    ----------
+    own
+        ``(n, k)`` what the branches do not share with the confounders.
+    moved
+        ``(n,)`` expected residual of each tumour's outcome.
+    known
+        ``(n, j)`` constant, confounders and stage.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n, k)``; a sample correlation of ``1 / sqrt(n)`` with `moved`, of random sign, none with `known`.
+    """
+    n, k = own.shape
+    sign = rng.choice([-1.0, 1.0], size=k)
+    # What the outcome has beyond the confounders, and of that what it has beyond stage (the last column) too.
+    beyond, apart = (moved - c @ np.linalg.lstsq(c, moved, rcond=None)[0] for c in (known[:, :-1], known))
+    size, apart_size = float(np.linalg.norm(beyond)), float(np.linalg.norm(apart))
+    if n <= known.shape[1] + k + 2 or apart_size < 1e-6 * np.sqrt(n):
+        return own
+    apart *= np.sqrt(n) / apart_size
+    share = min(_CHANCE / np.sqrt(n) * size / apart_size, 0.5)
+    free = own - np.outer(apart, apart @ own / n)
+    free *= np.sqrt(n) / np.linalg.norm(free, axis=0)
+    return np.sqrt(1 - share**2) * free + share * np.outer(apart, sign)
 
 
 def _counts(
@@ -245,8 +303,25 @@ def _counts(
     mean = share * library[:, None]
     # Dispersion falls with the mean towards a floor, as in bulk RNA-seq of tumours.
     dispersion = (0.08 + 3.0 / np.maximum(mean.mean(axis=0), 1e-8)) * model.dispersion
-    rate = rng.gamma(1.0 / dispersion, size=mean.shape) * dispersion * mean
-    return np.asarray(rng.poisson(rate), dtype=np.int32)
+    noise = rng.gamma(1.0 / dispersion, size=mean.shape) * dispersion
+    _without_causes(noise[: p["n_tumours"]], latent, dispersion, p)
+    return np.asarray(rng.poisson(noise * mean), dtype=np.int32)
+
+
+def _without_causes(noise: Floats, latent: pd.DataFrame, dispersion: Floats, p: Mapping[str, Any]) -> None:
+    """Take the chance correlation with the causes of the hazard out of the genes' own noise, in place.
+
+    Otherwise the scores of one cohort would carry a correlation with its outcome that no outcome drawn on it shows.
+    """
+    tumours = latent.iloc[: len(noise)]
+    causes = tumours[[str(p["hazard_branch"]), "proliferation", "stage_number"]].to_numpy(np.float64)
+    moved = _outcomes.expected_residual(_outcomes.linear_predictor(tumours, p), p)
+    causes = np.column_stack([causes, moved])
+    causes = causes - causes.mean(axis=0)
+    # Genes next to silent have noise near 0, whose logarithm says nothing.
+    loud = np.flatnonzero(dispersion < 2.0)
+    logs = np.log(noise[:, loud])
+    noise[:, loud] *= np.exp(-causes @ np.linalg.lstsq(causes, logs - logs.mean(axis=0), rcond=None)[0])
 
 
 def _assemble(

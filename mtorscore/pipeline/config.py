@@ -66,6 +66,7 @@ class RunConfig:
     signatures: str
     methods: tuple[str, ...]
     parameters: Mapping[str, Mapping[str, Any]]
+    reference: str
     adjust: tuple[str, ...]
     null_sets: int
     gsea_permutations: int

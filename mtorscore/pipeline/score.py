@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from mtorscore.errors import DataError
 from mtorscore.pipeline._files import write_table
 from mtorscore.pipeline.prepare import load_cohort
 
 if TYPE_CHECKING:
-    from mtorscore.collection import SignatureCollection
+    import numpy.typing as npt
+    import pandas as pd
+    from anndata import AnnData
 
-__all__ = ["score"]
+    from mtorscore.collection import SignatureCollection
+    from mtorscore.tl import Reference
+
+__all__ = ["LEAST_NORMALS", "REFERENCES", "reference_rows", "score"]
+
+REFERENCES = ("auto", "normals", "tumours", "none")
+# A mean and an SD from fewer normals than this would say more of those few than of normal liver.
+LEAST_NORMALS = 20
 
 
 def score(
@@ -20,8 +33,10 @@ def score(
     signatures: SignatureCollection,
     methods: Sequence[str],
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    reference: str = "auto",
 ) -> list[Path]:
-    """Write ``scores/<method>.tsv`` (observations x signatures) and ``scores/coverage.tsv``.
+    """Write the scores of a cohort, and the frozen reference by which others can be scored like it.
 
     Parameters
     ----------
@@ -33,11 +48,16 @@ def score(
         Names of scoring methods, see `mtorscore.tl.methods`.
     parameters
         Per method its keyword arguments, where they differ from the defaults.
+    reference
+        What composites are standardised by, see `reference_rows`.
 
     Returns
     -------
     list of pathlib.Path
-        The files written.
+        The files written: ``scores/<method>.tsv`` (observations x signatures and composites),
+        ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``scores/ratio.tsv`` and
+        ``scores/panel.tsv`` (entries of these kinds, whatever the method), and ``scores/coverage.tsv``, whose column
+        ``standardised_by`` says what stands behind each composite.
 
     Raises
     ------
@@ -46,14 +66,78 @@ def score(
     """
     from mtorscore import tl
 
-    folder = Path(folder)
+    out = Path(folder) / "scores"
+    (out / "reference").mkdir(parents=True, exist_ok=True)
     adata = load_cohort(folder)
+    rows, standard = reference_rows(adata, reference)
     paths = []
     for method in methods:
-        tl.score(adata, signatures, method=method, layer="log", **dict((parameters or {}).get(method, {})))
-        paths.append(
-            write_table(adata.obsm[f"score_{method}"], folder / "scores" / f"{method}.tsv", index="observation")
-        )
-    coverage = adata.uns["mtorscore"][methods[0]]["coverage"]
-    paths.append(write_table(coverage, folder / "scores" / "coverage.tsv", index="signature"))
-    return paths
+        params = dict((parameters or {}).get(method, {}))
+        frozen = _freeze(adata, signatures, method, params, rows)
+        paths.append(frozen.save(out / "reference" / f"{method}.npz"))
+        tl.score(adata, signatures, method=method, layer="log", reference=frozen, **params)
+        paths.append(write_table(adata.obsm[f"score_{method}"], out / f"{method}.tsv", index="observation"))
+    for kind in ("ratio", "panel"):
+        values = adata.obsm[kind] if kind in adata.obsm else adata.obs[[]]
+        paths.append(write_table(values, out / f"{kind}.tsv", index="observation"))
+    coverage = adata.uns["mtorscore"][methods[0]]["coverage"].copy()
+    composites = [e.id for e in signatures if e.kind == "composite"]
+    coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")
+    return [*paths, write_table(coverage, out / "coverage.tsv", index="signature")]
+
+
+def reference_rows(adata: AnnData, reference: str = "auto") -> tuple[npt.NDArray[np.bool_], str]:
+    """Choose the observations whose scores standardise composites, and say which they are.
+
+    Parameters
+    ----------
+    adata
+        The prepared cohort, ``obs["sample_type"]``.
+    reference
+        ``"normals"``, ``"tumours"``, ``"none"``, or ``"auto"``: the cohort's normals where there are at least 20,
+        else its tumours.
+
+    Returns
+    -------
+    rows : numpy.ndarray
+        ``(n_obs,)`` bool.
+    standard : str
+        For the coverage table and the report.
+
+    Raises
+    ------
+    DataError
+        If `reference` is something else, or names samples of which the cohort has fewer than two.
+    """
+    if reference not in REFERENCES:
+        raise DataError(f"reference is {reference!r}; it must be one of {', '.join(REFERENCES)}.")
+    kinds = adata.obs["sample_type"].astype(str)
+    n_normal = int((kinds == "normal").sum())
+    chosen = reference if reference != "auto" else "normals" if n_normal >= LEAST_NORMALS else "tumours"
+    if chosen == "none":
+        return np.zeros(adata.n_obs, dtype=bool), "nothing: no reference was asked for"
+    rows = (kinds == chosen.removesuffix("s")).to_numpy()
+    if rows.sum() < 2:
+        if reference == "auto":
+            return np.zeros(adata.n_obs, dtype=bool), "nothing: fewer than two tumours"
+        raise DataError(f"reference is {reference!r}, but the cohort has {rows.sum()} of them; two are the least.")
+    beyond = "" if chosen == "normals" else ", so not on the scale of other cohorts"
+    return rows, f"the {rows.sum()} {chosen} of this cohort{beyond}; frozen in scores/reference"
+
+
+def _freeze(
+    adata: AnnData,
+    signatures: SignatureCollection,
+    method: str,
+    params: Mapping[str, Any],
+    rows: npt.NDArray[np.bool_],
+) -> Reference:
+    """Let the method learn from the whole cohort, as its scores do, and composites from the chosen observations."""
+    from mtorscore import tl
+
+    scorer = tl.SignatureScorer(signatures, method, params=dict(params), layer="log").fit(adata)
+    learned: Reference = scorer.reference_
+    if not rows.any():
+        return replace(learned, score_names=(), score_mean=np.zeros(0), score_sd=np.zeros(0))
+    scores: pd.DataFrame = scorer.transform(adata)
+    return learned.standardised_by(scores[rows])

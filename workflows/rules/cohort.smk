@@ -51,6 +51,12 @@ rule score:
         scores=expand(
             f"{RUN}/{{{{cohort}}}}/scores/{{method}}.tsv", method=CONFIG.methods
         ),
+        references=expand(
+            f"{RUN}/{{{{cohort}}}}/scores/reference/{{method}}.npz",
+            method=CONFIG.methods,
+        ),
+        ratio=f"{RUN}/{{cohort}}/scores/ratio.tsv",
+        panel=f"{RUN}/{{cohort}}/scores/panel.tsv",
         coverage=f"{RUN}/{{cohort}}/scores/coverage.tsv",
     log:
         f"{RUN}/{{cohort}}/logs/score.log",
@@ -66,6 +72,7 @@ rule score:
         signatures_hash=SIGNATURES_HASH,
         methods=CONFIG.methods,
         parameters=CONFIG.parameters,
+        reference=CONFIG.reference,
     script:
         "../scripts/score.py"
 

@@ -11,4 +11,5 @@ with logged(snakemake.log[0]):
         open_signatures(snakemake.params.signatures),
         snakemake.params.methods,
         snakemake.params.parameters,
+        reference=snakemake.params.reference,
     )
