@@ -166,10 +166,11 @@ def gene_model(signatures: SignatureCollection, n_genes: int, *, effect: float, 
             loadings[row[g], column[factor]] = size * (0.6 + 0.8 * draws[row[g], 1])
     background = np.array([g not in moved and g not in fixed for g in genes])
     _load_background(loadings, background, column, draws)
-    _balance(loadings, background, factors, draws)
+    log_mean = _log_means(genes, background, draws)
+    _balance(loadings, background, factors, draws, np.exp(log_mean))
     if disease == "hb":
         _mature_branches(loadings, branches, column, draws)
-    return GeneModel(genes, _log_means(genes, background, draws), factors, loadings, np.exp(0.35 * draws[:, 6]))
+    return GeneModel(genes, log_mean, factors, loadings, np.exp(0.35 * draws[:, 6]))
 
 
 def _gene_draws(gene: str) -> npt.NDArray[np.float64]:
@@ -247,18 +248,22 @@ def _balance(
     background: npt.NDArray[np.bool_],
     factors: tuple[str, ...],
     draws: npt.NDArray[np.float64],
+    share: npt.NDArray[np.float64],
 ) -> None:
-    """Let a quarter of the unnamed genes fall a little where a factor's genes rise, so that its loadings add up to 0.
+    """Let a quarter of the unnamed genes fall a little where a factor's genes rise.
 
-    A transcriptome that rises as a whole pushes the ranks and shares of all other genes down: unrelated signatures
-    would follow the factor upside down, which is no property of theirs.
+    A factor's loadings then add up to 0, plain and weighted by expression. A transcriptome that rises as a whole pushes
+    the ranks and shares of all other genes down: unrelated signatures would follow the factor upside down, which is no
+    property of theirs.
     """
     for j, factor in enumerate(factors):
         if factor == MATURITY or factor.startswith("module_"):
             continue
         mine = np.flatnonzero(background & ~_silent(draws) & (draws[:, 3] * (11 + 2 * j) % 1 < 0.25))
         if len(mine):
-            loadings[mine, j] -= np.clip(loadings[:, j].sum() / len(mine), -0.15, 0.15)
+            weights = np.stack([np.ones(len(mine)), share[mine]])
+            surplus = np.array([loadings[:, j].sum(), share @ loadings[:, j]])
+            loadings[mine, j] -= np.clip(np.linalg.lstsq(weights, surplus, rcond=None)[0], -0.25, 0.25)
 
 
 def _silent(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

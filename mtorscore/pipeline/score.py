@@ -55,8 +55,8 @@ def score(
     -------
     list of pathlib.Path
         The files written: ``scores/<method>.tsv`` (observations x signatures and composites),
-        ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``scores/ratio.tsv`` and
-        ``scores/panel.tsv`` (entries of these kinds, whatever the method), and ``scores/coverage.tsv``, whose column
+        ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``linear/ratio.tsv`` and
+        ``linear/panel.tsv`` (entries of these kinds, whatever the method), and ``scores/coverage.tsv``, whose column
         ``standardised_by`` says what stands behind each composite.
 
     Raises
@@ -79,7 +79,7 @@ def score(
         paths.append(write_table(adata.obsm[f"score_{method}"], out / f"{method}.tsv", index="observation"))
     for kind in ("ratio", "panel"):
         values = adata.obsm[kind] if kind in adata.obsm else adata.obs[[]]
-        paths.append(write_table(values, out / f"{kind}.tsv", index="observation"))
+        paths.append(write_table(values, Path(folder) / "linear" / f"{kind}.tsv", index="observation"))
     coverage = adata.uns["mtorscore"][methods[0]]["coverage"].copy()
     composites = [e.id for e in signatures if e.kind == "composite"]
     coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")

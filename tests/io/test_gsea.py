@@ -202,6 +202,21 @@ def test_gseapy_reads_what_we_write(tmp_path: Path) -> None:
     assert full.res2d.set_index("Term").loc["HIGH", "NES"] > 1
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("ending", [".gct", ".gct.gz"])
+def test_gseapy_still_cannot_read_a_gct_by_itself(tmp_path: Path, version: str, ending: str) -> None:
+    r"""The day this fails, gseapy has learned it, and ``expression.txt`` need not be exported beside the GCT.
+
+    gseapy 1.3.1, ``base.py``: ``pd.read_csv(path, skiprows=1, comment="#", index_col=0, sep="\t")``. That skips the
+    version and leaves the counts, which the format wants in line 2, to be the header, for any endings, blank lines or
+    padding that the format allows.
+    """
+    frame = pd.DataFrame(np.eye(6), index=[f"s{i}" for i in range(6)], columns=[f"G{i}" for i in range(6)])
+    path = gsea.write_gct(frame, tmp_path / f"x{ending}", version=version)
+    with pytest.raises(pd.errors.ParserError, match="Could not construct index"):
+        gseapy.ssgsea(data=str(path), gene_sets={"A": ["G0", "G1"]}, min_size=1, outdir=None, threads=1)
+
+
 def test_library_as_gmt_says_what_is_lost_and_keeps_every_list(tmp_path: Path) -> None:
     library = mt.library(experimental=True)
     with pytest.warns(IgnoredWarning, match=r"GMT cannot hold \d+ entries that are no gene list .* and the weights of"):

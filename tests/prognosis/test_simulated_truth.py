@@ -74,12 +74,7 @@ def test_the_hazard_branch_is_found_and_the_null_branch_is_not() -> None:
 
 @pytest.mark.slow
 def test_the_null_branch_rejects_at_the_nominal_rate_without_confounding() -> None:
-    """2,000 outcome draws in all, on the fixed scores of 8 cohorts.
-
-    On one cohort the rate depends on the correlation that its scores happen to have with the causes: with 300 tumours
-    the standard error of that is 0.058, and a correlation of 0.08 brings the rate to 7%. That is chance confounding,
-    which no test can see; over cohorts it averages out.
-    """
+    """2,000 outcome draws in all, on the fixed scores of 8 cohorts; and as many in which nothing has a hazard."""
     rates, exact = [], []
     for seed in range(8):
         adata, scores = scored(0.0, seed=seed)
@@ -94,16 +89,17 @@ def test_the_null_branch_rejects_at_the_nominal_rate_without_confounding() -> No
 
 
 @pytest.mark.slow
-def test_the_null_branch_rejects_at_the_nominal_rate_on_the_default_cohort() -> None:
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_the_null_branch_rejects_at_the_nominal_rate_on_the_default_cohort(seed: int) -> None:
     """2,000 outcome draws on the fixed scores of one cohort of the default size, with disjoint signatures."""
-    adata = simulate_cohort(seed=0, confounding=0.0, signatures=disjoint())
+    adata = simulate_cohort(seed=seed, confounding=0.0, signatures=disjoint())
     adata = adata[(adata.obs["sample_type"] == "tumour").to_numpy()].copy()
     total = np.asarray(adata.X).sum(axis=1, keepdims=True)
     adata.layers["log"] = np.log2(np.asarray(adata.X) / total * 1e6 + 1)
     tl.score(adata, disjoint(), method="singscore", layer="log")
     null = adata.obsm["score_singscore"]["autophagy_tfeb"].to_numpy()
     rate = rejection(draw_outcomes(adata, DRAWS, seed=1), null, None)
-    print(f"null branch of the default cohort, no confounding: {rate:.4f}")
+    print(f"null branch of the default cohort, seed {seed}, no confounding: {rate:.4f}")
     assert LIMIT[0] <= rate <= LIMIT[1]
 
 
@@ -113,9 +109,13 @@ def test_confounding_inflates_and_the_latent_confounder_restores() -> None:
     draws = draw_outcomes(adata, DRAWS, seed=1, confounder_hazard=0.5)
     latent = adata.uns["truth"]["latent"]
     null = scores["autophagy_tfeb"].to_numpy()
+    growth = latent[["proliferation"]].to_numpy(float)
     # Everything with a hazard: the causal branch, proliferation and stage, as they truly are.
     causes = latent[["srebp1", "proliferation", "stage_number"]].to_numpy(float)
+    apart = rejection(draws, null, growth)
     plain, adjusted = rejection(draws, null, None), rejection(draws, null, causes)
-    print(f"null branch, confounded: unadjusted {plain:.4f}, adjusted for the latent causes {adjusted:.4f}")
+    print(f"null branch, confounded: unadjusted {plain:.4f}, adjusted for the latent confounder {apart:.4f}, ")
+    print(f"for all latent causes {adjusted:.4f}")
     assert plain > 0.3
-    assert LIMIT[0] <= adjusted <= LIMIT[1] + 0.01
+    assert LIMIT[0] <= apart <= LIMIT[1]
+    assert LIMIT[0] <= adjusted <= LIMIT[1]

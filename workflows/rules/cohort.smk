@@ -55,8 +55,8 @@ rule score:
             f"{RUN}/{{{{cohort}}}}/scores/reference/{{method}}.npz",
             method=CONFIG.methods,
         ),
-        ratio=f"{RUN}/{{cohort}}/scores/ratio.tsv",
-        panel=f"{RUN}/{{cohort}}/scores/panel.tsv",
+        ratio=f"{RUN}/{{cohort}}/linear/ratio.tsv",
+        panel=f"{RUN}/{{cohort}}/linear/panel.tsv",
         coverage=f"{RUN}/{{cohort}}/scores/coverage.tsv",
     log:
         f"{RUN}/{{cohort}}/logs/score.log",

@@ -1,0 +1,110 @@
+"""Scores of a run: the same as by hand, composites by a frozen reference, and what stands behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore import tl
+from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection
+from mtorscore.errors import DataError
+from mtorscore.pipeline import read_table, score
+from mtorscore.pipeline.score import reference_rows
+
+SIGNATURES = SignatureCollection(
+    [
+        Signature(id="A", branch="srebp1", up=("G0", "G1", "G2"), down=("G3",)),
+        Signature(id="B", branch="s6k", up=("G10", "G11", "G12")),
+        Composite(id="A_MINUS_B", branch="mtorc1", parts={"A": 1.0, "B": -2.0}),
+        Ratio(id="R", branch="eif4e", numerator=("G4",), denominator=("G5", "G6")),
+        Panel(id="P", branch="tsc", members={"G7": -1, "G8": -1}),
+    ]
+)
+METHODS = ["zscore", "singscore"]
+
+
+def cohort(folder: Path, n_tumours: int = 30, n_normals: int = 22) -> ad.AnnData:
+    n = n_tumours + n_normals
+    values = np.random.default_rng(0).gamma(2.0, 2.0, size=(n, 40))
+    adata = ad.AnnData(
+        np.expm1(values),
+        obs=pd.DataFrame(
+            {"sample_type": ["tumour"] * n_tumours + ["normal"] * n_normals}, index=[f"s{i}" for i in range(n)]
+        ),
+        var=pd.DataFrame(index=[f"G{i}" for i in range(40)]),
+        layers={"log": values},
+    )
+    folder.mkdir(exist_ok=True)
+    adata.write_h5ad(folder / "cohort.h5ad")
+    return adata
+
+
+def test_signatures_score_as_without_a_reference(tmp_path: Path) -> None:
+    adata = cohort(tmp_path)
+    score(tmp_path, SIGNATURES, METHODS)
+    for method in METHODS:
+        plain = tl.score(adata.copy(), SIGNATURES, method=method, layer="log").obsm[f"score_{method}"]
+        written = read_table(tmp_path / "scores" / f"{method}.tsv", index="observation")
+        assert list(written.columns) == ["A", "B", "A_MINUS_B"]
+        np.testing.assert_array_equal(written[["A", "B"]].to_numpy(), plain[["A", "B"]].to_numpy())
+
+
+def test_composites_are_standardised_by_the_normals_and_the_table_says_so(tmp_path: Path) -> None:
+    adata = cohort(tmp_path)
+    score(tmp_path, SIGNATURES, METHODS)
+    written = read_table(tmp_path / "scores" / "singscore.tsv", index="observation")
+    normals = written.loc[(adata.obs["sample_type"] == "normal").to_numpy(), ["A", "B"]]
+    z = (written[["A", "B"]] - normals.mean()) / normals.std()
+    np.testing.assert_allclose(written["A_MINUS_B"], z["A"] - 2 * z["B"], rtol=1e-12)
+    coverage = read_table(tmp_path / "scores" / "coverage.tsv", index="signature")
+    assert "22 normals" in coverage.loc["A_MINUS_B", "standardised_by"]
+    assert coverage.loc[["A", "B"], "standardised_by"].isna().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_reference_on_disk_scores_new_samples_alike(tmp_path: Path, method: str) -> None:
+    adata = cohort(tmp_path)
+    score(tmp_path, SIGNATURES, [method])
+    few = adata[[3, 40, 7]].copy()
+    tl.score(few, SIGNATURES, method=method, layer="log", reference=tmp_path / "scores" / "reference" / f"{method}.npz")
+    written = read_table(tmp_path / "scores" / f"{method}.tsv", index="observation").loc[few.obs_names]
+    np.testing.assert_allclose(few.obsm[f"score_{method}"], written, rtol=1e-12)
+
+
+def test_ratios_and_panels_are_written_on_linear_scale(tmp_path: Path) -> None:
+    adata = cohort(tmp_path)
+    score(tmp_path, SIGNATURES, METHODS)
+    linear = pd.DataFrame(np.exp2(adata.layers["log"]) - 1, adata.obs_names, adata.var_names)
+    panel = read_table(tmp_path / "linear" / "panel.tsv", index="observation")
+    np.testing.assert_allclose(panel, linear[["G7", "G8"]])
+    ratio = read_table(tmp_path / "linear" / "ratio.tsv", index="observation")
+    np.testing.assert_allclose(ratio["R"], np.log2(linear["G4"] / linear[["G5", "G6"]].mean(axis=1)))
+
+
+def test_few_normals_give_way_to_tumours(tmp_path: Path) -> None:
+    adata = cohort(tmp_path, n_normals=19)
+    rows, standard = reference_rows(adata)
+    assert rows.sum() == 30
+    assert "30 tumours" in standard
+    assert "not on the scale of other cohorts" in standard
+    assert reference_rows(adata, "normals")[0].sum() == 19
+
+
+def test_without_a_reference_composites_have_a_reason(tmp_path: Path) -> None:
+    cohort(tmp_path)
+    score(tmp_path, SIGNATURES, METHODS, reference="none")
+    assert read_table(tmp_path / "scores" / "zscore.tsv", index="observation")["A_MINUS_B"].isna().all()
+    coverage = read_table(tmp_path / "scores" / "coverage.tsv", index="signature")
+    assert "frozen reference" in coverage.loc["A_MINUS_B", "reason"]
+
+
+def test_refuses_a_reference_that_is_not_there(tmp_path: Path) -> None:
+    adata = cohort(tmp_path, n_normals=1)
+    with pytest.raises(DataError, match="1 of them"):
+        reference_rows(adata, "normals")
+    with pytest.raises(DataError, match="must be one of"):
+        reference_rows(adata, "normal")
