@@ -287,7 +287,7 @@ def _with_chance(rng: np.random.Generator, own: Floats, moved: Floats, known: Fl
     share = min(_CHANCE / np.sqrt(n) * size / apart_size, 0.5)
     free = own - np.outer(apart, apart @ own / n)
     free *= np.sqrt(n) / np.linalg.norm(free, axis=0)
-    return np.sqrt(1 - share**2) * free + share * np.outer(apart, sign)
+    return np.asarray(np.sqrt(1 - share**2) * free + share * np.outer(apart, sign))
 
 
 def _counts(
