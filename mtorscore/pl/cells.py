@@ -79,7 +79,7 @@ def umap(
         for ax, name in zip(axes.flat, names, strict=False):
             _embed(fig, ax, adata, name, places, method, area)
             ax.set(xticks=[], yticks=[], aspect="equal")
-            ax.set_title(st.wrap(name, 30), fontsize=6.5)
+            ax.set_title(st.wrap(name, 22), fontsize=6.5)
             ax.spines[:].set_visible(False)
         label = basis.removeprefix("X_").upper()
         axes[-1, 0].set_xlabel(f"{label} 1", loc="left")
@@ -160,7 +160,9 @@ def dotplot(
     share = (z > threshold).groupby(kinds).mean().loc[levels]
     count = kinds.value_counts()
     with st.style():
-        fig = st.figure(width, 44 + 5.0 * len(levels))
+        names = [st.shorten((labels or {}).get(str(c), str(c)), 28) for c in mean.columns]
+        # Names stand upright below the dots: the longest decides the height, their number the least width.
+        fig = st.figure(max(width, 62 + 2.6 * len(names)), 24 + 1.35 * max(map(len, names)) + 5.0 * len(levels))
         ax = fig.add_subplot()
         x, y = np.meshgrid(range(mean.shape[1]), range(len(levels)))
         reach = float(np.nanmax(np.abs(mean.to_numpy()))) or 1.0
@@ -168,7 +170,6 @@ def dotplot(
             x.ravel(), y.ravel(), s=1 + 62 * share.to_numpy().ravel(), c=mean.to_numpy().ravel(), cmap=st.diverging(),
             vmin=-reach, vmax=reach, edgecolors=st.GREY, linewidths=0.3,
         )  # fmt: skip
-        names = [st.shorten((labels or {}).get(str(c), str(c)), 28) for c in mean.columns]
         ax.set_xticks(range(len(names)), names, rotation=90)
         ax.set_yticks(range(len(levels)), [f"{st.shorten(v, 26)} ({count[v]})" for v in levels])
         ax.set_xlim(-0.6, len(names) - 0.4)
@@ -258,7 +259,7 @@ def ridge(
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_xlabel("score (ticks: medians)")
-        ax.set_title(title or st.shorten(signature, 40))
+        ax.set_title(title or st.wrap(signature, 26))
     return fig
 
 

@@ -282,7 +282,7 @@ def meta_forest(
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(xlabel)
-        ax.set_title(title or st.shorten(signature, 44))
+        ax.set_title(title or st.wrap(signature, 30))
     return fig
 
 

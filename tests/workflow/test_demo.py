@@ -163,3 +163,24 @@ def test_gseapy_runs_on_the_exported_files(undisturbed: Path) -> None:
     ]
     assert len(scores[0]) >= 20 * 70
     pd.testing.assert_series_equal(scores[0].sort_index(), scores[1].sort_index())
+
+
+@pytest.mark.parametrize("entry", ["snakefile", "workflow/Snakefile", "workflows/main.smk"])
+def test_is_importable_as_a_module(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "cohorts.tsv").write_text("cohort\trecipe\tsimulate\nsmall\tsimulated\tn_tumours=60\n")
+    (tmp_path / "Snakefile").write_text(
+        f"module mtorscore:\n    snakefile: {str(ROOT / entry)!r}\n"
+        "    config: {'run': 'inside', 'cohorts': 'cohorts.tsv'}\n\n"
+        "use rule * from mtorscore as mtorscore_*\n\n"
+        "rule all:\n    default_target: True\n    input: rules.mtorscore_report.output\n"
+    )
+    call = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "mtorscore_relate" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("profile", ["default", "local"])
+def test_profiles_work(tmp_path: Path, profile: str) -> None:
+    done = run(tmp_path, "--dry-run", "--profile", str(ROOT / "workflows" / "profiles" / profile))
+    assert done.returncode == 0, done.stderr
