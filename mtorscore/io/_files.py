@@ -124,6 +124,8 @@ def _decompress(path: Path, most: int | None = None) -> bytes:
     with path.open("rb") as raw:
         kind = compression_of(raw.read(8))
         raw.seek(0)
+        if not kind and size <= LIMIT:
+            return raw.read() if most is None else raw.read(most)
         try:
             stream = _opened(path, kind, raw)
             while most is None or out.tell() < most:
@@ -189,6 +191,8 @@ def _decode(data: bytes, path: Path, repairs: list[str], partial: bool) -> bytes
             line=line,
             column=column,
         )
+    if data.isascii():
+        return data
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -143,9 +143,12 @@ def _sample_table(samples: dict[str, list[list[str]]], n: int) -> pd.DataFrame:
 
 def _table(content: Content, begin: int, end: str, path: Path) -> Grid | None:
     """Parse the table that starts after line `begin`; None if it has no row."""
-    lines = content.data.split(b"\n", begin + 2)
-    rest = lines[begin + 1 :] if len(lines) > begin + 1 else []
-    if not rest or rest[0].startswith(end.encode()) or not rest[0].strip():
+    data, at = content.data, 0
+    for _ in range(begin + 1):
+        at = (data.find(b"\n", at) + 1) or len(data)
+    ends = data.find(b"\n", at)
+    first = data[at : ends if ends >= 0 else len(data)]
+    if not first.strip() or first.startswith(end.encode()):
         if end.encode() not in content.data:
             raise FormatError(f"the table is not closed by {end}: the file is cut off; download it again.", path=path)
         return None

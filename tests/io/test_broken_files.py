@@ -240,7 +240,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("mtx-twice.mtx", MTX.replace("3 2 7", "1 1 7"), "twice", None, None),
     ("mtx-dense.mtx", MTX.replace("coordinate", "array"), "coordinate", 1, None),
     ("mtx-huge.mtx", MTX.replace("3 2 3", "3 2 99999999999"), "cannot be", 3, None),
-    ("mtx-banner-alone.mtx", "%%MatrixMarket matrix coordinate integer general\x02", "sizes", None, None),
+    ("mtx-banner-alone.mtx", "%%MatrixMarket matrix coordinate integer general\x02", "only general", 1, None),
     ("mtx-comments-alone.mtx", "%%MatrixMarket matrix coordinate integer general\n% a\n% b", "sizes", None, None),
     ("mtx-fraction.mtx", MTX.replace("3 2 7", "2.5 2 7"), "entry", 6, None),
     ("mtx-not-a-number.mtx", MTX.replace("3 2 7", "nan 2 7"), "", None, None),
