@@ -10,6 +10,8 @@ from mtorscore.tl.kernels._jit import jit
 __all__ = ["find_values", "gaussian_at", "gaussian_within", "walk"]
 
 STEPS_PER_SD = 1000.0
+BLOCK = 32
+LINE = 8
 
 
 @jit
@@ -20,6 +22,9 @@ def gaussian_within(
     table: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Return the kernel distribution function of each gene at its own values.
+
+    Each pair of values is looked up once, for both. Blocks of neighbours are paired with blocks, so that the part of
+    the table that they need stays in cache; blocks so far apart that the table reads 1 are only counted.
 
     Parameters
     ----------
@@ -39,24 +44,58 @@ def gaussian_within(
     """
     n_genes, n_obs = values.shape
     out = np.full((n_genes, n_obs), np.nan)
-    last = table.size - 1
+    full = np.float64(min(np.searchsorted(table, 1.0), table.size - 1))
     total = np.empty(n_obs)
+    place, place_2 = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     for g in range(n_genes):
         n = n_valid[g]
-        x = values[g]
         if n == 0:
             continue
+        x = values[g, :n]
         scale = STEPS_PER_SD / bandwidth[g]
-        for i in range(n):
-            total[i] = table[0]
-        for i in range(n):
-            below = 0.0
-            for j in range(i + 1, n):
-                step = (x[j] - x[i]) * scale
-                t = table[int(min(step, last))]
-                total[j] += t
-                below += 1.0 - t
-            total[i] += below
+        total[:n] = table[0]
+        for first in range(0, n, BLOCK):
+            last = min(first + BLOCK, n)
+            for i in range(first, last):
+                below = 0.0
+                for j in range(i + 1, last):
+                    t = table[np.uint32(min((x[j] - x[i]) * scale, full))]
+                    total[j] += t
+                    below += 1.0 - t
+                total[i] += below
+            for start in range(last, n, BLOCK):
+                if (x[start] - x[last - 1]) * scale >= full:
+                    total[start:n] += np.float64(last - first)
+                    break
+                right, theirs = x[start : min(start + BLOCK, n)], total[start : min(start + BLOCK, n)]
+                m = right.size
+                even = m // 2 * 2
+                # Two values at once, each with two sums, so that no addition waits for another. Of an odd block the
+                # last value goes with itself and is counted half.
+                for i in range(first, last, 2):
+                    other = min(i + 1, last - 1)
+                    share = 1.0 if other > i else 0.5
+                    low, high = x[i], x[other]
+                    for j in range(m):
+                        place[j] = np.int32(min((right[j] - low) * scale, full))
+                        place_2[j] = np.int32(min((right[j] - high) * scale, full))
+                    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+                    for j in range(0, even, 2):
+                        t0, u0 = table[np.uint32(place[j])], table[np.uint32(place_2[j])]
+                        t1, u1 = table[np.uint32(place[j + 1])], table[np.uint32(place_2[j + 1])]
+                        theirs[j] += (t0 + u0) * share
+                        theirs[j + 1] += (t1 + u1) * share
+                        a += t0
+                        b += u0
+                        c += t1
+                        d += u1
+                    for j in range(even, m):
+                        t0, u0 = table[np.uint32(place[j])], table[np.uint32(place_2[j])]
+                        theirs[j] += (t0 + u0) * share
+                        a += t0
+                        b += u0
+                    total[i] += (m - (a + c)) * share
+                    total[other] += (m - (b + d)) * share
         for i in range(n):
             out[g, i] = total[i] / n
         # Equal values have one density, whatever the order in which their terms were added up.
@@ -91,6 +130,48 @@ def gaussian_at(
 
 
 @jit
+def _look_up(
+    wanted: npt.NDArray[np.float64],
+    known: npt.NDArray[np.float64],
+    density: npt.NDArray[np.float64],
+    begin: npt.NDArray[np.int32],
+) -> None:
+    """Put the density in the place of each value, -1 where it is not known; NaN stay.
+
+    Steps of equal width say where to begin; `begin` is room for one more than there are known values.
+    """
+    n = known.size
+    if n == 0:
+        wanted[:] = np.nan
+        return
+    low, high = known[0], known[n - 1]
+    scale = (n - 1) / (high - low) if high > low else 0.0
+    step = 0
+    for j in range(n):
+        here = int((known[j] - low) * scale)
+        while step <= here:
+            begin[step] = j
+            step += 1
+    while step <= n:
+        begin[step] = n
+        step += 1
+    for i in range(wanted.size):
+        v = wanted[i]
+        if v != v:
+            continue
+        if not (low <= v <= high):
+            wanted[i] = -1.0
+            continue
+        here = np.uint32((v - low) * scale)
+        at, left = begin[here], begin[here + 1] - begin[here]
+        while left > 1:
+            half = left >> 1
+            at += half if known[np.uint32(at + half)] <= v else 0
+            left -= half
+        wanted[i] = density[np.uint32(at)] if at < n and known[np.uint32(at)] == v else -1.0
+
+
+@jit
 def find_values(
     x: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
@@ -108,21 +189,19 @@ def find_values(
     """
     n_rows, n_genes = x.shape
     out = np.empty((n_rows, n_genes))
-    for g in range(n_genes):
+    # Some genes at a time: a line of memory holds that many neighbours of a row.
+    wanted, begin = np.empty((LINE, n_rows)), np.empty(values.shape[1] + 2, np.int32)
+    for first in range(0, n_genes, LINE):
+        width = min(LINE, n_genes - first)
         for i in range(n_rows):
-            v = x[i, g]
-            if v != v:
-                out[i, g] = np.nan
-                continue
-            low, high = 0, n_valid[g]
-            while low < high:
-                middle = (low + high) // 2
-                if values[g, middle] < v:
-                    low = middle + 1
-                else:
-                    high = middle
-            found = low < n_valid[g] and values[g, low] == v
-            out[i, g] = density[g, low] if found else -1.0
+            for k in range(width):
+                wanted[k, i] = x[i, first + k]
+        for k in range(width):
+            n = n_valid[first + k]
+            _look_up(wanted[k], values[first + k, :n], density[first + k, :n], begin)
+        for i in range(n_rows):
+            for k in range(width):
+                out[i, first + k] = wanted[k, i]
     return out
 
 
