@@ -162,8 +162,8 @@ def _look_up(
         if not (low <= v <= high):
             wanted[i] = -1.0
             continue
-        here = np.uint32((v - low) * scale)
-        at, left = begin[here], begin[here + 1] - begin[here]
+        bucket = np.int64((v - low) * scale)
+        at, left = begin[bucket], begin[bucket + 1] - begin[bucket]
         while left > 1:
             half = left >> 1
             at += half if known[np.uint32(at + half)] <= v else 0
