@@ -44,7 +44,7 @@ def gaussian_within(
     """
     n_genes, n_obs = values.shape
     out = np.full((n_genes, n_obs), np.nan)
-    full = np.float64(min(np.searchsorted(table, 1.0), table.size - 1))
+    full = np.float64(np.searchsorted(table[:-1], 1.0))
     total = np.empty(n_obs)
     place, place_2 = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     for g in range(n_genes):
