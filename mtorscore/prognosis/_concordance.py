@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
+from scipy.special import expit
 
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 
@@ -108,6 +110,20 @@ def concordance(
         if len(values):
             out.low, out.high = (float(q) for q in np.quantile(values, [0.5 - level / 2, 0.5 + level / 2]))
     return out
+
+
+def with_interval(found: Concordance, events: int, level: float = 0.95) -> bool:
+    """Fill in an interval in closed form; False where there is none (C of 0 or 1, or a single event).
+
+    On the logit scale with the jackknife's error and Student's t on ``events - 1`` degrees of freedom: with few events
+    the percentile bootstrap is too narrow (benchmarks/prognosis/calibration.py).
+    """
+    if not 0 < found.c < 1 or not found.se > 0 or events < 2:
+        return False
+    centre, spread = np.log(found.c / (1 - found.c)), found.se / (found.c * (1 - found.c))
+    half = stats.t.ppf(0.5 + level / 2, events - 1) * spread
+    found.low, found.high = float(expit(centre - half)), float(expit(centre + half))
+    return True
 
 
 def bootstrap_multiplicities(n: int, n_boot: int, seed: int | np.random.Generator = 0) -> FloatArray:

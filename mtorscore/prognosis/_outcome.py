@@ -12,7 +12,7 @@ import pandas as pd
 
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis import _cox, _logistic, _scoretest
-from mtorscore.prognosis._concordance import Concordance, concordance
+from mtorscore.prognosis._concordance import Concordance, concordance, with_interval
 from mtorscore.prognosis._cox import Fits
 from mtorscore.prognosis._inference import Effects, profile, wald
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
@@ -130,6 +130,9 @@ class SurvivalOutcome:
     def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
         """Harrell's C."""
         d = self.data
+        plain = concordance(predictor, d.time, d.event, d.entry, self.strata)
+        if multiplicities is None or with_interval(plain, self.events):
+            return plain
         return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities)
 
 
@@ -194,6 +197,10 @@ class BinaryOutcome:
         keep = w > 0
         # A positive is an event at time 0, a negative is censored at time 1: the pairs are the same.
         time = np.where(y == 1, 0.0, 1.0)
+        if len(np.unique(w[keep])) == 1:
+            plain = concordance(predictor[keep], time[keep], y[keep] == 1)
+            if multiplicities is None or with_interval(plain, self.events):
+                return plain
         resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
         out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample)
         if len(np.unique(w[keep])) > 1:

@@ -130,7 +130,8 @@ def associate(
     n_random
         Random signatures per signature; 200 at most for the methods that must be refitted per set (gsva, plage).
     n_boot
-        Bootstrap resamples for the interval of the concordance.
+        Bootstrap resamples for the interval of the concordance where the closed form (logit scale, jackknife error,
+        Student's t) does not apply: weighted labels, a concordance of 0 or 1. 0 for no interval at all.
     family
         The family of the Benjamini-Hochberg adjustment: ``"model"`` (the signatures tested by one model for one
         endpoint) or ``"all"`` (every test of this call).

@@ -13,7 +13,7 @@ from scipy import stats
 
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox
-from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance
+from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance, with_interval
 from mtorscore.prognosis._design import check_column, check_table, encode
 from mtorscore.prognosis._inference import profile, ratio, wald
 from mtorscore.prognosis._inputs import as_list, read_inputs
@@ -170,7 +170,7 @@ def concordance_index(
     level: float = 0.95,
     seed: int = 0,
 ) -> Concordance:
-    """Harrell's C of a score, with a percentile bootstrap interval.
+    """Harrell's C of a score, with an interval on the logit scale (jackknife error, Student's t).
 
     Parameters
     ----------
@@ -179,7 +179,8 @@ def concordance_index(
     clinical, endpoint
         The outcome.
     n_boot
-        Resamples of observations; 0 for no interval.
+        Resamples of observations for the percentile interval where that has no closed form (a C of 0 or 1); 0 for no
+        interval.
 
     Returns
     -------
@@ -189,7 +190,10 @@ def concordance_index(
     check_column(score, "score", numeric=True)
     data = endpoint.resolve_survival(clinical, score.dropna().index)
     values = score.loc[data.index].to_numpy(dtype=np.float64)
-    resample = bootstrap_multiplicities(data.n, n_boot, seed) if n_boot else None
+    found = concordance(values, data.time, data.event, data.entry)
+    if not n_boot or with_interval(found, data.n_events, level):
+        return found
+    resample = bootstrap_multiplicities(data.n, n_boot, seed)
     return concordance(values, data.time, data.event, data.entry, multiplicities=resample, level=level)
 
 
