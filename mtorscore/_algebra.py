@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mtorscore._entries import Composite, Entry, Panel, Ratio, Signature
@@ -15,7 +16,7 @@ from mtorscore._symbols import current_symbol, human_to_mouse
 from mtorscore.collection import SignatureCollection
 from mtorscore.errors import DataWarning, SignatureError, examples
 
-__all__ = ["intersection", "minus", "overlap", "rename_genes", "translate", "union"]
+__all__ = ["intersection", "minus", "overlap", "overlap_matrix", "rename_genes", "translate", "union"]
 
 _Mapper = Callable[[str], tuple[str, ...]]
 
@@ -80,7 +81,9 @@ def intersection(signatures: Sequence[Signature], *, id: str) -> Signature:  # n
     return _combined(signatures, shared, id)
 
 
-def minus(collection: SignatureCollection, confounder: str | Signature | Iterable[str]) -> SignatureCollection:
+def minus(
+    collection: SignatureCollection, confounder: str | Signature | SignatureCollection | Iterable[str]
+) -> SignatureCollection:
     """Return the collection without a confounder's genes.
 
     Parameters
@@ -88,7 +91,8 @@ def minus(collection: SignatureCollection, confounder: str | Signature | Iterabl
     collection
         Entries; ratios, panels and composites stay as they are.
     confounder
-        A signature, the id of one in the collection or the library, or genes.
+        A signature, the id of one in the collection or the library, a collection (such as
+        ``mt.library().select(branch="confounder")``), or genes.
 
     Returns
     -------
@@ -101,14 +105,17 @@ def minus(collection: SignatureCollection, confounder: str | Signature | Iterabl
     SignatureError
         If a signature would be left without a gene.
     """
-    own = ""
+    own: set[str] = set()
     if isinstance(confounder, str):
         from mtorscore.collection import library
 
         entry = collection[confounder] if confounder in collection else library(experimental=True)[confounder]
-        genes, own, name = set(entry.genes), entry.id, entry.id
+        genes, own, name = set(entry.genes), {entry.id}, entry.id
     elif isinstance(confounder, Signature):
-        genes, own, name = set(confounder.genes), confounder.id, confounder.id
+        genes, own, name = set(confounder.genes), {confounder.id}, confounder.id
+    elif isinstance(confounder, SignatureCollection):
+        genes = {g for e in confounder.signatures for g in e.genes}
+        own, name = set(confounder.names), examples(confounder.names)
     else:
         genes = set(confounder)
         name = f"{len(genes)} genes"
@@ -116,7 +123,7 @@ def minus(collection: SignatureCollection, confounder: str | Signature | Iterabl
     empty: list[str] = []
     for entry in collection:
         lost = genes.intersection(entry.genes)
-        if not isinstance(entry, Signature) or entry.id == own or not lost:
+        if not isinstance(entry, Signature) or entry.id in own or not lost:
             kept.append(entry)
             continue
         if len(lost) == len(entry.genes):
@@ -204,6 +211,41 @@ def overlap(collection: SignatureCollection, *, by: str = "entry", share: float 
     return table
 
 
+def overlap_matrix(collection: SignatureCollection, *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
+    """Return the overlap of every pair as a square table.
+
+    Parameters
+    ----------
+    collection, by
+        As for `overlap`; nothing is warned of here.
+    value
+        ``"jaccard"``, ``"shared"`` (number of genes), or ``"share_of_smaller"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Entries (or branches) x the same, symmetric, in the collection's order; an entry with itself on the diagonal.
+
+    Raises
+    ------
+    SignatureError
+        If `by` or `value` is unknown.
+    """
+    if value not in {"jaccard", "shared", "share_of_smaller"}:
+        raise SignatureError(f"`value` is 'jaccard', 'shared' or 'share_of_smaller', not {value!r}.")
+    pairs = overlap(collection, by=by, share=1.0)
+    sizes: dict[str, set[str]] = {}
+    for entry in collection:
+        if entry.genes:
+            sizes.setdefault(entry.id if by == "entry" else entry.branch, set()).update(entry.genes)
+    place = {name: i for i, name in enumerate(sizes)}
+    cells = np.diag([float(len(genes)) if value == "shared" else 1.0 for genes in sizes.values()])
+    rows, columns = ([place[n] for n in pairs[side]] for side in ("first", "second"))
+    cells[rows, columns] = cells[columns, rows] = pairs[value].to_numpy(dtype=np.float64)
+    table = pd.DataFrame(cells, index=list(sizes), columns=list(sizes))
+    return table.astype(int) if value == "shared" else table
+
+
 def rename_genes(collection: SignatureCollection) -> tuple[SignatureCollection, pd.DataFrame]:
     """Return the collection in current HGNC symbols.
 
@@ -282,6 +324,10 @@ def _combined(signatures: Sequence[Signature], directions: Mapping[str, int], na
         for gene, label in signature.evidence.items():
             if gene in directions:
                 evidence[gene] = min(evidence.get(gene, label), label, key=strongest.index)
+    notes: dict[str, str] = {}
+    for signature in reversed(signatures):
+        notes |= {g: text for g, text in signature.gene_sources.items() if g in directions}
+    signs = {s.sign for s in signatures}
     branches = {s.branch for s in signatures}
     levels = {s.level for s in signatures}
     return Signature(
@@ -291,7 +337,10 @@ def _combined(signatures: Sequence[Signature], directions: Mapping[str, int], na
         level=levels.pop() if len(levels) == 1 else "transcriptional",
         up=tuple(g for g, d in directions.items() if d > 0),
         down=tuple(g for g, d in directions.items() if d < 0),
+        sign=signs.pop() if len(signs) == 1 else 0,
         evidence=evidence,
+        gene_sources=notes,
+        licence="; ".join(dict.fromkeys(s.licence for s in signatures if s.licence)),
         sources=tuple(dict.fromkeys(source for s in signatures for source in s.sources)),
         experimental=any(s.experimental for s in signatures),
     )

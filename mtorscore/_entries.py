@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from mtorscore.errors import SignatureError, examples
 
 __all__ = [
     "BRANCHES",
+    "CANCERS",
     "CONFOUNDER",
     "ENTRY_CLASSES",
     "EVIDENCE",
@@ -27,6 +28,7 @@ __all__ = [
     "Ratio",
     "Signature",
     "Source",
+    "signature_from",
 ]
 
 CONFOUNDER = "confounder"
@@ -56,6 +58,7 @@ BRANCHES: tuple[str, ...] = (
 LEVELS: tuple[str, ...] = ("transcriptional", "translational", "component", "composite")
 EVIDENCE: tuple[str, ...] = ("read", "cross-checked", "recalled")
 USER_BRANCH = "user"
+CANCERS: tuple[str, ...] = ("HCC", "CCA", "HB")
 
 
 @dataclass(frozen=True)
@@ -281,3 +284,48 @@ class Composite(Entry):
 
 
 ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, Panel, Composite)}
+
+
+def signature_from(name: str, value: object) -> Signature:
+    """Return the signature that a user's value under a name means.
+
+    Parameters
+    ----------
+    name
+        Its id.
+    value
+        A signature, a list of genes, ``{"up": [...], "down": [...]}``, or gene -> signed weight.
+
+    Returns
+    -------
+    Signature
+        With that id; a gene that a list repeats counts once.
+
+    Raises
+    ------
+    SignatureError
+        If the value is none of these, or a weight is 0 or not finite.
+    """
+    if isinstance(value, Signature):
+        return replace(value, id=name)
+    if isinstance(value, Mapping):
+        if set(value) <= {"up", "down"}:
+            return Signature(
+                id=name, up=tuple(dict.fromkeys(value.get("up", ()))), down=tuple(dict.fromkeys(value.get("down", ())))
+            )
+        try:
+            weights = {str(g): float(w) for g, w in value.items()}
+        except (TypeError, ValueError) as error:
+            raise SignatureError(f"{name}: the weights of a gene -> weight mapping must be numbers.") from error
+        zero = [g for g, w in weights.items() if w == 0 or not np.isfinite(w)]
+        if zero:
+            raise SignatureError(f"{name}: weights must be finite and not 0 ({examples(zero)}); leave those genes out.")
+        return Signature(
+            id=name,
+            up=tuple(g for g, w in weights.items() if w > 0),
+            down=tuple(g for g, w in weights.items() if w < 0),
+            weights={g: abs(w) for g, w in weights.items() if abs(w) != 1},
+        )
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
+    return Signature(id=name, up=tuple(dict.fromkeys(map(str, value))))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mtorscore._entries import CANCERS
 from mtorscore._library_nodes import Node, nearest
 from mtorscore._library_schema import GROUPS
 from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS
@@ -57,7 +58,6 @@ CODES: dict[str, str] = {
     "version": "a version that is not like 1.0.0, or changed before added",
     "parts": "a composite with fewer than two parts, an unknown part, or a weight of 0",
 }
-CANCERS = ("HCC", "CCA", "HB")
 EXPECTED = ("rapalog", "active_site", "tsc_loss")
 RESPONSES = ("up", "down", "unchanged", "varies", "unknown")
 CONFIDENCE = ("high", "moderate", "low")

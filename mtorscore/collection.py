@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from mtorscore._entries import (
     BRANCHES,
+    CANCERS,
     CONFOUNDER,
     ENTRY_CLASSES,
     EVIDENCE,
@@ -30,7 +30,9 @@ from mtorscore._entries import (
     Ratio,
     Signature,
     Source,
+    signature_from,
 )
+from mtorscore._leads import leads
 from mtorscore._resolved import Resolved
 from mtorscore.errors import SignatureError, examples
 
@@ -113,6 +115,18 @@ class SignatureCollection:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __or__(self, other: SignatureCollection) -> SignatureCollection:
+        """Return the entries of both, these first; one id with two contents is an error."""
+        if not isinstance(other, SignatureCollection):
+            return NotImplemented
+        differing = [e.id for e in other if e.id in self and self[e.id].hash != e.hash]
+        if differing:
+            raise SignatureError(
+                f"{len(differing)} id(s) stand in both collections with other content ({examples(differing)}); rename "
+                "them, or take over an entry with .replace(entry)."
+            )
+        return SignatureCollection([*self, *(e for e in other if e.id not in self)], version=self.version)
+
     def __repr__(self) -> str:
         kinds = [e.kind for e in self]
         parts = ", ".join(f"{kinds.count(k)} {k}{'s' if kinds.count(k) != 1 else ''}" for k in dict.fromkeys(kinds))
@@ -157,14 +171,15 @@ class SignatureCollection:
         Raises
         ------
         SignatureError
-            If an id, branch, level, kind or evidence class is unknown.
+            If an id, branch, level, kind, cancer or evidence class is unknown.
         """
-        wanted = {"branch": branch, "level": level, "kind": kind, "evidence": evidence}
+        wanted = {"branch": branch, "level": level, "kind": kind, "evidence": evidence, "cancer": cancer}
         known = {
             "branch": {*BRANCHES, USER_BRANCH, *(e.branch for e in self)},
             "level": set(LEVELS),
             "kind": set(ENTRY_CLASSES),
             "evidence": set(EVIDENCE),
+            "cancer": {*CANCERS, *(c for e in self for c in e.cancers)},
         }
         sets: dict[str, set[str]] = {}
         for key, value in wanted.items():
@@ -175,6 +190,9 @@ class SignatureCollection:
             if unknown:
                 raise SignatureError(f"Unknown {key}: {examples(unknown)}. Known: {', '.join(sorted(known[key]))}.")
         classes = sets.pop("evidence", None)
+        sets.pop("cancer", None)
+        if isinstance(names, str):
+            names = [names]
         entries = list(self) if names is None else [self[n] for n in names]
         kept = [
             e
@@ -265,15 +283,25 @@ class SignatureCollection:
         """Return one signature with every gene of several; see `mtorscore._algebra.union`."""
         from mtorscore import _algebra
 
-        return _algebra.union(self.select(names).signatures, id=id)
+        return _algebra.union(self._gene_lists(names), id=id)
 
     def intersection(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
         """Return one signature with the genes that several share; see `mtorscore._algebra.intersection`."""
         from mtorscore import _algebra
 
-        return _algebra.intersection(self.select(names).signatures, id=id)
+        return _algebra.intersection(self._gene_lists(names), id=id)
 
-    def minus(self, confounder: str | Signature | Iterable[str]) -> SignatureCollection:
+    def _gene_lists(self, names: Iterable[str] | None) -> list[Signature]:
+        """Return the signatures of those names, or all there are; a name of another kind is an error."""
+        if names is None:
+            return self.signatures
+        chosen = self.select(names)
+        others = [f"{e.id} is a {e.kind}" for e in chosen if not isinstance(e, Signature)]
+        if others:
+            raise SignatureError(f"Only signatures are gene lists: {examples(others)}; leave those out.")
+        return chosen.signatures
+
+    def minus(self, confounder: str | Signature | SignatureCollection | Iterable[str]) -> SignatureCollection:
         """Return the collection without a confounder's genes; see `mtorscore._algebra.minus`."""
         from mtorscore import _algebra
 
@@ -284,6 +312,12 @@ class SignatureCollection:
         from mtorscore import _algebra
 
         return _algebra.overlap(self, by=by, share=share)
+
+    def overlap_matrix(self, *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
+        """Return the overlap of every pair as a square table; see `mtorscore._algebra.overlap_matrix`."""
+        from mtorscore import _algebra
+
+        return _algebra.overlap_matrix(self, by=by, value=value)
 
     def rename_genes(self) -> tuple[SignatureCollection, pd.DataFrame]:
         """Return the collection in current HGNC symbols, and what changed; see `mtorscore._algebra.rename_genes`."""
@@ -381,36 +415,10 @@ def as_collection(signatures: SignaturesLike) -> SignatureCollection:
     if isinstance(signatures, str | Path):
         return SignatureCollection.read(signatures)
     if isinstance(signatures, Mapping):
-        return SignatureCollection([_from_mapping(str(name), value) for name, value in signatures.items()])
+        return SignatureCollection([signature_from(str(name), value) for name, value in signatures.items()])
     if isinstance(signatures, Iterable):
         return SignatureCollection(signatures)
     raise SignatureError(f"Signatures must be a collection, a mapping, a path or None, not {type(signatures)}.")
-
-
-def _from_mapping(name: str, value: object) -> Signature:
-    if isinstance(value, Signature):
-        return replace(value, id=name)
-    if isinstance(value, Mapping):
-        if set(value) <= {"up", "down"}:
-            return Signature(
-                id=name, up=tuple(dict.fromkeys(value.get("up", ()))), down=tuple(dict.fromkeys(value.get("down", ())))
-            )
-        try:
-            weights = {str(g): float(w) for g, w in value.items()}
-        except (TypeError, ValueError) as error:
-            raise SignatureError(f"{name}: the weights of a gene -> weight mapping must be numbers.") from error
-        zero = [g for g, w in weights.items() if w == 0 or not np.isfinite(w)]
-        if zero:
-            raise SignatureError(f"{name}: weights must be finite and not 0 ({examples(zero)}); leave those genes out.")
-        return Signature(
-            id=name,
-            up=tuple(g for g, w in weights.items() if w > 0),
-            down=tuple(g for g, w in weights.items() if w < 0),
-            weights={g: abs(w) for g, w in weights.items() if abs(w) != 1},
-        )
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
-    return Signature(id=name, up=tuple(dict.fromkeys(map(str, value))))
 
 
 @lru_cache(maxsize=2)
@@ -431,28 +439,3 @@ def library(*, experimental: bool = False) -> SignatureCollection:
 
     everything = _genesets.read_library()
     return everything if experimental else everything.select(experimental=False)
-
-
-def leads(names: Iterable[str], *, confounders: bool = True) -> list[str]:
-    """Choose the signatures that stand for the branches, for overviews and models of all branches together.
-
-    Parameters
-    ----------
-    names
-        Ids of the signatures at hand.
-    confounders
-        Also return the leading confounder signatures, after the branches.
-
-    Returns
-    -------
-    list of str
-        Ids of the library's leads (``signatures/library.yaml``) among `names`, in the order of the branches. Names
-        that the library does not know come first, since the user brought them.
-    """
-    from mtorscore import _genesets
-
-    table: dict[str, list[str]] = _genesets.library_meta()["leads"]
-    known = set(library(experimental=True).names)
-    given = list(dict.fromkeys(names))
-    chosen = [n for branch, ids in table.items() for n in ids if confounders or branch != CONFOUNDER]
-    return [n for n in given if n not in known] + [n for n in chosen if n in set(given)]

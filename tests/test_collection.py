@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mtorscore as mt
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection, as_collection
@@ -214,3 +218,69 @@ def test_leads_are_entries_of_their_branches() -> None:
         assert {whole[name].kind for name in ids} == {"signature"}
     assert leads(["OWN", "META_PCNA", "RIBI_CORE", "CELL_CYCLE_G1S"]) == ["OWN", "RIBI_CORE", "META_PCNA"]
     assert leads(["META_PCNA", "RIBI_CORE"], confounders=False) == ["RIBI_CORE"]
+
+
+_SETS = st.dictionaries(
+    st.sampled_from(["A", "B", "C", "D"]),
+    st.dictionaries(st.sampled_from([f"G{i}" for i in range(9)]), st.sampled_from([1.0, -1.0]), min_size=1),
+    min_size=2,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lists=_SETS)
+def test_algebra_is_that_of_sets(lists: dict[str, dict[str, float]]) -> None:
+    """Union, intersection, subtraction and overlap against plain Python sets of (gene, direction)."""
+    collection = as_collection(lists)
+    sets = {name: set(genes.items()) for name, genes in lists.items()}
+    every = set().union(*sets.values())
+    clash = {g for g, d in every if (g, -d) in every}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        union = collection.union(id="U")
+        table = collection.overlap(share=1.0)
+    assert set(union.signed_weights().items()) == {(g, d) for g, d in every if g not in clash}
+    common = {(g, d) for g, d in set.intersection(*sets.values()) if g not in clash}
+    if common:
+        assert set(collection.intersection(id="I").signed_weights().items()) == common
+    else:
+        with pytest.raises(SignatureError, match="share no gene"):
+            collection.intersection(id="I")
+    for row in table.itertuples():
+        a, b = set(lists[row.first]), set(lists[row.second])
+        assert (row.shared, row.n_first, row.n_second) == (len(a & b), len(a), len(b))
+        assert row.jaccard == len(a & b) / len(a | b)
+        assert row.opposed == sum(lists[row.first][g] != lists[row.second][g] for g in a & b)
+    assert len(table) == len(lists) * (len(lists) - 1) // 2
+    matrix = collection.overlap_matrix(value="shared")
+    assert [[len(set(lists[a]) & set(lists[b])) for b in lists] for a in lists] == matrix.to_numpy().tolist()
+    assert np.allclose(np.diag(collection.overlap_matrix()), 1)
+    first = next(iter(lists))
+    survivors = {n: set(g) - set(lists[first]) for n, g in lists.items() if n != first}
+    if all(survivors.values()):
+        rest = collection.minus(first)
+        assert {n: set(rest[n].genes) for n in survivors} == survivors
+        assert rest[first] == collection[first]
+        assert collection.minus(collection.select([first])).hash == rest.hash
+
+
+def test_combining_keeps_sources_and_refuses_what_is_no_gene_list() -> None:
+    library = mt.library()
+    both = library.union(["SREBP1_LIPOGENIC_CORE", "SREBP2_CHOLESTEROL_CORE"], id="LIPID")
+    assert set(both.gene_sources) == set(both.genes)
+    assert both.sign == 1
+    assert both.licence == "Gene names are facts; selection BSD-3-Clause"
+    with pytest.raises(SignatureError, match="GATOR is a panel"):
+        library.union(["SREBP1_LIPOGENIC_CORE", "GATOR"], id="X")
+    with pytest.raises(SignatureError, match="Unknown cancer: BRCA"):
+        library.select(cancer="BRCA")
+    assert library.select("META_PCNA").names == ["META_PCNA"]
+
+
+def test_collections_add_up() -> None:
+    own = as_collection({"MINE": ["FASN"]})
+    both = mt.library() | own
+    assert both.names == [*mt.library().names, "MINE"]
+    assert (both | own).names == both.names
+    with pytest.raises(SignatureError, match="other content \\(MINE\\)"):
+        both | as_collection({"MINE": ["SCD"]})

@@ -350,7 +350,16 @@ def build(plan: dict[str, Any], ref: Reference) -> dict[str, Any]:
                     raise SystemExit(f"{plan['id']}: not current symbols: {unknown}")
         content |= {"sources": plan["sources"], "licence": FACTS}
     else:
-        content = {"parts": plan["parts"], "licence": "BSD-3-Clause (our composition); parts keep their own licences"}
+        content = {
+            "parts": plan["parts"],
+            "sources": [
+                {
+                    "name": f"{REVIEW}, {', '.join(plan['seeds'])}; the genes' sources are those of the parts",
+                    "role": "rationale",
+                }
+            ],
+            "licence": "BSD-3-Clause (our composition); parts keep their own licences",
+        }
     out: dict[str, Any] = {"id": plan["id"], "kind": plan.get("kind", "signature")}
     out |= {
         key: plan[key]

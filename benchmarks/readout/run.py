@@ -3,7 +3,7 @@
 Usage, from the repository's root: python -m benchmarks.readout.run --shared ../shared
 
 Writes results.tsv (one row per signature and contrast), confidence.tsv (one row per signature), overexpression.tsv (a
-weak check of direction) and docs/readout.md.
+weak check of direction), genes.tsv (single genes on which the arms disagree) and docs/readout.md.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import pandas as pd
 from scipy import stats
 
 import mtorscore as mt
+from benchmarks.readout.composites import add_composites, flattened
 from benchmarks.readout.data import Arm, Profile, arms, drug_background, overexpression, profiles
+from benchmarks.readout.genes import gene_changes, section
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
 from mtorscore._genesets import library_meta
-from mtorscore.collection import Entry, Signature
+from mtorscore.collection import Composite, Entry, Signature
 
 PRESET_RHO = 0.05
 RAPALOGS = {"DB00877": "sirolimus", "DB01590": "everolimus", "DB06287": "temsirolimus"}
@@ -35,8 +37,8 @@ COLUMNS = [
 ]  # fmt: skip
 SHOWN = [
     "SREBP1_LIPOGENIC_CORE", "SREBP2_CHOLESTEROL_CORE", "MTORC1_LIPID_STEROL", "MTORC1_ATF4", "MTORC1_GLYCOLYSIS_HIF1",
-    "RIBI_CORE", "HALLMARK_MTORC1_SIGNALING", "MTOR_UP.V1", "CLEAR_TFEB", "TOP_RIBOSOMAL_PROTEINS", "AKT_UP.V1",
-    "FOXO_TARGETS_AKT_OFF", "PROGENY_PI3K", "PTEN_DN.V1", "META_PCNA",
+    "RIBI_CORE", "MTORC1_FOOTPRINT", "HALLMARK_MTORC1_SIGNALING", "MTOR_UP.V1", "CLEAR_TFEB", "TOP_RIBOSOMAL_PROTEINS",
+    "AKT_UP.V1", "FOXO_TARGETS_AKT_OFF", "AKT_AXIS", "PROGENY_PI3K", "PTEN_DN.V1", "META_PCNA",
 ]  # fmt: skip
 
 
@@ -61,13 +63,20 @@ def set_matrix(signatures: Sequence[Signature], genes: Sequence[str]) -> npt.NDA
     return out
 
 
-def of_arm(arm: Arm, signatures: Sequence[Signature], rotations: int) -> pd.DataFrame:
-    """Return one row per signature: effect of the singscore within blocks, and tests of its genes."""
-    collection = mt.SignatureCollection(signatures)
+def of_arm(
+    arm: Arm, signatures: Sequence[Signature], rotations: int, composites: Sequence[Composite] = ()
+) -> pd.DataFrame:
+    """Return one row per signature: effect of the singscore within blocks, and tests of its genes.
+
+    `composites` are those that `signatures` hold flattened; their effect is that of the sum of their parts.
+    """
+    summed = {c.id for c in composites}
+    collection = mt.SignatureCollection(s for s in signatures if s.id not in summed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mt.errors.MtorscoreWarning)  # coverage stands in the table
         mt.tl.score(arm.data, collection, method="singscore")
-    scores = arm.data.obsm["score_singscore"][[s.id for s in signatures]]
+    scores = arm.data.obsm["score_singscore"][collection.names]
+    scores = add_composites(scores, composites, arm.treated, arm.block)[[s.id for s in signatures]]
     table = mt.tl.contrast(scores, arm.treated, treated=True, control=False, block=arm.block)
     genes = list(arm.data.var_names)
     sets = set_matrix(signatures, genes)
@@ -213,7 +222,7 @@ def verdict(row: pd.Series) -> str:
     return "as expected" if np.sign(effect) == row["expected"] else "opposed"
 
 
-def confidence(results: pd.DataFrame, signatures: Sequence[Signature]) -> pd.DataFrame:
+def confidence(results: pd.DataFrame, signatures: Sequence[Entry]) -> pd.DataFrame:
     """Return per signature with a claim: studies as expected, opposed and unclear, and the level that follows.
 
     The p values of a study's contrasts become normal deviates, positive where as claimed; their mean is the study's,
@@ -240,7 +249,7 @@ def confidence(results: pd.DataFrame, signatures: Sequence[Signature]) -> pd.Dat
     return pd.DataFrame(rows, columns=columns)
 
 
-def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> str:
+def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame, changes: pd.DataFrame) -> str:
     """Return docs/readout.md: what the main signatures did, contradictions included."""
     control = results[results["contrast"].str.contains("clonal control")]
     method = (
@@ -248,7 +257,9 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> 
         "among 1,170 drugs (L1000). `*`: p < 0.05, by CAMERA with the gene correlation of the residuals within "
         f"blocks (replicates) or a preset one of {PRESET_RHO} (tables), or by place among all drugs. **Bold**: as the "
         "library claims; ~~struck~~: the opposite; plain: no claim, or not clear. No p is corrected over signatures. "
-        "AUROC is over observations within blocks, over genes (tables), or the share of drugs below (L1000)."
+        "AUROC is over observations within blocks, over genes (tables), or the share of drugs below (L1000). The "
+        "score of a composite is the signed sum of its parts' in residual SDs; its p is that of its genes, each part's "
+        "sharing the part's weight."
     )
     shares = [f"{(control[c] < 0.05).mean():.0%}" for c in ("p_rotation", "p")]
     caution = (
@@ -269,6 +280,7 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame) -> 
             row = results[(results["contrast"] == name) & (results["signature"] == shown)]
             cells.append(_cell(row.iloc[0]) if len(row) else "")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += section(changes)
     weak = (
         "L1000 lists only the genes that over-expression of a pathway member changes significantly, mostly under "
         "fifteen of 978 measured and more imputed ones; genes of a signature among them that move as it says (at least "
@@ -325,9 +337,13 @@ def _cell(row: pd.Series) -> str:
     return f"**{text}**" if row["verdict"] == "as expected" else f"~~{text}~~" if row["verdict"] == "opposed" else text
 
 
-def measure(shared: Path, signatures: Sequence[Signature], rotations: int = 999) -> pd.DataFrame:
-    """Return all results of a list of signatures."""
-    tables = [of_arm(arm, signatures, rotations) for arm in arms(shared)]
+def measure(
+    shared: Path, signatures: Sequence[Signature], rotations: int = 999, composites: Sequence[Composite] = ()
+) -> pd.DataFrame:
+    """Return all results of a list of signatures, and of composites whose parts are all among them."""
+    flat = [flattened(c, mt.SignatureCollection(signatures)) for c in composites]
+    signatures = [*signatures, *flat]
+    tables = [of_arm(arm, signatures, rotations, composites) for arm in arms(shared)]
     tables += [of_profile(profile, signatures) for profile in profiles(shared)]
     tables.append(of_drugs(drug_background(shared), signatures))
     results = pd.concat([t.dropna(axis=1, how="all") for t in tables], ignore_index=True)
@@ -342,16 +358,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "tables")
     arguments = parser.parse_args()
     # The learned footprint has seen these data; train.py judges it on studies held out.
-    signatures = [s for s in mt.library(experimental=True).signatures if s.id != "MTORC1_FOOTPRINT_LEARNED"]
-    results = measure(arguments.shared, signatures)
-    levels = confidence(results, signatures)
+    everything = mt.library(experimental=True)
+    signatures = [s for s in everything.signatures if s.id != "MTORC1_FOOTPRINT_LEARNED"]
+    composites = [e for e in everything if isinstance(e, Composite)]
+    results = measure(arguments.shared, signatures, composites=composites)
+    levels = confidence(results, [*signatures, *composites])
     arguments.out.mkdir(parents=True, exist_ok=True)
     results.to_csv(arguments.out / "results.tsv", sep="\t", index=False, float_format="%.4g")
     members = of_members(overexpression(arguments.shared), signatures)
     members.to_csv(arguments.out / "overexpression.tsv", sep="\t", index=False, float_format="%.4g")
     levels.to_csv(arguments.out / "confidence.tsv", sep="\t", index=False)
+    changes = gene_changes(arguments.shared)
+    changes.to_csv(arguments.out / "genes.tsv", sep="\t", index=False, float_format="%.4g")
     # The page is made from the tables as written, so that it can be made again from them.
-    tables = [pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression")]
+    tables = [
+        pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression", "genes")
+    ]
     docs = Path(__file__).resolve().parents[2] / "docs" / "readout.md"
     docs.write_text(page(*tables), encoding="utf-8")
     print(results.groupby("study")["verdict"].value_counts().unstack(fill_value=0))

@@ -118,17 +118,20 @@ def current(collection: SignatureCollection, where: str) -> SignatureCollection:
     Returns
     -------
     SignatureCollection
-        Ambiguous and unknown symbols stay as they are; one `DataWarning` counts what was renamed.
+        Ambiguous and unknown symbols stay as they are; one `DataWarning` says what was renamed and what is ambiguous.
     """
     renamed, report = collection.rename_genes()
     changed = report[report["status"].isin(["renamed", "merged"])].drop_duplicates("symbol")
+    unclear = report[report["status"] == "ambiguous"].drop_duplicates("symbol")
+    found = []
     if len(changed):
         shown = examples(f"{r.symbol} -> {r.current}" for r in changed.itertuples())
-        warnings.warn(
-            f"{len(changed)} gene symbol(s) of {where} are not current and were renamed ({shown}).",
-            DataWarning,
-            stacklevel=3,
-        )
+        found.append(f"{len(changed)} gene symbol(s) of {where} are not current and were renamed ({shown})")
+    if len(unclear):
+        shown = examples(f"{r.symbol} may be {r.current.replace(',', ' or ')}" for r in unclear.itertuples())
+        found.append(f"{len(unclear)} symbol(s) of {where} are ambiguous and stay as they are ({shown})")
+    if found:
+        warnings.warn(f"{'; '.join(found)}.", DataWarning, stacklevel=3)
     return renamed
 
 

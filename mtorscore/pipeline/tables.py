@@ -121,7 +121,8 @@ def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
         raise DataError(
             f"None of the {len(genes)} genes of {len(signatures.signatures)} signature(s) ({examples(sorted(genes))}) "
             f"is among the {adata.n_vars} genes of the matrix ({examples(adata.var_names)}). "
-            "Check that both use the same identifiers; pp.harmonise_genes turns others into current symbols."
+            "Check that both use the same identifiers; pp.harmonise_genes turns others into current symbols (on the "
+            "command line: score --harmonise)."
         )
 
 

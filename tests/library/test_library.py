@@ -13,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import mtorscore as mt
 from mtorscore._genesets import library_folder, library_meta, read
@@ -20,6 +21,7 @@ from mtorscore._library_rules import CANCERS, LICENCES, RESTRICTED
 from mtorscore._library_schema import Loader
 from mtorscore._library_validate import validate
 from mtorscore._symbols import approved_symbols, old_symbols
+from mtorscore.cli.signatures import app
 from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS, Composite, Panel, Ratio, Signature
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,6 +183,32 @@ def test_an_editor_adds_a_signature_by_writing_one_file(tmp_path: Path) -> None:
         )
         + 1
     )
+
+
+def test_contributing_holds_a_whole_file(tmp_path: Path) -> None:
+    """Write the file of CONTRIBUTING.md into a copy of the library, and run the commands that it names."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    folder = tmp_path / "signatures"
+    shutil.copytree(library_folder(), folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    path = folder / "srebp1" / "MY_LIPID_ARM.yaml"
+    path.write_text(guide.split("```yaml\n")[1].split("```")[0])
+    shown = {}
+    for command in (
+        ["validate", path],
+        ["validate", folder],
+        ["show", "MY_LIPID_ARM", "--genes", "--library", folder],
+        ["overlap", "--library", folder],
+        ["diff", "library", folder],
+    ):
+        result = CliRunner().invoke(app, list(map(str, command)), env={"COLUMNS": "120"})
+        assert result.exit_code == 0, (command, result.output, result.exception)
+        shown[command[0]] = result.stdout
+    assert "up         cross-checked  HORTON_SREBF_TARGETS" in shown["show"]
+    assert "MY_LIPID_ARM" in shown["overlap"]
+    assert "added MY_LIPID_ARM" in shown["diff"]
+    adata = mt.datasets.simulate_cohort(12, 4, seed=0, n_genes=3000)
+    mt.tl.score(adata, read(folder).select("MY_LIPID_ARM"), method="singscore")
+    assert adata.obsm["score_singscore"]["MY_LIPID_ARM"].notna().all()
 
 
 def test_library_loads_fast() -> None:

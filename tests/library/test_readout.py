@@ -10,8 +10,11 @@ import pytest
 from scipy import stats
 
 import mtorscore as mt
+from benchmarks.readout.alternatives import PROCEDURES
+from benchmarks.readout.composites import add_composites, flattened
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
 from benchmarks.readout.run import expected, set_matrix, verdict
+from mtorscore.collection import Composite
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "readout" / "tables"
@@ -89,8 +92,8 @@ def test_set_matrix_is_signed_and_normed() -> None:
 def test_published_tables_fit_the_library() -> None:
     results = pd.read_csv(RESULTS / "results.tsv", sep="\t")
     library = mt.library(experimental=True)
-    signatures = {s.id for s in library.signatures if s.id != "MTORC1_FOOTPRINT_LEARNED"}
-    assert set(results["signature"]) == signatures
+    scored = {e.id for e in library if e.kind in {"signature", "composite"} and e.id != "MTORC1_FOOTPRINT_LEARNED"}
+    assert set(results["signature"]) == scored
     assert results.groupby("study").ngroups == 7
     confidence = pd.read_csv(RESULTS / "confidence.tsv", sep="\t").set_index("signature")
     for name, row in confidence.iterrows():
@@ -102,11 +105,47 @@ def test_published_tables_fit_the_library() -> None:
 def test_pages_are_current() -> None:
     from benchmarks.readout.run import page
 
-    tables = [pd.read_csv(RESULTS / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression")]
+    tables = [pd.read_csv(RESULTS / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression", "genes")]
     assert (ROOT / "docs" / "readout.md").read_text() == page(*tables)
     held_out = pd.read_csv(RESULTS / "footprint.tsv", sep="\t", index_col="study")
     text = (ROOT / "docs" / "footprint.md").read_text()
     assert all(f"| {study} | {row.iloc[0]:+.2f} |" in text for study, row in held_out.iterrows())
+
+
+def test_the_arms_disagree_as_the_data_say() -> None:
+    """Against the numbers in the data's own description, and said on the page."""
+    table = pd.read_csv(RESULTS / "genes.tsv", sep="\t").set_index(["contrast", "gene"])["log2fc"]
+    described = {
+        "RPTOR loss, fed": {"FASN": -2.5, "SREBF1": -1.0, "ASNS": 0.7, "PSAT1": 0.7, "MTHFD2": 1.9, "SQLE": 0.0},
+        "RPTOR loss, starved": {"FASN": -2.0, "SREBF1": -0.4, "ASNS": 0.6, "PSAT1": 0.3, "MTHFD2": 1.4},
+        "RICTOR loss, fed": {"FASN": -1.5, "PSAT1": 2.0, "MTHFD2": 2.2},
+    }
+    for contrast, genes in described.items():
+        for gene, change in genes.items():
+            assert table[contrast, gene] == pytest.approx(change, abs=0.12), (contrast, gene)
+    text = (ROOT / "docs" / "readout.md").read_text()
+    assert "RPTOR loss lowers SREBF1 and FASN and raises ASNS, PSAT1 and MTHFD2" in text
+
+
+def test_a_composite_is_the_sum_of_its_parts() -> None:
+    parts = [mt.Signature(id="A", up=("G1", "G2")), mt.Signature(id="B", up=("G2", "G3"), down=("G4",))]
+    composite = Composite(id="C", level="composite", sign=1, parts={"A": 1.0, "B": -1.0})
+    flat = flattened(composite, mt.SignatureCollection(parts))
+    expected_weights = {"G1": 1 / 2, "G2": 1 / 2 - 1 / 3, "G3": -1 / 3, "G4": 1 / 3}
+    assert flat.signed_weights() == pytest.approx(expected_weights)
+    block, treated = np.repeat([0, 1, 2], 2), np.tile([True, False], 3)
+    scores = pd.DataFrame({"A": [1.0, 0.0, 2.0, 1.5, 3.0, 1.0], "B": [0.0, 1.0, 0.5, 0.0, 2.0, 2.5]})
+    summed = add_composites(scores, [composite], treated, block)["C"]
+    # Within pairs the residual SD is that of the differences over the square root of two.
+    spread = [(scores[c][treated].to_numpy() - scores[c][~treated].to_numpy()).std(ddof=1) / np.sqrt(2) for c in "AB"]
+    np.testing.assert_allclose(summed, scores["A"] / spread[0] - scores["B"] / spread[1])
+
+
+def test_no_other_procedure_would_have_passed() -> None:
+    others = pd.read_csv(RESULTS / "footprint_alternatives.tsv", sep="\t")
+    assert set(others["procedure"]) == set(PROCEDURES)
+    assert (others.groupby("procedure")["low"].min() < 0).all()
+    assert "0 of 6 pass" in (ROOT / "docs" / "footprint.md").read_text()
 
 
 def test_over_expressed_factors_move_their_own_branch() -> None:

@@ -72,6 +72,9 @@ def test_a_gene_that_counts_as_missing_only_by_its_name_is_reported() -> None:
 def test_a_users_lists_are_renamed_where_the_matrix_is(tmp_path: Path) -> None:
     genes = ["GATSL3", "C7orf60", "LARS", "MTOR", "FASN", "SCD"]
     pd.DataFrame(np.arange(12.0).reshape(6, 2), index=genes, columns=["s1", "s2"]).to_csv(tmp_path / "m.tsv", sep="\t")
+    (tmp_path / "unclear.gmt").write_text("OLD\tna\tSAMTOR\tMIP1\n")
+    with pytest.warns(DataWarning, match="1 symbol.* are ambiguous .*MIP1 may be MAPKAP1 or TNPO1"):
+        assert open_signatures(str(tmp_path / "unclear.gmt"))["OLD"].genes == ("BMT2", "MIP1")
     (tmp_path / "old.gmt").write_text("OLD\tna\tSAMTOR\tCASTOR1\tLARS1\tMTOR\n")
     with pytest.warns(DataWarning, match="SAMTOR -> BMT2"):
         assert open_signatures(str(tmp_path / "old.gmt"))["OLD"].genes == ("BMT2", "CASTOR1", "LARS1", "MTOR")
