@@ -327,7 +327,8 @@ def _confidence(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     return {
-        r["signature"]: f"{r['confidence']}; {r['studies']} perturbation studies: {r['as_expected']} as expected, "
+        r["signature"]: f"{r['confidence']}; {r['studies']} perturbation stud{'y' if r['studies'] == '1' else 'ies'}: "
+        f"{r['as_expected']} as expected, "
         f"{r['opposed']} opposed, {r['unclear']} unclear"
         for r in _rows(path)
     }
