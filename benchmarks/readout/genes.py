@@ -63,8 +63,8 @@ def section(changes: pd.DataFrame) -> list[str]:
         "log2 change within blocks, `*` where the moderated p is below 0.05 (not corrected). RPTOR loss lowers SREBF1 "
         "and FASN and raises ASNS, PSAT1 and MTHFD2, fed and starved: a signature that mixes the two arms cancels. "
         "TRIB3 and SESN2, ATF4 targets too, fall, so not even one arm moves together. Part of the rise is clonal: "
-        "MEAK7 loss raises ASNS, PSAT1 and MTHFD2 in fed cells, and RICTOR loss raises them more than RPTOR loss does. Tsc1 "
-        "loss raises the whole ATF4 arm and lowers SREBF1."
+        "MEAK7 loss raises ASNS, PSAT1 and MTHFD2 in fed cells, and RICTOR loss raises them more than RPTOR loss does. "
+        "Tsc1 loss raises the whole ATF4 arm and lowers SREBF1."
     )
     lines = ["", "## Where the arms disagree, gene by gene", "", text, ""]
     lines += ["| | " + " | ".join(groups) + " |", "| --- |" + " ---: |" * len(genes)]
