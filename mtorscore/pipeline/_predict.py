@@ -18,6 +18,7 @@ __all__ = ["HEADERS", "Predictions", "horizon_of"]
 _DAYS = 365.25
 _HORIZONS = (5.0, 3.0, 2.0, 1.0)
 _LEAST = 10
+_THRESHOLDS = tuple(np.round(np.arange(0.05, 0.95, 0.05), 2))
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 # Headers of tables without rows, so that a reader finds the same columns in every cohort.
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -116,7 +117,7 @@ class Predictions:
             columns = {"endpoint": endpoint.name, "model": model, "horizon": np.nan if horizon is None else horizon}
             found = calibration_curve(values.loc[data.index].to_numpy(), data, horizon)
             self._keep("calibration", found.assign(**columns), method)
-            net = decision_curve(values, clinical, endpoint, horizon=horizon)
+            net = decision_curve(values, clinical, endpoint, horizon=horizon, thresholds=_THRESHOLDS)
             # Acting on all or on none does not depend on the model: once is enough.
             net = net if k == 0 else net[net["strategy"] == "model"]
             named = net["strategy"].where(net["strategy"] != "model", str(model))

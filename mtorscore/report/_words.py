@@ -111,7 +111,7 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     rows = table[table["method"] == method].copy()
     rows["shown"] = model_names(rows)
     branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
-    rows = rows[~branch.isin(["confounder", "context"])]
+    rows = rows[~branch.isin(["confounder", "context", "drug"])]
     out = []
     for endpoint in dict.fromkeys(rows["endpoint"]):
         part = rows[rows["endpoint"] == endpoint]
