@@ -17,7 +17,7 @@ import pandas as pd
 from mtorscore.errors import FormatError
 from mtorscore.io._delimited import is_missing
 
-__all__ = ["biotab_rows", "cart_frame", "route_of"]
+__all__ = ["biotab_rows", "cart_frame", "plain_survival", "route_of"]
 
 DAYS_PER_MONTH = 30.4375
 _DEAD = re.compile(r"^(1:|dead|deceased|died|1$|true$)", re.IGNORECASE)
@@ -99,6 +99,11 @@ def _gdc_table(frame: pd.DataFrame) -> pd.DataFrame:
         contacts = [c for c in (wanted["days_to_last_follow_up"], wanted["days_to_last_followup"]) if c]
         # A follow-up table of newer exports counts the days of each visit.
         contacts += [c for c in frame.columns if c.endswith("follow_ups.days_to_follow_up")]
+        if not any(wanted.values()):
+            # Exposures or family history: whatever is said once per case.
+            row |= _said_once(block, key)
+            rows.append(row)
+            continue
         row["OS"], row["OS.time"] = survival(
             list(block[wanted["vital_status"]]) if wanted["vital_status"] else [],
             list(block[wanted["days_to_death"]]) if wanted["days_to_death"] else [],
@@ -138,6 +143,35 @@ def cart_frame(entries: list[dict[str, Any]], path: Path) -> pd.DataFrame:
         )
         rows.append(row | {"OS": event, "OS.time": time})
     return pd.DataFrame(rows).groupby("submitter_id", sort=True).first()
+
+
+def _said_once(block: pd.DataFrame, key: str) -> dict[str, Any]:
+    """Return the columns that hold one value for all rows of a case."""
+    out = {}
+    for name in block.columns:
+        values = {str(v) for v in block[name] if not is_missing(v)}
+        if name != key and len(values) == 1:
+            out[str(name)] = values.pop()
+    return out
+
+
+_STATUS = ("vital_status", "vital_status.demographic", "VITAL_STATUS", "demographic.vital_status")
+_DEATH = ("days_to_death", "days_to_death.demographic", "DAYS_TO_DEATH", "demographic.days_to_death")
+_CONTACT = (
+    "days_to_last_followup", "days_to_last_follow_up", "days_to_last_follow_up.diagnoses", "DAYS_TO_LAST_FOLLOWUP",
+    "diagnoses.days_to_last_follow_up",
+)  # fmt: skip
+
+
+def plain_survival(frame: pd.DataFrame) -> dict[str, list[float]]:
+    """Return OS and OS.time of a table with one row each that says them in raw fields; nothing where it does not."""
+    status, death, contact = ([c for c in names if c in frame] for names in (_STATUS, _DEATH, _CONTACT))
+    if not status or not (death or contact):
+        return {}
+    found = [
+        survival([r[c] for c in status], [r[c] for c in death], [r[c] for c in contact]) for _, r in frame.iterrows()
+    ]
+    return {"OS": [f[0] for f in found], "OS.time": [f[1] for f in found]}
 
 
 def biotab_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -194,13 +194,16 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 
     ``OS``, ``OS.time`` and likewise DSS, DFI, PFI (1 = event, 0 = censored; days), ``stage`` (ordered I-IV),
     ``stage_number``, ``stage_raw``, ``age`` (years), ``sex`` (female, male), ``grade``, ``histology``. A column that
-    is there under the standard name is kept.
+    is there under the standard name is kept. Overall survival is put together from vital status, days to death and
+    days to last follow-up where the table has these alone.
     """
     new: dict[str, Any] = {}
     for standard, known in _FIELDS.items():
         source = next((k for k in known if k in frame.columns), None)
         if source is not None and not (standard in frame.columns and source == standard):
             new[standard] = frame[source]
+    if not {"OS", "OS.time"} & set(map(str, frame.columns)):
+        new |= _routes.plain_survival(frame)
     out = frame.assign(**new)
     if "stage_raw" in out:
         stage = [simple_stage(v) for v in out["stage_raw"]]

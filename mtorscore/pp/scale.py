@@ -29,8 +29,9 @@ class Scale:
     ----------
     kind
         ``counts`` (whole numbers), ``tpm`` (columns sum to 1e6: TPM or CPM), ``rsem`` (upper-quartile scaled),
-        ``fpkm`` (other linear abundance with decimals), ``log2`` or ``ln`` (logarithms of an abundance), ``rma``
-        (log2 intensities of an array), ``zscore`` (per gene, or other signed statistics).
+        ``fpkm`` (other linear abundance with decimals), ``linear`` (intensities of an array), ``log2`` or ``ln``
+        (logarithms of an abundance), ``rma`` (log2 intensities of an array), ``zscore`` (per gene, or other signed
+        statistics).
     log
         ``"none"``, ``"log2"`` or ``"ln"``.
     evidence
@@ -127,9 +128,15 @@ def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, f
             return Scale(base, base, tuple(facts))
     if low > 1 and zeros == 0 and high < 25:
         return Scale("rma", "log2", (*facts, "no zeros and a floor above 1: log2 intensities of an array"))
-    return Scale(
-        "log2", "log2", (*facts, "non-negative decimals below 50: logarithms of an abundance"), certain=high < 30
-    )
+    if high <= 1:
+        why = "all between 0 and 1: proportions, such as methylation, rather than expression"
+        return Scale("log2", "log2", (*facts, why), certain=False)
+    tens = np.nansum(10.0 ** np.minimum(v, 50) - 1, axis=1)
+    if v.shape[0] > 1 and float(np.max(np.abs(tens / max(float(np.median(tens)), 1e-9) - 1))) < 0.01:
+        why = "10^x - 1 sums to the same in every observation: logarithms to base 10; multiply by log2(10) for base 2"
+        return Scale("log2", "log2", (*facts, why), certain=False)
+    # A matrix of counts or of a part of the genes has no constant sum that would tell the base.
+    return Scale("log2", "log2", (*facts, "non-negative decimals below 50: logarithms of an abundance"), high < 30)
 
 
 def _linear(v: npt.NDArray[np.float64], facts: list[str]) -> Scale:
@@ -137,11 +144,14 @@ def _linear(v: npt.NDArray[np.float64], facts: list[str]) -> Scale:
     facts.append(f"observations sum to {total.min():.4g} - {total.max():.4g}")
     if np.all(np.abs(total / 1e6 - 1) < 0.02):
         return Scale("tpm", "none", (*facts, "every observation sums to a million"))
+    if float(np.mean(v == 0)) == 0 and v.shape[1] > 50:
+        return Scale("linear", "none", (*facts, "no zeros: intensities of an array before the logarithm"), False)
     quartile = np.nanpercentile(v, 75, axis=1)
     middle = float(np.median(quartile))
     if v.shape[0] > 2 and middle > 0 and float(np.std(quartile)) / middle < 0.05:
-        facts.append(f"the upper quartile of every observation is near {middle:.4g}")
-        return Scale("rsem", "none", tuple(facts))
+        spread = float(np.std(quartile)) / middle
+        facts.append(f"the upper quartile of every observation is near {middle:.4g} (spread {spread:.1%})")
+        return Scale("rsem", "none", tuple(facts), certain=spread < 0.02)
     return Scale("fpkm", "none", (*facts, "linear decimals whose sums differ between observations"))
 
 

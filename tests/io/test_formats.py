@@ -191,3 +191,20 @@ def test_series_matrix_is_as_fast_as_pandas(tmp_path: Path) -> None:
     np.testing.assert_array_equal(adata.X, x.T)
     print(f"series matrix: {min(ours):.2f} s against {min(theirs):.2f} s of processor time")
     assert min(ours) < 1.2 * min(theirs)
+
+
+def test_raw_fields_of_survival(tmp_path: Path) -> None:
+    """Xena's older clinical matrices and phenotypes say overall survival in raw fields; GDC exposures say none."""
+    old = "sampleID\tvital_status\tdays_to_death\tdays_to_last_followup\nTCGA-AA-0001-01\tDECEASED\t100\t\nTCGA-AA-0002-01\tLIVING\t\t50\n"
+    new = old.replace("sampleID", "submitter_id.samples").replace("vital_status", "vital_status.demographic")
+    new = new.replace("days_to_death", "days_to_death.demographic").replace("_followup", "_follow_up.diagnoses")
+    for text in (old, new):
+        (tmp_path / "x.tsv").write_text(text)
+        frame = mt.io.read_clinical(tmp_path / "x.tsv")
+        assert frame[["OS", "OS.time"]].to_numpy().tolist() == [[1, 100], [0, 50]]
+        assert list(frame.index) == ["TCGA-AA-0001-01", "TCGA-AA-0002-01"]
+    rows = "u\tTCGA-AA-0001\tYes\ta\nu\tTCGA-AA-0001\tYes\tb\n"
+    (tmp_path / "exposure.tsv").write_text("case_id\tcase_submitter_id\talcohol_history\tkind\n" + rows)
+    frame = mt.io.read_clinical(tmp_path / "exposure.tsv")
+    assert frame.loc["TCGA-AA-0001", "alcohol_history"] == "Yes"
+    assert not {"OS", "kind"} & set(frame.columns)

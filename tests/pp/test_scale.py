@@ -135,3 +135,19 @@ def test_nothing_to_look_at() -> None:
         mt.pp.detect_scale(AnnData(np.zeros((0, 3))))
     with pytest.raises(DataError, match="missing"):
         mt.pp.detect_scale(AnnData(np.full((2, 2), np.nan)))
+
+
+def test_what_may_be_something_else_is_not_called_certain() -> None:
+    rng = np.random.default_rng(0)
+    abundance = rng.lognormal(2, 1.5, (6, 400))
+    tpm = abundance / abundance.sum(axis=1, keepdims=True) * 1e6
+    tens = mt.pp.detect_scale(
+        AnnData(
+            np.log10(np.where(tpm > 900, tpm, 0) * 1e6 / np.where(tpm > 900, tpm, 0).sum(axis=1, keepdims=True) + 1)
+        )
+    )
+    assert (tens.certain, "base 10" in tens.evidence[-1]) == (False, True)
+    proportions = mt.pp.detect_scale(AnnData(rng.beta(0.5, 0.5, (6, 400))))
+    assert (proportions.certain, "proportions" in proportions.evidence[-1]) == (False, True)
+    array = mt.pp.detect_scale(AnnData(2 ** rng.normal(8, 2, (6, 400))))
+    assert (array.kind, array.certain) == ("linear", False)
