@@ -15,12 +15,13 @@ from mtorscore.tl._types import MethodSpec
 __all__ = ["pages"]
 
 AGREEMENT = Path(__file__).parent.parent / "agreement.tsv"
+CALIBRATION = Path(__file__).parents[2] / "benchmarks" / "scoring" / "pvalues.tsv"
 
 
 def pages() -> dict[str, str]:
     """Return the overview and one page per method."""
     specs = registry.specs()
-    out = {"methods/index.md": _overview(specs)}
+    out = {"methods/index.md": _overview(specs), "methods/pvalues.md": _calibration(specs)}
     return out | {f"methods/{s.name}.md": _page(s) for s in specs}
 
 
@@ -55,7 +56,51 @@ def _overview(specs: list[MethodSpec]) -> str:
         "another method agrees with `mt.tl.compare_methods`. Values of different methods are on different scales: "
         "never mix them in one model. No method turns a list of transcripts into a measurement of kinase activity; "
         "see [what a score can say](../../explain/what_scores_say.md).",
-        toctree([s.name for s in specs], hidden=True),
+        toctree([*(s.name for s in specs), "pvalues"], hidden=True),
+    )
+
+
+def _calibration(specs: list[MethodSpec]) -> str:
+    with CALIBRATION.open(encoding="utf-8", newline="") as text:
+        measured = list(csv.DictReader(text, delimiter="\t"))
+    methods = list(dict.fromkeys(r["method"] for r in measured))
+    groups: dict[tuple[str, str, str, str], dict[str, dict[str, str]]] = {}
+    for r in measured:
+        groups.setdefault((r["data"], r["values"], r["sets"], r["n_genes"]), {})[r["method"]] = r
+    rows = []
+    for (data, values, sets, k), found in groups.items():
+        one = next(iter(found.values()))
+        shares = [f"{float(found[m]['share']):.3f}" for m in methods]
+        rows.append(
+            [data, values, cell(sets), k, f"{float(one['correlation']):.2f}", *shares, f"{float(one['expected']):.3f}"]
+        )
+    closed = ", ".join(code(s.name) for s in specs if s.null_closed)
+    drawn = ", ".join(code(s.name) for s in specs if not s.null_closed)
+    return join(
+        "# P-values: what they mean, and how far off they are",
+        f"`pvalues=True` asks of each observation and signature: is this score unusual among *randomly drawn genes* of "
+        f"the same observation? The answer has a closed form for {closed}; for {drawn} the score is compared with "
+        "random signatures matched in size, direction, weight and expression. `padj_<method>` adjusts over the "
+        "signatures of an observation by Benjamini and Hochberg.",
+        "Both take genes for independent. Genes of a pathway are not, so their mean varies more than that of random "
+        "genes, and a p-value below 0.05 comes too often even where nothing is up or down. The table shows the share "
+        "of p-values below 0.05; 0.05 is right. *Random* sets (100 per row, from all genes alike) are what the null "
+        "describes. Library signatures are shown on values standardised gene by gene over the cohort: there no "
+        "signature is higher than another on average, so all that exceeds 0.05 is due to correlation. *Expected* is "
+        "the share that the excess of their mean correlation over that of all genes gives by theory.",
+        table(
+            ["data", "values", "sets", "genes", "mean correlation", *methods, "expected"],
+            rows,
+            "lllrr" + "r" * len(methods) + "r",
+        ),
+        "So a call at 0.05 on a coherent signature is wrong in a large part of the samples, and more often the larger "
+        "and the more coherent it is. `aucell` looks at the top of the ranking alone, where few genes of a small set "
+        "stand, so the normal approximation is rough there.",
+        "**What to use instead.** For a question about groups or outcome, let *observations* be what is sampled: "
+        "`mt.tl.prerank` permutes samples, `mt.tl.contrast` and `mt.tl.compare_samples` test scores over samples or "
+        "patients, and `mt.prognosis.associate` puts each hazard ratio beside random signatures. Use the p-values of "
+        "single observations to rank signatures, not to call them. `mt.tl.diagnose` says how coherent a signature is.",
+        "Measured by `python -m benchmarks.scoring.pvalues DATA OUT.tsv`.",
     )
 
 
@@ -89,7 +134,8 @@ def _page(spec: MethodSpec) -> str:
         "## Parameters",
         _parameters(spec),
         "P-values (`pvalues=True`) compare the score with that of randomly drawn genes. Real genes are correlated, so "
-        "coherent signatures are called far too often: this is a gene-sampling null, not evidence about a patient.",
+        "coherent signatures are called far too often: this is a gene-sampling null, not evidence about a patient. "
+        "[How far off, and what to use instead](pvalues.md).",
         "## Agreement with the reference",
         _agreement(spec.name),
     )

@@ -263,7 +263,8 @@ class Tile:
             return found
         values = self.x[:, genes]
         counted = (values != 0) & ~np.isnan(values)
-        squares: Array = np.where(counted, (values - mean) ** 2, 0.0).sum(axis=0)
+        with np.errstate(over="ignore"):  # whoever asks refuses what is beyond double precision
+            squares: Array = np.where(counted, (values - mean) ** 2, 0.0).sum(axis=0)
         return squares
 
     def bin_sums(self, bin_of: Ints, n_bins: int) -> Array:

@@ -187,7 +187,8 @@ class Reference:
         if not Path(path).is_file():
             raise FormatError("There is no such file; save a reference with Reference.save first.", path=path)
         try:
-            with np.load(Path(path), allow_pickle=False) as archive:
+            # Opened here, so that it is closed whatever is found in it.
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {k: archive[k] for k in archive.files if k != "header"}
                 raw = archive["header"].tobytes()
             header = json.loads(raw.decode())

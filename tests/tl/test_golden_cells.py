@@ -55,6 +55,25 @@ def test_aucell_expectation_over_ties(golden: Path) -> None:
     assert np.abs(gap).mean() < 3e-3
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_aucell_single_draws_are_around_the_expectation(golden: Path, seed: int) -> None:
+    adata, sets = matrix(golden, "sc_counts"), gene_sets(golden, "sc_counts", joined=False)
+    where = f"R-AUCell-1.25.2/aucell_top-0.05_seed-{seed}__sc_counts.tsv"
+    theirs = expected(golden, where)
+    ours = tl.score(adata, sets, method="aucell", copy=True).obsm["score_aucell"]
+    compare("aucell", where, ours, theirs, tolerance=0.25, note="one random tie break there")
+    draws = [
+        tl.score(adata, sets, method="aucell", ties="random", seed=s, copy=True).obsm["score_aucell"][theirs.columns]
+        for s in range(8)
+    ]
+    used = np.std(draws, axis=0, ddof=1) > 0
+    gaps = [(d - ours[theirs.columns]).to_numpy()[used] for d in draws]
+    # Their draw lies as far from our expectation as our own draws do.
+    assert (
+        0.9 < np.sqrt(np.mean((theirs - ours[theirs.columns]).to_numpy()[used] ** 2) / np.mean(np.square(gaps))) < 1.1
+    )
+
+
 def test_aucell_sampled_ties_have_the_expectation_as_mean(golden: Path) -> None:
     adata = matrix(golden, "sc_counts")[:40]
     sets = {k: v for k, v in gene_sets(golden, "sc_counts", joined=False).items() if k in ("SIZE15", "SIZE50")}

@@ -62,7 +62,7 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
     spoilt = (n_valid == 0) & (params["zeros"] == "values") & (params["na"] == "everything")
     kept = np.flatnonzero(varies | spoilt)
     values, n_valid = np.ascontiguousarray(values[kept]), n_valid[kept].astype(np.int64)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         centre = np.nansum(values, axis=1) / n_valid
         squares = np.nansum((values - centre[:, None]) ** 2, axis=1)
         if params["kcdf"] == "gaussian":

@@ -44,9 +44,9 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
     squares = source.reduce(partial(_squares, genes=genes, mean=mean), np.add)
-    if not ignore_zeros:
-        squares = squares + n_zero * mean**2
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        if not ignore_zeros:
+            squares = squares + n_zero * mean**2
         sd = np.sqrt(squares / (n - 1))
     check_squares(squares, (n > 1) & (high > low))
     # Rounding can leave a constant gene with an SD of 1e-17; it is constant all the same.

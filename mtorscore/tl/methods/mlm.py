@@ -58,7 +58,7 @@ def mlm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     cross = tile.dot(sets) - mean * total
     slopes = cross @ inverse
     df = n - rank - 1
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         residual = squares - np.sum(cross * slopes, axis=1)
         # Where nothing is left over but rounding, the slopes are exact and have no t value.
         residual[~(residual > ROUNDING * squares)] = np.nan

@@ -107,7 +107,7 @@ SPEC = MethodSpec(
     null="random signatures matched in size and expression",
     null_closed=False,
     range="[-1, 1]; a unit vector over the cohort",
-    reference="R GSVA 1.53.31, method plage (its sign is arbitrary)",
+    reference="R GSVA 1.53.31, method plage (its sign is arbitrary; zeros='ignored' for a sparse matrix there)",
     citation="Tomfohr et al., BMC Bioinformatics 2005;6:225",
     formula="first right singular vector of z over the cohort; weights decide its sign only",
     state_per_set=True,

@@ -57,7 +57,7 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     # Weights that are the same for every gene do not vary, whatever rounding says.
     spread[spread <= 1e-12 * np.maximum(total**2 / n, 1e-300)] = 0.0
     cross = tile.dot(sets) - mean * total
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         slope = cross / spread
         residual = squares - cross * slope
         # Where nothing is left over but rounding, the slope is exact and has no t value.

@@ -98,7 +98,7 @@ SPEC = MethodSpec(
     null="random signatures matched in size and expression",
     null_closed=False,
     range="unbounded; SD 1 over the cohort if genes were independent",
-    reference="R GSVA 1.53.31, method zscore",
+    reference="R GSVA 1.53.31, method zscore (zeros='ignored' for a sparse matrix there)",
     citation="Lee et al., PLoS Comput Biol 2008;4:e1000217",
     state_per_gene=True,
     formula="sum_g w_g z_g / sqrt(sum_g w_g^2), z over the cohort",
