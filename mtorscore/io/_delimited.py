@@ -88,11 +88,13 @@ def is_missing(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Whether a text is a number."""
+    text = str(value)
     try:
-        float(str(value))
+        float(text)
     except ValueError:
         return False
-    return "_" not in str(value)
+    # Python also takes underscores and the digits of other scripts.
+    return "_" not in text and text.isascii()
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -210,6 +212,7 @@ def parse(
     if columns is None:
         columns = _parse_slow(body, delimiter, len(names), path, line, text)
     if not text:
+        _repair_spaces(columns, repairs)
         _repair_decimals(columns, repairs, delimiter)
     return Grid(names, columns, path, header_line, line, delimiter, repairs)
 
@@ -412,6 +415,16 @@ def typed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
             return values
         out[i] = float(value)
     return out
+
+
+def _repair_spaces(columns: list[npt.NDArray[Any]], repairs: list[str]) -> None:
+    """Read numbers that only had white space around them (a non-breaking space, a vertical tab)."""
+    fixed = 0
+    for i, column in enumerate(columns):
+        if i and column.dtype == object and (number := typed(column)).dtype != object:
+            columns[i], fixed = number, fixed + 1
+    if fixed:
+        repairs.append(f"white space around numbers removed in {fixed} columns")
 
 
 def _repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimiter: str) -> None:

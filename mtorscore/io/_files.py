@@ -161,7 +161,12 @@ def head(path: Path, size: int = HEAD) -> bytes:
 
 
 def _decode(data: bytes, path: Path, repairs: list[str], partial: bool) -> bytes:
-    for bom, codec in ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for bom, codec in (
+        (codecs.BOM_UTF8, ""),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if not data.startswith(bom):
             continue
         repairs.append(f"byte-order mark removed ({codec or 'utf-8'})")
@@ -171,7 +176,7 @@ def _decode(data: bytes, path: Path, repairs: list[str], partial: bool) -> bytes
         try:
             return data.decode(codec, errors="ignore" if partial else "strict").encode()
         except UnicodeDecodeError as error:
-            raise FormatError("starts as UTF-16 text but is not; save it as UTF-8.", path=path) from error
+            raise FormatError(f"starts as {codec.upper()} text but is not; save it as UTF-8.", path=path) from error
     nul = data.find(b"\0")
     if nul >= 0:
         if nul in (0, 1) and data[:400].count(b"\0") >= len(data[:400]) // 2 - 1:
@@ -213,7 +218,12 @@ def as_text(data: bytes, path: Path, *, partial: bool = False) -> Content:
             "or download it from the repository's page.",
             path=path,
         )
+    if compression_of(data[:8]) == "gz":
+        raise FormatError("compressed twice; decompress it once and read the result.", path=path)
     data = _decode(data, path, repairs, partial)
+    if data.endswith(b"\x1a"):
+        data = data[:-1]
+        repairs.append("the end-of-file mark of DOS removed")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
         if b"\r" in data:

@@ -111,6 +111,8 @@ def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, An
     platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
     made = {"accession": accession, "platform": platform, "title": series.get("title", [""])[0], "table": "matrix"}
     made["supplementary"] = [f for f in series.get("supplementary_file", []) if f and f != "NONE"]
+    if content.data.count(b"!series_matrix_table_begin") > 1:
+        raise FormatError("several series matrices in one file; separate them.", path=path)
     if not begin:
         raise FormatError("no !series_matrix_table_begin: the file is cut off; download it again.", path=path)
     grid = _table(content, begin, "!series_matrix_table_end", path)

@@ -267,6 +267,8 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
     values, statistics = _without_statistics(grid, values)
     describing |= set(statistics)
     values, samples = _one_measure(grid, values, measure)
+    if nameless := sum(not grid.names[i] for i in values):
+        grid.repairs.append(f"{nameless} samples without a name are called by the number of their column")
     for i in values:
         if grid.is_text(i):
             raise not_number_error(grid, content, i, grid.names[i])

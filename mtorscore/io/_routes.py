@@ -125,9 +125,10 @@ def cart_frame(entries: list[dict[str, Any]], path: Path) -> pd.DataFrame:
             *(d.get("submitter_id") for d in diagnoses),
         ]
         named += [e.get("submitter_id") for e in entry.get("exposures") or []]
-        barcode = next((re.split(r"_(?=[a-z])", str(n))[0] for n in named if n), str(entry.get("case_id", "")))
+        named.append(entry.get("case_id"))
+        barcode = next((re.split(r"_(?=[a-z])", n)[0] for n in named if isinstance(n, str) and n), "")
         if not barcode:
-            raise FormatError("a record has neither submitter_id nor case_id: not a clinical cart.", path=path)
+            raise FormatError("a record has neither submitter_id nor case_id in words: not a clinical cart.", path=path)
         primary = next((d for d in diagnoses if str(d.get("classification_of_tumor", "")).lower() == "primary"), None)
         main = primary or (diagnoses[0] if diagnoses else {})
         row = {"submitter_id": barcode, "case_id": entry.get("case_id", "")}

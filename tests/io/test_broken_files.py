@@ -163,6 +163,21 @@ SAME: list[tuple[str, bytes | str, str]] = [
      ""),
 ]  # fmt: skip
 
+SAME += [
+    ("utf32.tsv", GOOD.encode("utf-32"), "byte-order mark removed (utf-32)"),
+    ("non-breaking-space.tsv", GOOD.replace("\t1", "\t\u00a01"), "white space around numbers"),
+    ("vertical-tab.tsv", GOOD.replace("\n", "\x0b\n", 2), "white space around numbers"),
+    ("dos-end-of-file.tsv", GOOD + "\x1a", "end-of-file mark"),
+    ("mixed-line-ends.tsv", GOOD.replace("\n", "\r\n", 5), ""),
+    ("two-gz-members.tsv.gz", gzip.compress(GOOD[:50].encode()) + gzip.compress(GOOD[50:].encode()), ""),
+    ("blank-lines.tsv", GOOD.replace("\n", "\n\n"), ""),
+    (
+        "plus-and-points.tsv",
+        "\n".join(x if not i else re.sub(r"\t(\d+)\t", r"\t+\1.\t", x) for i, x in enumerate(LINES)),
+        "",
+    ),
+]
+
 # name, content, words of the error, line, column (None: not demanded)
 WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("empty.tsv", b"", "empty", None, None),
@@ -240,6 +255,37 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("mtx-twice.mtx", MTX.replace("3 2 7", "1 1 7"), "twice", None, None),
     ("mtx-dense.mtx", MTX.replace("coordinate", "array"), "coordinate", 1, None),
     ("mtx-huge.mtx", MTX.replace("3 2 3", "3 2 99999999999"), "cannot be", 3, None),
+    ("full-width-digits.tsv", cell(4, 2, "\uff11\uff12"), "\uff11\uff12", 4, 2),
+    ("other-digits.tsv", cell(4, 2, "\u0661\u0662"), "\u0661\u0662", 4, 2),
+    ("unicode-minus.tsv", cell(4, 2, "\u22121.5"), "\u22121.5", 4, 2),
+    ("fortran-exponent.tsv", cell(4, 2, "1.5D+03"), "1.5D+03", 4, 2),
+    ("space-thousands.tsv", cell(4, 2, "1 234"), "1 234", 4, 2),
+    ("apostrophe-thousands.tsv", cell(4, 2, "1'234"), "1'234", 4, 2),
+    ("percent.tsv", cell(4, 2, "12%"), "12%", 4, 2),
+    ("below-detection.tsv", cell(4, 2, "<0.01"), "<0.01", 4, 2),
+    ("truth.tsv", cell(4, 2, "TRUE"), "TRUE", 4, 2),
+    ("date.tsv", cell(4, 2, "2024-03-01"), "2024-03-01", 4, 2),
+    ("minus-infinity.tsv", cell(4, 2, "-Inf"), "infinite", None, None),
+    ("all-thousands.tsv", table(number=lambda v: f"1,{int(v):03d}"), "1,", 2, 2),
+    ("european-thousands.csv", table(";", number=lambda v: f"1.{int(v) % 1000:03d},5"), "1.", 2, 2),
+    ("space-in-sample.tsv", GOOD.replace("S2", "S1 ", 1), "S1", None, None),
+    ("gz-twice.tsv.gz", gzip.compress(GZ), "compressed twice", None, None),
+    ("zip-in-gz.gz", gzip.compress(b"PK\3\4" + b"\0" * 50), "NUL", 1, None),
+    ("quotes-alone.csv", '"' * 100_001 + "\n", "", None, None),
+    ("tabs-alone.tsv", ("\t" * 50 + "\n") * 5, "white space", None, None),
+    ("wide-header.tsv", "gene" + "".join(f"\tS{i}" for i in range(50_000)) + "\nTP53\t1\n", "50001 fields", 1, None),
+    ("json-lines.json", '{"a":1}\n{"a":2}\n', "truncated or damaged", 2, None),
+    ("json-null.json", "[null]", "not a cart", 1, None),
+    ("json-numbers.json", "[1, 2, 3]", "not a cart", 1, None),
+    ("json-nameless.json", '[{"case_id": NaN}]', "neither submitter_id", None, None),
+    ("json-odd-name.json", '[{"submitter_id": ["a"], "demographic": [], "diagnoses": {"a": 1}}]', "neither submitter_id",
+     None, None),
+    ("series-twice.txt", SERIES + SERIES, "several series matrices", None, None),
+    ("series-same-sample.txt", SERIES.replace('"GSM2"', '"GSM1"'), "stands twice", None, None),
+    ("series-cut.txt.gz", gzip.compress(SERIES.encode())[:-15], "truncated or damaged", None, None),
+    ("gct-negative.gct", GCT.replace("3\t2", "-3\t2"), "-3", 2, None),
+    ("gct-enormous.gct", GCT.replace("3\t2", "99999999999\t2"), "99999999999", 2, None),
+    ("cls-enormous.cls", "99999999999 2 1\n# a b\n0 1\n", "99999999999", 3, None),
     ("mtx-banner-alone.mtx", "%%MatrixMarket matrix coordinate integer general\x02", "only general", 1, None),
     ("mtx-comments-alone.mtx", "%%MatrixMarket matrix coordinate integer general\n% a\n% b", "sizes", None, None),
     ("mtx-fraction.mtx", MTX.replace("3 2 7", "2.5 2 7"), "entry", 6, None),
@@ -260,7 +306,7 @@ def write(folder: Path, name: str, content: bytes | str) -> Path:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len({w[0] for w in WRONG} | {s[0] for s in SAME}) >= 110
+    assert len({w[0] for w in WRONG} | {s[0] for s in SAME}) >= 150
 
 
 @pytest.mark.parametrize(("name", "content", "repair"), SAME, ids=[s[0] for s in SAME])
