@@ -31,7 +31,7 @@ _NAMES = {
     "concordance_index": "survival",
     "cox": "survival",
     "cumulative_incidence": "competing",
-    "decision_curve": "validation",
+    "decision_curve": "decisions",
     "evaluate": "evaluation",
     "fit_model": "fitted",
     "interaction": "effects",
@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from mtorscore.prognosis.calls import activation
     from mtorscore.prognosis.competing import cause_specific, cumulative_incidence
     from mtorscore.prognosis.cutpoints import Cutpoint, optimal_cutpoint
+    from mtorscore.prognosis.decisions import decision_curve
     from mtorscore.prognosis.effects import (
         interaction,
         nonlinearity,
@@ -127,7 +128,6 @@ if TYPE_CHECKING:
     from mtorscore.prognosis.validation import (
         Validation,
         calibration_curve,
-        decision_curve,
         leave_one_cohort_out,
         validate,
     )

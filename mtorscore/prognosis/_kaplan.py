@@ -88,6 +88,12 @@ def censoring_survival(
     return out
 
 
+def km_at(time: FloatArray, event: npt.NDArray[np.bool_], at: float, weights: FloatArray | None = None) -> float:
+    """Weighted Kaplan-Meier estimate at one time."""
+    curve = product_limit(time, event, weights=weights)
+    return float(np.concatenate([[1.0], curve.survival])[np.searchsorted(curve.time, at, side="right")])
+
+
 def logrank_statistic(
     time: FloatArray,
     event: npt.NDArray[np.bool_],

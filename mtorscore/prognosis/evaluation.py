@@ -42,7 +42,16 @@ class Evaluation:
         One row per repeat, test observation and model: the prediction, and for survival the predicted survival at
         the evaluation times.
     adequacy
-        Sample-size criteria, computed before fitting.
+        Sample-size criteria, computed before fitting, per model.
+    calibration
+        Of the out-of-fold predictions, per model: calibration slope with interval (folds as strata), observed and
+        expected risk at the horizon (the middle evaluation time) and their ratio with interval.
+    calibration_curves
+        Groups by predicted risk (mean over repeats) per model; see `calibration_curve`.
+    decision
+        Decision curve per model, beside acting on all and on none; see `decision_curve`.
+    likelihood_ratio
+        With a baseline: test of all scores beside it, without penalty and in sample; chisq, df, p, valid, reason.
     times
         Evaluation times of a survival endpoint.
     notes
@@ -55,6 +64,24 @@ class Evaluation:
     adequacy: pd.DataFrame
     times: FloatArray
     notes: tuple[str, ...] = ()
+    calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    calibration_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    decision: pd.DataFrame = field(default_factory=pd.DataFrame)
+    likelihood_ratio: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __str__(self) -> str:
+        """Return the results as text; whether the sample is large enough stands first."""
+        lines = []
+        for name, part in self.adequacy.groupby("model", sort=False) if len(self.adequacy) else ():
+            last = part.iloc[-1]
+            verdict = "enough" if bool(last["adequate"]) else "NOT enough"
+            lines.append(
+                f"{name}: {int(last['n'])} patients, {int(last['events'])} events; Riley's criteria ask for "
+                f"{int(last['n_needed'])} for {int(last['parameters'])} parameter(s): {verdict}"
+            )
+        columns = ["model", "metric", "value", "low", "high", "difference", "valid"]
+        lines.append(self.summary[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+        return "\n".join([*lines, *self.notes])
 
 
 @dataclass
@@ -121,8 +148,11 @@ def evaluate(
     -------
     Evaluation
         Labels: ROC AUC, average precision, Brier score, log loss. Survival: Harrell's and Uno's C, time-dependent
-        AUC, Brier score, integrated Brier score. Per-fold values are averaged; folds where a metric is not defined
-        (one class only, no comparable pair) are counted and not scored.
+        AUC, Brier score, integrated Brier score. Both: calibration slope, observed against expected, calibration and
+        decision curves of the out-of-fold predictions. Per-fold values are averaged; folds where a metric is not
+        defined (one class only, no comparable pair) are counted and not scored. ``print`` shows first whether the
+        sample is large enough. For optimism-corrected apparent performance and the instability of predictions see
+        `optimism`.
 
     Raises
     ------
@@ -148,6 +178,7 @@ def evaluate(
     k = _splits(data, n_splits)
     grid = _times(data, times)
     candidates = _candidates(model, table, clinical.loc[data.index], baseline, data, seed)
+    needed = _needed(data, table, clinical.loc[data.index], baseline)
     rng = np.random.default_rng(seed)
     base = data.weights if isinstance(data, LabelData) else np.ones(data.n)
     run = _Run(data, group_multiplicities(data.n, patients, n_boot, rng) * base, grid)
@@ -156,14 +187,39 @@ def evaluate(
         fold = assign_folds(stratum, patients, k, rng)
         for f in range(k):
             _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
-    from mtorscore.prognosis.sample_size import adequacy
-
-    needed = adequacy(data, _n_features(table), label="score")
     notes = _notes(run, model, known, k, n_splits)
     summary = _summarise(run, candidates, level, k * n_repeats)
-    return Evaluation(
-        summary, pd.DataFrame(run.folds), pd.concat(run.predictions, ignore_index=True), needed, grid, notes
-    )
+    from mtorscore.prognosis._judge import judge
+
+    predictions = pd.concat(run.predictions, ignore_index=True)
+    judged = judge(data, predictions, grid, level)
+    tested = _tested(data, table, clinical.loc[data.index], baseline)
+    return Evaluation(summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *judged, tested)
+
+
+def _needed(data: Data, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
+    """Riley's criteria for the models, before anything is fitted."""
+    from mtorscore.prognosis.estimators import ClinicalEncoder
+    from mtorscore.prognosis.sample_size import adequacy
+
+    sizes = {"score": int(table.shape[1])}
+    if len(baseline):
+        columns = pick_columns(clinical, list(baseline), "baseline column(s)")
+        sizes["clinical"] = ClinicalEncoder().fit(columns).transform(columns).shape[1]
+        sizes["clinical + score"] = sizes["score"] + sizes["clinical"]
+    parts = [adequacy(data, max(1, p), label=name) for name, p in sizes.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _tested(data: Data, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
+    from mtorscore.prognosis._judge import likelihood_ratio
+    from mtorscore.prognosis.estimators import ClinicalEncoder
+
+    numeric = isinstance(table, pd.DataFrame) and all(map(pd.api.types.is_numeric_dtype, table.dtypes))
+    if not len(baseline) or not numeric:
+        return pd.DataFrame()
+    coded = ClinicalEncoder().fit(clinical[list(baseline)]).transform(clinical[list(baseline)])
+    return pd.DataFrame([likelihood_ratio(data, table, coded, "clinical + score")])
 
 
 def _tables(x: Any, clinical: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
@@ -203,10 +259,6 @@ def _complete(table: Any) -> npt.NDArray[np.bool_]:
         known: npt.NDArray[np.bool_] = table.notna().all(axis=1).to_numpy()
         return known
     return np.ones(len(table), dtype=bool)
-
-
-def _n_features(table: Any) -> int:
-    return int(table.shape[1])
 
 
 def _check(data: Data) -> None:

@@ -3,7 +3,8 @@
 References
 ----------
 REMARK: McShane et al., Br J Cancer 2005;93:387, Altman et al., PLoS Med 2012;9:e1001216. TRIPOD+AI: Collins et al.,
-BMJ 2024;385:e078378. Items are paraphrased here; read the originals before submitting.
+BMJ 2024;385:e078378. The items carry the originals' numbers; their topics are our short paraphrase, written without
+the originals at hand: fill in the originals before submitting.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from mtorscore.errors import DataError
 
 __all__ = ["GAP", "reporting_table"]
 
+NOTE = (
+    "Topics are paraphrased from general knowledge of the checklist, not copied from it; only the item numbers are its "
+    "own. Check every item against the original before submitting."
+)
 GAP = "GAP: to be filled by the authors"
 
 _REMARK: tuple[tuple[str, str, str], ...] = (
@@ -87,7 +92,8 @@ def reporting_table(checklist: str = "remark", run: Mapping[str, Any] | None = N
     Returns
     -------
     pandas.DataFrame
-        item, topic, answer, filled. Items that only authors can answer are named gaps.
+        item, topic, answer, filled. Items that only authors can answer are named gaps. ``.attrs["note"]`` says how far
+        the topics can be trusted.
 
     Raises
     ------
@@ -102,7 +108,9 @@ def reporting_table(checklist: str = "remark", run: Mapping[str, Any] | None = N
         {"item": item, "topic": topic, "answer": answers.get(key, GAP), "filled": key in answers}
         for item, topic, key in lists[checklist]
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["note"] = NOTE
+    return table
 
 
 def known_answers(run: Mapping[str, Any]) -> dict[str, str]:

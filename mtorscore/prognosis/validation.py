@@ -1,10 +1,9 @@
-"""External validation: discrimination, calibration, case mix, recalibration; decision curves.
+"""External validation: discrimination, calibration, case mix, recalibration.
 
 References
 ----------
-van Houwelingen, Stat Med 2000;19:3401 and Steyerberg 2019 (validation and recalibration); Vickers and Elkin, Med
-Decis Making 2006;26:565, Vickers et al., BMC Med Inform Decis Mak 2008;8:53 (decision curves, also with censoring);
-Debray et al., J Clin Epidemiol 2015;68:279 (case mix).
+van Houwelingen, Stat Med 2000;19:3401 and Steyerberg 2019 (validation and recalibration); Debray et al., J Clin
+Epidemiol 2015;68:279 (case mix).
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _cox, _logistic
 from mtorscore.prognosis import _metrics as metrics
-from mtorscore.prognosis._design import check_column, check_observations, check_table, pick_columns
+from mtorscore.prognosis._design import check_observations, check_table, pick_columns
 from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
-from mtorscore.prognosis._kaplan import loglog_interval, product_limit
+from mtorscore.prognosis._kaplan import km_at, loglog_interval, product_limit
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 from mtorscore.prognosis.fitted import FittedModel, fit_model, recalibrated
 
-__all__ = ["Validation", "calibration_curve", "decision_curve", "leave_one_cohort_out", "validate"]
+__all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +165,7 @@ def _survival(
     )
     predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
     slope = _slopes(data, linear, weights)
-    observed = np.array([1 - _km_at(time, event, at, w) for w in weights])
+    observed = np.array([1 - km_at(time, event, at, w) for w in weights])
     expected = weights @ predicted / weights.sum(axis=1)
     rows = {
         "harrell_c": metrics.harrell_c(time, event, linear, weights),
@@ -177,11 +176,6 @@ def _survival(
         "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
     }
     return rows, calibration_curve(predicted, data, at), _recalibrate(fitted, data, linear, float(slope[0]))
-
-
-def _km_at(time: FloatArray, event: npt.NDArray[np.bool_], at: float, weights: FloatArray) -> float:
-    curve = product_limit(time, event, weights=weights)
-    return float(np.concatenate([[1.0], curve.survival])[np.searchsorted(curve.time, at, side="right")])
 
 
 def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> FloatArray:
@@ -397,66 +391,3 @@ def leave_one_cohort_out(
         result = validate(model, X[~inside], clinical, endpoint, seed=seed)
         parts.append(result.summary.assign(cohort=held, notes="; ".join(result.notes)))
     return pd.concat(parts, ignore_index=True)
-
-
-def decision_curve(
-    predicted: pd.Series,
-    clinical: pd.DataFrame,
-    endpoint: Endpoint,
-    *,
-    thresholds: Sequence[float] = tuple(np.round(np.arange(0.05, 0.65, 0.05), 2)),
-    horizon: float | None = None,
-) -> pd.DataFrame:
-    """Net benefit of acting on a predicted risk, beside acting on all and on none.
-
-    Parameters
-    ----------
-    predicted
-        Predicted risk (by `horizon`, for survival), out of sample.
-    clinical, endpoint
-        The outcome.
-    thresholds
-        Risks above which one would act.
-    horizon
-        For survival.
-
-    Returns
-    -------
-    pandas.DataFrame
-        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share).
-    """
-    check_column(predicted, "predicted risk", numeric=True)
-    data = endpoint.resolve(clinical, predicted.dropna().index)
-    risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
-    if isinstance(data, SurvivalData) and horizon is None:
-        raise DataError("A decision curve of a survival endpoint needs a horizon.")
-
-    def benefit(act: npt.NDArray[np.bool_], t: float) -> float:
-        if not act.any():
-            return 0.0
-        if isinstance(data, LabelData):
-            w = data.weights
-            share, event = (w * act).sum() / w.sum(), (w * act * data.y).sum() / (w * act).sum()
-        else:
-            share = act.mean()
-            event = 1 - _km_at(data.time[act], data.event[act], float(horizon or 0), np.ones(int(act.sum())))
-        return float(share * event - share * (1 - event) * t / (1 - t))
-
-    rows = []
-    for t in thresholds:
-        if not 0 < t < 1:
-            raise DataError(f"Thresholds lie between 0 and 1; got {t}.")
-        act = risk >= t
-        everyone = np.ones(data.n, dtype=bool)
-        rows += [
-            {"strategy": "model", "threshold": t, "net_benefit": benefit(act, t), "acted": float(act.mean())},
-            {"strategy": "all", "threshold": t, "net_benefit": benefit(everyone, t), "acted": 1.0},
-            {"strategy": "none", "threshold": t, "net_benefit": 0.0, "acted": 0.0},
-        ]
-    return pd.DataFrame(rows)
-
-
-def log_odds(p: FloatArray) -> FloatArray:
-    """Log odds, kept finite."""
-    out: FloatArray = logit(np.clip(p, 1e-9, 1 - 1e-9))
-    return out

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
-from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, evaluate, minimum_sample_size, survival_target
+from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, cox, evaluate, minimum_sample_size, survival_target
 from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._folds import assign_folds
 from tests.prognosis.simulate import survival_table
@@ -287,3 +287,37 @@ def test_sample_size_is_rileys() -> None:
     assert_allclose(survival["r2_max"][0], 0.555, atol=5e-4)
     with pytest.raises(DataError, match="either the prevalence"):
         minimum_sample_size(3)
+
+
+def test_published_sample_sizes() -> None:
+    """The worked examples of Riley et al. (BMJ 2020;368:m441), as pmsampsize prints them."""
+    from mtorscore.prognosis import minimum_sample_size
+
+    binary = minimum_sample_size(24, r2_cs=0.288, prevalence=0.174)["n_needed"].tolist()
+    assert binary == [623, 662, 221, 662]
+    survival = minimum_sample_size(30, r2_cs=0.051, rate=0.065, mean_follow_up=2.07, horizon=2)["n_needed"].tolist()
+    assert survival[0] == survival[-1] == 5143
+    assert survival[1] == 1039
+
+
+def test_what_evaluate_says_beyond_ranking() -> None:
+    rng = np.random.default_rng(8)
+    x = pd.DataFrame({"A": rng.normal(size=240)}, index=[f"P{i:04d}" for i in range(240)])
+    clinical = survival_table(0.9 * x["A"].to_numpy(), rng, events=0.6).assign(age=rng.normal(60, 9, 240))
+    found = evaluate(None, x, clinical, SURVIVAL, baseline=["age"], n_repeats=2, n_boot=20)
+    calibration = found.calibration.set_index("model")
+    assert calibration.loc["score", "slope_low"] < 1 < calibration.loc["score", "slope_high"]
+    assert calibration.loc["score", "oe_low"] < 1 < calibration.loc["score", "oe_high"]
+    assert np.isnan(calibration.loc["dummy", "calibration_slope"])
+    assert (found.calibration_curves.groupby("model")["n"].sum() == 240).all()
+    gain = found.decision.pivot(index="threshold", columns="strategy", values="net_benefit")
+    assert gain["score"].mean() > gain["all"].mean()
+    assert (gain["none"] == 0).all()
+    test = found.likelihood_ratio.iloc[0]
+    both, alone = (cox(m, clinical, SURVIVAL).loglik for m in (x.join(clinical[["age"]]), clinical[["age"]]))
+    assert test["chisq"] == pytest.approx(2 * (both - alone), rel=1e-8)
+    assert test["valid"]
+    text = str(found).splitlines()
+    assert text[0].startswith("score: 240 patients")
+    assert "Riley's criteria ask for" in text[0]
+    assert set(found.adequacy["model"]) == {"score", "clinical", "clinical + score"}

@@ -360,6 +360,14 @@ def test_optimism_is_larger_for_noise_than_for_one_strong_score() -> None:
     assert 0.35 < corrected < 0.62
 
 
+def test_reporting_tables_number_their_items_and_say_that_they_paraphrase() -> None:
+    for name, n in (("remark", 20), ("tripod+ai", 27)):
+        table = reporting_table(name)
+        assert table["item"].tolist() == [str(i + 1) for i in range(n)]
+        assert "Check every item against the original" in table.attrs["note"]
+        assert not table["filled"].any()
+
+
 def test_reporting_tables_fill_what_is_known_and_name_the_gaps() -> None:
     from mtorscore.prognosis import associate
 
