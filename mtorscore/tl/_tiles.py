@@ -197,7 +197,7 @@ class Tile:
     def columns(self, genes: Ints) -> Array:
         """Return the values of `genes` as a dense ``(n_obs, n_genes)``."""
         if self.x is not None:
-            return np.ascontiguousarray(self.x[:, genes])
+            return self.x if np.array_equal(genes, self.every_gene()) else np.take(self.x, genes, axis=1)
         from mtorscore.tl.kernels import products
 
         out: Array = products.columns_csr(*self.csr(), self.slot_of(genes), genes.size)

@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["find_values", "gaussian_at", "gaussian_within", "walk"]
+__all__ = ["find_starts", "find_values", "gaussian_at", "gaussian_within", "share_within", "walk"]
 
 STEPS_PER_SD = 1000.0
 BLOCK = 32
 LINE = 8
+FEW = 4
 
 
 @jit
@@ -130,45 +131,57 @@ def gaussian_at(
 
 
 @jit
-def _look_up(
-    wanted: npt.NDArray[np.float64],
-    known: npt.NDArray[np.float64],
-    density: npt.NDArray[np.float64],
-    begin: npt.NDArray[np.int32],
-) -> None:
-    """Put the density in the place of each value, -1 where it is not known; NaN stay.
+def share_within(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the share of a gene's values that are not above each of its sorted values; NaN behind the valid ones."""
+    n_genes, n_obs = values.shape
+    out = np.full((n_genes, n_obs), np.nan)
+    for g in range(n_genes):
+        n = n_valid[g]
+        last = n
+        for i in range(n - 1, -1, -1):
+            if i + 1 < n and values[g, i] != values[g, i + 1]:
+                last = i + 1
+            out[g, i] = last / n
+    return out
 
-    Steps of equal width say where to begin; `begin` is room for one more than there are known values.
+
+@jit
+def find_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Return where to begin to look for a value: steps of equal width from the smallest to the largest of each gene.
+
+    Parameters
+    ----------
+    values, n_valid
+        As in `gaussian_within`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_genes, n_obs + 1)``; the values of step s stand between entries s and s + 1.
     """
-    n = known.size
-    if n == 0:
-        wanted[:] = np.nan
-        return
-    low, high = known[0], known[n - 1]
-    scale = (n - 1) / (high - low) if high > low else 0.0
-    step = 0
-    for j in range(n):
-        here = int((known[j] - low) * scale)
-        while step <= here:
-            begin[step] = j
-            step += 1
-    while step <= n:
-        begin[step] = n
-        step += 1
-    for i in range(wanted.size):
-        v = wanted[i]
-        if v != v:
+    n_genes, n_obs = values.shape
+    out = np.zeros((n_genes, n_obs + 1), np.int32)
+    for g in range(n_genes):
+        n = n_valid[g]
+        if n == 0:
             continue
-        if not (low <= v <= high):
-            wanted[i] = -1.0
-            continue
-        bucket = np.int64((v - low) * scale)
-        at, left = begin[bucket], begin[bucket + 1] - begin[bucket]
-        while left > 1:
-            half = left >> 1
-            at += half if known[np.uint32(at + half)] <= v else 0
-            left -= half
-        wanted[i] = density[np.uint32(at)] if at < n and known[np.uint32(at)] == v else -1.0
+        known, begin = values[g], out[g]
+        low, scale = known[0], _steps_per_unit(known[0], known[n - 1], n)
+        step = 0
+        for j in range(n):
+            here = int((known[j] - low) * scale)
+            while step <= here:
+                begin[step] = j
+                step += 1
+        begin[step:] = n
+    return out
+
+
+@jit
+def _steps_per_unit(low: float, high: float, n: int) -> float:
+    width = high - low
+    # Where the width is beyond what floating-point numbers hold, or next to nothing, one step holds all.
+    return (n - 1) / width if 1e-290 < width < 1e290 else 0.0
 
 
 @jit
@@ -177,6 +190,7 @@ def find_values(
     values: npt.NDArray[np.float64],
     n_valid: npt.NDArray[np.int64],
     density: npt.NDArray[np.float64],
+    starts: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float64]:
     """Return the density of each value that the cohort holds; -1 where it does not, NaN for NaN.
 
@@ -186,22 +200,36 @@ def find_values(
         ``(n_rows, n_genes)``.
     values, n_valid, density
         ``(n_genes, n_obs)`` as in `gaussian_within`.
+    starts
+        From `find_starts`.
     """
     n_rows, n_genes = x.shape
     out = np.empty((n_rows, n_genes))
     # Some genes at a time: a line of memory holds that many neighbours of a row.
-    wanted, begin = np.empty((LINE, n_rows)), np.empty(values.shape[1] + 2, np.int32)
     for first in range(0, n_genes, LINE):
-        width = min(LINE, n_genes - first)
-        for i in range(n_rows):
-            for k in range(width):
-                wanted[k, i] = x[i, first + k]
-        for k in range(width):
-            n = n_valid[first + k]
-            _look_up(wanted[k], values[first + k, :n], density[first + k, :n], begin)
-        for i in range(n_rows):
-            for k in range(width):
-                out[i, first + k] = wanted[k, i]
+        for g in range(first, min(first + LINE, n_genes)):
+            n = n_valid[g]
+            if n == 0:
+                out[:, g] = np.nan
+                continue
+            known, begin = values[g], starts[g]
+            low, high = known[0], known[n - 1]
+            scale = _steps_per_unit(low, high, n)
+            for i in range(n_rows):
+                v = x[i, g]
+                if not (low <= v <= high):
+                    out[i, g] = np.nan if v != v else -1.0
+                    continue
+                step = np.int64((v - low) * scale)
+                at, left = np.int64(begin[step]), np.int64(begin[step + 1]) - np.int64(begin[step])
+                while left > FEW:
+                    half = left >> 1
+                    at += half if known[at + half] <= v else 0
+                    left -= half
+                end = at + left
+                while at < end and known[at] < v:
+                    at += 1
+                out[i, g] = density[g, at] if at < end and known[at] == v else -1.0
     return out
 
 

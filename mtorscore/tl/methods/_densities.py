@@ -13,7 +13,7 @@ from mtorscore.errors import MethodError
 from mtorscore.tl._types import Array, State, TileSource
 from mtorscore.tl.methods._moments import check_squares
 
-__all__ = ["densities_at", "densities_within", "learn_values"]
+__all__ = ["densities_at", "densities_within", "learn_values", "starts_within"]
 
 BANDWIDTH_PER_SD = 0.25
 TABLE_SD = 10
@@ -38,7 +38,8 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
     dict
         `kept` (columns), `values` ``(n_kept, n_obs)`` sorted with NaN last, `n_valid`, `bandwidth`.
     """
-    x = np.vstack([tile.dense() for tile in source.tiles()]).T
+    # Genes in rows, each in one piece: sorting and scanning go along them.
+    x = np.hstack([np.ascontiguousarray(tile.dense().T) for tile in source.tiles()])
     if params["zeros"] == "ignored":
         x = np.where(x == 0, np.nan, x)
     elif params["na"] == "everything":
@@ -54,21 +55,30 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
         values = np.take_along_axis(x, np.argsort(np.isnan(x), axis=1, kind="stable"), axis=1)
     else:
         values = np.sort(x, axis=1)
-    counted = np.where(x == 0, np.nan, x) if params["constant"] == "nonzero" else x
-    low: Array = np.fmin.reduce(counted, axis=1)
-    high: Array = np.fmax.reduce(counted, axis=1)
+    low, high = _extremes(x, values, n_valid, params)
     varies: npt.NDArray[np.bool_] = np.asarray(high > low, dtype=np.bool_)
     # A gene spoilt by a NaN keeps its place in the walk, as in the reference.
     spoilt = (n_valid == 0) & (params["zeros"] == "values") & (params["na"] == "everything")
     kept = np.flatnonzero(varies | spoilt)
-    values, n_valid = np.ascontiguousarray(values[kept]), n_valid[kept].astype(np.int64)
+    values, n_valid = (values if kept.size == len(values) else values[kept]), n_valid[kept].astype(np.int64)
+    if params["kcdf"] != "gaussian":
+        return {"kept": kept, "values": values, "n_valid": n_valid, "bandwidth": np.full(kept.size, np.nan)}
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         centre = np.nansum(values, axis=1) / n_valid
         squares = np.nansum((values - centre[:, None]) ** 2, axis=1)
-        if params["kcdf"] == "gaussian":
-            check_squares(squares, (n_valid > 1) & varies[kept])
+        check_squares(squares, (n_valid > 1) & varies[kept])
         sd = np.sqrt(squares / (n_valid - 1))
     return {"kept": kept, "values": values, "n_valid": n_valid, "bandwidth": sd * BANDWIDTH_PER_SD}
+
+
+def _extremes(
+    x: Array, values: Array, n_valid: npt.NDArray[np.int64], params: Mapping[str, Any]
+) -> tuple[Array, Array]:
+    """Return the smallest and largest value of each gene that decide whether it varies; NaN where it has none."""
+    if params["constant"] == "nonzero" or params["ties"] == "first":
+        counted = np.where(x == 0, np.nan, x) if params["constant"] == "nonzero" else x
+        return np.fmin.reduce(counted, axis=1), np.fmax.reduce(counted, axis=1)
+    return values[:, 0], np.take_along_axis(values, np.maximum(n_valid - 1, 0)[:, None], axis=1)[:, 0]
 
 
 def densities_within(state: State, params: Mapping[str, Any]) -> Array:
@@ -82,7 +92,10 @@ def densities_within(state: State, params: Mapping[str, Any]) -> Array:
         found: Array = gaussian_within(values, n_valid, state["bandwidth"], normal_table())
         return found
     if params["kcdf"] == "none":
-        return _steps(values, n_valid)
+        from mtorscore.tl.kernels.walk import share_within
+
+        shares: Array = share_within(values, n_valid)
+        return shares
     out = np.full(values.shape, np.nan)
     for g in range(values.shape[0]):
         x = values[g, : n_valid[g]]
@@ -90,17 +103,14 @@ def densities_within(state: State, params: Mapping[str, Any]) -> Array:
     return out
 
 
-def _steps(values: Array, n_valid: npt.NDArray[Any]) -> Array:
-    """Return the share of a gene's values that are not above each of its sorted values."""
-    n = values.shape[1]
-    last_of_block = np.ones(values.shape, dtype=np.bool_)
-    last_of_block[:, :-1] = values[:, 1:] != values[:, :-1]
-    reached = np.where(last_of_block, np.arange(1.0, n + 1), np.inf)
-    reached = np.minimum.accumulate(reached[:, ::-1], axis=1)[:, ::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share: Array = reached / n_valid[:, None]
-    share[np.isnan(values)] = np.nan
-    return share
+def starts_within(state: State, params: Mapping[str, Any]) -> npt.NDArray[np.int32]:
+    """Return where to begin to look for a value among the cohort's, see `find_starts`."""
+    if params["ties"] == "first":
+        return np.zeros((0, 0), np.int32)
+    from mtorscore.tl.kernels.walk import find_starts
+
+    found: npt.NDArray[np.int32] = find_starts(state["values"], state["n_valid"])
+    return found
 
 
 def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
@@ -112,7 +122,7 @@ def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
         x = np.where(x == 0, np.nan, x)
     if params["ties"] == "first":
         return _in_order(x, state, params["kcdf"])
-    density: Array = find_values(x, values, n_valid, state["density"])
+    density: Array = find_values(x, values, n_valid, state["density"], state["starts"])
     density[:, n_valid == 0] = np.nan
     rows, genes = np.nonzero(density == -1.0)
     if rows.size and params["kcdf"] == "gaussian":

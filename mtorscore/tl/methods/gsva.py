@@ -28,7 +28,7 @@ import numpy.typing as npt
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
 from mtorscore.tl.methods._common import join_directions
-from mtorscore.tl.methods._densities import densities_at, densities_within, learn_values
+from mtorscore.tl.methods._densities import densities_at, densities_within, learn_values, starts_within
 
 __all__ = ["SPEC", "fit", "gsva"]
 
@@ -63,7 +63,7 @@ def gsva(
     kept = frozen["kept"]
     x = tile.columns(kept)
     density = densities_at(x, frozen, params)
-    if params["ties"] == "average":
+    if params["ties"] == "average" and params["kcdf"] != "none":
         density = np.round(density, 12)
     position = np.full(tile.n_vars, -1, dtype=np.int64)
     position[kept] = np.arange(kept.size)
@@ -93,6 +93,7 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     del sets
     state = learn_values(source, params)
     state["density"] = densities_within(state, params)
+    state["starts"] = starts_within(state, params)
     return state
 
 
