@@ -80,5 +80,7 @@ def _gene_sets(lines: Sequence[str]) -> bool:
     if not rows or any(len(r) < 3 for r in rows) or (len(rows) > 1 and len({len(r) for r in rows}) == 1):
         return False
     genes = [g for r in rows for g in r[2:]]
+    if len(rows) == 1 and gene_likeness(rows[0][1:2])[0] > 0.8:
+        return False  # a header of genes, samples in rows: so wide that no second line was seen
     likeness, kind = gene_likeness(genes)
     return likeness > 0.8 and kind not in ("entrez", "")

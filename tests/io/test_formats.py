@@ -208,3 +208,17 @@ def test_raw_fields_of_survival(tmp_path: Path) -> None:
     frame = mt.io.read_clinical(tmp_path / "exposure.tsv")
     assert frame.loc["TCGA-AA-0001", "alcohol_history"] == "Yes"
     assert not {"OS", "kind"} & set(frame.columns)
+
+
+def test_wide_table_of_samples_in_rows_is_no_gene_set(tmp_path: Path) -> None:
+    """Its header alone is longer than what is looked at first."""
+    genes = pd.read_csv(_genes_file(), sep="\t", usecols=["symbol"])["symbol"].dropna().unique()[:20000]
+    values = pd.DataFrame(np.arange(3 * len(genes)).reshape(3, -1), index=["S1", "S2", "S3"], columns=genes)
+    values.rename_axis("sample").to_csv(tmp_path / "wide.tsv", sep="\t")
+    adata = mt.read(tmp_path / "wide.tsv")
+    assert adata.shape == (3, len(genes))
+    assert list(adata.obs_names) == ["S1", "S2", "S3"]
+
+
+def _genes_file() -> Path:
+    return Path(mt.__file__).parent / "data" / "genes_human.tsv.gz"
