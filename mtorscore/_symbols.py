@@ -35,8 +35,9 @@ def _history() -> _History:
         symbol = row["symbol"]
         approved.add(symbol)
         for text, table in ((row["previous"], previous), (row["alias"], alias)):
-            for name in text.split("|") if text else ():
-                table[name] = (*table.get(name, ()), symbol)
+            if text:
+                for name in text.split("|"):
+                    table[name] = (*table.get(name, ()), symbol)
     return _History(frozenset(approved), previous, alias)
 
 
@@ -86,6 +87,16 @@ def current_symbol(symbol: str) -> tuple[str, ...]:
     return (other_case,) if other_case else ()
 
 
+def _possible_names(wanted: set[str], names: Iterable[str]) -> list[str]:
+    """Return the names that can mean any of the approved symbols `wanted`: few of many are worth a closer look."""
+    history = _history()
+    known = set(wanted)
+    for table in (history.previous, history.alias):
+        known.update(name for name, genes in table.items() if not wanted.isdisjoint(genes))
+    upper = {name.upper() for name in known}
+    return [name for name in names if name in known or name.upper() in upper]
+
+
 def other_names(genes: Iterable[str], universe: Iterable[str]) -> dict[str, str]:
     """Find genes that a matrix holds under another name.
 
@@ -109,7 +120,7 @@ def other_names(genes: Iterable[str], universe: Iterable[str]) -> dict[str, str]
     if not wanted:
         return {}
     held: dict[str, set[str]] = defaultdict(set)
-    for name in present:
+    for name in _possible_names(wanted, present):
         options = current_symbol(name)
         if len(options) == 1 and options[0] in wanted:
             held[options[0]].add(name)

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 __all__ = ["Gene", "GeneTable", "excel_dates", "gene_likeness", "human", "kind_of", "mouse", "strip_version"]
 
 _ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
+# Letters and digits only, and no beginning that any other kind has: by far the most names are such.
+_PLAIN = re.compile(r"^(?!(?i:ENS|TCGA|GS[ME]|SR[RX]|SA[MN]|DO|SP))[A-Za-z][A-Za-z0-9]*$")
 _ENSGR = re.compile(r"^ENSGR")
 _ENTREZ = re.compile(r"^\d{1,9}$")
 _PAIR = re.compile(r"^(?P<symbol>[^|]+)\|(?P<entrez>\d+)$")
@@ -24,8 +27,7 @@ _SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d
 _DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
 
 
-@dataclass(frozen=True)
-class Gene:
+class Gene(NamedTuple):
     """One approved human gene, or a mouse gene with its human orthologue."""
 
     symbol: str
@@ -150,12 +152,15 @@ def strip_version(name: str) -> str:
     return re.split(r"[._]", name, maxsplit=1)[0]
 
 
+@lru_cache(maxsize=1 << 17)
 def kind_of(name: str) -> str:
     """Name the kind of one identifier, "" where nothing is recognised by its form alone.
 
     One of ``ensembl``, ``ensembl_mouse``, ``ensembl_transcript``, ``ensembl_other``, ``entrez``, ``symbol|entrez``,
     ``refseq``, ``probe``, ``date``, ``sample``, ``composite`` (several names in one, such as ``ENSG.._TP53``).
     """
+    if _PLAIN.match(name):
+        return ""
     found = _ENSEMBL.match(name)
     if found:
         if found["type"] == "T":

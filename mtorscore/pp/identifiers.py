@@ -6,9 +6,8 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,8 +40,7 @@ _PREFIX = re.compile(r"^gene[:-]")
 _NUMBERED = re.compile(r"^(?P<base>.+)[.~](?P<number>\d{1,2})$")
 
 
-@dataclass(frozen=True)
-class _Match:
+class _Match(NamedTuple):
     symbol: str
     how: str
     note: str = ""
@@ -150,7 +148,7 @@ def _composite(name: str, table: _genes.GeneTable) -> _Match:
         found = next(iter(symbols.values()))
         numbers = [p for p in parts if p.isdigit()]
         if all(n == found.entrez for n in numbers):
-            return replace(found, note=f"part of {name}")
+            return found._replace(note=f"part of {name}")
     return _unmapped(
         name, "several names in one, of which none is known for certain", "ambiguous" if genes else "unmapped"
     )
@@ -213,8 +211,9 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
         mouse = _genes.mouse()
         matches = [_mouse(n, mouse, target) for n in listed]
     _follow_numbered(listed, matches)
-    columns = {f: [getattr(m, f) for m in matches] for f in ("symbol", "how", "note", "hgnc", "entrez", "ensembl")}
-    return pd.DataFrame({"id": listed, **columns}).rename(columns={"how": "match"})
+    columns = dict(zip(_Match._fields, zip(*matches, strict=True), strict=True)) if matches else {}
+    found = pd.DataFrame({"id": listed, **{f: columns.get(f, ()) for f in _Match._fields}}, dtype=object)
+    return found.rename(columns={"how": "match"})
 
 
 def _follow_numbered(names: list[str], matches: list[_Match]) -> None:
@@ -224,7 +223,7 @@ def _follow_numbered(names: list[str], matches: list[_Match]) -> None:
         found = None if match.hgnc else _NUMBERED.match(names[i])
         base = matches[at[found["base"]]] if found and found["base"] in at else None
         if base is not None and base.hgnc:
-            matches[i] = replace(base, note=f"{names[i]} is a numbered repeat")
+            matches[i] = base._replace(note=f"{names[i]} is a numbered repeat")
 
 
 def harmonise_genes(
