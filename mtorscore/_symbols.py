@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
-from typing import NamedTuple
+
+from mtorscore._gene_tables import human, mouse
 
 __all__ = ["approved_symbols", "current_symbol", "human_to_mouse", "old_symbols", "other_names"]
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
-    path = Path(str(files("mtorscore"))) / "data" / name
-    lines = gzip.decompress(path.read_bytes()).decode().split("\n")
-    header = lines[0].split("\t")
-    return (dict(zip(header, line.split("\t"), strict=True)) for line in lines[1:] if line)
-
-
-class _History(NamedTuple):
-    approved: frozenset[str]
-    previous: dict[str, tuple[str, ...]]
-    alias: dict[str, tuple[str, ...]]
-
-
 @lru_cache(maxsize=1)
-def _history() -> _History:
-    approved: set[str] = set()
-    previous: dict[str, tuple[str, ...]] = {}
-    alias: dict[str, tuple[str, ...]] = {}
-    for row in _rows("genes_human.tsv.gz"):
-        symbol = row["symbol"]
-        approved.add(symbol)
-        for text, table in ((row["previous"], previous), (row["alias"], alias)):
-            if text:
-                for name in text.split("|"):
-                    table[name] = (*table.get(name, ()), symbol)
-    return _History(frozenset(approved), previous, alias)
-
-
-@lru_cache(maxsize=1)
-def _upper() -> dict[str, str]:
-    """Return upper-case approved or earlier symbol -> approved symbol, where only one fits."""
-    history = _history()
-    earlier = _only((name.upper(), s) for name, genes in history.previous.items() for s in genes)
-    return earlier | _only((s.upper(), s) for s in history.approved)
-
-
-def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the pairs whose key has one value."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for key, value in pairs:
-        found[key].add(value)
-    return {key: next(iter(values)) for key, values in found.items() if len(values) == 1}
-
-
 def approved_symbols() -> frozenset[str]:
     """Return the approved human symbols."""
-    return _history().approved
+    return frozenset(human().by_symbol)
 
 
+@lru_cache(maxsize=1)
 def old_symbols() -> Mapping[str, tuple[str, ...]]:
     """Return earlier symbols and aliases -> approved symbols; several where the old name is ambiguous.
 
     An earlier symbol outranks an alias: ``A`` that one gene was called and another is nicknamed means the first.
     """
-    history = _history()
-    return {**history.alias, **history.previous}
+    table = human()
+    return {name: tuple(g.symbol for g in genes) for name, genes in {**table.alias, **table.previous}.items()}
 
 
 def current_symbol(symbol: str) -> tuple[str, ...]:
@@ -77,22 +33,20 @@ def current_symbol(symbol: str) -> tuple[str, ...]:
     Looked up, in order, as approved symbol, earlier symbol, alias, and approved or earlier symbol in another case
     (``C12ORF66`` of a file that writes everything in capitals).
     """
-    history = _history()
-    if symbol in history.approved:
+    table = human()
+    if symbol in table.by_symbol:
         return (symbol,)
-    found = history.previous.get(symbol) or history.alias.get(symbol)
+    found = table.previous.get(symbol) or table.alias.get(symbol)
     if found:
-        return found
-    other_case = _upper().get(symbol.upper())
-    return (other_case,) if other_case else ()
+        return tuple(gene.symbol for gene in found)
+    upper = symbol.upper()
+    other_case = table.by_upper.get(upper) or table.previous_upper.get(upper)
+    return (other_case.symbol,) if other_case else ()
 
 
 def _possible_names(wanted: set[str], names: Iterable[str]) -> list[str]:
     """Return the names that can mean any of the approved symbols `wanted`: few of many are worth a closer look."""
-    history = _history()
-    known = set(wanted)
-    for table in (history.previous, history.alias):
-        known.update(name for name, genes in table.items() if not wanted.isdisjoint(genes))
+    known = human().names_of(wanted)
     upper = {name.upper() for name in known}
     return [name for name in names if name in known or name.upper() in upper]
 
@@ -139,4 +93,4 @@ def other_names(genes: Iterable[str], universe: Iterable[str]) -> dict[str, str]
 @lru_cache(maxsize=1)
 def human_to_mouse() -> Mapping[str, str]:
     """Return approved human symbol -> mouse symbol, one-to-one pairs only."""
-    return {row["human"]: row["symbol"] for row in _rows("genes_mouse.tsv.gz")}
+    return {gene.human: gene.symbol for gene in mouse().genes}

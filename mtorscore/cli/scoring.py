@@ -106,6 +106,7 @@ def score(
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
     source = sys.stdin if expression == "-" else Path(expression)
+    _import_anndata()
     adata = read_expression(source, harmonise=harmonise, organism=organism)
     check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
@@ -114,6 +115,20 @@ def score(
         _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
     if out != "-" and not quiet():
         typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
+
+
+def _import_anndata() -> None:
+    """Import anndata as if Dask and xarray were not installed: importing both costs time, and nothing here uses them."""
+    unused = [name for name in ("dask", "xarray") if name not in sys.modules]
+    if "anndata" in sys.modules:
+        return
+    for name in unused:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        import anndata  # noqa: F401
+    finally:
+        for name in unused:
+            del sys.modules[name]
 
 
 def relate(

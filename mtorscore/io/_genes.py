@@ -1,16 +1,27 @@
-"""Gene identifiers: which kind a name is, and the shipped tables of symbols, their history and other identifiers."""
+"""Gene identifiers: which kind a name is."""
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
-from typing import NamedTuple
 
-__all__ = ["Gene", "GeneTable", "excel_dates", "gene_likeness", "human", "kind_of", "mouse", "strip_version"]
+from mtorscore._gene_tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
+
+__all__ = [
+    "Gene",
+    "GeneTable",
+    "by_hgnc",
+    "excel_dates",
+    "gene_likeness",
+    "human",
+    "is_date",
+    "is_symbol",
+    "kind_of",
+    "mouse",
+    "split_pair",
+    "strip_version",
+]
 
 _ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
 # Letters and digits only, and no beginning that any other kind has: by far the most names are such.
@@ -25,114 +36,6 @@ _COMPOSITE = re.compile(
 _PROBE = re.compile(r"^(?:\d+(?:_[a-z]{1,2})*_at|AFFX-\S+|ILMN_\d+|A_\d\d_P\d+|TC\d{8,}\.hg\.\d)$")
 _SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d+|SP\d+)", re.IGNORECASE)
 _DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
-
-
-class Gene(NamedTuple):
-    """One approved human gene, or a mouse gene with its human orthologue."""
-
-    symbol: str
-    hgnc: str = ""
-    entrez: str = ""
-    ensembl: str = ""
-    group: str = ""
-    human: str = ""
-
-
-@dataclass(frozen=True)
-class GeneTable:
-    """Lookups over one organism's genes.
-
-    Attributes
-    ----------
-    by_symbol, by_ensembl, by_entrez
-        One gene each.
-    previous, alias
-        Historical names -> every gene that had them.
-    by_upper, previous_upper
-        Upper-case current or previous symbol -> gene, where only one fits.
-    """
-
-    by_symbol: dict[str, Gene]
-    by_ensembl: dict[str, Gene]
-    by_entrez: dict[str, Gene]
-    previous: dict[str, tuple[Gene, ...]]
-    alias: dict[str, tuple[Gene, ...]]
-    by_upper: dict[str, Gene]
-    previous_upper: dict[str, Gene]
-
-
-def _rows(name: str) -> Iterable[list[str]]:
-    raw = resources.files("mtorscore").joinpath("data", name).read_bytes()
-    lines = gzip.decompress(raw).decode().split("\n")
-    return (line.split("\t") for line in lines[1:] if line)
-
-
-def _unique_upper(genes: Iterable[Gene]) -> dict[str, Gene]:
-    found: dict[str, Gene | None] = {}
-    for gene in genes:
-        key = gene.symbol.upper()
-        found[key] = None if key in found else gene
-    return {k: g for k, g in found.items() if g is not None}
-
-
-@lru_cache(maxsize=1)
-def human() -> GeneTable:
-    """Return the approved human genes (HGNC, 2024-07-23) with previous and alias symbols."""
-    by_symbol, by_ensembl, by_entrez = {}, {}, {}
-    previous: dict[str, list[Gene]] = {}
-    alias: dict[str, list[Gene]] = {}
-    for hgnc, symbol, old, other, entrez, ensembl, group in _rows("genes_human.tsv.gz"):
-        gene = Gene(symbol, f"HGNC:{hgnc}", entrez, ensembl, group)
-        by_symbol[symbol] = gene
-        if ensembl:
-            by_ensembl[ensembl] = gene
-        if entrez:
-            by_entrez[entrez] = gene
-        for names, table in ((old, previous), (other, alias)):
-            for name in names.split("|") if names else ():
-                table.setdefault(name, []).append(gene)
-    for ensembl, symbol in _rows("ensembl_retired.tsv.gz"):
-        by_ensembl.setdefault(ensembl, by_symbol[symbol])
-    return GeneTable(
-        by_symbol,
-        by_ensembl,
-        by_entrez,
-        {k: tuple(v) for k, v in previous.items()},
-        {k: tuple(v) for k, v in alias.items()},
-        _unique_upper(by_symbol.values()),
-        {n.upper(): genes[0] for n, genes in previous.items() if len(genes) == 1 and n.upper() not in previous},
-    )
-
-
-@lru_cache(maxsize=1)
-def by_hgnc() -> dict[str, Gene]:
-    """Return the human genes by their HGNC ids."""
-    return {gene.hgnc: gene for gene in human().by_symbol.values()}
-
-
-@lru_cache(maxsize=1)
-def mouse() -> GeneTable:
-    """Return the mouse genes that have exactly one human orthologue; `Gene.human` is its symbol."""
-    by_symbol, by_ensembl = {}, {}
-    for symbol, orthologue, mgi, ensembl in _rows("genes_mouse.tsv.gz"):
-        gene = Gene(symbol, mgi, "", ensembl, "", orthologue)
-        by_symbol[symbol] = gene
-        if ensembl:
-            by_ensembl[ensembl] = gene
-    return GeneTable(by_symbol, by_ensembl, {}, {}, {}, _unique_upper(by_symbol.values()), {})
-
-
-@lru_cache(maxsize=1)
-def excel_dates() -> dict[str, tuple[str, ...]]:
-    """Return spreadsheet date form -> the current symbols that it may stand for; one where it is unambiguous."""
-    sure: dict[str, set[str]] = {}
-    every: dict[str, set[str]] = {}
-    for day, month, _original, symbol, ambiguous in _rows("excel_dates.tsv.gz"):
-        for form in (day, month):
-            every.setdefault(form, set()).add(symbol)
-            if ambiguous == "no":
-                sure.setdefault(form, set()).add(symbol)
-    return {form: tuple(sorted(sure.get(form) or symbols)) for form, symbols in every.items()}
 
 
 def is_date(name: str) -> bool:

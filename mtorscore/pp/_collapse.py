@@ -40,7 +40,7 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
     if repeated and how == "error":
         raise DataError(f"{len(repeated)} gene(s) stand more than once ({examples(sorted(repeated))}); choose a rule.")
     ids = table["id"].to_numpy(dtype=str)
-    means = _means(adata.X)
+    means = _means(adata.X) if repeated else np.zeros(0)
     winner = {}
     fates = table["fate"].to_numpy(dtype=object).copy()
     for symbol, rows in repeated.items():
@@ -54,7 +54,8 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
         for key in [None, *adata.layers]:
             source = adata.X if key is None else adata.layers[key]
             combined[key] = {i: _combine(source, repeated[s], how) for s, i in winner.items()}
-    adata._inplace_subset_var(keep)
+    if keep.size < adata.n_vars:
+        adata._inplace_subset_var(keep)
     place = {int(i): at for at, i in enumerate(keep)}
     for key, columns in combined.items():
         if columns:
