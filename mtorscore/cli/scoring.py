@@ -118,7 +118,7 @@ def score(
 
 
 def _import_anndata() -> None:
-    """Import anndata as if Dask and xarray were not installed: importing both costs time, and nothing here uses them."""
+    """Import anndata as if Dask and xarray were not installed: that costs time, and nothing here uses them."""
     unused = [name for name in ("dask", "xarray") if name not in sys.modules]
     if "anndata" in sys.modules:
         return
