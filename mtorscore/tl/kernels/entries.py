@@ -50,9 +50,13 @@ def _count(
     for i in range(rows.shape[0]):
         shared = shared and rows[i, 0] == 0
     counts = np.empty((1 if shared else rows.shape[0], sizes.size), np.int64)
-    for i in range(counts.shape[0]):
-        counts[i, :] = sizes
-    return counts, sizes.astype(np.float64)
+    size = np.empty(sizes.size)
+    # Written out: an assignment of rows compiles the text of its errors too, which takes seconds.
+    for p in range(sizes.size):
+        size[p] = sizes[p]
+        for i in range(counts.shape[0]):
+            counts[i, p] = sizes[p]
+    return counts, size
 
 
 @jit

@@ -62,6 +62,36 @@ def _within(
 
 
 @jit
+def _sort(part: _Bits) -> None:
+    """Sort in place (Shell 1959, gaps of Knuth 1973): far less to compile than the library's, for long buckets only."""
+    gap = 1
+    while gap < part.size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, part.size):
+            key = part[i]
+            j = i
+            while j >= gap and part[j - gap] > key:
+                part[j] = part[j - gap]
+                j -= gap
+            part[j] = key
+        gap //= 3
+
+
+@jit
+def _first_not(part: _Bits, key: np.uint64, equal_too: bool) -> np.int64:
+    """Return where the first value stands that is not below `key`, or not equal to it either, in a sorted bucket."""
+    low, high = np.int64(0), np.int64(part.size)
+    while low < high:
+        middle = (low + high) // 2
+        if part[middle] < key or (equal_too and part[middle] == key):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@jit
 def _rank_positive(
     bits: _Bits,
     columns: npt.NDArray[np.int32],
@@ -75,12 +105,11 @@ def _rank_positive(
     odd: _Bits,
     lowest: np.uint64,
     highest: np.uint64,
-    offset: int,
     slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
 ) -> np.int64:
-    """Write the entries of a row of positive values that stand above `offset` others; return how many there are."""
+    """Write the entries of a row of positive values; return how many there are."""
     n = bits.size
     shift = NONE
     while ((highest - lowest) >> shift) >= np.uint64(sample.size):
@@ -146,10 +175,10 @@ def _rank_positive(
             part = stored[below : below + same]
             if same > LONG:
                 if not sorted_bucket[b0]:
-                    part.sort()
+                    _sort(part)
                     sorted_bucket[b0] = 1
-                low = np.searchsorted(part, key, side="left")
-                below, same = below + low, np.searchsorted(part, key, side="right") - low
+                low, high = _first_not(part, key, False), _first_not(part, key, True)
+                below, same = below + low, high - low
             else:
                 below, same = _within(part, key, below)
         elif not placed and n_odd > NONE:
@@ -163,7 +192,7 @@ def _rank_positive(
             rest = same - others
             below += lower + (rest if sample[b0] < key else np.int64(0))
             same = as_odd + (rest if sample[b0] == key else np.int64(0))
-        less[e], equal[e] = below + offset, same
+        less[e], equal[e] = below, same
     for lane in range(1 if many else 4):
         counts[lane, :used] = 0
     return np.int64(m)
@@ -202,49 +231,43 @@ def _rank_rows(
         row = bits[a:b]
         genes = columns if every_column else columns[a:b]
         n = row.size
-        if n > 0:
-            low, high = row[0], row[0]
-            for v in row:
-                low, high = min(low, v), max(high, v)
-            if np.uint64(low) > NONE and np.uint64(high) < infinity:
-                at += _rank_positive(
-                    row, genes, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
-                    np.uint64(low), np.uint64(high), n_vars - n, slots[at:], less[at:], equal[at:],
-                )  # fmt: skip
-                rows[i, 2] = n_vars - n
-                pointer[i + 1] = at
-                continue
-        n_nan, n_negative, n_positive = np.int64(0), np.int64(0), np.int64(0)
+        low, high = infinity, NONE
         for v in row:
-            magnitude = np.uint64(v) & ~sign
-            n_nan += np.int64(magnitude > infinity)
-            n_negative += np.int64(np.uint64(v) > sign and magnitude <= infinity)
-            n_positive += np.int64(magnitude > NONE and np.uint64(v) <= infinity)
+            low, high = min(low, np.uint64(v)), max(high, np.uint64(v))
+        plain = n > 0 and low > NONE and high < infinity
+        n_nan, n_negative, n_positive = np.int64(0), np.int64(0), np.int64(n)
+        if not plain:
+            n_positive = np.int64(0)
+            for v in row:
+                magnitude = np.uint64(v) & ~sign
+                n_nan += np.int64(magnitude > infinity)
+                n_negative += np.int64(np.uint64(v) > sign and magnitude <= infinity)
+                n_positive += np.int64(magnitude > NONE and np.uint64(v) <= infinity)
         n_zero = n_vars - n_nan - n_negative - n_positive
         rows[i, 0], rows[i, 1], rows[i, 2] = n_nan, n_negative, n_zero
         for wanted in range(2):
             if (n_negative if wanted == 1 else n_positive) == 0:
                 continue
-            k = NONE
-            least, most = sign, NONE
-            for j in range(n):
-                v = np.uint64(row[j])
-                magnitude = v & ~sign
-                here = magnitude > NONE and magnitude <= infinity and (v > sign) == (wanted == 1)
-                group[k] = magnitude
-                names[k] = genes[j]
-                least = min(least, magnitude if here else least)
-                most = max(most, magnitude if here else most)
-                k += np.uint64(here)
+            keys, named = row, genes
+            if not plain:
+                k = NONE
+                low, high = sign, NONE
+                for j in range(n):
+                    v = np.uint64(row[j])
+                    magnitude = v & ~sign
+                    here = magnitude > NONE and magnitude <= infinity and (v > sign) == (wanted == 1)
+                    group[k] = magnitude
+                    names[k] = genes[j]
+                    low = min(low, magnitude if here else low)
+                    high = max(high, magnitude if here else high)
+                    k += np.uint64(here)
+                keys, named = group[: np.int64(k)], names[: np.int64(k)]
             found = _rank_positive(
-                group[: np.int64(k)], names, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
-                least, most, 0, slots[at:], less[at:], equal[at:],
+                keys, named, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
+                low, high, slots[at:], less[at:], equal[at:],
             )  # fmt: skip
             for e in range(at, at + found):
-                if wanted == 1:
-                    less[e] = n_negative - less[e] - equal[e]
-                else:
-                    less[e] += n_negative + n_zero
+                less[e] = n_negative - less[e] - equal[e] if wanted == 1 else less[e] + n_negative + n_zero
             at += found
         if n_nan > 0:
             for j in range(n):

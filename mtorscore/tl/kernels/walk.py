@@ -66,7 +66,9 @@ def gaussian_within(
                 total[i] += below
             for start in range(last, n, BLOCK):
                 if (x[start] - x[last - 1]) * scale >= full:
-                    total[start:n] += np.float64(last - first)
+                    # Written out: an assignment of a slice compiles the text of its errors too, which takes seconds.
+                    for j in range(start, n):
+                        total[j] += last - first
                     break
                 right, theirs = x[start : min(start + BLOCK, n)], total[start : min(start + BLOCK, n)]
                 m = right.size
@@ -234,6 +236,25 @@ def find_values(
 
 
 @jit
+def _order(place: npt.NDArray[np.float64], n: int, order: npt.NDArray[np.int64]) -> None:
+    """Write the order of the first `n` places (Shell 1959, gaps of Knuth 1973); what is tied is worth the same."""
+    for i in range(n):
+        order[i] = i
+    gap = 1
+    while gap < n // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, n):
+            e = order[i]
+            j = i
+            while j >= gap and place[order[j - gap]] > place[e]:
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = e
+        gap //= 3
+
+
+@jit
 def walk(
     above: npt.NDArray[np.float64],
     tied: npt.NDArray[np.float64],
@@ -279,6 +300,7 @@ def walk(
     place = np.empty(longest)
     width = np.empty(longest)
     gain = np.empty(longest)
+    order = np.empty(longest, np.int64)
     for i in range(n_obs):
         n = length
         for s in range(n_sets):
@@ -299,7 +321,7 @@ def walk(
                 continue
             if not total > 0.0:
                 continue
-            order = np.argsort(place[:k])
+            _order(place, k, order)
             highest, lowest, reached = 0.0, 0.0, 0.0
             outside = n - k
             e = 0
