@@ -23,6 +23,15 @@ RESULT_BYTES = 4 << 20
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
 
 
+@functools.lru_cache(maxsize=4)
+def _threads(n: int) -> ThreadPoolExecutor:
+    """Return a pool that is kept: a file is scored in many small blocks, and threads are dear to start."""
+    if hasattr(os, "register_at_fork"):
+        # A forked process inherits the pool but not its threads.
+        os.register_at_fork(after_in_child=_threads.cache_clear)
+    return ThreadPoolExecutor(n, thread_name_prefix="mtorscore-score")
+
+
 @dataclass
 class Source:
     """A matrix of observations x genes that is read in row blocks, as often as a method needs.
@@ -71,13 +80,16 @@ class Source:
             Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
         """
         step = max(1, min(self.rows_per_tile(), RESULT_BYTES // (8 * max(width, 1))))
+        n_tiles = -(-self.n_obs // step)
+        n_threads = min(n_tiles, threads or os.cpu_count() or 1)
+        if self.block is None:
+            # Tiles of one size, as many for each thread, so that none waits for the last.
+            step = -(-self.n_obs // (-(-n_tiles // n_threads) * n_threads))
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
-        n = min(len(bounds), threads or os.cpu_count() or 1)
-        if n <= 1:
+        if n_threads <= 1:
             yield from (function(self.tile(*ab)) for ab in bounds)
             return
-        with ThreadPoolExecutor(n) as pool:
-            yield from pool.map(lambda ab: function(self.tile(*ab)), bounds)
+        yield from _threads(n_threads).map(lambda ab: function(self.tile(*ab)), bounds)
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Apply a function to every tile and put the results together from left to right."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.tl._stream_chunks import open_vector
 
 __all__ = ["DiskFile", "DiskRows", "open_file"]
 
@@ -63,6 +65,8 @@ class DiskFile:
     matrix: DiskRows
     genes: list[str]
     scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list)
+    descriptor: int = -1
+    pool: ThreadPoolExecutor | None = None
 
     def obs_index(self) -> Any:
         """Return the dataset of observation names."""
@@ -91,6 +95,11 @@ class DiskFile:
 
     def close(self) -> None:
         """Close the file and remove scratch files."""
+        if self.pool is not None:
+            self.pool.shutdown()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
         if self.kind == "h5ad":
             self.root.close()
         for folder in self.scratch:
@@ -176,7 +185,7 @@ def _rows_of(opened: DiskFile, node: Any, name: str, scratch: Path | None, panel
     if indptr.size != (n_obs if layout == "csr" else n_vars) + 1 or indptr[-1] != node["data"].shape[0]:
         raise FormatError(f"{name} says {n_obs} x {n_vars} but its pointers do not fit.", path=opened.path)
     if layout == "csr":
-        return _csr(node, indptr, n_obs, n_vars)
+        return _csr(opened, node, indptr, n_obs, n_vars)
     return _csc(opened, node, indptr, n_obs, n_vars, scratch, panel_bytes)
 
 
@@ -194,10 +203,14 @@ def _dense(node: Any) -> DiskRows:
     )
 
 
-def _csr(node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> DiskRows:
+def _csr(opened: DiskFile, node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> DiskRows:
     from scipy import sparse
 
-    data, indices = node["data"], node["indices"]
+    if opened.kind == "h5ad":
+        opened.descriptor = os.open(opened.path, os.O_RDONLY)
+        opened.pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="mtorscore-unpack")
+    pool = opened.pool
+    data, indices = (open_vector(node[name], opened.descriptor) for name in ("data", "indices"))
 
     def read(start: int, stop: int) -> Any:
         a, b = int(indptr[start]), int(indptr[stop])
@@ -205,10 +218,12 @@ def _csr(node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> D
         # int32 throughout where it fits: scipy would otherwise widen the column numbers.
         if b - a < 2**31:
             pointer = pointer.astype(np.int32)
-        return sparse.csr_matrix((data[a:b], indices[a:b], pointer), shape=(stop - start, n_vars))
+        return sparse.csr_matrix(
+            (data.read(a, b, pool), indices.read(a, b, pool), pointer), shape=(stop - start, n_vars)
+        )
 
     width = data.dtype.itemsize + indices.dtype.itemsize
-    return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: _pieces(data), "csr")
+    return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: data.pieces(CHUNK), "csr")
 
 
 def _csc(

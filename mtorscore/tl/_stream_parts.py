@@ -112,7 +112,7 @@ def write_parquet(
     fields = [pa.field("observation", pa.string())] + [pa.field(name, pa.float64()) for name in names]
     schema = pa.schema(fields, metadata={"mtorscore": json.dumps(record)})
     temporary = out.with_name(f".{out.name}.tmp")
-    with pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["observation"]) as writer:
+    with pq.ParquetWriter(temporary, schema, compression="lz4", use_dictionary=["observation"]) as writer:
         for i, tables in enumerate(parts):
             a, b = int(parts.bounds[i]), int(parts.bounds[i + 1])
             observations = file.obs_names(slice(a, b) if rows is None else rows[a:b])

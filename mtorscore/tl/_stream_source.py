@@ -108,4 +108,4 @@ class StreamSource(Source):
         start, stop = int(self.bounds[i]), int(self.bounds[i + 1])
         index: Any = slice(start, stop) if self.rows is None else self.rows[start:stop]
         part = self.matrix[index]
-        return Source(part, stop - start, self.n_vars, None, self.rows_per_tile(), self.columns, offset=start)
+        return Source(part, stop - start, self.n_vars, None, self.block, self.columns, offset=start)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -287,8 +288,16 @@ def _run_blocks(job: _Job, parts: Parts, threads: int | None) -> None:
     if job.source.on_rows is not None:
         done = sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo))
         job.source.on_rows(done)
-    for i, part in zip(todo, job.source.blocks(todo), strict=False):
-        parts.write(i, _tables(job, part, threads))
+    # A block is written while the next one is scored.
+    with ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool:
+        before = None
+        for i, part in zip(todo, job.source.blocks(todo), strict=False):
+            tables = _tables(job, part, threads)
+            if before is not None:
+                before.result()
+            before = pool.submit(parts.write, i, tables)
+        if before is not None:
+            before.result()
     if not job.columns:
         # Everything was scored before the run was cut off: one row tells the names of the columns.
         _tables(job, next(iter(_first(job.source))), threads)
@@ -304,6 +313,8 @@ def _assemble(job: _Job, parts: Parts, target: Path) -> Path:
     for tables in parts:
         for key, values in zip(job.columns, tables, strict=True):
             empty[key] &= np.isnan(values).all(axis=0)
+        if not any(e.any() for e in empty.values()):
+            break
     records = _records(job, empty)
     if target.suffix == ".parquet":
         records = json.loads(json.dumps(records, default=_plain))

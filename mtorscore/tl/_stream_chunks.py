@@ -1,0 +1,227 @@
+"""One-dimensional datasets of HDF5 files, read and unpacked by several threads at once.
+
+The HDF5 library reads one chunk after the other and holds the interpreter lock meanwhile. Where the chunks are, and by
+which filters they went, is no secret, so they are read from the file and unpacked here, outside the lock, by as many
+threads as there are. Whatever is unusual (other filters, other byte orders, a user block) is left to the library.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import DataError
+
+__all__ = ["Vector", "open_vector"]
+
+DEFLATE, SHUFFLE, LZF, ZSTD = 1, 2, 32000, 32015
+Bytes = npt.NDArray[np.uint8]
+# Raw bytes that one task reads at once: enough for the file system, little enough to share out.
+TASK_BYTES = 1 << 20
+BROKEN = "A chunk of the matrix is damaged"
+
+
+@dataclass
+class Vector:
+    """A dataset of which stretches are read.
+
+    Attributes
+    ----------
+    dataset
+        The h5py dataset (or zarr array) itself.
+    file
+        A file descriptor, or -1 where everything is left to the library.
+    chunk
+        Elements per chunk.
+    offsets, sizes, masks
+        Where each chunk lies in the file, its bytes there, and the filters that it did not go through.
+    filters
+        The filters in the order in which they were applied.
+    """
+
+    dataset: Any
+    file: int = -1
+    chunk: int = 0
+    offsets: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    masks: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    filters: tuple[int, ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return np.dtype(self.dataset.dtype)
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        return int(self.dataset.shape[0])
+
+    def read(self, start: int, stop: int, pool: Executor | None = None) -> npt.NDArray[Any]:
+        """Return elements ``start:stop``; tasks go to the pool, where there is one."""
+        if self.file < 0 or stop <= start:
+            return np.asarray(self.dataset[start:stop])
+        out = np.empty(stop - start, dtype=self.dtype)
+        tasks = list(self._tasks(start, stop))
+        run = map if pool is None or len(tasks) < 2 else pool.map
+        for _ in run(lambda task: self._fill(out, start, stop, *task), tasks):
+            pass
+        return out
+
+    def pieces(self, step: int) -> Iterator[npt.NDArray[Any]]:
+        """Yield the elements, `step` at a time."""
+        for a in range(0, self.size, step):
+            yield self.read(a, min(a + step, self.size))
+
+    def _tasks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Cut the chunks of a stretch into runs that lie one behind the other in the file."""
+        first, last = start // self.chunk, -(-stop // self.chunk)
+        begin = first
+        for i in range(first + 1, last + 1):
+            length = self.offsets[i - 1] + self.sizes[i - 1] - self.offsets[begin]
+            broken = i < last and self.offsets[i] != self.offsets[i - 1] + self.sizes[i - 1]
+            if i == last or broken or length >= TASK_BYTES:
+                yield begin, i
+                begin = i
+
+    def _fill(self, out: npt.NDArray[Any], start: int, stop: int, first: int, last: int) -> None:
+        """Read chunks ``first:last`` and write what they hold of ``start:stop`` into `out`."""
+        origin = int(self.offsets[first])
+        if not self.filters:
+            # Stored as they are, so they are read to where they belong.
+            a, b = max(start, first * self.chunk), min(stop, last * self.chunk)
+            self._pread(
+                out[a - start : b - start].view(np.uint8), origin + (a - first * self.chunk) * self.dtype.itemsize
+            )
+            return
+        raw = np.empty(int(self.offsets[last - 1] + self.sizes[last - 1]) - origin, dtype=np.uint8)
+        self._pread(raw, origin)
+        for i in range(first, last):
+            at = int(self.offsets[i]) - origin
+            values = self._unpack(raw[at : at + int(self.sizes[i])], int(self.masks[i])).view(self.dtype)
+            a, b = max(start, i * self.chunk), min(stop, (i + 1) * self.chunk)
+            out[a - start : b - start] = values[a - i * self.chunk : b - i * self.chunk]
+
+    def _pread(self, out: Bytes, offset: int) -> None:
+        done = 0
+        while done < out.size:
+            n = os.preadv(self.file, [out[done:]], offset + done)  # type: ignore[list-item]
+            if n == 0:
+                raise DataError("The file is shorter than its index of chunks says. Get the file again.")
+            done += n
+
+    def _unpack(self, raw: Bytes, mask: int) -> Bytes:
+        n_bytes = self.chunk * self.dtype.itemsize
+        for k in range(len(self.filters) - 1, -1, -1):
+            if not mask >> k & 1:
+                raw = UNPACK[self.filters[k]](raw, n_bytes, self.dtype.itemsize)
+        if raw.size != n_bytes:
+            raise DataError(f"{BROKEN}: it holds {raw.size} bytes instead of {n_bytes}. Get the file again.")
+        return raw
+
+
+def _inflate(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+    del width
+    try:
+        return np.frombuffer(zlib.decompress(raw, bufsize=n_bytes), dtype=np.uint8)
+    except zlib.error as error:
+        raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
+
+
+def _unshuffle(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+    del n_bytes
+    return np.ascontiguousarray(raw.reshape(width, -1).T).ravel()
+
+
+def _unpack_lzf(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+    del width
+    from mtorscore.tl.kernels.lzf import unpack_lzf
+
+    out = np.empty(n_bytes, dtype=np.uint8)
+    written: int = unpack_lzf(raw, out)
+    return out[: max(written, 0)]
+
+
+def _unpack_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+    del width
+    import zstandard
+
+    try:
+        return np.frombuffer(zstandard.ZstdDecompressor().decompress(raw, max_output_size=n_bytes), dtype=np.uint8)
+    except zstandard.ZstdError as error:
+        raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
+
+
+UNPACK: dict[int, Callable[[Bytes, int, int], Bytes]] = {
+    DEFLATE: _inflate,
+    SHUFFLE: _unshuffle,
+    LZF: _unpack_lzf,
+    ZSTD: _unpack_zstd,
+}
+
+
+def open_vector(dataset: Any, file: int) -> Vector:
+    """Find out where a dataset lies; leave it to the library where anything about it is unusual.
+
+    Parameters
+    ----------
+    dataset
+        One-dimensional h5py dataset, or any array that can be sliced.
+    file
+        Descriptor of the file that holds it, or -1.
+    """
+    plain = Vector(dataset)
+    low_level = getattr(dataset, "id", None)
+    if file < 0 or low_level is None or not hasattr(low_level, "chunk_iter") or dataset.shape[0] == 0:
+        return plain
+    if not np.dtype(dataset.dtype).isnative or low_level.get_create_plist().get_external_count():
+        return plain
+    width = np.dtype(dataset.dtype).itemsize
+    if dataset.chunks is None:
+        offset = low_level.get_offset()
+        if offset is None:
+            return plain
+        # One run of bytes is as good as a chunk that holds everything, cut into pieces of a size to share out.
+        chunk = TASK_BYTES // width
+        starts = np.arange(0, dataset.shape[0], chunk, dtype=np.int64)
+        ends = np.minimum(starts + chunk, dataset.shape[0])
+        found = Vector(dataset, file, chunk, offset + starts * width, (ends - starts) * width, starts * 0)
+        return found if _agrees(found) else plain
+    properties = low_level.get_create_plist()
+    filters = tuple(properties.get_filter(k)[0] for k in range(properties.get_nfilters()))
+    if not set(filters) <= set(UNPACK):
+        return plain
+    chunk = int(dataset.chunks[0])
+    n = -(-int(dataset.shape[0]) // chunk)
+    place = np.full((n, 3), -1, dtype=np.int64)
+
+    def note(info: Any) -> None:
+        place[info.chunk_offset[0] // chunk] = info.byte_offset, info.size, info.filter_mask
+
+    low_level.chunk_iter(note)
+    if (place[:, 0] < 0).any():
+        return plain
+    found = Vector(dataset, file, chunk, place[:, 0].copy(), place[:, 1].copy(), place[:, 2].copy(), filters)
+    return found if _agrees(found) else plain
+
+
+def _agrees(vector: Vector) -> bool:
+    """Whether the first and the last element are what the library says they are; if not, the library reads all."""
+    if UNREADABLE & set(vector.filters):
+        return True
+    for at in (0, vector.size - 1):
+        theirs = np.asarray(vector.dataset[at : at + 1])
+        if vector.read(at, at + 1).tobytes() != theirs.tobytes():
+            return False
+    return True
+
+
+# Filters that the library has only with a plug-in.
+UNREADABLE = frozenset({ZSTD})
