@@ -57,7 +57,8 @@ class Vector:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return np.dtype(self.dataset.dtype)
+        found: np.dtype[Any] = np.dtype(self.dataset.dtype)
+        return found
 
     @property
     def size(self) -> int:
@@ -112,7 +113,7 @@ class Vector:
     def _pread(self, out: Bytes, offset: int) -> None:
         done = 0
         while done < out.size:
-            n = os.preadv(self.file, [out[done:]], offset + done)  # type: ignore[list-item]
+            n = os.preadv(self.file, [out[done:]], offset + done)
             if n == 0:
                 raise DataError("The file is shorter than its index of chunks says. Get the file again.")
             done += n
@@ -145,7 +146,7 @@ def _unpack_lzf(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     from mtorscore.tl.kernels.lzf import unpack_lzf
 
     out = np.empty(n_bytes, dtype=np.uint8)
-    written: int = unpack_lzf(raw, out)
+    written = int(unpack_lzf(raw, out))
     return out[: max(written, 0)]
 
 
@@ -154,7 +155,9 @@ def _unpack_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     import zstandard
 
     try:
-        return np.frombuffer(zstandard.ZstdDecompressor().decompress(raw, max_output_size=n_bytes), dtype=np.uint8)
+        return np.frombuffer(
+            zstandard.ZstdDecompressor().decompress(memoryview(raw), max_output_size=n_bytes), dtype=np.uint8
+        )
     except zstandard.ZstdError as error:
         raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
 

@@ -19,7 +19,7 @@ from mtorscore.tl._stream_chunks import ZSTD, open_vector
 from mtorscore.tl.kernels.lzf import unpack_lzf
 
 RNG = np.random.default_rng(5)
-VALUES = {
+VALUES: dict[str, Any] = {
     "counts": RNG.poisson(1, 30_011).astype(np.float32),
     "normal": RNG.normal(size=30_011),
     "columns": RNG.integers(0, 20_000, 30_011).astype(np.int32),

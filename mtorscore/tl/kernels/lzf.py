@@ -11,21 +11,21 @@ __all__ = ["unpack_lzf"]
 
 
 @jit
-def unpack_lzf(packed: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> int:
+def unpack_lzf(packed: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> np.int64:
     """Unpack a block of the LZF format (M. Lehmann, LibLZF); return how many bytes were written, -1 for a bad block.
 
     A control byte below 32 announces that many literal bytes and one more; others say how far back, and how long, a
     run is to be repeated.
     """
     n, most = packed.size, out.size
-    at, to = 0, 0
+    at, to = np.int64(0), np.int64(0)
     while at < n:
         control = np.int64(packed[at])
         at += 1
         if control < 32:
             length = control + 1
             if at + length > n or to + length > most:
-                return -1
+                return np.int64(-1)
             for k in range(length):
                 out[to + k] = packed[at + k]
             at += length
@@ -34,16 +34,16 @@ def unpack_lzf(packed: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> int
         length = control >> 5
         if length == 7:
             if at >= n:
-                return -1
+                return np.int64(-1)
             length += np.int64(packed[at])
             at += 1
         if at >= n:
-            return -1
+            return np.int64(-1)
         back = ((control & 31) << 8) + np.int64(packed[at]) + 1
         at += 1
         length += 2
         if back > to or to + length > most:
-            return -1
+            return np.int64(-1)
         # Byte by byte: the run may overlap what it makes.
         for k in range(length):
             out[to + k] = out[to + k - back]
