@@ -19,6 +19,8 @@ from benchmarks.scoring.report import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
+TABLES = ["cells", "threads", "together", "scale", "bulk", "stream", "start"]
+OWN = {"ours", "floor", "stream", "read_blocks", "read_library", "command"}
 
 
 @dataclass
@@ -74,7 +76,6 @@ def run(task: Task, python: str, *, timeout: float, environment: dict[str, str] 
 def single_cell_tasks(folder: Path, n_obs: int) -> list[Task]:
     """Return our methods, the floor, and peers on the same cells."""
     here = data.write(folder, f"cells{n_obs}", n_obs, 30, "cells")
-    many = data.write(folder, f"cells{n_obs}-3000sets", n_obs, 3000, "cells")
     slow = data.write(folder, "cells1000", 1000, 30, "cells")
     base = {"data": str(here)}
     tasks = [Task("cells", "floor: add up data and indices", "floor", n_obs, dict(base))]
@@ -89,9 +90,6 @@ def single_cell_tasks(folder: Path, n_obs: int) -> list[Task]:
     four = ["ucell", "aucell", "singscore", "ssgsea"]
     tasks.append(
         Task("together", "mtorscore ucell + aucell + singscore + ssgsea", "ours", n_obs, base | {"method": four})
-    )
-    tasks.append(
-        Task("together", "mtorscore ucell, 3,000 signatures", "ours", n_obs, {"data": str(many), "method": "ucell"})
     )
     peers = [
         ("pyucell", "pyucell", "ucell", {}, here, n_obs),
@@ -135,8 +133,26 @@ def bulk_tasks(folder: Path, n_obs: int) -> list[Task]:
     return tasks
 
 
+def scale_tasks(folder: Path, n_obs: int, *, small: bool) -> list[Task]:
+    """Return one method over more signatures, genes and cells."""
+    tasks = []
+    for n_sets in (30, 300, 3000):
+        here = data.write(folder, f"cells{n_obs}-{n_sets}sets", n_obs, n_sets, "cells")
+        settings = {"data": str(here), "method": "ucell"}
+        tasks.append(Task("scale", f"mtorscore ucell, {n_sets:,} signatures", "ours", n_obs, settings))
+    for n_genes in (10_000, 40_000):
+        here = data.write(folder, f"cells{n_obs}-{n_genes}genes", n_obs, 30, "cells", n_genes)
+        settings = {"data": str(here), "method": "ucell"}
+        tasks.append(Task("scale", f"mtorscore ucell, {n_genes:,} genes", "ours", n_obs, settings))
+    for n in (n_obs,) if small else (n_obs, 50_000, 200_000):
+        here = data.write(folder, f"cells{n}", n, 30, "cells")
+        settings = {"data": str(here), "method": "ucell"}
+        tasks.append(Task("scale", f"mtorscore ucell, {n:,} cells", "ours", n, settings))
+    return tasks
+
+
 def stream_tasks(folder: Path, n_obs: int) -> list[Task]:
-    """Return reading alone and reading with scoring, for each compression."""
+    """Return reading alone, by the HDF5 library and as we do it, and reading with scoring, for each compression."""
     import anndata as ad
     import pandas as pd
 
@@ -151,9 +167,32 @@ def stream_tasks(folder: Path, n_obs: int) -> list[Task]:
             ad.AnnData(x, obs, names).write_h5ad(path, compression=compression)
         settings = {"data": str(here), "file": str(path), "method": "ucell", "threads": 2}
         name = compression or "uncompressed"
+        tasks.append(Task("stream", f"read blocks with h5py, {name}", "read_library", n_obs, dict(settings)))
         tasks.append(Task("stream", f"read blocks, {name}", "read_blocks", n_obs, dict(settings)))
         tasks.append(Task("stream", f"ucell from disk, {name}", "stream", n_obs, dict(settings)))
     return tasks
+
+
+def start_tasks(folder: Path) -> list[Task]:
+    """Return what starting costs: the import, and one command on a table of 400 samples."""
+    import pandas as pd
+
+    table = folder / "bulk400.tsv"
+    if not table.exists():
+        from mtorscore.collection import library
+
+        genes = sorted({g for s in library().signatures for g in s.genes})
+        names = genes + [f"G{i}" for i in range(data.N_GENES - len(genes))]
+        values = np.round(data.bulk(400).T, 4)
+        frame = pd.DataFrame(values, index=pd.Index(names, name="gene"), columns=[f"s{i}" for i in range(400)])
+        frame.to_csv(table, sep="\t")
+    program = str(Path(sys.executable).with_name("mtorscore"))
+    command = [program, "score", str(table), "--out", str(folder / "bulk400-scores.tsv")]
+    only_import = [sys.executable, "-c", "import mtorscore"]
+    return [
+        Task("start", "import mtorscore", "command", 1, {"command": only_import, "repeats": 5}),
+        Task("start", "mtorscore score, 400 samples x 20,000 genes", "command", 400, {"command": command}),
+    ]
 
 
 def agreement(task: Task) -> dict[str, float]:
@@ -183,7 +222,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for the data sets; default: a temporary one")
     parser.add_argument("--cells", type=int, help="cells of the main table")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", nargs="*", default=["cells", "threads", "together", "bulk", "stream"])
+    parser.add_argument("--only", nargs="*", default=TABLES)
     options = parser.parse_args()
     n_cells = options.cells or (2_000 if options.small else 10_000)
     n_samples = 100 if options.small else 400
@@ -196,13 +235,17 @@ def main() -> None:
             tasks += single_cell_tasks(folder, n_cells)
         if "bulk" in options.only:
             tasks += bulk_tasks(folder, n_samples)
+        if "scale" in options.only:
+            tasks += scale_tasks(folder, n_cells, small=options.small)
         if "stream" in options.only:
-            tasks += stream_tasks(folder, n_cells)
+            tasks += stream_tasks(folder, n_cells if options.small else 5 * n_cells)
+        if "start" in options.only:
+            tasks += start_tasks(folder)
         tasks = [t for t in tasks if t.table in options.only]
         peers = options.peers or sys.executable
         for r in range(rounds):
             for i, task in enumerate(tasks):
-                own = task.package in {"ours", "floor", "stream", "read_blocks"}
+                own = task.package in OWN
                 print(f"round {r + 1}/{rounds} {i + 1}/{len(tasks)} {task.label}", file=sys.stderr, flush=True)
                 run(task, sys.executable if own else peers, timeout=120 if options.small else 900)
         agreements = {t.label + t.table: agreement(t) for t in tasks if t.against}

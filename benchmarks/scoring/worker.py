@@ -141,6 +141,26 @@ def read_blocks(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
     return call
 
 
+def read_library(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import h5py
+
+    def call() -> Any:
+        with h5py.File(TASK["file"]) as file:
+            node = file["X"]
+            ends = node["indptr"][::1000]
+            for a, b in zip(ends, [*ends[1:], node["data"].shape[0]], strict=True):
+                node["data"][a:b]
+                node["indices"][a:b]
+
+    return call
+
+
+def command(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import subprocess
+
+    return lambda: subprocess.run(TASK["command"], check=True, capture_output=True)
+
+
 def stream(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
     from mtorscore import tl
 
@@ -153,7 +173,12 @@ def stream(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
 
 
 def main() -> None:
-    x, sets = load() if "file" not in TASK else (None, json.loads((Path(TASK["data"]) / "sets.json").read_text()))
+    if "command" in TASK:
+        x, sets = None, {}
+    elif "file" in TASK:
+        x, sets = None, json.loads((Path(TASK["data"]) / "sets.json").read_text())
+    else:
+        x, sets = load()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     call = globals()[TASK["package"]](x, sets)
