@@ -99,6 +99,8 @@ def score(
     from mtorscore.pipeline.config import check_methods, current
     from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
 
+    if organism not in ("human", "mouse"):
+        raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
     names = [m.strip() for m in method.split(",") if m.strip()]
     check_methods(names)
     collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)

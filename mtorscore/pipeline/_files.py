@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import DataError, FormatError
+from mtorscore.errors import ConfigError, DataError, FormatError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         Where to write. It keeps the ending of `path`, since many writers look at it.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file to write.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(6)}.tmp-{path.name}")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mtorscore.errors import ConfigError
 from mtorscore.pipeline._files import atomic, write_json
 
 __all__ = ["acquire"]
@@ -33,6 +34,8 @@ def acquire(recipe: str, manifest: str | Path, *, data: str | Path | None = None
     ------
     DataError
         If a file is missing or the data folder is not given.
+    ConfigError
+        If the simulation's arguments do not fit.
     """
     manifest = Path(manifest)
     if recipe == "simulated":
@@ -46,8 +49,20 @@ def acquire(recipe: str, manifest: str | Path, *, data: str | Path | None = None
 
 
 def _simulate(manifest: Path, arguments: dict[str, Any]) -> Path:
+    import inspect
+    from difflib import get_close_matches
+
     from mtorscore.datasets import simulate_cohort
 
+    known = list(inspect.signature(simulate_cohort).parameters)
+    for name in arguments:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(known)}."
+            raise ConfigError(f"simulate: no argument of simulate_cohort is called {name!r}.{hint}")
+    for name in ("n_tumours", "n_normals", "n_genes"):
+        if not isinstance(arguments.get(name, 1), int):
+            raise ConfigError(f"simulate: {name} must be a whole number, not {arguments[name]!r}.")
     adata = simulate_cohort(**arguments)
     target = manifest.with_name("simulated.h5ad")
     with atomic(target) as temporary:

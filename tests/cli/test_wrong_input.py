@@ -159,3 +159,26 @@ def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "c.yaml").write_text(f"run: r\ncohorts: {tmp_path / 'cohorts.tsv'}\nresults: {tmp_path / 'r'}\n")
     said = fails(capsys, "run", "--config", tmp_path / "c.yaml", "--data", tmp_path / "none")
     assert "none" in said
+
+
+def test_out_that_is_a_folder(
+    matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    assert "is a folder" in fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path)
+
+
+def test_unknown_organism(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    assert "human and mouse" in fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "--organism", "yeast")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [({"n_tumors": 60}, "Did you mean n_tumours"), ({"n_tumours": "many"}, "a whole number")]
+)
+def test_wrong_arguments_of_a_simulation(tmp_path: Path, arguments: dict[str, object], said: str) -> None:
+    from mtorscore.errors import ConfigError
+    from mtorscore.pipeline import acquire
+
+    with pytest.raises(ConfigError, match=said):
+        acquire("simulated", tmp_path / "manifest.json", simulate=arguments)
