@@ -26,6 +26,7 @@ _NAMES = {
     "adjust_p": "_design",
     "ajcc_stage": "_design",
     "associate": "association",
+    "associate_imputed": "imputation",
     "calibration_curve": "validation",
     "cause_specific": "competing",
     "concordance_index": "survival",
@@ -72,6 +73,7 @@ __all__ = [
     "adjust_p",
     "ajcc_stage",
     "associate",
+    "associate_imputed",
     "calibration_curve",
     "cause_specific",
     "concordance_index",
@@ -121,6 +123,7 @@ if TYPE_CHECKING:
     from mtorscore.prognosis.estimators import ClinicalEncoder, RidgeCox, RidgeLogistic, survival_target
     from mtorscore.prognosis.evaluation import Evaluation, evaluate
     from mtorscore.prognosis.fitted import FittedModel, fit_model, load_model
+    from mtorscore.prognosis.imputation import associate_imputed
     from mtorscore.prognosis.meta import meta_analyse
     from mtorscore.prognosis.reporting import reporting_table
     from mtorscore.prognosis.sample_size import minimum_sample_size

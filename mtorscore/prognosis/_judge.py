@@ -151,6 +151,8 @@ def likelihood_ratio(
     if not all(f.converged[0] for f in fits):
         return row | {"reason": "a model did not converge"}
     chisq = max(0.0, 2 * float(fits[1].loglik[0] - fits[0].loglik[0]))
+    if isinstance(data, LabelData) and bool((data.weights % 1 != 0).any()):
+        return row | {"reason": "observations are weighted: a likelihood ratio has no chi-squared distribution"}
     enough = outcome.events >= 10 * both.shape[1]
     row |= {"chisq": chisq, "p": float(stats.chi2.sf(chisq, parts[1].shape[1])), "valid": enough}
     return row | {"reason": "" if enough else f"{both.shape[1]} parameters for {outcome.events} events"}

@@ -80,7 +80,7 @@ class Fitted:
         model = clone(self.estimator)
         x_train, x_test, model = self._features(model, train, test, data)
         options: dict[str, Any] = {}
-        accepted = _fit_arguments(model)
+        accepted = fit_arguments(model)
         if groups is not None and "groups" in accepted:
             options["groups"] = groups[train]
         if isinstance(data, LabelData):
@@ -152,7 +152,8 @@ def rows(table: Any, at: IntArray) -> Any:
     return table[at]
 
 
-def _fit_arguments(model: Any) -> set[str]:
+def fit_arguments(model: Any) -> set[str]:
+    """Return what `fit` of a model takes by name; nothing for a pipeline."""
     target = model[-1] if hasattr(model, "steps") else model
     # A pipeline hands arguments on only under the name of a step.
     return set() if hasattr(model, "steps") else set(inspect.signature(target.fit).parameters)

@@ -21,7 +21,7 @@ from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._design import adjust_p, check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import read_inputs
-from mtorscore.prognosis._outcome import SurvivalOutcome, make_outcome
+from mtorscore.prognosis._outcome import BinaryOutcome, SurvivalOutcome, make_outcome
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 
@@ -86,8 +86,11 @@ def added_value(
                 low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
                 row |= {"gain_low": float(low), "gain_high": float(high)}
         enough = outcome.events >= 10 * row["parameters"]
-        row["valid"] = bool(enough and "p" in row)
+        weighted = isinstance(outcome, BinaryOutcome) and bool((outcome.data.weights % 1 != 0).any())
+        row["valid"] = bool(enough and not weighted and "p" in row)
         row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"
+        if weighted:
+            row["reason"] = "observations are weighted: a likelihood ratio has no chi-squared distribution"
         rows.append(row)
     table = pd.DataFrame(rows)
     if "p" in table:
@@ -214,16 +217,24 @@ def optimism(
 
 def _learnable(data: LabelData | SurvivalData, rows: IntArray) -> bool:
     if isinstance(data, LabelData):
-        return len(np.unique(data.y[rows])) == 2
+        return len(np.unique(data.y[rows][data.weights[rows] > 0])) == 2
     return int(data.event[rows].sum()) >= 2
 
 
 def _fit(model: Any, table: pd.DataFrame, data: LabelData | SurvivalData, rows: IntArray) -> Any:
+    from mtorscore.prognosis._models import fit_arguments
     from mtorscore.prognosis.estimators import survival_target
 
+    # Copies of one observation stay in one inner fold: apart, they would tell each other's outcome to the tuning.
+    accepted = fit_arguments(model)
+    options: dict[str, Any] = {"groups": rows} if "groups" in accepted else {}
     if isinstance(data, LabelData):
-        return model.fit(table.iloc[rows], data.y[rows])
-    return model.fit(table.iloc[rows], survival_target(data.time[rows], data.event[rows]))
+        if "sample_weight" in accepted:
+            options["sample_weight"] = data.weights[rows]
+        elif (data.weights != 1).any():
+            raise DataError("This endpoint weights its observations and the model takes no sample_weight.")
+        return model.fit(table.iloc[rows], data.y[rows], **options)
+    return model.fit(table.iloc[rows], survival_target(data.time[rows], data.event[rows]), **options)
 
 
 def _predict(
@@ -245,7 +256,7 @@ def _perform(
 ) -> dict[str, float]:
     one = np.ones((1, len(rows)))
     if isinstance(data, LabelData):
-        y = data.y[rows]
+        y, one = data.y[rows], data.weights[None, rows]
         return {
             "roc_auc": float(metrics.roc_auc(y, predicted[0], one)[0]),
             "brier": float(metrics.brier(y, predicted[1], one)[0]),

@@ -117,6 +117,8 @@ def associate(
         Confounders, each giving one adjusted model: the name of a clinical column or of another score,
         ``"proliferation"`` or another confounder signature of `signatures` (scored from `expression` with the genes
         that it shares with the signature removed), or a tuple of names for one joint adjustment.
+        Patients without a confounder are left out of its model and counted in ``reason`` (complete cases);
+        `associate_imputed` imputes instead.
     expression
         DataFrame ``(n_obs, n_genes)`` or AnnData on the scale that the scores were made from.
     signatures

@@ -277,11 +277,22 @@ def calibration_curve(
         at = code == g
         row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
         if isinstance(data, LabelData):
-            k, n = float(data.y[at].sum()), float(at.sum())
+            w = data.weights[at]
+            if not w.any():
+                continue
+            # With weights the interval is that of as many observations as they are worth (Kish).
+            n = float(w.sum() ** 2 / (w**2).sum())
+            k = n * float((w * data.y[at]).sum() / w.sum())
+            row["predicted"] = float((w * values[at]).sum() / w.sum())
             z2 = 1.959964**2
             centre = (k + z2 / 2) / (n + z2)
             half = 1.959964 * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
-            row |= {"events": int(k), "observed": k / n, "low": centre - half, "high": centre + half}
+            row |= {
+                "events": int(data.y[at][w > 0].sum()),
+                "observed": k / n,
+                "low": centre - half,
+                "high": centre + half,
+            }
         else:
             if horizon is None:
                 raise DataError("Calibration of a survival endpoint needs a horizon.")

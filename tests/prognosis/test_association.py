@@ -110,6 +110,22 @@ def test_proliferation_alone_is_reported_as_such() -> None:
     assert "this is the confounder" in itself["reason"]
 
 
+@pytest.mark.parametrize("seed", range(10, 14))
+def test_cause_and_confounder_are_told_apart_whatever_the_seed(seed: int) -> None:
+    true = Cohort(correlation=0.6, branch_hazard=0.7, proliferation_hazard=0.4, seed=seed)
+    table = true.associate(n_random=200, mirrors=("random", "proliferation"))
+    beside = row(table, "BRANCH", "adjusted", "proliferation")
+    assert row(table, "BRANCH", "unadjusted")["q"] < 0.001
+    assert beside["p"] < 0.001
+    assert beside["null_percentile"] > 95
+    only = Cohort(correlation=0.7, branch_hazard=0.0, proliferation_hazard=0.9, seed=seed)
+    table = only.associate(n_random=200, mirrors=("random", "proliferation"))
+    beside = row(table, "BRANCH", "adjusted", "proliferation")
+    assert row(table, "BRANCH", "unadjusted")["p"] < 0.01
+    assert beside["p"] > 0.01
+    assert beside["hr"] < row(table, "BRANCH", "unadjusted")["hr"]
+
+
 def test_observations_may_be_numbered() -> None:
     cohort = Cohort(correlation=0.6, branch_hazard=0.7, proliferation_hazard=0.4)
     named = cohort.associate(n_random=20)

@@ -24,6 +24,7 @@ from mtorscore.prognosis import (
     Endpoint,
     FittedModel,
     added_value,
+    calibration_curve,
     decision_curve,
     evaluate,
     fit_model,
@@ -387,3 +388,22 @@ def test_reporting_tables_fill_what_is_known_and_name_the_gaps() -> None:
     assert not reporting_table("remark")["filled"].any()
     with pytest.raises(DataError, match="Unknown checklist"):
         reporting_table("strobe")
+
+
+def test_optimism_honours_the_weights_of_a_derived_label() -> None:
+    """Those censored before the horizon are neither class: they must not be learned as free of the event."""
+    rng = np.random.default_rng(4)
+    x = pd.DataFrame({"A": rng.normal(size=150)}, index=[f"P{i}" for i in range(150)])
+    clinical = pd.DataFrame({"time": rng.exponential(np.exp(-x["A"])), "event": rng.integers(0, 2, 150)})
+    clinical.index = x.index
+    early = Endpoint.early("time", "event", 0.7, "years")
+    data = early.resolve_label(clinical)
+    assert (data.weights == 0).any()
+    flipped = clinical.assign(event=np.where(data.weights == 0, 0, clinical["event"]))
+    moved = x.assign(A=np.where(data.weights == 0, 50.0, x["A"]))
+    first, second = (optimism(t, flipped, early, n_boot=3).summary.set_index("metric") for t in (x, moved))
+    # Features of observations without weight reach the scale of the columns only, never the metrics.
+    assert first.loc["roc_auc", "apparent"] == pytest.approx(second.loc["roc_auc", "apparent"])
+    curve = calibration_curve(np.full(150, 0.4), data)
+    observed = (data.weights * data.y).sum() / data.weights.sum()
+    assert curve["observed"].iloc[0] == pytest.approx(observed)

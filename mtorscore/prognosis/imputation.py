@@ -1,0 +1,172 @@
+"""Multiple imputation of missing covariates; the alternative to the complete cases that `associate` analyses.
+
+References
+----------
+White and Royston, Stat Med 2009;28:1982 (the imputation model of a Cox model holds the event and the Nelson-Aalen
+cumulative hazard); Rubin, Multiple Imputation for Nonresponse in Surveys, 1987; Barnard and Rubin, Biometrika
+1999;86:948 (degrees of freedom).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mtorscore.errors import DataError
+from mtorscore.prognosis import _cox
+from mtorscore.prognosis._design import adjust_p, encode, pick_columns
+from mtorscore.prognosis._inference import ratio
+from mtorscore.prognosis._inputs import read_inputs
+from mtorscore.prognosis._risksets import FloatArray, RiskSets
+from mtorscore.prognosis.cutpoints import logrank_scores
+from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
+
+__all__ = ["associate_imputed", "pool"]
+
+PER_PARAMETER = 10
+
+
+def associate_imputed(
+    scores: Any,
+    clinical: pd.DataFrame | None,
+    endpoint: Endpoint,
+    adjust: Sequence[str],
+    *,
+    method: str | None = None,
+    n_imputations: int = 20,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Adjust each score for clinical columns together, with their missing values imputed several times.
+
+    Assumes that values are missing at random given score, outcome and the other columns. Categories are imputed on
+    their 0/1 columns, which is enough to adjust for them and no guess of a patient's category.
+
+    Parameters
+    ----------
+    scores, clinical, method
+        As in `associate`.
+    endpoint
+        A survival endpoint.
+    adjust
+        Clinical columns, adjusted for jointly.
+    n_imputations
+        Completed tables.
+    level
+        Of the intervals.
+    seed
+        Of the imputations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        signature, endpoint, model, adjusted_for, n, events, parameters, hr (per SD), hr_low, hr_high, p, q, missing
+        (patients with a missing covariate), fraction_missing (of information), valid, reason.
+
+    Raises
+    ------
+    DataError
+        If fewer than two imputations are asked for, a column is missing, or a column is missing for everybody.
+    """
+    from mtorscore.prognosis._outcome import make_outcome
+
+    if n_imputations < 2:
+        raise DataError(f"Multiple imputation needs two imputations at least, not {n_imputations}.")
+    inputs = read_inputs(scores, clinical, None, None, method)
+    coded = encode(pick_columns(inputs.clinical, list(adjust), "column(s) to adjust for"))
+    if not coded.shape[1]:
+        raise DataError(f"None of the columns to adjust for varies ({', '.join(map(str, adjust))}).")
+    rows = []
+    for number, name in enumerate(inputs.scores.columns):
+        data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
+        make_outcome(data)
+        x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
+        z = coded.loc[data.index].to_numpy(dtype=np.float64)
+        if not np.isfinite(z).any(axis=0).all():
+            raise DataError("A column to adjust for is missing for every patient of the endpoint.")
+        rows.append(_one(str(name), data, x, z, " + ".join(map(str, adjust)), n_imputations, level, seed + number))
+    table = pd.DataFrame(rows)
+    table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
+    return table
+
+
+def _one(
+    name: str, data: SurvivalData, x: FloatArray, z: FloatArray, label: str, m: int, level: float, seed: int
+) -> dict[str, Any]:
+    missing = ~np.isfinite(z).all(axis=1)
+    row: dict[str, Any] = {"signature": name, "endpoint": data.name, "model": "adjusted", "adjusted_for": label}
+    row |= {"n": data.n, "events": data.n_events, "parameters": 1 + z.shape[1]}
+    row |= {"hr": np.nan, "hr_low": np.nan, "hr_high": np.nan, "p": np.nan, "missing": int(missing.sum())}
+    row |= {"fraction_missing": np.nan, "valid": False, "reason": ""}
+    if x.std() <= 1e-12 * np.abs(x).max(initial=0.0):
+        return row | {"reason": "the score is constant"}
+    x = (x - x.mean()) / x.std(ddof=1)
+    risk = RiskSets(data.time, data.event, data.entry)
+    found = []
+    for full in _completed(x, z, data, m, seed):
+        design = np.column_stack([x, full])
+        spread = design.std(axis=0)
+        design = (design - design.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+        fit = _cox.newton(risk, design[:, :, None])
+        if fit.converged[0]:
+            found.append((fit.coef[0, 0] / spread[0], fit.se[0, 0] / spread[0]))
+    if len(found) < 2:
+        return row | {"reason": "the model did not converge"}
+    coef, se = np.array(found).T
+    mean, error, df, share = pool(coef, se, data.n_events - row["parameters"])
+    half = float(stats.t.ppf(0.5 + level / 2, df)) * error
+    row |= {"hr": float(ratio(mean)), "hr_low": float(ratio(mean - half)), "hr_high": float(ratio(mean + half))}
+    row |= {"p": float(2 * stats.t.sf(abs(mean / error), df)), "fraction_missing": share}
+    enough = data.n_events >= PER_PARAMETER * row["parameters"]
+    reason = "" if enough else f"{row['parameters']} parameters for {data.n_events} events"
+    return row | {"valid": enough, "reason": reason}
+
+
+def _completed(x: FloatArray, z: FloatArray, data: SurvivalData, m: int, seed: int) -> list[FloatArray]:
+    """Draw the missing covariates from their posterior, given score, event and cumulative hazard."""
+    if np.isfinite(z).all():
+        return [z] * m
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer
+
+    hazard = data.event - logrank_scores(data.time, data.event, data.entry)
+    table = np.column_stack([z, x, data.event, hazard])
+    out = []
+    for k in range(m):
+        imputer = IterativeImputer(sample_posterior=True, max_iter=10, random_state=seed * 1000 + k)
+        with warnings.catch_warnings():
+            # Draws do not settle on one value, and are not meant to.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            out.append(imputer.fit_transform(table)[:, : z.shape[1]])
+    return out
+
+
+def pool(coef: FloatArray, se: FloatArray, df_complete: float) -> tuple[float, float, float, float]:
+    """Combine estimates of completed tables by Rubin's rules.
+
+    Parameters
+    ----------
+    coef, se
+        ``(m,)`` estimates and standard errors.
+    df_complete
+        Degrees of freedom without missing values.
+
+    Returns
+    -------
+    mean, error, df, fraction
+        Estimate, standard error, degrees of freedom (Barnard and Rubin), and the fraction of missing information.
+    """
+    m = len(coef)
+    within, between = float((se**2).mean()), float(coef.var(ddof=1))
+    total = within + (1 + 1 / m) * between
+    share = (1 + 1 / m) * between / total
+    complete = max(float(df_complete), 1.0)
+    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    df = observed if share < 1e-12 else 1 / (share**2 / (m - 1) + 1 / observed)
+    return float(coef.mean()), float(np.sqrt(total)), float(df), float(share)
