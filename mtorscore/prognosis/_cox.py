@@ -204,6 +204,8 @@ def newton(
     free = np.ones(p, dtype=bool) if fixed is None else ~fixed
     current = moments(risk, x, coef, firth=firth, ridge=ridge, offset=offset)
     null = current.loglik.copy()
+    if p == 0:
+        return Fits(coef, current.information, null, null, np.ones(b, dtype=bool), np.zeros(b, dtype=bool))
     loglik, information = current.loglik.copy(), current.information.copy()
     converged = np.zeros(b, dtype=bool)
     active = np.arange(b)
