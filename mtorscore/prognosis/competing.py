@@ -88,10 +88,10 @@ def cumulative_incidence(
                 continue
             at, risk, incidence, se = aalen_johansen(part.time, part.status, code, part.entry)
             with np.errstate(divide="ignore", invalid="ignore"):
-                width = z * se / ((1 - incidence) * np.log1p(-incidence))
+                width = z * se / (incidence * np.log(incidence))
                 inside = (incidence > 0) & (incidence < 1)
-                low = np.where(inside, 1 - (1 - incidence) ** np.exp(width), np.nan)
-                high = np.where(inside, 1 - (1 - incidence) ** np.exp(-width), np.nan)
+                low = np.where(inside, incidence ** np.exp(-width), np.nan)
+                high = np.where(inside, incidence ** np.exp(width), np.nan)
             columns = {"time": at, "n_risk": risk, "incidence": incidence, "se": se, "low": low, "high": high}
             parts.append(pd.DataFrame({"group": label, "cause": cause} | columns))
     return pd.concat(parts, ignore_index=True)

@@ -118,7 +118,8 @@ def _one(
     if len(found) < 2:
         return row | {"reason": "the model did not converge"}
     coef, se = np.array(found).T
-    mean, error, df, share = pool(coef, se, data.n_events - row["parameters"])
+    # Without missing values a Cox model is tested by Wald's normal test; then the pooled test is the same.
+    mean, error, df, share = pool(coef, se, np.inf)
     half = float(stats.t.ppf(0.5 + level / 2, df)) * error
     row |= {"hr": float(ratio(mean)), "hr_low": float(ratio(mean - half)), "hr_high": float(ratio(mean + half))}
     row |= {"p": float(2 * stats.t.sf(abs(mean / error), df)), "fraction_missing": share}
@@ -155,7 +156,7 @@ def pool(coef: FloatArray, se: FloatArray, df_complete: float) -> tuple[float, f
     coef, se
         ``(m,)`` estimates and standard errors.
     df_complete
-        Degrees of freedom without missing values.
+        Degrees of freedom without missing values; infinite for a test that is normal then.
 
     Returns
     -------
@@ -167,6 +168,7 @@ def pool(coef: FloatArray, se: FloatArray, df_complete: float) -> tuple[float, f
     total = within + (1 + 1 / m) * between
     share = (1 + 1 / m) * between / total
     complete = max(float(df_complete), 1.0)
-    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    shrink = 1.0 if np.isinf(complete) else (complete + 1) / (complete + 3)
+    observed = shrink * complete * (1 - share)
     df = observed if share < 1e-12 else 1 / (share**2 / (m - 1) + 1 / observed)
     return float(coef.mean()), float(np.sqrt(total)), float(df), float(share)

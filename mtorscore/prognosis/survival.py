@@ -82,7 +82,8 @@ def cox(
     Parameters
     ----------
     covariates
-        ``(n_obs, p)``; categories are coded as in `encode`. Observations with a missing covariate are left out.
+        ``(n_obs, p)``; categories are coded as in `encode`. Observations with a missing covariate or stratum are left
+        out.
     clinical
         Table that holds the endpoint.
     endpoint
@@ -113,7 +114,7 @@ def cox(
     design = encode(covariates.loc[data.index])
     if design.shape[1] == 0:
         raise DataError("No covariate varies among the observations of this endpoint.")
-    keep = design.notna().all(axis=1).to_numpy()
+    keep = design.notna().all(axis=1).to_numpy() & _known(strata, data.index)
     data, design = data.take(keep), design[keep]
     if data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
@@ -159,6 +160,15 @@ def cox(
         float(ph_p[-1]),
         c,
     )
+
+
+def _known(strata: pd.Series | None, index: pd.Index) -> npt.NDArray[np.bool_]:
+    """Which observations have a stratum; all of them without strata."""
+    if strata is None:
+        return np.ones(len(index), dtype=bool)
+    check_column(strata, "strata")
+    known: npt.NDArray[np.bool_] = strata.reindex(index).notna().to_numpy()
+    return known
 
 
 def concordance_index(
@@ -214,7 +224,7 @@ def logrank(
     clinical, endpoint
         The outcome.
     strata
-        Test within strata.
+        Test within strata; observations without one are left out.
     trend
         One-degree test for trend over ordered groups (in category order, scores 1, 2, 3, ...).
 
@@ -224,7 +234,8 @@ def logrank(
         One row: endpoint, n, events, groups, chisq, df, p.
     """
     check_column(groups, "groups")
-    data = endpoint.resolve_survival(clinical, groups.dropna().index)
+    index = groups.dropna().index
+    data = endpoint.resolve_survival(clinical, index[_known(strata, index)])
     chosen = groups.loc[data.index]
     if isinstance(chosen.dtype, pd.CategoricalDtype):
         chosen = chosen.cat.remove_unused_categories()
@@ -277,7 +288,8 @@ def kaplan_meier(
     pandas.DataFrame
         Tidy: signature, endpoint, unit, group, n, events, cut, time, n_risk, n_event, n_censor, survival, low, high,
         median, logrank_chisq, logrank_df, logrank_p. One row per group and distinct time, beginning at 0. Observations
-        at the cut belong to the lower group. A score that cannot be cut into groups gives no rows.
+        at the cut belong to the lower group. A score that cannot be cut into groups gives no rows; ready-made groups
+        may be one group, the curve of everybody, whose log-rank columns are NaN.
 
     Raises
     ------
@@ -337,7 +349,7 @@ def _curves(
         groups = column.astype("category").cat.remove_unused_categories()
         codes, levels, points = groups.cat.codes.to_numpy(dtype=np.int64), [str(v) for v in groups.cat.categories], []
     present = np.unique(codes)
-    if len(present) < 2:
+    if len(present) < 2 and quantiles is not None:
         return []
     codes = np.searchsorted(present, codes).astype(np.int64)
     levels = [levels[i] for i in present]

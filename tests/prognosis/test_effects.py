@@ -61,6 +61,8 @@ def test_aalen_johansen_agrees_with_lifelines(cohort: pd.DataFrame) -> None:
         variance = theirs.variance_.squeeze().loc[shared].dropna()
         assert len(variance) > 150
         assert_allclose(mine.loc[variance.index, "se"] ** 2, variance, rtol=1e-6, atol=1e-12)
+        bounds = theirs.confidence_interval_.loc[mine["low"].dropna().index.intersection(variance.index)]
+        assert_allclose(mine.loc[bounds.index, ["low", "high"]], bounds, rtol=1e-6)
     both = ours.pivot_table(index="time", columns="cause", values="incidence").iloc[-1].sum()
     assert both <= 1 + 1e-12
 

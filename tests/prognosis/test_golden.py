@@ -95,6 +95,10 @@ def test_kaplan_meier(patients: pd.DataFrame, expected: Path) -> None:
         (low, "lower"), (high, "upper"),
     ):  # fmt: skip
         assert_allclose(ours, want[theirs], rtol=1e-10)
+    everybody = kaplan_meier(pd.Series("all", index=patients.index), patients, ENDPOINT).iloc[1:]
+    for column, theirs in (("survival", "surv"), ("low", "lower"), ("high", "upper"), ("n_risk", "n.risk")):
+        assert_allclose(everybody[column], want[theirs], rtol=1e-10)
+    assert everybody["logrank_p"].isna().all()
 
 
 def test_logrank(patients: pd.DataFrame, expected: Path) -> None:

@@ -37,7 +37,8 @@ def test_nothing_missing_is_the_plain_model() -> None:
     imputed = associate_imputed(scores, clinical, ENDPOINT, ["grade"], n_imputations=3).iloc[0]
     assert imputed["missing"] == 0
     assert imputed["fraction_missing"] == 0
-    assert imputed["hr"] == pytest.approx(plain["hr"], rel=1e-8)
+    for column in ("hr", "hr_low", "hr_high", "p"):
+        assert imputed[column] == pytest.approx(plain[column], rel=1e-8), column
     assert imputed["valid"]
 
 
