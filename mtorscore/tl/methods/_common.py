@@ -9,6 +9,7 @@ from mtorscore.tl._types import Array, Ints, Param, Sets
 
 __all__ = [
     "NA",
+    "area_sums",
     "dense_sums",
     "join_directions",
     "linear_null",
@@ -45,9 +46,9 @@ def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = 
 
 
 def rank_sums(
-    entries: Entries, sets: Sets, *, what: int, ties: str = "average", limit: float = 0.0, omit: bool
+    entries: Entries, sets: Sets, *, ties: str = "average", limit: int | None = None, omit: bool
 ) -> tuple[Array, Ints]:
-    """Add up ranks, or an area made of them, over the up and down parts of sets; see `kernels.entries.rank_sums`.
+    """Add up ranks over the up and down parts of sets; see `kernels.entries.rank_sums`.
 
     Parameters
     ----------
@@ -55,10 +56,10 @@ def rank_sums(
         Ranks of genes that are not 0.
     sets
         Signed sets over the genes of the entries.
-    what, limit
-        What is added up, and where it is cut.
     ties
-        ``"average"``, ``"min"`` or ``"max"``, as seen from where `what` is ranked from.
+        ``"average"``, ``"min"`` or ``"max"``, as seen from where ranks begin.
+    limit
+        Count ranks from the highest value, cut at this one; from the lowest where None.
     omit
         Whether NaN are left out.
 
@@ -71,10 +72,19 @@ def rank_sums(
 
     e, parts = entries, sets.parts
     found: tuple[Array, Ints] = kernel.rank_sums(
-        e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, what, TIES[ties], limit,
+        e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, limit is not None, TIES[ties], limit or 0,
         parts.pointer, parts.part, parts.sizes, omit,
     )  # fmt: skip
     return found
+
+
+def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:
+    """Add up areas below the recovery curve, which ends at rank `limit`; see `rank_sums`."""
+    from mtorscore.tl.kernels.entries import areas
+
+    e = entries
+    values, zero = areas(e.less, e.equal, e.pointer, e.rows, e.n_vars, float(limit))
+    return value_sums(e, values, zero, sets, omit=omit)
 
 
 def value_sums(entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:

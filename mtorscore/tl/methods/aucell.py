@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State
-from mtorscore.tl.methods._common import NA, dense_sums, linear_null, part_sums, rank_sums, two_sided
+from mtorscore.tl.methods._common import NA, area_sums, dense_sums, linear_null, part_sums, two_sided
 
 __all__ = ["SPEC", "aucell"]
 
@@ -52,7 +52,6 @@ def aucell(
         Scores.
     """
     del state
-    from mtorscore.tl.kernels.entries import AREA
     from mtorscore.tl.kernels.scores import area_scores
 
     top = params["top"]
@@ -64,7 +63,7 @@ def aucell(
         area = np.maximum(most - shuffled_positions(tile.dense(), sets.genes, params["seed"], tile.start), 0.0)
         sums, counts = dense_sums(area, sets, omit=omit)
     else:
-        sums, counts = rank_sums(tile.entries(sets.genes), sets, what=AREA, limit=most, omit=omit)
+        sums, counts = area_sums(tile.entries(sets.genes), sets, limit=int(most), omit=omit)
     scores = area_scores(sums, counts, sets.parts.up_of, sets.parts.down_of, most)
     if not pvalues:
         return Scored(scores)

@@ -61,7 +61,6 @@ def singscore(
         Scores and, on request, `dispersion` among the extras.
     """
     del state
-    from mtorscore.tl.kernels.entries import RANK
     from mtorscore.tl.kernels.scores import mean_rank_scores
 
     omit = params["na"] == "omit"
@@ -71,7 +70,7 @@ def singscore(
     else:
         entries = tile.entries(sets.genes)
         if params["known_direction"]:
-            sums, counts = rank_sums(entries, sets, what=RANK, ties=params["ties"], omit=omit)
+            sums, counts = rank_sums(entries, sets, ties=params["ties"], omit=omit)
         else:
             values, zero = entries.ascending(params["ties"])
             middle = _middle(tile, params)

@@ -54,7 +54,6 @@ def ucell(
         Scores.
     """
     del state
-    from mtorscore.tl.kernels.entries import TOP_RANK
     from mtorscore.tl.kernels.scores import top_rank_scores
 
     most = float(min(params["max_rank"], tile.n_vars))
@@ -63,7 +62,7 @@ def ucell(
         sums, counts = dense_sums(np.minimum(_descending(tile, sets.genes, "first"), most), sets, omit=omit)
     else:
         entries = tile.entries(sets.genes)
-        sums, counts = rank_sums(entries, sets, what=TOP_RANK, ties=params["ties"], limit=most, omit=omit)
+        sums, counts = rank_sums(entries, sets, ties=params["ties"], limit=int(most), omit=omit)
     absent = sets.parts.pick(sets.up.missing_up, sets.down.missing_up).astype(np.float64)
     if params["missing"] == "skip":
         absent[:] = 0.0
