@@ -67,8 +67,7 @@ def other_names(genes: Iterable[str], universe: Iterable[str]) -> dict[str, str]
         Gene -> name in the matrix, for genes that the matrix lacks by their own name but holds by exactly one other
         name of the same approved gene. Ambiguous names are never followed.
     """
-    names = list(universe)
-    present = set(names)
+    present = set(universe)
     missing = {g: current_symbol(g) for g in dict.fromkeys(genes) if g not in present}
     wanted = {options[0] for options in missing.values() if len(options) == 1}
     if not wanted:

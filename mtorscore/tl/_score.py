@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -329,7 +330,7 @@ def _rows(adata: AnnData, mask: npt.ArrayLike | str | None) -> npt.NDArray[np.in
 def _check_overlap(collection: SignatureCollection, names: Sequence[str]) -> None:
     universe = set(names)
     entries = [e for e in collection if e.genes]
-    if entries and not any(g in universe for e in entries for g in e.genes):
+    if entries and all(universe.isdisjoint(e.genes) for e in entries):
         from mtorscore._symbols import other_names
 
         wanted = [g for e in entries for g in e.genes]
@@ -417,10 +418,14 @@ def _record(
 
 def versions() -> dict[str, str]:
     """Return the versions of what a score depends on."""
+    return {"mtorscore": __version__, "python": platform.python_version()} | _installed()
+
+
+@lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
     from importlib.metadata import version
 
-    found = {name: version(name) for name in ("numpy", "scipy", "numba", "anndata")}
-    return {"mtorscore": __version__, "python": platform.python_version()} | found
+    return {name: version(name) for name in ("numpy", "scipy", "numba", "anndata")}
 
 
 def _write_linear(

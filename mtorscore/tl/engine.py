@@ -190,7 +190,8 @@ def warn_other_names(collection: SignatureCollection, universe: Sequence[str], s
     """Warn once about genes that the matrix holds under an earlier or later name: they count as missing."""
     from mtorscore._symbols import other_names
 
-    found = other_names((g for e in collection for g in e.genes), universe)
+    absent = set().union(*(e.genes for e in collection)).difference(universe)
+    found = other_names((g for e in collection for g in e.genes if g in absent), universe) if absent else {}
     if found:
         warnings.warn(
             f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
