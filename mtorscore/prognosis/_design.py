@@ -108,6 +108,8 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
     for name in table.columns:
         column = table[name]
         missing = column.isna().to_numpy()
+        if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
+            raise DataError(f"Covariate {name!r} holds dates or durations; turn them into numbers, such as years.")
         if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
             parts[str(name)] = np.where(missing, np.nan, column.cat.codes.to_numpy(dtype=np.float64) + 1)
         elif pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):

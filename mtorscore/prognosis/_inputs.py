@@ -15,6 +15,7 @@ from mtorscore.collection import Signature, SignatureCollection, as_collection
 from mtorscore.errors import DataError, SignatureError, examples
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table
 from mtorscore.prognosis._risksets import FloatArray, IntArray
+from mtorscore.prognosis.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from mtorscore.tl.random_sets import Held
@@ -205,6 +206,22 @@ def read_expression(expression: Any) -> Expression | None:
         values = expression.to_numpy(dtype=np.float64)
         return Expression(values, [str(g) for g in expression.columns], expression.index)
     raise DataError(f"Expression must be a DataFrame (observations x genes) or an AnnData, not {type(expression)}.")
+
+
+def as_endpoints(value: Any) -> list[Endpoint]:
+    """Return the endpoints handed over, one or several.
+
+    Raises
+    ------
+    DataError
+        If there is none, or something else than an endpoint.
+    """
+    found = as_list(value)
+    odd = [v for v in found if not isinstance(v, Endpoint)]
+    if not found or odd:
+        what = f"{odd[0]!r:.60} is no endpoint" if odd else "No endpoint"
+        raise DataError(f"{what}: hand over prognosis.Endpoint.survival(...), .label(...) or .early(...).")
+    return found
 
 
 def as_list(value: Any) -> list[Any]:

@@ -8,6 +8,7 @@ van Houwelingen, Stat Med 2000;19:3401 (slope, observed against expected); Vicke
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import logit
 
+from mtorscore.errors import StatisticsWarning
 from mtorscore.prognosis import _cox, _logistic
 from mtorscore.prognosis._kaplan import loglog_interval, product_limit
 from mtorscore.prognosis._models import Data
@@ -156,3 +158,39 @@ def likelihood_ratio(
     enough = outcome.events >= 10 * both.shape[1]
     row |= {"chisq": chisq, "p": float(stats.chi2.sf(chisq, parts[1].shape[1])), "valid": enough}
     return row | {"reason": "" if enough else f"{both.shape[1]} parameters for {outcome.events} events"}
+
+
+def notes_of(data: Data, model: Any, clinical: pd.DataFrame, left_out: int, folds: int, wanted: int) -> tuple[str, ...]:
+    """Return what should be said with an evaluation: who was left out, what was filled in, which path was forked.
+
+    Parameters
+    ----------
+    data, model
+        As evaluated.
+    clinical
+        Baseline columns of the evaluated observations.
+    left_out
+        Observations with a missing feature.
+    folds, wanted
+        Outer folds, used and asked for.
+    """
+    notes = []
+    if left_out:
+        notes.append(f"{left_out} observation(s) with a missing feature were left out")
+    if folds < wanted:
+        notes.append(f"{folds} folds instead of {wanted}: the smaller class, or the events, are too few")
+    filled = [f"{c} ({n} of {len(clinical)})" for c, n in clinical.isna().sum().items() if n]
+    if filled:
+        notes.append(
+            f"missing clinical values become the training folds' median or commonest level: {', '.join(filled)}"
+        )
+    other = 0 if isinstance(data, LabelData) else int((data.status == 2).sum())
+    if other:
+        notes.append(f"{other} competing event(s) count as censored: predicted risks are those of a world without them")
+    if isinstance(model, dict) and len(model) > 1:
+        text = "several models were compared on the same data: the best of them looks better than it is"
+        notes.append(text)
+        warnings.warn(f"{text} (a forking path).", StatisticsWarning, stacklevel=3)
+    elif model not in (None, "ridge") and data.n < 300:
+        notes.append(f"choosing a model by its result on {data.n} patients is a forking path; name it beforehand")
+    return tuple(notes)

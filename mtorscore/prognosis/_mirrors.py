@@ -16,11 +16,12 @@ from mtorscore.prognosis._nulls import null_statistics, place
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis._scoretest import ScoreTest
 
-Request = tuple[dict[str, Any], pd.Index, ScoreTest, float]
+Request = tuple[dict[str, Any], pd.Index, ScoreTest, float, bool]
 
-KNOWN = ("random", "proliferation", "purity")
+PROLIFERATION = "proliferation"
+KNOWN = ("random", PROLIFERATION, "purity")
 ROLES: dict[str, tuple[str, ...]] = {
-    "proliferation": ("META_PCNA", "PCNA", "PROLIFERATION"),
+    PROLIFERATION: ("META_PCNA", "PCNA", "PROLIFERATION"),
     "stroma": ("ESTIMATE_STROMAL", "STROMA"),
     "immune": ("ESTIMATE_IMMUNE", "IMMUNE"),
     "hepatocyte": ("HEPATOCYTE_IDENTITY", "HEPATOCYTE"),
@@ -231,13 +232,22 @@ class Mirror:
             return "no method: no random signatures"
         return None
 
-    def request(self, row: dict[str, Any], names: str, index: pd.Index, test: ScoreTest, observed: float) -> None:
-        """Ask for the null of one row; `run` fills it in."""
+    def request(
+        self,
+        row: dict[str, Any],
+        name: str,
+        index: pd.Index,
+        test: ScoreTest,
+        observed: float,
+        *,
+        residual: bool = False,
+    ) -> None:
+        """Ask for the null of one row, or of its residual score; `run` fills it in."""
         reason = self.why_not
-        if reason:
+        if reason and not residual:
             row["reason"].append(reason)
         if reason is None and np.isfinite(observed):
-            self._requests.setdefault(names, []).append((row, index, test, float(abs(observed))))
+            self._requests.setdefault(name, []).append((row, index, test, float(abs(observed)), residual))
 
     def run(self) -> None:
         """Score random signatures once and compare every requested row with them."""
@@ -265,9 +275,12 @@ class Mirror:
         n_sets = min(self.n_random, most)
         rows = inputs.scores.index
         for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
-            for row, index, test, observed in self._requests[names[k]]:
+            for row, index, test, observed, residual in self._requests[names[k]]:
                 part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
                 null = null_statistics(test, part)
+                if residual:
+                    row["residual_null_p"] = place(null, observed)[1]
+                    continue
                 row["null_percentile"], row["null_p"], row["n_null"] = place(null, observed)
                 self._record(row, null, observed)
                 if n_sets < self.n_random:

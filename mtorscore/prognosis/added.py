@@ -66,6 +66,10 @@ def added_value(
     for name in inputs.scores.columns:
         known = inputs.scores[name].notna()
         index = inputs.scores.index[known].intersection(z_table.dropna().index, sort=False)
+        if not len(index):
+            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0, "valid": False})
+            rows[-1]["reason"] = "no observation has a score and the baseline columns"
+            continue
         outcome = make_outcome(endpoint.resolve(inputs.clinical, index))
         z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
         x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))

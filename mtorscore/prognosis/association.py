@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataError, StatisticsWarning, examples
+from mtorscore.errors import DataError, examples
 from mtorscore.prognosis._concordance import bootstrap_multiplicities
-from mtorscore.prognosis._design import adjust_p, encode
+from mtorscore.prognosis._design import encode
 from mtorscore.prognosis._inference import Effects, ratio
-from mtorscore.prognosis._inputs import Inputs, as_list, read_inputs
-from mtorscore.prognosis._mirrors import Confounder, Mirror, find_confounder
+from mtorscore.prognosis._inputs import Inputs, as_endpoints, read_inputs
+from mtorscore.prognosis._mirrors import PROLIFERATION, Confounder, Mirror, find_confounder
 from mtorscore.prognosis._outcome import Outcome, estimate, make_outcome
 from mtorscore.prognosis._risksets import FloatArray
+from mtorscore.prognosis._rows import COLUMNS, MIN_EVENTS, NOT_PROPORTIONAL, PER_PARAMETER, blank_row, finish
 from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint
 
 __all__ = ["COLUMNS", "MIN_EVENTS", "associate"]
-
-MIN_EVENTS = 10
-"""Below this many events a row is returned with ``valid=False``; see the calibration benchmark."""
-NOT_PROPORTIONAL = 0.01
-"""A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
-PER_PARAMETER = 10
-"""Events asked for per parameter; beyond it the model is penalised (Firth) and flagged."""
-
-COLUMNS = [
-    "signature",
-    "endpoint",
-    "model",
-    "adjusted_for",
-    "effect",
-    "n",
-    "events",
-    "parameters",
-    "hr",
-    "hr_low",
-    "hr_high",
-    "p",
-    "q",
-    "ph_p",
-    "c_index",
-    "c_low",
-    "c_high",
-    "null_percentile",
-    "null_p",
-    "n_null",
-    "unadjusted_same_n",
-    "sd",
-    "firth",
-    "valid",
-    "reason",
-]
 
 
 @dataclass
@@ -153,6 +118,9 @@ def associate(
         ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. ``c_index`` of an
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
         linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
+        The ``residual_`` columns, on rows adjusted for proliferation, are of what is left of the score once
+        proliferation is regressed out: ratio per its own SD with interval, p, and p among equally treated random
+        signatures.
         ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why.
         ``.attrs["excluded"]`` lists the excluded observations, as records; ``.attrs["null"]`` holds per row the
         absolute score statistic and 41 quantiles of those of its random signatures, least to largest, as text.
@@ -186,9 +154,7 @@ def _associate(
     params: dict[str, Any] | None,
     options: _Options,
 ) -> pd.DataFrame:
-    endpoints = as_list(endpoint)
-    if not endpoints:
-        raise DataError("No endpoint: hand over prognosis.Endpoint.survival(...) or .label(...), or several.")
+    endpoints = as_endpoints(endpoint)
     inputs = read_inputs(scores, clinical, expression, signatures, method, params)
     mirror = Mirror(inputs, mirrors, n_random, options.seed)
     rows: list[dict[str, Any]] = []
@@ -199,7 +165,7 @@ def _associate(
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
     mirror.run()
-    table = _finish(rows, options.family)
+    table = finish(rows, options.family)
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = options.family
@@ -276,14 +242,14 @@ def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mi
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
     if outcome.events == 0 or outcome.n < 2:
         block.rows += [
-            _row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+            blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
             for j, signature in enumerate(block.names)
         ]
         return
     test = outcome.score_test(None)
     observed = test(block.x)
     for j, signature in enumerate(block.names):
-        row = _row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+        row = blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
         if outcome.one_time:
@@ -310,17 +276,19 @@ def _adjusted(
         names = [block.names[j] for j in columns]
         if table is None:
             for j in columns:
-                row = _row(block.names[j], name, "adjusted", confounder.label, block.outcome, 0, None, 0, block.sd[j])
+                label = confounder.label
+                row = blank_row(block.names[j], name, "adjusted", label, block.outcome, 0, None, 0, block.sd[j])
                 row["reason"] += confounder.notes_of(block.names[j])
                 block.rows.append(row)
             continue
         z = table.reindex(block.outcome.index).to_numpy(dtype=np.float64)
-        keep = np.isfinite(z).all(axis=1) if z.size else np.zeros(len(z), dtype=bool)
+        keep = np.isfinite(z).all(axis=1)
         part = block.outcome if keep.all() else block.outcome.take(keep)
-        if part.events == 0 or part.n < 2:
+        lacking = _lacking(block, part, z[keep], confounder.label)
+        if lacking:
             for j in columns:
-                row = _row(block.names[j], name, "adjusted", confounder.label, part, 0, None, 0, block.sd[j])
-                row["reason"] += [f"no event among those with {confounder.label}"]
+                row = blank_row(block.names[j], name, "adjusted", confounder.label, part, 0, None, 0, block.sd[j])
+                row["valid"], row["reason"] = False, [lacking]
                 block.rows.append(row)
             continue
         z = z[keep]
@@ -335,17 +303,60 @@ def _adjusted(
         observed = test(x[:, 0])
         resample = multiplicities[:, outcome.index.get_indexer(part.index)]
         for k, j in enumerate(columns):
-            row = _row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
+            row = blank_row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
             row["unadjusted_same_n"] = float(ratio(same.coef[k]))
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)
                 row |= _concordance(part, x[:, :, k] @ coef, resample)
+            elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:
+                row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
             if not keep.all():
                 row["reason"].append(f"{int((~keep).sum())} without {confounder.label} left out")
             row["reason"] += confounder.notes_of(names[k])
             mirror.request(row, names[k], part.index, test, observed[k])
             block.rows.append(row)
+        if confounder.label == PROLIFERATION:
+            _residual(block.rows[-len(columns) :], part, x[:, 0], z, mirror, options)
+
+
+def _residual(
+    rows: list[dict[str, Any]], part: Outcome, x: FloatArray, z: FloatArray, mirror: Mirror, options: _Options
+) -> None:
+    """Test what is left of each score once the confounder is regressed out; random scores are treated alike."""
+    design = np.column_stack([np.ones(len(z)), z])
+    onto = np.linalg.pinv(design)
+
+    def left_of(scores: FloatArray) -> FloatArray:
+        out: FloatArray = scores - design @ (onto @ scores)
+        return out
+
+    left = left_of(x)
+    sd = left.std(axis=0, ddof=1)
+    told = sd > 1e-8
+    left = np.where(told, left / np.where(told, sd, 1.0), 0.0)
+    effects = _estimate(part, left[:, None, :], part.events < PER_PARAMETER, options)
+    test = part.score_test(None)
+    observed = test(left)
+    for k, row in enumerate(rows):
+        if told[k] and np.isfinite(effects.coef[k]):
+            row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
+            row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
+            name = row["signature"]
+            mirror.request(row, name, part.index, lambda s: test(left_of(s)), observed[k], residual=True)
+
+
+def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
+    """Why there is no adjusted model; empty where there can be one."""
+    if not block.outcome.n:
+        return "no score"
+    if not z.shape[1] or (len(z) > 1 and not z.std(axis=0).any()):
+        return f"{label} does not vary among these patients (or is missing): nothing to adjust for"
+    if not part.n:
+        return f"{label} is missing for every patient with a score"
+    if part.events == 0 or part.n < 2:
+        return f"no event among the {part.n} patient(s) with {label}"
+    return ""
 
 
 def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -> Effects:
@@ -368,84 +379,3 @@ def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -
 def _concordance(outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray) -> dict[str, float]:
     c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None)
     return {"c_index": c.c, "c_low": c.low, "c_high": c.high}
-
-
-def _row(
-    signature: str,
-    endpoint: str,
-    model: str,
-    adjusted_for: str,
-    outcome: Outcome,
-    parameters: int,
-    effects: Effects | None,
-    j: int,
-    sd: float,
-) -> dict[str, Any]:
-    reason: list[str] = []
-    bad = False
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | {
-        "signature": signature,
-        "endpoint": endpoint,
-        "model": model,
-        "adjusted_for": adjusted_for,
-        "effect": outcome.effect,
-        "n": outcome.n,
-        "events": outcome.events,
-        "parameters": parameters,
-        "sd": sd if sd > 0 else (0.0 if outcome.n else np.nan),
-        "coef": np.nan,
-        "firth": False,
-    }
-    if outcome.n == 0:
-        reason, bad = ["no score"], True
-    elif sd == 0:
-        reason, bad = ["the score is constant"], True
-    elif effects is not None:
-        infinite = bool(effects.infinite[j])
-        row["firth"] = effects.firth or infinite
-        row["coef"], row["p"] = float(effects.coef[j]), float(effects.p[j])
-        row["low"], row["high"] = float(effects.low[j]), float(effects.high[j])
-        if infinite:
-            reason.append("the groups separate (no finite maximum): Firth penalty")
-        elif effects.firth and parameters > 1:
-            reason.append(f"{parameters} parameters for {outcome.events} events: Firth penalty")
-        if not np.isfinite(row["coef"]):
-            reason.append("the model did not converge")
-            bad = True
-    else:
-        bad = True
-    if outcome.n and outcome.events < MIN_EVENTS:
-        reason.append(f"only {outcome.events} event(s); at least {MIN_EVENTS} are asked for")
-        bad = True
-    return row | {"valid": not bad, "reason": reason}
-
-
-def _finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
-    """Ratios, adjusted p-values, joined reasons, column order."""
-    table = pd.DataFrame(list(rows))
-    for name in ("coef", "low", "high"):
-        if name not in table:
-            table[name] = np.nan
-    survival = table["effect"] == "hazard ratio"
-    for prefix, rows_of in (("hr", survival), ("or", ~survival)):
-        if prefix == "or" and not rows_of.any():
-            continue
-        first = "hr" if prefix == "hr" else "odds_ratio"
-        for column, source in ((first, "coef"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
-            table[column] = np.where(rows_of, ratio(table[source].astype(float)), np.nan)
-    table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
-    keys = ["endpoint", "model", "adjusted_for"]
-    if family == "all":
-        table["q"] = adjust_p(table["p"])
-    else:
-        table["q"] = table.groupby(keys, sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
-    extra = [c for c in ("odds_ratio", "or_low", "or_high") if c in table]
-    doubtful = table.loc[~table["valid"] & table["p"].notna(), "signature"].unique()
-    if len(doubtful):
-        warnings.warn(
-            f"{len(doubtful)} signature(s) have results that should not be trusted ({examples(doubtful)}); "
-            "see the columns `valid` and `reason`.",
-            StatisticsWarning,
-            stacklevel=4,
-        )
-    return table[COLUMNS + extra].reset_index(drop=True)

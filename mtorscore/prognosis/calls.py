@@ -104,6 +104,8 @@ def activation(
         why = []
         if n < MIN_REFERENCE:
             why.append(f"{n} reference samples; {MIN_REFERENCE} are needed for a call")
+        if n >= MIN_REFERENCE and np.isnan(table.loc[i, "threshold"]):
+            why.append("the reference does not vary, or there are fewer than two tumours")
         if not lineage:
             why.append(LINEAGE.get(str(disease), "tumour and reference differ in lineage"))
         table.loc[i, "called"] = not why

@@ -53,7 +53,11 @@ def decision_curve(
     risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
     if isinstance(data, SurvivalData) and horizon is None:
         raise DataError("A decision curve of a survival endpoint needs a horizon.")
-
+    if ((risk < 0) | (risk > 1)).any():
+        raise DataError(
+            f"Predicted risks lie between 0 and 1; these reach from {risk.min():.3g} to {risk.max():.3g}. A score or "
+            "linear predictor is no risk: take predictions of evaluate or FittedModel.predict_survival."
+        )
     return net_benefit(data, risk, thresholds, horizon)
 
 

@@ -27,6 +27,9 @@ from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
 
 __all__ = ["interaction", "nonlinearity", "over_time", "residual_scores", "restricted_mean", "trend_test"]
 
+MIN_EVENTS = 10
+"""Events asked for per parameter; with fewer a row is returned with ``valid=False``."""
+
 
 def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float]:
     """Area under the Kaplan-Meier curve up to `horizon`, and its standard error."""
@@ -126,7 +129,7 @@ def over_time(
     pandas.DataFrame
         Per score: cut, hr_early and hr_late with intervals and events, p_change (whether they differ), horizon,
         rmst_per_sd (change of the restricted mean per SD, regression on pseudo-observations with robust errors) with
-        interval and p. All ratios per SD.
+        interval and p, valid, reason. All ratios per SD.
     """
     inputs = read_inputs(scores, clinical, None, None, method)
     rows = []
@@ -165,7 +168,16 @@ def over_time(
         row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - z * se, "rmst_high": slope + z * se}
         row["rmst_p"] = float(2 * stats.norm.sf(abs(slope / se))) if se > 0 else np.nan
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    halves = table.reindex(columns=["events_early", "events_late"]).fillna(0).min(axis=1).astype(int)
+    return _judged(table, halves, MIN_EVENTS, "event(s) before or after the cut")
+
+
+def _judged(table: pd.DataFrame, events: pd.Series, least: int, what: str) -> pd.DataFrame:
+    """Add `valid` and `reason`: rows with fewer events than the numbers need cannot be trusted."""
+    table["valid"] = events >= least
+    table["reason"] = [f"{n} {what}; {least} are asked for" if n < least else "" for n in events]
+    return table
 
 
 def _robust_slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
@@ -209,7 +221,9 @@ def interaction(
     for name in inputs.scores.columns:
         known = inputs.scores[name].notna() & inputs.clinical[by].reindex(inputs.scores.index).notna()
         if not known.any():
-            raise DataError(f"No observation has both a score of {name} and a value of {by!r}.")
+            why = f"no observation has a score and a value of {by}"
+            rows.append(_no_interaction(str(name), endpoint.name, by, why))
+            continue
         data = endpoint.resolve_survival(inputs.clinical, inputs.scores.index[known])
         if data.n_events == 0:
             raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
@@ -219,7 +233,10 @@ def interaction(
             raise DataError(f"Column {by!r} holds one group only ({levels[0]}); an interaction needs two.")
         x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
         spread = x.std(ddof=1)
-        x = (x - x.mean()) / spread if spread > 0 else x * 0
+        if not spread > 1e-12 * np.abs(x).max():
+            rows.append(_no_interaction(str(name), endpoint.name, by, "the score is constant"))
+            continue
+        x = (x - x.mean()) / spread
         member = (groups[:, None] == np.array(levels)).astype(np.float64)
         risk = RiskSets(data.time, data.event, data.entry)
         main = np.column_stack([x, member[:, 1:]])
@@ -229,20 +246,27 @@ def interaction(
         p = np.nan
         if all(f.converged[0] for f in fits):
             p = float(stats.chi2.sf(2 * (fits[1].loglik[0] - fits[0].loglik[0]), len(levels) - 1))
+        few = f"a group has {events.min()} event(s); {MIN_EVENTS} are asked for" if events.min() < MIN_EVENTS else ""
         for k, g in enumerate(levels):
             e = wald(fits[1], level, term=k)
             rows.append(
                 {
                     "signature": str(name), "endpoint": data.name, "by": by, "group": g, "n": int(member[:, k].sum()),
                     "events": int(events[k]), "hr": float(ratio(e.coef[0])), "hr_low": float(ratio(e.low[0])),
-                    "hr_high": float(ratio(e.high[0])), "p_interaction": p, "valid": bool(events.min() >= 10),
-                    "reason": "" if events.min() >= 10 else f"a group has {events.min()} event(s); 10 are asked for",
+                    "hr_high": float(ratio(e.high[0])), "p_interaction": p, "valid": bool(events.min() >= MIN_EVENTS),
+                    "reason": few,
                 }
             )  # fmt: skip
     table = pd.DataFrame(rows)
     first = table.drop_duplicates("signature").set_index("signature")["p_interaction"]
     table["q"] = table["signature"].map(dict(zip(first.index, adjust_p(first.to_numpy()), strict=True)))
     return table
+
+
+def _no_interaction(name: str, endpoint: str, by: str, reason: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"signature": name, "endpoint": endpoint, "by": by, "group": "", "n": 0, "events": 0}
+    row |= dict.fromkeys(("hr", "hr_low", "hr_high", "p_interaction"), np.nan)
+    return row | {"valid": False, "reason": reason}
 
 
 def trend_test(scores: Any, groups: pd.Series, order: Sequence[Any], *, method: str | None = None) -> pd.DataFrame:
@@ -342,7 +366,7 @@ def nonlinearity(
     -------
     pandas.DataFrame
         Per score: n, events, p_linear, p_nonlinear (likelihood ratio, ``knots - 2`` degrees of freedom), q_nonlinear
-        and the log hazard ratio against the median at the 5th, 25th, 75th and 95th percentile.
+        and the log hazard ratio against the median at the 5th, 25th, 75th and 95th percentile, valid, reason.
     """
     places = {3: [0.1, 0.5, 0.9], 4: [0.05, 0.35, 0.65, 0.95], 5: [0.05, 0.275, 0.5, 0.725, 0.95]}
     if knots not in places:
@@ -374,7 +398,7 @@ def nonlinearity(
     table = pd.DataFrame(rows)
     if "p_nonlinear" in table:
         table["q_nonlinear"] = adjust_p(table["p_nonlinear"])
-    return table
+    return _judged(table, table["events"], MIN_EVENTS * (knots - 1), "event(s) for the spline")
 
 
 def residual_scores(scores: pd.DataFrame, confounders: pd.DataFrame) -> pd.DataFrame:

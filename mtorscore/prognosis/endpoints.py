@@ -6,7 +6,7 @@ is a class. Both are only *names of columns* until `Endpoint.resolve` lays them 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import EndpointError, examples
+from mtorscore.prognosis._clinical import EXCLUDED, align, apply_rules, numbers, pick, row, status_of
 
 __all__ = ["DAYS", "Endpoint", "LabelData", "SurvivalData"]
 
 DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
 """Length of each unit of time in days."""
-
-_EXCLUDED = ["observation", "endpoint", "rule", "reason"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +262,7 @@ class Endpoint:
         EndpointError
             If a column is missing, holds values that are no time or no event, or an observation stands twice.
         """
-        table, missing = _align(clinical, index, self.name)
+        table, missing = align(clinical, index, self.name)
         if self.kind == "survival":
             return self._survival(table, missing)
         if self.kind == "early":
@@ -289,14 +288,14 @@ class Endpoint:
         return data
 
     def _survival(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> SurvivalData:
-        time = _numbers(_column(table, self.time, self.name), f"time column {self.time!r}")
-        status = _status(_column(table, self.event, self.name), self)
+        time = numbers(pick(table, self.time, self.name), f"time column {self.time!r}")
+        status = status_of(pick(table, self.event, self.name), self.event_value, self.competing)
         if isinstance(self.competing, str):
-            other = _status(_column(table, self.competing, self.name), self, plain=True)
+            other = status_of(pick(table, self.competing, self.name))
             status = np.where((status == 0) & (other == 1), 2.0, status)
         entry = None
         if self.entry is not None:
-            entry = _numbers(_column(table, self.entry, self.name), f"entry column {self.entry!r}")
+            entry = numbers(pick(table, self.entry, self.name), f"entry column {self.entry!r}")
         rules = [
             ("time missing", np.isnan(time)),
             ("event missing", np.isnan(status)),
@@ -304,7 +303,7 @@ class Endpoint:
         ]
         if entry is not None:
             rules += [("entry missing", np.isnan(entry)), ("entry not before time", entry >= time)]
-        keep, log = _apply(table.index, self.name, rules)
+        keep, log = apply_rules(table.index, self.name, rules)
         index, time, codes = table.index[keep], time[keep], status[keep].astype(np.int64)
         entry = None if entry is None else entry[keep]
         if self.horizon is not None:
@@ -312,10 +311,10 @@ class Endpoint:
             time = np.minimum(time, self.horizon)
             if entry is not None and bool((entry >= time).any()):
                 late = entry >= time
-                log += [_row(o, self.name, "entry after horizon") for o in index[late]]
+                log += [row(o, self.name, "entry after horizon") for o in index[late]]
                 index, time, codes, entry = index[~late], time[~late], codes[~late], entry[~late]
         zero = tuple(str(o) for o in index[time == 0])
-        excluded = pd.DataFrame(missing + log, columns=_EXCLUDED)
+        excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
         return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero)
 
     def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
@@ -336,12 +335,12 @@ class Endpoint:
         return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded)
 
     def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
-        column = _column(table, self.column, self.name)
+        column = pick(table, self.column, self.name)
         rules = [("label missing", column.isna().to_numpy())]
         classes: list[Hashable] = list(self.order)
         if self.order:
             rules.append(("label not among the ordered classes", ~column.isin(classes).to_numpy()))
-        keep, log = _apply(table.index, self.name, rules)
+        keep, log = apply_rules(table.index, self.name, rules)
         column = column[keep]
         if not self.order:
             classes = list(column.unique())
@@ -356,108 +355,5 @@ class Endpoint:
                 classes = [*rest, self.positive]
         y = np.array([classes.index(v) for v in column], dtype=np.int64)
         names = tuple(str(c) for c in classes)
-        excluded = pd.DataFrame(missing + log, columns=_EXCLUDED)
+        excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
         return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
-
-
-def _row(observation: object, endpoint: str, rule: str) -> dict[str, str]:
-    return {
-        "observation": str(observation),
-        "endpoint": endpoint,
-        "rule": rule,
-        "reason": f"{endpoint}: {rule}",
-    }
-
-
-def _align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
-    if not isinstance(clinical, pd.DataFrame):
-        raise EndpointError(f"The clinical table must be a DataFrame indexed by observation, not {type(clinical)}.")
-    twice = clinical.index[clinical.index.duplicated()].unique()
-    if len(twice):
-        raise EndpointError(
-            f"{len(twice)} observation(s) stand more than once in the clinical table ({examples(twice)}); "
-            "keep one row per patient (pp.resolve_patients does, and logs it)."
-        )
-    if index is None:
-        return clinical, []
-    if index.has_duplicates:
-        again = index[index.duplicated()].unique()
-        raise EndpointError(
-            f"Endpoint {name}: {len(again)} observation(s) stand more than once ({examples(again)}); keep one row per "
-            "patient."
-        )
-    if not len(index):
-        raise EndpointError(f"Endpoint {name}: there is no observation with a value to relate to it.")
-    known = index.isin(clinical.index)
-    if not known.any():
-        raise EndpointError(
-            f"None of the {len(index)} observations ({examples(index)}) is in the clinical table "
-            f"({examples(clinical.index)}); join both on the same identifier."
-        )
-    lost = [_row(o, name, "not in the clinical table") for o in index[~known]]
-    return clinical.loc[index[known]], lost
-
-
-def _column(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
-    if column not in table.columns:
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(column), [str(c) for c in table.columns], n=3, cutoff=0.5)
-        hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
-        raise EndpointError(f"Endpoint {name}: the clinical table has no column {column!r}.{hint}")
-    return table[column]
-
-
-def _numbers(
-    column: pd.Series, what: str, mend: str = "set them to missing when the table is read"
-) -> npt.NDArray[np.float64]:
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
-    if kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype):
-        found = "durations" if kind == "m" else "dates"
-        raise EndpointError(
-            f"The {what} holds {found}; numbers are needed. Turn dates into the time since diagnosis, and durations "
-            "into numbers of the endpoint's unit (column / pd.Timedelta(days=1))."
-        )
-    values: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    text = column[np.isnan(values) & column.notna().to_numpy()]
-    if len(text):
-        raise EndpointError(
-            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); {mend}."
-        )
-    if np.isinf(values).any():
-        raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
-    return values
-
-
-def _status(column: pd.Series, endpoint: Endpoint, *, plain: bool = False) -> npt.NDArray[np.float64]:
-    """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
-    if endpoint.event_value is not None and not plain:
-        return np.where(column.isna(), np.nan, (column == endpoint.event_value).astype(np.float64))
-    mend = "say which value is the event (event_value=), or set them to missing when the table is read"
-    values = _numbers(column, f"event column {column.name!r}", mend)
-    allowed = {0.0, 1.0}
-    code = endpoint.competing
-    if isinstance(code, int) and not plain:
-        allowed.add(float(code))
-    odd = values[~np.isnan(values) & ~np.isin(values, list(allowed))]
-    if len(odd):
-        raise EndpointError(
-            f"Event column {column.name!r} holds {len(odd)} value(s) other than 0 and 1 ({examples(np.unique(odd))}); "
-            "say which value is the event (event_value=) or the competing event (competing=)."
-        )
-    if isinstance(code, int) and not plain:
-        values = np.where(values == code, 2.0, values)
-    return values
-
-
-def _apply(
-    index: pd.Index, name: str, rules: Iterable[tuple[str, npt.NDArray[np.bool_]]]
-) -> tuple[npt.NDArray[np.bool_], list[dict[str, str]]]:
-    """Drop by the first rule that fits; every dropped observation is logged once."""
-    keep = np.ones(len(index), dtype=bool)
-    log: list[dict[str, str]] = []
-    for rule, hit in rules:
-        hit = np.asarray(hit, dtype=bool) & keep
-        log += [_row(o, name, rule) for o in index[hit]]
-        keep &= ~hit
-    return keep, log

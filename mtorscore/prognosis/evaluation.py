@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, EndpointError, StatisticsWarning, examples
+from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._folds import assign_folds, group_multiplicities
@@ -161,7 +160,7 @@ def evaluate(
     DataError
         If `X` and `clinical` share no observation.
     """
-    if endpoint is None or X is None:
+    if not isinstance(endpoint, Endpoint) or X is None:
         raise DataError("Hand over X and an endpoint (prognosis.Endpoint.survival(...) or .label(...)).")
     table, clinical = _tables(X, clinical)
     index = table.obs_names if is_anndata(table) else table.index
@@ -171,6 +170,12 @@ def evaluate(
     at = index.get_indexer(data.index)
     table, patients = rows(table, at), _patients(groups, clinical, data.index)
     known = _complete(table)
+    if data.n and not known.any():
+        empty = [c for c in table.columns if table[c].isna().all()]
+        raise DataError(
+            f"Every one of the {data.n} observations misses a feature ({examples(empty or table.columns)}); leave "
+            "those columns out, or impute them in a pipeline on an array."
+        )
     if not known.all():
         data, table = data.take(known), rows(table, np.flatnonzero(known))
         patients = None if patients is None else patients[known]
@@ -187,10 +192,11 @@ def evaluate(
         fold = assign_folds(stratum, patients, k, rng)
         for f in range(k):
             _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
-    notes = _notes(run, model, known, k, n_splits)
     summary = _summarise(run, candidates, level, k * n_repeats)
-    from mtorscore.prognosis._judge import judge
+    from mtorscore.prognosis._judge import judge, notes_of
 
+    used = clinical.loc[data.index, list(baseline)]
+    notes = notes_of(data, model, used, int((~known).sum()), k, n_splits)
     predictions = pd.concat(run.predictions, ignore_index=True)
     judged = judge(data, predictions, grid, level)
     tested = _tested(data, table, clinical.loc[data.index], baseline)
@@ -423,18 +429,3 @@ def _average(stack: FloatArray, level: float) -> tuple[float, float, float, int]
         return float(means[0]), float("nan"), float("nan"), int(count[0])
     low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
     return float(means[0]), float(low), float(high), int(count[0])
-
-
-def _notes(run: _Run, model: Any, known: npt.NDArray[np.bool_], k: int, n_splits: int) -> tuple[str, ...]:
-    notes = []
-    if not known.all():
-        notes.append(f"{int((~known).sum())} observation(s) with a missing feature were left out")
-    if k < n_splits:
-        notes.append(f"{k} folds instead of {n_splits}: the smaller class, or the events, are too few")
-    if isinstance(model, dict) and len(model) > 1:
-        text = "several models were compared on the same data: the best of them looks better than it is"
-        notes.append(text)
-        warnings.warn(f"{text} (a forking path).", StatisticsWarning, stacklevel=3)
-    elif model not in (None, "ridge") and run.data.n < 300:
-        notes.append(f"choosing a model by its result on {run.data.n} patients is a forking path; name it beforehand")
-    return tuple(notes)

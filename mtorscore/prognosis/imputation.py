@@ -81,28 +81,35 @@ def associate_imputed(
     coded = encode(pick_columns(inputs.clinical, list(adjust), "column(s) to adjust for"))
     if not coded.shape[1]:
         raise DataError(f"None of the columns to adjust for varies ({', '.join(map(str, adjust))}).")
-    rows = []
+    rows, label = [], " + ".join(map(str, adjust))
     for number, name in enumerate(inputs.scores.columns):
+        if inputs.scores[name].isna().all():
+            rows.append(_blank(str(name), endpoint.name, label) | {"reason": "no score"})
+            continue
         data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
         make_outcome(data)
         x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
         z = coded.loc[data.index].to_numpy(dtype=np.float64)
         if not np.isfinite(z).any(axis=0).all():
             raise DataError("A column to adjust for is missing for every patient of the endpoint.")
-        rows.append(_one(str(name), data, x, z, " + ".join(map(str, adjust)), n_imputations, level, seed + number))
+        rows.append(_one(str(name), data, x, z, label, n_imputations, level, seed + number))
     table = pd.DataFrame(rows)
     table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
     return table
+
+
+def _blank(name: str, endpoint: str, label: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"signature": name, "endpoint": endpoint, "model": "adjusted", "adjusted_for": label}
+    row |= {"n": 0, "events": 0, "parameters": 0, "hr": np.nan, "hr_low": np.nan, "hr_high": np.nan, "p": np.nan}
+    return row | {"missing": 0, "fraction_missing": np.nan, "valid": False, "reason": ""}
 
 
 def _one(
     name: str, data: SurvivalData, x: FloatArray, z: FloatArray, label: str, m: int, level: float, seed: int
 ) -> dict[str, Any]:
     missing = ~np.isfinite(z).all(axis=1)
-    row: dict[str, Any] = {"signature": name, "endpoint": data.name, "model": "adjusted", "adjusted_for": label}
-    row |= {"n": data.n, "events": data.n_events, "parameters": 1 + z.shape[1]}
-    row |= {"hr": np.nan, "hr_low": np.nan, "hr_high": np.nan, "p": np.nan, "missing": int(missing.sum())}
-    row |= {"fraction_missing": np.nan, "valid": False, "reason": ""}
+    row = _blank(name, data.name, label)
+    row |= {"n": data.n, "events": data.n_events, "parameters": 1 + z.shape[1], "missing": int(missing.sum())}
     if x.std() <= 1e-12 * np.abs(x).max(initial=0.0):
         return row | {"reason": "the score is constant"}
     x = (x - x.mean()) / x.std(ddof=1)

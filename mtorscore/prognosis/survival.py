@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples
 from mtorscore.prognosis import _cox
 from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance, with_interval
+from mtorscore.prognosis._cox import Fits
 from mtorscore.prognosis._design import check_column, check_table, encode
 from mtorscore.prognosis._inference import profile, ratio, wald
-from mtorscore.prognosis._inputs import as_list, read_inputs
+from mtorscore.prognosis._inputs import as_endpoints, read_inputs
 from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
 from mtorscore.prognosis._risksets import FloatArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
@@ -107,7 +109,7 @@ def cox(
     EndpointError
         If there is no event.
     DataError
-        If no covariate varies.
+        If no covariate varies, or the covariates determine one another.
     """
     check_table(covariates, "covariates")
     data = endpoint.resolve_survival(clinical, covariates.index)
@@ -125,7 +127,14 @@ def cox(
     if (sd == 0).any():
         raise DataError(f"Covariate {design.columns[int(np.argmin(sd))]!r} is constant where all are known.")
     x = ((raw - mean) / sd)[:, :, None]
+    rank = int(np.linalg.matrix_rank(x[:, :, 0]))
+    if rank < x.shape[1]:
+        raise DataError(
+            f"The {x.shape[1]} columns of the {covariates.shape[1]} covariate(s) determine one another among the "
+            f"{data.n} observations: only {rank} of them are free ({examples(design.columns)}). Leave the others out."
+        )
     fit = _cox.newton(risk, x, firth=firth)
+    _say(covariates, design, fit, data)
     scaled = fit.coef[:, 0]
     chisq, ph_p = _cox.zph(risk, x[:, :, 0], scaled)
     rows = []
@@ -160,6 +169,21 @@ def cox(
         float(ph_p[-1]),
         c,
     )
+
+
+def _say(covariates: pd.DataFrame, design: pd.DataFrame, fit: Fits, data: SurvivalData) -> None:
+    """Warn of covariates that are no part of the model, and of a model without an estimate."""
+    gone = [c for c in covariates.columns if not any(str(d) == str(c) or d.startswith(f"{c}=") for d in design)]
+    if gone:
+        text = f"{len(gone)} covariate(s) do not vary and are no part of the model ({examples(gone)})."
+        warnings.warn(text, DataWarning, stacklevel=3)
+    if not fit.converged[0]:
+        warnings.warn(
+            f"The Cox model has no finite estimate ({design.shape[1]} parameters, {data.n_events} events): the groups "
+            "separate, or there are too few events. Use firth=True, or fewer covariates.",
+            StatisticsWarning,
+            stacklevel=3,
+        )
 
 
 def _known(strata: pd.Series | None, index: pd.Index) -> npt.NDArray[np.bool_]:
@@ -308,7 +332,7 @@ def kaplan_meier(
         raise DataError(f"Quantiles must lie between 0 and 1; got {list(quantiles)}.")
     names = list(table.columns) if signatures is None else list(signatures)
     parts = []
-    for one in as_list(endpoint):
+    for one in as_endpoints(endpoint):
         data = one.resolve_survival(clinical, table.index)
         if data.n_events == 0:
             raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")

@@ -31,6 +31,9 @@ from mtorscore.prognosis.fitted import FittedModel, fit_model, recalibrated
 
 __all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
 
+MIN_EVENTS = 10
+"""Below this many events the rows of a validation are returned with ``valid=False``."""
+
 
 @dataclass(frozen=True, eq=False)
 class Validation:
@@ -39,7 +42,7 @@ class Validation:
     Attributes
     ----------
     summary
-        One row per metric: value, low, high (bootstrap over observations).
+        One row per metric: value, low, high (bootstrap over observations), n, events, valid, reason.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
     case_mix
@@ -103,6 +106,10 @@ def validate(
         )
     if (endpoint.kind == "survival") != (fitted.kind == "survival"):
         raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    if endpoint.entry is not None:
+        raise EndpointError(
+            f"Endpoint {endpoint.name} has entry times, which the metrics of prediction do not know; leave `entry` out."
+        )
     X, lost = _in_clinical(X, clinical, endpoint)
     features = fitted.features(X, clinical)
     linear = fitted.linear_predictor(X, clinical)
@@ -122,10 +129,33 @@ def validate(
     mix = _case_mix(fitted, features)
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
-    notes = _notes(fitted, mix, data, known, values)
+    few = data.n_events < MIN_EVENTS
+    summary["valid"] = ~summary["value"].isna() & (not few)
+    summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
+    if few:
+        summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
+    notes = (*_notes(fitted, mix, data, known, values), *_guessed(fitted, clinical.loc[data.index]))
     if lost:
         notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
     return Validation(summary, curve, mix, updated, notes)
+
+
+def _guessed(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
+    """Clinical values that the model does not know: it takes the median or the commonest level of its training."""
+    notes = []
+    for column, coded in fitted.clinical.items():
+        values = clinical[column]
+        gone = int(values.isna().sum())
+        if gone:
+            notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
+        if "levels" in coded:
+            new = values.dropna()[~values.dropna().isin(coded["levels"])]
+            if len(new):
+                notes.append(
+                    f"{len(new)} observation(s) have a {column} that the model never saw ({examples(new.unique())}): "
+                    "they count as its commonest level"
+                )
+    return notes
 
 
 def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:

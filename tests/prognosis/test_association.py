@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
-from mtorscore.prognosis import Endpoint, associate
+from mtorscore.prognosis import Endpoint, associate, residual_scores
 from mtorscore.prognosis.association import COLUMNS
 from tests.prognosis.simulate import survival_table
 
@@ -96,6 +96,22 @@ def test_a_true_branch_effect_stands_beside_proliferation(true_branch: pd.DataFr
     assert adjusted["unadjusted_same_n"] == pytest.approx(plain["hr"])
     assert "5 shared gene(s) removed" in adjusted["reason"]
     assert plain["c_low"] < plain["c_index"] < plain["c_high"]
+
+
+def test_the_residual_score_stands_beside_the_adjusted_one() -> None:
+    """What is left after proliferation, by hand; random signatures are treated alike, so its null p is no smaller."""
+    cohort = Cohort(correlation=0.6, branch_hazard=0.7, proliferation_hazard=0.4)
+    table = cohort.associate(n_random=200)
+    assert table.loc[table["adjusted_for"] != "proliferation", "residual_ratio"].isna().all()
+    own, pcna = cohort.signatures["BRANCH"].genes, cohort.signatures["META_PCNA"].genes
+    confounder = cohort.expression.rank(axis=1)[[g for g in pcna if g not in own]].mean(axis=1).to_frame("P")
+    left = residual_scores(cohort.scores[["BRANCH"]], confounder)
+    alone = associate(left, cohort.clinical, ENDPOINT, mirrors=(), n_boot=0).iloc[0]
+    beside = row(table, "BRANCH", "adjusted", "proliferation")
+    for column, plain in (("residual_ratio", "hr"), ("residual_low", "hr_low"), ("residual_p", "p")):
+        assert beside[column] == pytest.approx(alone[plain], rel=1e-9)
+    assert beside["residual_null_p"] < 0.05
+    assert np.isnan(row(table, "META_PCNA", "adjusted", "proliferation")["residual_ratio"])
 
 
 def test_proliferation_alone_is_reported_as_such() -> None:

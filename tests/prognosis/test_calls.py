@@ -80,3 +80,11 @@ def test_unusable_input() -> None:
         activation(table)
     with pytest.raises(DataError, match="Unknown disease"):
         activation(table, tumour, ~tumour, disease="melanoma")
+
+
+def test_a_reference_that_does_not_vary_makes_no_call() -> None:
+    index = [f"s{i}" for i in range(60)]
+    table = pd.DataFrame({"A": np.r_[np.arange(30.0), np.ones(30)]}, index)
+    row = activation(table, index[:30], index[30:], disease="hcc").iloc[0]
+    assert not row["called"]
+    assert "does not vary" in row["reason"]

@@ -9,7 +9,7 @@ from lifelines import CoxPHFitter
 from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime, minimize
 
-from mtorscore.errors import DataError, EndpointError
+from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, cox, logrank
 from mtorscore.prognosis import _cox as engine
 from mtorscore.prognosis import _logistic as logistic
@@ -96,7 +96,8 @@ def test_separation_is_infinite_without_and_finite_with_firth() -> None:
     # Everyone with x = 1 has the event before anyone else: the partial likelihood has no maximum.
     x = np.repeat([1.0, 0.0], 15)
     table = pd.DataFrame({"x": x, "time": np.arange(1.0, 31.0), "event": (x == 1).astype(int)})
-    plain = cox(table[["x"]], table, ENDPOINT)
+    with pytest.warns(StatisticsWarning, match="no finite estimate"):
+        plain = cox(table[["x"]], table, ENDPOINT)
     assert not plain.converged
     assert np.isnan(plain.table["coef"]["x"])
     firth = cox(table[["x"]], table, ENDPOINT, firth=True)

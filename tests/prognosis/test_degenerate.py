@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mtorscore import prognosis as p
-from mtorscore.errors import EndpointError, MtorscoreError
+from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError
 
 ENDPOINT = p.Endpoint.survival("time", "event")
 LABEL = p.Endpoint.label("lab")
@@ -132,3 +132,87 @@ def test_all_events_at_one_time_are_said() -> None:
     assert table["hr"].notna().all()
     assert table["ph_p"].isna().all()
     assert table["reason"].str.contains("all events fall on one time").all()
+
+
+def test_what_cannot_be_adjusted_for_is_said() -> None:
+    s, c = tables()
+    c = c.assign(same=1.0, twin=2 * s["A"] + 1, gone=np.nan)
+    table = p.associate(s, c, ENDPOINT, ["same", "twin", "gone"], mirrors=(), n_boot=0).set_index(
+        ["signature", "adjusted_for"]
+    )
+    assert "same does not vary" in table.loc[("A", "same"), "reason"]
+    assert table.loc[("A", "same"), "n"] == 40
+    assert "gone does not vary among these patients (or is missing)" in table.loc[("A", "gone"), "reason"]
+    assert "determine one another" in table.loc[("A", "twin"), "reason"]
+    assert not table.loc["A"].loc[["same", "twin", "gone"], "valid"].any()
+    assert table.loc[("B", "twin"), "valid"]
+
+
+def test_a_cox_model_says_what_it_cannot_hold() -> None:
+    s, c = tables()
+    with pytest.raises(DataError, match="only 2 of them are free"):
+        p.cox(s.assign(C=s["A"] - 3 * s["B"]), c, ENDPOINT)
+    with pytest.raises(DataError, match="60 columns"):
+        p.cox(pd.DataFrame(np.random.default_rng(0).normal(size=(40, 60)), c.index).add_prefix("x"), c, ENDPOINT)
+    with pytest.warns(DataWarning, match=r"do not vary and are no part of the model \(C\)"):
+        p.cox(s.assign(C=1.0), c, ENDPOINT)
+    with pytest.raises(DataError, match="dates"):
+        p.cox(s.assign(C=pd.Timestamp("2020-01-01")), c, ENDPOINT)
+
+
+def test_one_bad_score_does_not_cost_the_others() -> None:
+    """A score that nobody has, or that is constant, is a row that says so in every table of many scores."""
+    s, c = tables()
+    for bad, why in ((np.nan, "no "), (1.0, "constant")):
+        both = s.assign(A=bad)
+        for table in (p.interaction(both, c, ENDPOINT, "lab"), p.associate_imputed(both, c, ENDPOINT, ["age"])):
+            rows = table[table["signature"] == "A"]
+            assert not rows["valid"].any()
+            assert rows["reason"].str.contains(why).all()
+            assert table[table["signature"] == "B"]["hr"].notna().all()
+    added = p.added_value(s.assign(A=np.nan), c, ENDPOINT, ["age"])
+    assert not added["valid"].iloc[0]
+    assert added["p"].notna().tolist() == [False, True]
+
+
+def test_few_events_are_not_valid() -> None:
+    s, c = tables()
+    few = c.assign(event=(EVENT % 5 == 0).astype(int))
+    for table in (p.over_time(s, few, ENDPOINT), p.nonlinearity(s, few, ENDPOINT)):
+        assert not table["valid"].any()
+        assert table["reason"].str.contains("are asked for").all()
+    assert not p.validate(p.fit_model(s, c, ENDPOINT), s, few).summary["valid"].any()
+
+
+def test_what_validation_and_evaluation_fill_in_is_said() -> None:
+    s, c = tables()
+    model = p.fit_model(s, c, ENDPOINT, ["stage", "age"])
+    notes = "; ".join(p.validate(model, s, c.assign(stage="new", age=c["age"].where(EVENT > 3))).notes)
+    assert "40 observation(s) have a stage that the model never saw (new)" in notes
+    assert "age is missing for 4 of 40" in notes
+    with pytest.raises(EndpointError, match="entry"):
+        p.validate(model, s, c.assign(entry=0.0), p.Endpoint.survival("time", "event", entry="entry"))
+    rivals = c.assign(
+        event=np.where((c["event"] == 0) & (EVENT % 3 == 0), 2, c["event"]), age=c["age"].where(EVENT > 3)
+    )
+    found = p.evaluate(
+        None, s, rivals, p.Endpoint.survival("time", "event", competing=2), ["age"], n_splits=2, n_repeats=1, n_boot=0
+    )
+    assert any("competing event(s) count as censored" in note for note in found.notes)
+    assert any("age (4 of 40)" in note for note in found.notes)
+    with pytest.raises(DataError, match="misses a feature"):
+        p.evaluate(None, s.assign(A=np.nan), c, ENDPOINT)
+    with pytest.raises(DataError, match="is no endpoint"):
+        p.associate(s, c, "OS")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="between 0 and 1"):
+        p.decision_curve(s["A"], c, ENDPOINT, horizon=5)
+
+
+def test_observations_without_a_stratum_are_left_out() -> None:
+    s, c = tables()
+    some = c["stage"].where(EVENT > 9)
+    fit = p.cox(s, c, ENDPOINT, strata=some)
+    rest = p.cox(s[EVENT > 9], c, ENDPOINT, strata=some[EVENT > 9])
+    assert fit.n == 30
+    pd.testing.assert_frame_equal(fit.table, rest.table)
+    assert p.logrank(c["lab"], c, ENDPOINT, strata=some)["n"].tolist() == [30]

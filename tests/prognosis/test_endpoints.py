@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from mtorscore.errors import EndpointError
+from mtorscore.errors import DataWarning, EndpointError
 from mtorscore.prognosis import Endpoint, adjust_p, ajcc_stage, tcga_advice
 
 
@@ -133,3 +135,30 @@ def test_tcga_advice() -> None:
     assert tcga_advice("lihc", "OS.time") is not None
     assert tcga_advice("CHOL", "DFI") != tcga_advice("LIHC", "DFI")
     assert tcga_advice("BRCA", "OS") is None
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float64", "string", "category", object])
+def test_every_kind_of_column_holds_events_and_times(clinical: pd.DataFrame, dtype: Any) -> None:
+    plain = Endpoint.survival("OS.time", "OS").resolve_survival(clinical)
+    kinds = clinical.assign(**{"OS.time": clinical["OS.time"].astype("Float64"), "OS": clinical["OS"].astype(dtype)})
+    data = Endpoint.survival("OS.time", "OS").resolve_survival(kinds)
+    assert data.event.tolist() == plain.event.tolist()
+    assert data.time.tolist() == plain.time.tolist()
+
+
+def test_a_value_that_means_the_event_must_be_there(clinical: pd.DataFrame) -> None:
+    with pytest.raises(EndpointError, match=r"holds no 'dead'.*Dead"):
+        Endpoint.survival("OS.time", "status", event_value="dead").resolve(clinical)
+
+
+def test_several_values_that_mean_no_event_are_said() -> None:
+    table = pd.DataFrame({"t": range(1, 7), "s": ["Dead", "Alive", "[Not Available]", "Alive", None, "Dead"]})
+    with pytest.warns(DataWarning, match=r"2 values count as no event: Alive \(2\), \[Not Available\] \(1\)"):
+        data = Endpoint.survival("t", "s", event_value="Dead").resolve_survival(table)
+    assert (data.n, data.n_events) == (5, 2)
+
+
+def test_event_value_and_competing_code_go_together() -> None:
+    table = pd.DataFrame({"t": [1.0, 2, 3, 4], "s": [1, 2, 3, 1]})
+    data = Endpoint.survival("t", "s", event_value=2, competing=3).resolve_survival(table)
+    assert data.status.tolist() == [0, 1, 2, 0]

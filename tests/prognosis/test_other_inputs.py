@@ -71,7 +71,9 @@ def test_curves_tests_and_metrics(seed: int) -> None:
     one = np.ones((1, len(time)))
     _, survival, bounds = kaplan_meier_estimator(event, time, conf_type="log-log")
     ours = kaplan_meier(pd.Series(np.arange(len(time)) * 0, index=table.index).astype(str), table, ENDPOINT)
-    assert ours.empty  # One group is no comparison.
+    inside = (survival > 0) & (survival < 1)
+    assert_allclose(ours[ours["time"] > 0]["low"][inside], bounds[0][inside], atol=1e-12)
+    assert ours["logrank_p"].isna().all()  # One group is no comparison.
     groups = pd.Series(np.where(np.arange(len(time)) % 2, "x", "y"), index=table.index)
     curves = kaplan_meier(groups, table, ENDPOINT)
     for g, rows in curves[curves["time"] > 0].groupby("group"):
