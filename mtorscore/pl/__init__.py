@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 _NAMES = {
     "calibration": "prediction",
+    "comparison": "checks",
     "correlation": "scores",
     "coverage": "sources",
     "decision_curve": "prediction",
+    "diagnosis": "checks",
     "dotplot": "cells",
     "enrichment": "sources",
     "flow": "sources",
@@ -34,9 +36,11 @@ _NAMES = {
 
 __all__ = [
     "calibration",
+    "comparison",
     "correlation",
     "coverage",
     "decision_curve",
+    "diagnosis",
     "dotplot",
     "enrichment",
     "flow",
@@ -57,6 +61,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mtorscore.pl._style import save, style
+    from mtorscore.pl.checks import comparison, diagnosis
     from mtorscore.pl.cells import dotplot, ridge, umap
     from mtorscore.pl.outcome import forest, km, null_distribution
     from mtorscore.pl.prediction import calibration, decision_curve, meta_forest, roc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import anndata
@@ -11,6 +12,8 @@ import pandas as pd
 
 from mtorscore import pl
 from mtorscore.collection import Signature
+from mtorscore.tl.comparison import Comparison
+from mtorscore.tl.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -154,6 +157,32 @@ def enriched() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def diagnosed() -> Diagnosis:
+    """Return checks of the signatures, one of which is the proliferation score itself and one has a single gene."""
+    rng = np.random.default_rng(6)
+    names = pd.Index(BRANCHES, name="signature")
+    technical = pd.DataFrame(rng.uniform(-1, 1, (7, 3)), names, ["depth", "detected", "proliferation"])
+    technical.loc["PROLIFERATION", "proliferation"] = np.nan
+    own = [0.31, 0.45, 0.38, 0.52, 0.12, 0.02, np.nan]
+    coherence = pd.DataFrame({"n_genes": 20, "coherence": own, "random_mean": 0.03, "random_sd": 0.04}, names)
+    coherence["percentile"] = [100.0, 100, 100, 100, 97, 40, np.nan]
+    pairs = [("LIPOGENESIS", "STEROL", 0.4), ("MTORC1", "STEROL", 0.12), ("MTORC1", "PROLIFERATION", 0.05)]
+    return Diagnosis(technical, pd.DataFrame(pairs, columns=["signature_a", "signature_b", "jaccard"]), coherence)
+
+
+def compared() -> Comparison:
+    """Return the agreement of four methods on the signatures; one score does not vary."""
+    rng = np.random.default_rng(8)
+    methods = ("singscore", "ssgsea", "zscore", "ucell")
+    rows = [
+        {"signature": name, "method_a": a, "method_b": b, "n": 64, "spearman": 1 - rng.gamma(1.2, 0.05 + 0.1 * k)}
+        for k, name in enumerate(list(BRANCHES)[:6]) for a, b in combinations(methods, 2)
+    ]  # fmt: skip
+    rows.append({"signature": "FLAT", "method_a": "ssgsea", "method_b": "zscore", "n": 64, "spearman": np.nan})
+    table = pd.DataFrame(rows)
+    return Comparison(table.assign(pearson=table["spearman"]), pd.DataFrame(), {m: pd.DataFrame() for m in methods})
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
     "violin": lambda: pl.violin(*scores(), columns=4),
@@ -163,6 +192,8 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "km": lambda: pl.km(curves(), ylabel="overall survival", title="MTORC1"),
     "forest": lambda: pl.forest(_named(associations()), groupby="shown"),
     "calibration": lambda: pl.calibration(_calibration()),
+    "comparison": lambda: pl.comparison(compared()),
+    "diagnosis": lambda: pl.diagnosis(diagnosed()),
     "decision_curve": lambda: pl.decision_curve(decision_table()),
     "null_distribution": _null,
     "roc": lambda: pl.roc(*predictions()),

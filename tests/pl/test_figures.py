@@ -144,6 +144,27 @@ def test_landscape_is_in_units_of_the_reference() -> None:
     assert np.isclose(np.asarray(ax.lines[-1].get_xdata())[0], 3.0)
 
 
+def test_diagnosis_shows_its_three_tables() -> None:
+    result = f.diagnosed()
+    figure = pl.diagnosis(result)
+    left, middle, right = figure.axes[:3]
+    assert np.array_equal(left.images[0].get_array(), result.technical.to_numpy(), equal_nan=True)
+    shares = np.asarray(right.images[0].get_array())
+    assert shares[2, 3] == shares[3, 2] == 0.4
+    solid, hollow = (line.get_xdata() for line in middle.lines[1:])
+    assert sorted([*solid, *hollow]) == sorted(result.coherence["coherence"].dropna())
+    assert list(hollow) == [0.02]
+
+
+def test_comparison_names_the_pair_that_agrees_least() -> None:
+    table = f.compared().correlations.dropna()
+    worst = table.loc[table[table["signature"] == "MTORC1"]["spearman"].idxmin()]
+    shown = texts(pl.comparison(f.compared()))
+    assert f"{worst['spearman']:.2f} {worst['method_a']}, {worst['method_b']}" in shown
+    pair = table[(table["method_a"] == "ssgsea") & (table["method_b"] == "ucell")]["spearman"].median()
+    assert shown.count(f"{pair:.2f}") >= 2
+
+
 def test_heatmap_groups_by_branch_and_sample_type() -> None:
     scores, obs = f.scores()
     shuffled = scores.sample(frac=1, random_state=0)[list(scores.columns)[::-1]]
@@ -194,6 +215,9 @@ def test_scores_come_from_an_anndata() -> None:
         (lambda: pl.umap(f.cells(), "STEROL", basis="X_tsne"), "no embedding"),
         (lambda: pl.enrichment(f.one_sample(), "S9", Signature(id="A", up=("G1",))), "no observation 'S9'"),
         (lambda: pl.enrichment(f.one_sample(), "S1", Signature(id="A", up=("X",))), "None of the 1 genes"),
+        (lambda: pl.diagnosis(f.diagnosed(), signatures=["NOPE"]), "not diagnosed"),
+        (lambda: pl.comparison(f.compared(), signatures=["FLAT"]), "not compared"),
+        (lambda: pl.comparison(f.compared(), statistic="kendall"), "choose one of spearman"),
         (lambda: pl.flow(pd.DataFrame({"step": ["read"]})), "lacks column"),
     ],
 )
