@@ -210,6 +210,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     )
 
     from mtorscore.cli import quiet
+    from mtorscore.pipeline import COMMAND, command_line
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
@@ -217,7 +218,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     )  # fmt: skip
     tail: list[str] = []
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line()}
     with (
         Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet()) as progress,
         subprocess.Popen(

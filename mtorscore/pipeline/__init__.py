@@ -11,14 +11,16 @@ from mtorscore.pipeline.acquire import acquire
 from mtorscore.pipeline.export import export
 from mtorscore.pipeline.gsea import enrich
 from mtorscore.pipeline.prepare import load_cohort, prepare
-from mtorscore.pipeline.record import ERROR_PREFIX, logged, write_run_record
+from mtorscore.pipeline.record import COMMAND, ERROR_PREFIX, command_line, logged, write_run_record
 from mtorscore.pipeline.relate import relate
 from mtorscore.pipeline.score import score
 
 __all__ = [
+    "COMMAND",
     "ERROR_PREFIX",
     "acquire",
     "atomic",
+    "command_line",
     "enrich",
     "export",
     "load_cohort",

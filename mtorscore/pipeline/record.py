@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
 import sys
 import traceback
 import warnings
@@ -16,9 +18,11 @@ from typing import Any
 from mtorscore.errors import MtorscoreError
 from mtorscore.pipeline._files import write_json
 
-__all__ = ["ERROR_PREFIX", "logged", "write_run_record"]
+__all__ = ["ERROR_PREFIX", "command_line", "logged", "write_run_record"]
 
 ERROR_PREFIX = "Error: "
+COMMAND = "MTORSCORE_COMMAND"
+"""The variable by which a step knows what the user typed; a parameter of a rule would make it run again."""
 _REPORTED = (
     "anndata",
     "gseapy",
@@ -31,6 +35,21 @@ _REPORTED = (
     "scipy",
     "snakemake",
 )
+
+
+def command_line() -> str:
+    """Return what the user typed to start this process, or the process that started it.
+
+    Returns
+    -------
+    str
+        Programme (without its folder) and arguments, quoted for a shell.
+    """
+    if os.environ.get(COMMAND):
+        return os.environ[COMMAND]
+    programme = Path(sys.argv[0])
+    name = programme.parent.name if programme.name == "__main__.py" else programme.name
+    return shlex.join([name, *sys.argv[1:]])
 
 
 def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signatures_hash: str) -> Path:
@@ -62,6 +81,7 @@ def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signature
         "signatures_hash": signatures_hash,
         "versions": versions,
         "platform": platform.platform(),
+        "command": os.environ.get(COMMAND),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return write_json(content, Path(folder) / "run.json")

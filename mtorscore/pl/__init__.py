@@ -61,8 +61,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mtorscore.pl._style import save, style
-    from mtorscore.pl.checks import comparison, diagnosis
     from mtorscore.pl.cells import dotplot, ridge, umap
+    from mtorscore.pl.checks import comparison, diagnosis
     from mtorscore.pl.outcome import forest, km, null_distribution
     from mtorscore.pl.prediction import calibration, decision_curve, meta_forest, roc
     from mtorscore.pl.scores import correlation, heatmap, landscape, violin

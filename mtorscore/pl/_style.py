@@ -23,6 +23,8 @@ SINGLE, ONE_AND_A_HALF, DOUBLE = 89.0, 120.0, 183.0
 # Okabe and Ito, "Color universal design" (2008): told apart with any common colour vision.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, YELLOW, GREY, INK = "#E69F00", "#56B4E9", "#F0E442", "#7A7A7A", "#222222"
+ON_LIGHT = "#262626"
+"""Text upon a coloured cell: it stays dark where a page draws `INK` in its own colour."""
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY, YELLOW)
 KINDS: dict[str, str] = {
     "tumour": VERMILLION, "normal": BLUE, "recurrent": PURPLE, "metastasis": ORANGE, "unknown": GREY,

@@ -115,7 +115,7 @@ def _technical_panel(ax: Axes, table: pd.DataFrame) -> object:
     ax.set_facecolor("#E4E4E4")
     image: AxesImage = ax.imshow(values, aspect="auto", cmap=st.diverging(), vmin=-1, vmax=1, interpolation="nearest")
     for i, j in np.argwhere(np.isfinite(values)):
-        ink = "white" if abs(values[i, j]) > 0.65 else st.INK
+        ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
         ax.text(j, i, _signed(values[i, j]), ha="center", va="center", fontsize=5, color=ink)
     ax.set_xticks(range(len(_AGAINST)), list(_AGAINST.values()), fontsize=5.5)
     ax.tick_params(axis="x", length=0)
@@ -257,7 +257,7 @@ def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: s
         matrix[place[a], place[b]] = matrix[place[b], place[a]] = value
     image = ax.imshow(matrix, cmap=st.diverging(), vmin=-1, vmax=1)
     for i, j in np.argwhere(np.isfinite(matrix)):
-        ink = "white" if abs(matrix[i, j]) > 0.65 else st.INK
+        ink = "white" if abs(matrix[i, j]) > 0.65 else st.ON_LIGHT
         if len(methods) <= 12:
             ax.text(j, i, _two(matrix[i, j]), ha="center", va="center", fontsize=5.5, color=ink)
     ax.set_anchor("N")

@@ -195,7 +195,7 @@ def decision_curve(
     dashes: dict[str, Any] = {"all": (0, (4, 2)), "none": "solid"}
     with st.style():
         fig, axes = st.canvas(ax, width, height)
-        for name in names:
+        for name in [*models, *(n for n in names if n not in models)]:
             rows = table[table["strategy"].astype(str) == name].sort_values("threshold")
             label = {"all": "act on all", "none": "act on none"}.get(name, st.shorten(name, 28))
             axes.plot(

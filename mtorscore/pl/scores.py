@@ -190,6 +190,7 @@ def violin(
     labels: Mapping[str, str] | None = None,
     colours: Mapping[str, str] | None = None,
     columns: int = 6,
+    ylabel: str = "score",
     width: float = st.DOUBLE,
     title: str = "",
 ) -> Figure:
@@ -204,7 +205,9 @@ def violin(
     colours
         Group -> colour.
     columns
-        Panels side by side.
+        Most panels side by side; fewer where that leaves less of the last row empty.
+    ylabel
+        Left of the figure.
     width
         Millimetres.
     title
@@ -224,8 +227,8 @@ def violin(
     kinds, levels = groups_of(table, groupby)
     chosen = st.palette(levels, colours)
     count = scores.shape[1]
-    side = min(columns, count)
-    down = -(-count // side)
+    down = -(-count // min(columns, count))
+    side = -(-count // down)
     rng = np.random.default_rng(0)
     with st.style():
         fig = st.figure(width if count > 2 else width * count / 3, 8 + 40 * down)
@@ -245,8 +248,9 @@ def violin(
             ax.set_xticks(range(len(levels)), counts)
             ax.set_xlim(-0.6, len(levels) - 0.4)
             ax.locator_params(axis="y", nbins=4)
-            ax.tick_params(axis="x", length=0)
-        fig.supylabel("score", fontsize=7)
+            # The lowest panel of a column names the groups, also where the last row is not full.
+            ax.tick_params(axis="x", length=0, labelbottom=k + side >= count)
+        fig.supylabel(ylabel, fontsize=7)
         if title:
             fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
@@ -377,7 +381,8 @@ def correlation(
     Returns
     -------
     matplotlib.figure.Figure
-        Values are printed where there are at most 20 signatures.
+        Values are printed where there are at most 20 signatures, without the zero before the point; those that
+        round to 0 are left out.
 
     Raises
     ------
@@ -402,13 +407,16 @@ def correlation(
         ax.spines[:].set_visible(False)
         if len(names) <= 20:
             for i, j in np.ndindex(values.shape):
-                ink = "white" if abs(values[i, j]) > 0.65 else st.INK
-                ax.text(
-                    j, i, f"{values[i, j]:.1f}".replace("-", "−"), ha="center", va="center", fontsize=4.4, color=ink
-                )
+                if i != j and round(abs(values[i, j]), 1) > 0:
+                    ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
+                    ax.text(j, i, _tenths(values[i, j]), ha="center", va="center", fontsize=4.8, color=ink)
         bar = fig.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.01)
         bar.set_label(f"{'Spearman' if rank else 'Pearson'} correlation, {len(scores)} observations")
         bar.outline.set_visible(False)
         if title:
             fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f}".replace("0.", ".").replace("-", "−")

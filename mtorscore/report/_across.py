@@ -29,7 +29,9 @@ def combined(run: Run) -> tuple[pd.DataFrame, str]:
     real = [c for c in related if not c.simulated]
     chosen = real if len(real) >= 2 else [c for c in related if c.simulated]
     if len(chosen) < 2:
-        return pd.DataFrame(), f"{len(related)} cohort(s) of this run have hazard ratios; combining needs at least two."
+        have = "One cohort of this run has" if len(related) == 1 else f"{len(related) or 'No'} cohorts of this run have"
+        kinds = ", and a simulated cohort is never combined with a real one" if len(related) > 1 else ""
+        return pd.DataFrame(), f"{have} hazard ratios; combining needs at least two{kinds}."
     parts = []
     for method in run.methods:
         tables = {c.name: _unadjusted(c.table("associations"), method) for c in chosen}

@@ -119,7 +119,9 @@ def drug_picture(draw: Drawer) -> Picture:
     columns = min(3, len(values.columns))
     return draw.picture(
         "drugs",
-        lambda: pl.violin(values, draw.cohort.obs, groupby=draw.cohort.group, columns=columns, width=130),
+        lambda: pl.violin(
+            values, draw.cohort.obs, groupby=draw.cohort.group, columns=columns, ylabel="SD of normal tissue", width=130
+        ),
         f"Distributions of {len(values.columns)} drug-class templates by sample type.",
         "Research use only. 0 is the mean of the normal samples, the unit their SD. A positive value means that the "
         "branches stand, compared with normal tissue, where the class would be expected to push them; a negative one, "

@@ -24,6 +24,8 @@ __all__ = ["Drawer", "Picture", "cohort_pictures", "combined_picture"]
 
 _MODELS = ("unadjusted", "adjusted for proliferation")
 _STATIC_ENDPOINTS = 2
+_SCREEN = 1.9
+"""CSS pixels per point of a figure: the 5.5 pt of a journal's column are small print on a screen."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ class Drawer:
             "gsea", lambda: pl.gsea(rows),
             f"Normalised enrichment scores of {tested} gene sets, {contrast}.",
             f"Normalised enrichment score, {contrast}: filled where the false discovery rate is below 5%. One "
-            "signature per branch, fixed in advance; up and down genes apart. The table lists all comparisons.",
+            "signature per branch, fixed in advance; up genes in orange, down genes, which fall with what the "
+            "signature measures, in blue. The table lists all comparisons.",
         )  # fmt: skip
 
     def forest(self, endpoint: str) -> Picture:
@@ -328,7 +331,7 @@ def to_svg(fig: Figure, key: str, alt: str) -> str:
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
     head = (
         f'<svg role="img" aria-label="{escape(alt)}" viewBox="0 0 {width} {height}" '
-        f'style="width:{float(width) * 1.45:.0f}px" xmlns="http://www.w3.org/2000/svg" '
+        f'style="width:{float(width) * _SCREEN:.0f}px" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return head + svg[svg.index(">") + 1 :]

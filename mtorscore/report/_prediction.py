@@ -65,11 +65,11 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
 
 def _calibration_grid(rows: pd.DataFrame) -> Figure:
     """One panel per model: three overlaid curves of a small cohort cannot be told apart."""
-    from mtorscore.pl._style import DOUBLE, figure, style
+    from mtorscore.pl._style import figure, style
 
     models = list(dict.fromkeys(rows["model"]))
     with style():
-        fig = figure(DOUBLE * len(models) / 3, 58)
+        fig = figure(160 * len(models) / 3, 54)
         axes = fig.subplots(1, len(models), squeeze=False, sharex=True, sharey=True)
         for ax, model in zip(axes.flat, models, strict=True):
             pl.calibration(rows[rows["model"] == model], ax=ax, title=model)
@@ -179,7 +179,11 @@ def _compared(endpoint: str, rows: pd.DataFrame, metric: str) -> list[str]:
     both = "clinical + score"
     if both in rows.index and "difference" in rows:
         gain, low, high = (float(rows.loc[both, c]) for c in ("difference", "difference_low", "difference_high"))
-        verdict = "an interval above 0" if low > 0 else "the interval holds 0, so no gain is shown"
+        verdict = "the interval holds 0, so no gain is shown"
+        if low > 0:
+            verdict = "the whole interval lies above 0"
+        elif high < 0:
+            verdict = "the whole interval lies below 0, so they make it worse"
         span = f"{signed(gain)} ({signed(low)} to {signed(high)})"
         text += f" Adding the scores to the clinical variables changes it by {span}: {verdict}."
     return [text]

@@ -163,12 +163,12 @@ def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
 
 def _strongest(hits: pd.DataFrame) -> str:
     top = hits.sort_values("p").head(3)
-    named = [f"{r.signature} (HR {r.hr:.2f}, q {_number(r.q)})" for r in top.itertuples()]
+    named = [f"{r.signature} (HR\u00a0{r.hr:.2f}, q\u00a0{_number(r.q)})" for r in top.itertuples()]
     return "Smallest p: " + ", ".join(named) + "."
 
 
 def _number(value: float) -> str:
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+    return "<\u00a00.0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def methods_text(run: Run, described: dict[str, Described]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 from mtorscore.collection import SignatureCollection
 from mtorscore.report import _branches, _figures, _words
 from mtorscore.report._across import checklist, combined
+from mtorscore.report._columns import meanings
 from mtorscore.report._drugs import template_values, templates
 from mtorscore.report._load import Cohort, Run, read_run
 from mtorscore.report._payload import columns, payload
 from mtorscore.report._prediction import endpoints_predicted
 
 _STYLES = ("report.css",)
-_SCRIPTS = ("core.js", "charts.js", "cells.js", "tables.js", "app.js")
+_SCRIPTS = ("core.js", "charts.js", "outcome.js", "cells.js", "tables.js", "app.js")
 
 
 def write(results_dir: str | Path) -> Path:
@@ -67,7 +69,10 @@ def render(run: Run) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"safe_json": safe_json, "cell": cell}
+    environment.filters |= {
+        "safe_json": safe_json, "cell": cell, "moment": moment, "breakable": breakable,
+        "meanings": lambda table, key: meanings(key, table),
+    }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(
         run=run,
@@ -149,6 +154,22 @@ def safe_json(content: object) -> Any:
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704
+
+
+def moment(text: object) -> str:
+    """Return a time stamp as people write it; anything else as it is."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return f"{at.day} {at:%B %Y, %H:%M} {at.tzname() or ''}".strip()
+
+
+def breakable(text: object) -> Any:
+    """Return escaped text that may break after an underscore."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(str(text))).replace("_", "_<wbr>"))  # noqa: S704
 
 
 def _static(name: str) -> str:

@@ -108,6 +108,7 @@ def write_record(folder: Path, cohorts: list[str], signatures: str = "library") 
     record = {
         "name": folder.name, "cohorts": cohorts, "config": config, "signatures_hash": "0123456789abcdef",
         "versions": {"mtorscore": "0.1.0"}, "written": "2026-01-02T03:04:05+00:00",
+        "command": "mtorscore run --config own.yaml",
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
 

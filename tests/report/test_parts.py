@@ -14,8 +14,10 @@ import pytest
 from mtorscore.errors import ConfigError
 from mtorscore.pipeline import prepare, read_table
 from mtorscore.report._cells import thinned
+from mtorscore.report._columns import meanings
 from mtorscore.report._drugs import template_values, templates
 from mtorscore.report._load import read_run
+from mtorscore.report._prediction import _compared
 from tests.report.runs import cells_run
 from tests.report.test_report import Page
 
@@ -32,6 +34,33 @@ def test_prediction_is_drawn_and_said(results: Path) -> None:
     assert "by 2 years: observed against predicted risk" in page.words
     assert "Predicting OS in patients left out, Harrell's C: clinical 0.55 (0.50 to 0.63)" in page.words
     assert "research use only" in page.words
+
+
+def test_columns_dates_and_the_command_are_in_words(results: Path) -> None:
+    page = Page(results / "report.html")
+    assert "2 January 2026, 03:04 UTC" in page.words
+    assert "mtorscore run --config own.yaml" in page.words
+    assert "hazard ratio per standard deviation of the score; above 1, a worse outcome" in page.words
+
+
+def test_every_column_of_a_run_is_explained() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
+    listed = {"associations": "associations", "coverage": "coverage", "exclusions": "exclusions", "gsea": "gsea",
+              "classifiers": "classifiers", "cells": "cells"}  # fmt: skip
+    for anchor, key in listed.items():
+        section = manual.split(f"(table-{anchor})=")[1].split("(table-")[0]
+        rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+        names = re.findall(r"`(\w+)`", " ".join(rows))
+        table = pd.DataFrame({n: ["x"] for n in names})
+        assert [c for c, _ in meanings(key, table)] == names
+
+
+def test_a_predicted_loss_is_no_zero() -> None:
+    rows = pd.DataFrame({"value": 0.6, "low": 0.5, "high": 0.7}, index=["clinical", "score", "clinical + score"])
+    rows = rows.assign(difference=-0.1, difference_low=-0.2, difference_high=-0.05)
+    assert "whole interval lies below 0" in _compared("OS", rows, "C")[0]
+    assert "whole interval lies above 0" in _compared("OS", rows.assign(difference_low=0.01), "C")[0]
+    assert "holds 0" in _compared("OS", rows.assign(difference_high=0.05), "C")[0]
 
 
 def test_drug_templates_stand_on_the_scale_of_normals(results: Path) -> None:

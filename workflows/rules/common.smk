@@ -1,11 +1,17 @@
 """Configuration, checked; the cohort table; one run at a time per results folder."""
 
+import os
+
+from mtorscore.pipeline import COMMAND, command_line
 from mtorscore.pipeline.config import load_config, lock_run, open_signatures
 
 CONFIG = load_config(config)
 RUN = f"{CONFIG.results}/{CONFIG.run}"
 COHORTS = list(CONFIG.cohorts)
 SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash
+
+# Steps are processes of their own: the record of a run reads there how it was started.
+os.environ.setdefault(COMMAND, command_line())
 
 if workflow.is_main_process and not workflow.dryrun:
     RUN_LOCK = lock_run(RUN)

@@ -1,5 +1,15 @@
 // Tables that sort, search, page and download. The rows are those of the files on disk.
 const PAGE = 50;
+const LONG = 90;
+
+// A long text is cut, so that rows keep their height; a button shows the rest.
+function long(value) {
+  const cell = el("td", { class: "long" }, clip(value, LONG));
+  const more = el("button", { type: "button", class: "more", "aria-label": "more of this text" }, "more");
+  more.addEventListener("click", () => { cell.textContent = clip(value, 5000); cell.tabIndex = -1; cell.focus(); });
+  cell.append(more);
+  return cell;
+}
 
 function dataTable(holder, table, name) {
   const names = Object.keys(table.columns);
@@ -46,8 +56,8 @@ function dataTable(holder, table, name) {
     const part = rows.slice(0, view.shown);
     body.replaceChildren(...part.map((i) => el("tr", {}, ...columns.map((c, j) => {
       const value = cellOf(c, i);
-      const text = typeof value === "number" ? fmt(value) : clip(value ?? "", 160);
-      return el("td", { class: looks[j], title: typeof value === "string" && value.length > 160 ? value : null }, text);
+      if (typeof value === "number") return el("td", { class: looks[j] }, fmt(value));
+      return typeof value === "string" && value.length > LONG ? long(value) : el("td", { class: looks[j] }, clip(value ?? "", LONG));
     }))));
     status.textContent = `${part.length} of ${rows.length} rows` + (table.rows > count ? `; the first ${count} of ${table.rows} are here, all of them in the file` : "");
     more.hidden = rows.length <= view.shown;
