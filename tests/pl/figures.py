@@ -175,7 +175,8 @@ def compared() -> Comparison:
     rng = np.random.default_rng(8)
     methods = ("singscore", "ssgsea", "zscore", "ucell")
     rows = [
-        {"signature": name, "method_a": a, "method_b": b, "n": 64, "spearman": 1 - min(rng.gamma(1.2, 0.03 + 0.05 * k), 1.2)}
+        {"signature": name, "method_a": a, "method_b": b, "n": 64,
+         "spearman": 1 - min(rng.gamma(1.2, 0.03 + 0.05 * k), 1.2)}
         for k, name in enumerate(list(BRANCHES)[:6]) for a, b in combinations(methods, 2)
     ]  # fmt: skip
     rows.append({"signature": "FLAT", "method_a": "ssgsea", "method_b": "zscore", "n": 64, "spearman": np.nan})
