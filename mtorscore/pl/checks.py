@@ -15,6 +15,7 @@ from mtorscore.pl._tables import need
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from mtorscore.tl.comparison import Comparison
     from mtorscore.tl.diagnosis import Diagnosis
@@ -108,12 +109,10 @@ def _rows(known: pd.Index, signatures: Sequence[str] | None, what: str) -> list[
     return names
 
 
-def _technical_panel(ax: Axes, table: pd.DataFrame) -> object:
-    from matplotlib.image import AxesImage
-
+def _technical_panel(ax: Axes, table: pd.DataFrame) -> AxesImage:
     values = table[list(_AGAINST)].to_numpy(np.float64)
     ax.set_facecolor("#E4E4E4")
-    image: AxesImage = ax.imshow(values, aspect="auto", cmap=st.diverging(), vmin=-1, vmax=1, interpolation="nearest")
+    image = ax.imshow(values, aspect="auto", cmap=st.diverging(), vmin=-1, vmax=1, interpolation="nearest")
     for i, j in np.argwhere(np.isfinite(values)):
         ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
         ax.text(j, i, _signed(values[i, j]), ha="center", va="center", fontsize=5, color=ink)
@@ -150,7 +149,7 @@ def _coherence_panel(ax: Axes, table: pd.DataFrame, legend: Axes) -> None:
     )  # fmt: skip
 
 
-def _overlap_panel(ax: Axes, pairs: pd.DataFrame, names: list[str], shown: list[str] | None) -> object:
+def _overlap_panel(ax: Axes, pairs: pd.DataFrame, names: list[str], shown: list[str] | None) -> AxesImage:
     place = {n: i for i, n in enumerate(names)}
     matrix = np.zeros((len(names), len(names)))
     for a, b, jaccard in pairs[["signature_a", "signature_b", "jaccard"]].itertuples(index=False):
@@ -253,7 +252,7 @@ def _two(value: float) -> str:
 def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: str, label: str) -> None:
     place = {m: i for i, m in enumerate(methods)}
     matrix = np.full((len(methods), len(methods)), np.nan)
-    for (a, b), value in table.groupby(["method_a", "method_b"])[statistic].median().items():  # type: ignore[misc]
+    for (a, b), value in table.groupby(["method_a", "method_b"])[statistic].median().items():
         matrix[place[a], place[b]] = matrix[place[b], place[a]] = value
     image = ax.imshow(matrix, cmap=st.diverging(), vmin=-1, vmax=1)
     for i, j in np.argwhere(np.isfinite(matrix)):

@@ -148,12 +148,12 @@ def test_diagnosis_shows_its_three_tables() -> None:
     result = f.diagnosed()
     figure = pl.diagnosis(result)
     left, middle, right = figure.axes[:3]
-    assert np.array_equal(left.images[0].get_array(), result.technical.to_numpy(), equal_nan=True)
+    assert np.array_equal(np.asarray(left.images[0].get_array()), result.technical.to_numpy(), equal_nan=True)
     shares = np.asarray(right.images[0].get_array())
     assert shares[2, 3] == shares[3, 2] == 0.4
-    solid, hollow = (line.get_xdata() for line in middle.lines[1:])
+    solid, hollow = (np.asarray(line.get_xdata()).tolist() for line in middle.lines[1:])
     assert sorted([*solid, *hollow]) == sorted(result.coherence["coherence"].dropna())
-    assert list(hollow) == [0.02]
+    assert hollow == [0.02]
 
 
 def test_comparison_names_the_pair_that_agrees_least() -> None:
