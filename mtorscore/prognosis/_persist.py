@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.collection import as_collection, library
-from mtorscore.errors import DataWarning, EndpointError, FormatError, ReferenceMismatchError, examples
+from mtorscore.errors import DataWarning, FormatError, ReferenceMismatchError, examples
+from mtorscore.prognosis._model_header import TABLES, TEXT, build
 from mtorscore.prognosis._risksets import FloatArray
-from mtorscore.prognosis.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from mtorscore.prognosis.fitted import FittedModel
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 FORMAT = "mtorscore-model/1"
 LARGEST = 256 * 2**20
 """No member of an archive may be larger than this when unpacked."""
+LARGEST_OF = {"model.json": 8 * 2**20, "CARD.md": 2**20, "reference.npz": LARGEST}
+"""Members with a limit of their own; JSON takes many times its size in memory."""
+LARGEST_ARRAY = 16 * 2**20
 ARRAYS = ("coef", "mean", "scale", "times", "hazard")
-TEXT = ("name", "kind")
-TABLES = ("clinical", "signatures", "training", "versions")
 _MEMBERS = {"model.json", "CARD.md", "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
 
 
@@ -87,7 +88,7 @@ def load(path: Path, signatures: Any = None) -> FittedModel:
         raise FormatError(f"This is no saved model, or it is damaged ({error}).", path=path) from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise FormatError(f"The archive is damaged ({error}).", path=path) from error
-    model = _build(header, arrays, reference, path)
+    model = build(header, arrays, reference, path)
     _compare(model, signatures, path)
     return model
 
@@ -98,32 +99,57 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     strange = [n for n in names if n not in _MEMBERS]
     if strange or len(set(names)) < len(names):
         raise FormatError(f"The archive holds parts that no model has ({examples(strange or names)}).", path=path)
-    large = [i.filename for i in infos if i.file_size > LARGEST]
+    large = [i for i in infos if i.file_size > _limit(i.filename)]
     if large:
-        raise FormatError(f"{examples(large)} would unpack to more than {LARGEST // 2**20} MiB; refused.", path=path)
+        name, limit = large[0].filename, _limit(large[0].filename) / 2**20
+        raise FormatError(f"{name} would unpack to more than {limit:g} MiB; refused.", path=path)
     missing = [n for n in ("model.json", *(f"{a}.npy" for a in ARRAYS)) if n not in names]
     if missing:
         raise FormatError(f"The model lacks {examples(missing)}.", path=path)
 
 
+def _limit(name: str) -> int:
+    return LARGEST_OF.get(name, LARGEST_ARRAY)
+
+
 def _read(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     """Read a member, but never more than its directory entry promised to be allowed."""
     with archive.open(name) as member:
-        content = member.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise FormatError(f"{name} unpacks to more than {LARGEST // 2**20} MiB; refused.", path=path)
+        content = member.read(_limit(name) + 1)
+    if len(content) > _limit(name):
+        raise FormatError(f"{name} unpacks to more than {_limit(name) / 2**20:g} MiB; refused.", path=path)
     return content
 
 
 def _header(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     try:
-        header = json.loads(_read(archive, "model.json", path).decode())
+        text = _read(archive, "model.json", path).decode()
+        header = json.loads(text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise FormatError("model.json is not readable JSON.", path=path) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else type(header).__name__
-        raise FormatError(f"The model is of format {found!r}, not {FORMAT}.", path=path)
+        newer = isinstance(found, str) and found.startswith(FORMAT.split("/")[0] + "/")
+        mend = " Another version of mtorscore wrote it: update mtorscore, or fit the model again." if newer else ""
+        raise FormatError(f"The model is of format {found!r:.60}, not {FORMAT}.{mend}", path=path)
     return header
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 18:
+        raise ValueError("an integer of that size is no count and no code")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not np.isfinite(value):
+        raise ValueError(f"{text:.20} is too large")
+    return value
 
 
 def _array(archive: zipfile.ZipFile, name: str, path: Path) -> FloatArray:
@@ -160,75 +186,6 @@ def _reference(archive: zipfile.ZipFile, path: Path) -> Reference | None:
         raise FormatError(f"The reference inside the model is damaged: {error}", path=path) from error
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, MemoryError, OSError, RecursionError) as error:
         raise FormatError("The reference inside the model is damaged.", path=path) from error
-
-
-def _build(
-    header: dict[str, Any], arrays: dict[str, FloatArray], reference: Reference | None, path: Path
-) -> FittedModel:
-    from mtorscore.prognosis.fitted import FittedModel
-
-    def need(key: str, kind: type | tuple[type, ...]) -> Any:
-        value = header.get(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise FormatError(f"model.json: {key!r} is {value!r:.60}, not what a model has there.", path=path)
-        return value
-
-    def texts(key: str) -> tuple[str, ...]:
-        values = need(key, list)
-        if not all(isinstance(v, str) for v in values):
-            raise FormatError(f"model.json: {key!r} must be a list of names.", path=path)
-        return tuple(values)
-
-    kind = need("kind", str)
-    if kind not in ("survival", "label"):
-        raise FormatError(f"model.json: unknown kind {kind!r}.", path=path)
-    columns, scores = texts("columns"), texts("scores")
-    p = len(columns)
-    if any(len(arrays[k]) != p for k in ("coef", "mean", "scale")) or len(scores) > p:
-        raise FormatError(f"The model has {p} columns but arrays of other lengths.", path=path)
-    if len(arrays["times"]) != len(arrays["hazard"]) or (np.diff(arrays["times"]) <= 0).any():
-        raise FormatError("The baseline hazard does not belong to ascending times.", path=path)
-    for key in ("coef", "mean", "times", "hazard"):
-        if not np.isfinite(arrays[key]).all():
-            raise FormatError(f"{key} holds values that are no numbers.", path=path)
-    if not (arrays["scale"] > 0).all() or (arrays["hazard"] < 0).any() or (np.diff(arrays["hazard"]) < 0).any():
-        raise FormatError("scale and hazard must be positive, and the hazard must not fall.", path=path)
-    numbers = {k: float(need(k, (int, float))) for k in ("penalty", "intercept", "offset")}
-    if not np.isfinite(list(numbers.values())).all():
-        raise FormatError("penalty, intercept and offset must be finite numbers.", path=path)
-    tables = {k: need(k, dict) for k in TABLES}
-    _check_tables(tables, scores, columns, path)
-    try:
-        endpoint = need("endpoint", dict)
-        endpoint["order"] = tuple(endpoint.get("order", ()))
-        built = Endpoint(**endpoint)
-    except (TypeError, EndpointError) as error:
-        raise FormatError(f"model.json: the endpoint is not one ({error}).", path=path) from error
-    if built.kind not in ("survival", "label", "early") or not isinstance(built.name, str):
-        raise FormatError("model.json: the endpoint is of no known kind.", path=path)
-    rest: dict[str, Any] = {**numbers, **tables, **arrays}
-    return FittedModel(
-        name=need("name", str), kind=kind, endpoint=built, scores=scores, columns=columns, reference=reference,
-        **rest,
-    )  # fmt: skip
-
-
-def _check_tables(tables: dict[str, Any], scores: tuple[str, ...], columns: tuple[str, ...], path: Path) -> None:
-    count = len(scores)
-    for name, coded in tables["clinical"].items():
-        if isinstance(coded, dict) and isinstance(coded.get("median"), int | float):
-            count += 1
-        elif isinstance(coded, dict) and isinstance(coded.get("levels"), list):
-            count += max(0, len(coded["levels"]) - 1)
-        else:
-            raise FormatError(f"model.json: clinical column {name!r} has neither median nor levels.", path=path)
-    if count != len(columns):
-        raise FormatError(
-            f"model.json: scores and clinical columns make {count} columns, not {len(columns)}.", path=path
-        )
-    for name, entry in tables["signatures"].items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("hash"), str):
-            raise FormatError(f"model.json: signature {name!r} has no hash.", path=path)
 
 
 def _compare(model: FittedModel, signatures: Any, path: Path) -> None:

@@ -275,6 +275,9 @@ def fit_model(
         coded = {str(c): {"median": m} for c, m in encoder.medians_.items()}
         coded |= {str(c): {"levels": [_plain(v) for v in levels]} for c, levels in encoder.levels_.items()}
         coded = {str(c): coded[str(c)] for c in baseline}
+    if len(set(columns)) < len(columns):
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        raise DataError(f"A score and a clinical column have one name ({examples(twice)}); rename one of them.")
     x = np.column_stack(parts)
     common: dict[str, Any] = {
         "name": name,

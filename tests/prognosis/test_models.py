@@ -7,7 +7,7 @@ import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,10 +229,69 @@ def test_zip_bombs_are_refused(survival_model: FittedModel, tmp_path: Path, monk
     from mtorscore.prognosis import _persist
 
     path = survival_model.save(tmp_path / "m.mtor")
-    monkeypatch.setattr(_persist, "LARGEST", 100_000)
+    monkeypatch.setitem(_persist.LARGEST_OF, "CARD.md", 100_000)
     rewrite(path, lambda p: p.update({"CARD.md": b"0" * 200_000}))
     with pytest.raises(FormatError, match="refused"):
         load_model(path)
+
+
+WEIRD: list[Any] = [None, True, -1, 1e308, 10**400, "x", [], {}, [1], {"a": {"median": None}}, [[]], "../../passwd"]
+
+
+def places(tree: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree[:2]) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield (*here, key)
+        yield from places(value, (*here, key))
+
+
+def test_whatever_stands_in_the_header_is_refused_or_harmless(
+    survival_model: FittedModel, label_model: FittedModel, tmp_path: Path
+) -> None:
+    """Each value of the header in turn is another than it should be; a model that loads can be used."""
+    rng = np.random.default_rng(0)
+    refused = 0
+    for model in (survival_model, label_model):
+        path = model.save(tmp_path / "m.mtor")
+        with zipfile.ZipFile(path) as archive:
+            original = json.loads(archive.read("model.json"))
+        for place in places(original):
+            changed = json.loads(json.dumps(original))
+            inner = changed
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = WEIRD[rng.integers(len(WEIRD))]
+            rewrite(path, header(**changed))
+            try:
+                loaded = load_model(path)
+            except FormatError:
+                refused += 1
+                continue
+            assert loaded.card
+            table = pd.DataFrame(0.5, index=["a"], columns=list(loaded.scores))
+            clinical = pd.DataFrame({c: ["I"] for c in loaded.clinical}, index=["a"])
+            assert np.isfinite(loaded.predict(table, clinical)).all()
+    assert refused > 60
+
+
+def test_a_large_header_is_refused_before_it_is_parsed(survival_model: FittedModel, tmp_path: Path) -> None:
+    path = survival_model.save(tmp_path / "m.mtor")
+    rewrite(path, lambda p: p.update({"model.json": b"[" + b"[]," * (4 << 20) + b"[]]"}))
+    with pytest.raises(FormatError, match=r"model\.json would unpack to more than 8 MiB"):
+        load_model(path)
+
+
+def test_another_versions_model_says_so(survival_model: FittedModel, tmp_path: Path) -> None:
+    path = survival_model.save(tmp_path / "m.mtor")
+    rewrite(path, header(format="mtorscore-model/2"))
+    with pytest.raises(FormatError, match="update mtorscore"):
+        load_model(path)
+
+
+def test_a_score_named_like_a_clinical_column_is_refused() -> None:
+    x, clinical = cohort(0)
+    with pytest.raises(DataError, match="have one name"):
+        fit_model(x, clinical.assign(a=1.0), ENDPOINT, ["a"])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
