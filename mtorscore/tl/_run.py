@@ -16,7 +16,7 @@ from mtorscore.tl._source import Source
 from mtorscore.tl._types import Array, Scored
 from mtorscore.tl.reference import Reference
 
-__all__ = ["Outcome", "finish", "freeze", "restore", "score_columns"]
+__all__ = ["Outcome", "finish", "freeze", "reasons", "restore", "score_columns"]
 
 
 @dataclass
@@ -79,7 +79,7 @@ def restore(plan: engine.Plan, reference: Reference) -> engine.Plan:
 def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, reference: Reference | None) -> Outcome:
     """Put signatures and composites in the collection's order and complete the coverage table."""
     coverage = {k: list(v) for k, v in plan.coverage.items()}
-    coverage["reason"] = _reasons(plan, scored.scores)
+    coverage["reason"] = reasons(plan, scored.scores)
     names = score_columns(collection)
     if names == list(plan.sets.names):
         return Outcome(names, scored.scores, scored.pvalues, scored.extras, coverage)
@@ -101,20 +101,20 @@ def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, r
     )
 
 
-def _reasons(plan: engine.Plan, scores: Array) -> list[str]:
+def reasons(plan: engine.Plan, scores: Array) -> list[str]:
     """Return why signatures have no score; "" for those that have one in any observation."""
-    reasons = list(plan.reasons)
+    found = list(plan.reasons)
     # Thousands of columns of a long table are slow to walk, so only those that begin with NaN are.
     for i in np.flatnonzero(np.isnan(scores[:1]).all(axis=0)):
-        if not reasons[i] and np.isnan(scores[:, i]).all():
-            reasons[i] = _reason(plan, int(i))
-    return reasons
+        if not found[i] and np.isnan(scores[:, i]).all():
+            found[i] = _reason(plan, int(i))
+    return found
 
 
 def _reason(plan: engine.Plan, i: int) -> str:
     if plan.sets.sizes[i] >= plan.sets.n_vars:
         return "it holds every gene of the matrix, so there is nothing to compare with"
-    why = "constant, missing, too few, or too many for its parameters"
+    why = "constant, missing, without others to compare with, or too few or too many for its parameters"
     return f"{plan.spec.name} is not defined for its genes here ({why})"
 
 

@@ -109,7 +109,7 @@ def score(
     MethodError
         If a method or parameter is unknown, or is asked for what its assumptions forbid.
     DataError
-        If the matrix cannot be scored, or shares no gene with any signature.
+        If the matrix cannot be scored.
     ReferenceMismatchError
         If a reference was learned on other genes or signatures.
     """
@@ -152,7 +152,6 @@ def score(
     rows = _rows(adata, mask_obs)
     names = [str(g) for g in adata.var_names]
     source = open_source(_matrix(adata, layer), rows=rows, block=block)
-    _check_overlap(collection, names)
     references = {name: _reference_for(reference, name) for name in chosen}
 
     outcomes = run_methods(
@@ -258,7 +257,7 @@ def prepare(
             resolved=resolved,
         )
         if i == 0:
-            engine.warn_coverage(plan, stacklevel=stacklevel)
+            engine.warn_coverage(plan, collection, genes, stacklevel=stacklevel)
             engine.warn_other_names(collection, genes, stacklevel=stacklevel)
         engine.warn_ignored(spec, collection, stacklevel=stacklevel)
         frozen = references[name]
@@ -325,24 +324,6 @@ def _rows(adata: AnnData, mask: npt.ArrayLike | str | None) -> npt.NDArray[np.in
     if not values.any():
         raise DataError("mask_obs leaves no observation to score.")
     return np.flatnonzero(values)
-
-
-def _check_overlap(collection: SignatureCollection, names: Sequence[str]) -> None:
-    universe = set(names)
-    entries = [e for e in collection if e.genes]
-    if entries and all(universe.isdisjoint(e.genes) for e in entries):
-        from mtorscore._symbols import other_names
-
-        wanted = [g for e in entries for g in e.genes]
-        renamed = other_names(wanted, names)
-        mend = "Run pp.harmonise_genes(adata) first."
-        if renamed:
-            shown = examples(f"{gene} as {name}" for gene, name in renamed.items())
-            mend = f"It holds {shown}: run pp.harmonise_genes(adata) and signatures.rename_genes() first."
-        raise DataError(
-            f"None of the genes of {len(entries)} signature(s) is in this matrix. They are called {examples(wanted)}; "
-            f"the matrix has {examples(names)}. {mend}"
-        )
 
 
 def _reference_for(reference: Any, method: str) -> Reference | None:

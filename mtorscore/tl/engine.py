@@ -21,7 +21,16 @@ from mtorscore.tl._source import Source
 from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import MethodSpec, Scored, Sets, State
 
-__all__ = ["Plan", "columns_of_genes", "execute", "learn", "make_plan", "to_sets", "warn_coverage", "warn_other_names"]
+__all__ = [
+    "Plan",
+    "columns_of_genes",
+    "execute",
+    "learn",
+    "make_plan",
+    "to_sets",
+    "warn_coverage",
+    "warn_other_names",
+]
 
 HELD_BYTES = 1 << 30
 NO_GENE = "none of its genes is in the matrix"
@@ -169,8 +178,18 @@ def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
     return out
 
 
-def warn_coverage(plan: Plan, stacklevel: int = 3) -> None:
+def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
     """Warn once about signatures with less than half of their genes present."""
+    wanted = [g for e in collection.signatures for g in e.genes]
+    if wanted and not plan.sets.genes.size and not any(plan.coverage["coverage"]):
+        warnings.warn(
+            f"None of the genes of {len(plan.reasons)} signature(s) is in this matrix, so that every score is NaN. "
+            f"They are called {examples(wanted)}; the matrix has {examples(universe)}. If these are the same genes "
+            "under other identifiers, run pp.harmonise_genes(adata) first.",
+            CoverageWarning,
+            stacklevel=stacklevel,
+        )
+        return
     low = [
         f"{name} ({round(100 * share)}%)"
         for name, share in zip(plan.coverage["signature"], plan.coverage["coverage"], strict=True)

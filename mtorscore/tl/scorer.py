@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,8 +145,6 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             The collection that it was learned with; None takes the signatures stored in the reference, without
             composites.
         """
-        from dataclasses import replace
-
         if signatures is None:
             stored = as_collection({k: dict(v) for k, v in reference.signatures.items()})
             reference = replace(reference, signature_hash=stored.hash)
@@ -168,7 +167,7 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         source, names, _ = self._open(X, reset=True)
         collection = self._collection()
         plan = self._plan(names)
-        engine.warn_coverage(plan, stacklevel=4)
+        engine.warn_coverage(plan, collection, names, stacklevel=4)
         engine.warn_other_names(collection, names, stacklevel=4)
         engine.warn_ignored(plan.spec, collection, stacklevel=4)
         engine.learn(plan, source)
@@ -176,7 +175,18 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if any(isinstance(e, Composite) for e in collection):
             scores = engine.execute(source, [plan], threads=self.threads)[0].scores
         self.reference_ = _run.freeze(plan, collection, names, source.n_obs, scores)
+        self._give_reasons(plan, source, scores)
         self._remember_coverage(plan)
+
+    def _give_reasons(self, plan: engine.Plan, source: Source, scores: Any) -> None:
+        """Say why signatures have no score in the cohort; one observation shows whether to look at the others."""
+        if scores is None:
+            first = replace(source, n_obs=1, rows=np.zeros(1, np.int64) if source.rows is None else source.rows[:1])
+            scores = engine.execute(first, [plan], threads=1)[0].scores
+            if not any(new and not old for new, old in zip(_run.reasons(plan, scores), plan.reasons, strict=True)):
+                return
+            scores = engine.execute(source, [plan], threads=self.threads)[0].scores
+        plan.reasons = _run.reasons(plan, scores)
 
     def _remember_coverage(self, plan: engine.Plan) -> None:
         import pandas as pd

@@ -103,7 +103,7 @@ def score_file(
     DataError, FormatError
         If the file cannot be scored, or `out` cannot be written.
     """
-    from mtorscore.tl._score import _check_overlap, _key, _methods, _reference_for, prepare, split_params
+    from mtorscore.tl._score import _key, _methods, _reference_for, prepare, split_params
 
     budget = parse_memory(memory)
     target = _target(path, out)
@@ -122,7 +122,6 @@ def score_file(
         rows = _rows(file, mask_obs)
         if min(file.matrix.shape) == 0:
             raise DataError(f"The matrix is empty: {file.matrix.shape[0]} observations x {file.matrix.shape[1]} genes.")
-        _check_overlap(collection, file.genes)
         keys = [_key(name, key_added, len(chosen)) for name in chosen]
         references = {name: _reference_for(reference, name) for name in chosen}
         job = _Job(file, collection, chosen, keys, references, layer, rows)

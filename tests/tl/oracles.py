@@ -31,9 +31,10 @@ def singscore(
             k = len(genes)
             r = rank if known else np.abs(rank - middle)
             r = n - r + 1 if turned else r
-            half = k // 2
-            unknown = not known and not turned
-            low, high = ((half + 1) / 2, (n - half + 1) / 2) if unknown else ((k + 1) / 2, (2 * n - k + 1) / 2)
+            low, high = (k + 1) / 2, (2 * n - k + 1) / 2
+            if not known and not turned:
+                few, all_ = k // 2, -(-n // 2)  # distinct distances from the middle: each occurs twice
+                low, high = (few + 1) / 2, (2 * all_ - few + 1) / 2
             score = (r[genes].mean() - low) / (high - low) if high > low else np.nan
             parts.append(score - 0.5 if centre and known else score)
         out.append(sum(parts))

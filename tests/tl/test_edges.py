@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from mtorscore import tl
+from mtorscore import SignatureScorer, tl
 from mtorscore.errors import (
     CoverageWarning,
     DataError,
@@ -47,9 +47,17 @@ def test_no_gene_present_gives_nan_with_a_reason(method: str) -> None:
     assert coverage.loc["here", "reason"] == ""
 
 
-def test_no_overlap_at_all_is_an_error() -> None:
-    with pytest.raises(DataError, match="harmonise_genes"):
-        tl.score(cohort(), {"s": ["ACACA", "FASN"]})
+@pytest.mark.parametrize("method", METHODS)
+def test_no_overlap_at_all(method: str) -> None:
+    adata = cohort()
+    with pytest.warns(CoverageWarning, match="harmonise_genes") as caught:
+        tl.score(adata, {"s": ["ACACA", "FASN"], "t": ["SCD"]}, method=method)
+    assert len(caught) == 1
+    with pytest.warns(CoverageWarning, match="None of the genes of 1 signature"):
+        scores = SignatureScorer({"s": ["ACACA", "FASN"]}, method=method).fit_transform(adata)
+    assert adata.obsm[f"score_{method}"].isna().all(axis=None)
+    assert scores.isna().all(axis=None)
+    assert "none of its genes" in adata.uns["mtorscore"][method]["coverage"].loc["s", "reason"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -62,12 +70,12 @@ def test_one_or_two_genes_are_scored(method: str, size: int) -> None:
 def test_a_signature_as_large_as_the_matrix(method: str) -> None:
     adata = cohort()
     values = one(adata, method, list(adata.var_names))
-    if method in ("singscore", "ssgsea", "gsva", "ulm", "mlm"):
+    if method in ("singscore", "ssgsea", "gsva", "ulm", "mlm", "module_score"):
         assert np.isnan(values).all()  # nothing is left to compare with
+        scorer = SignatureScorer({"s": list(adata.var_names)}, method=method).fit(adata)
+        assert "nothing to compare with" in scorer.coverage_.loc["s", "reason"]
     elif method == "ucell":
         np.testing.assert_allclose(values, 1.0)
-    elif method == "module_score":
-        np.testing.assert_allclose(values, 0.0, atol=1e-12)  # its controls are its genes
     else:
         assert np.isfinite(values).all()
 

@@ -190,3 +190,18 @@ def test_expected_controls_are_the_mean_of_many_draws() -> None:
     centre, error = oracles.seurat_controls(x, up, 5, 7, rng, 3000)
     ours = score(x, named(up), "module_score", True, n_bins=5, n_controls=7)
     assert (np.abs(ours - centre) / error).max() < 4.5
+
+
+@pytest.mark.parametrize("set_in_pool", [True, False])
+def test_expected_controls_of_scanpy_are_the_mean_of_its_draws(set_in_pool: bool) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.gamma(1, 2, (3, 200)) * rng.gamma(2, 1, 200)
+    order = np.argsort(x.mean(axis=0))
+    genes = named([*order[1:25], order[120], order[180]])  # half of one bin, a single gene of two others
+    options = {"n_bins": 6, "n_controls": 10, "flavour": "scanpy", "set_in_pool": set_in_pool}
+    exact = score(x, genes, "module_score", False, **options)
+    draws = np.array(
+        [score(x, genes, "module_score", False, controls="sampled", seed=s, **options) for s in range(150)]
+    )
+    error = draws.std(axis=0) / np.sqrt(len(draws))
+    assert (np.abs(exact - draws.mean(axis=0)) / error).max() < 4.5

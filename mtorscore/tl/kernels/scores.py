@@ -119,8 +119,9 @@ def mean_rank_scores(
             if turned[p]:
                 total = k * (n + 1.0) - total
             elif unknown:
+                # Each distance from the middle occurs twice, so that there are half as many of them, rounded up.
                 half = np.floor(k / 2.0)
-                low, high = (half + 1.0) / 2.0, (n - half + 1.0) / 2.0
+                low, high = (half + 1.0) / 2.0, (2.0 * np.ceil(n / 2.0) - half + 1.0) / 2.0
             # A set that fills the matrix has one possible mean rank, so it says nothing.
             part[p] = (total / k - low) / (high - low) - centre if high > low and k > 0 else np.nan
         _join(part, up_of, down_of, 1.0, out[i])

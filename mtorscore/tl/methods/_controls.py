@@ -39,7 +39,9 @@ def quantile_bins(means: Array, n_bins: int) -> Ints:
     return out
 
 
-def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool) -> tuple[Array, Array]:
+def expected_shares(
+    columns: Ints, bins: Ints, n_controls: int, *, exclude: bool, in_pool: bool = False
+) -> tuple[Array, Array]:
     """Return the expected share of each bin in the control mean, and how many genes of it can be drawn.
 
     Parameters
@@ -52,6 +54,8 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
         Genes per draw.
     exclude
         True: one draw per bin, without the signature's genes (scanpy). False: one per gene of the signature (Seurat).
+    in_pool
+        With `exclude`, whether the signature's genes are taken out after the draw, so that fewer controls are left.
     """
     n_bins = max(int(bins.max()), 0) + 1
     sizes = np.bincount(bins[bins >= 0], minlength=n_bins).astype(np.float64)
@@ -60,11 +64,11 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
     touched = np.flatnonzero(hits)
     shares = np.zeros(n_bins)
     if exclude:
+        pmfs = [_left_over(int(sizes[b]), int(hits[b]), n_controls, in_pool) for b in touched]
         sizes -= hits
-        shares[touched] = np.minimum(sizes[touched], n_controls)
-        total = shares.sum()
-        return (shares / total if total > 0 else shares), sizes
-    unions = [_support(union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b]))) for b in touched]
+    else:
+        pmfs = [union_size(int(sizes[b]), min(n_controls, int(sizes[b])), int(hits[b])) for b in touched]
+    unions = [_support(pmf) for pmf in pmfs]
     before = list(accumulate((p for _, p in unions), np.convolve, initial=np.ones(1)))
     after = list(accumulate((p for _, p in reversed(unions)), np.convolve, initial=np.ones(1)))[::-1]
     lowest = sum(low for low, _ in unions)
@@ -74,7 +78,23 @@ def expected_shares(columns: Ints, bins: Ints, n_controls: int, *, exclude: bool
         own = low + np.arange(pmf.size)[:, None]
         total = own + (lowest - low + skipped) + np.arange(others.size)[None, :]
         shares[b] = pmf @ (own / np.maximum(total, 1)) @ others
-    return shares, sizes
+    # A draw without any control gives no score, so it does not count.
+    certain = shares.sum()
+    return (shares / certain if certain > 0 else shares), sizes
+
+
+def _left_over(n_genes: int, n_own: int, n_controls: int, in_pool: bool) -> Array:
+    """Return the distribution of how many drawn genes are not the signature's own."""
+    from scipy.stats import hypergeom
+
+    pmf = np.zeros(n_genes + 1)
+    if not in_pool:
+        pmf[min(n_genes - n_own, n_controls)] = 1.0
+        return pmf
+    n_drawn = min(n_genes, n_controls)
+    own = np.arange(max(0, n_drawn - (n_genes - n_own)), min(n_drawn, n_own) + 1)
+    pmf[n_drawn - own] = hypergeom.pmf(own, n_genes, n_own, n_drawn)
+    return pmf
 
 
 def _support(pmf: Array) -> tuple[int, Array]:

@@ -5,13 +5,14 @@ Genes are sorted into bins by their mean over the cohort. The two flavours diffe
 * `seurat`: bins by quantiles of the means; for each gene of the signature `n_controls` genes are drawn from its bin,
   and the union of all draws is averaged.
 * `scanpy`: bins by rank, ``rank // round(N / (n_bins - 1))``; for each bin that the signature touches `n_controls`
-  genes are drawn once, without the signature's own genes, and the union is averaged.
+  genes are drawn once, and the union of what is not the signature's own is averaged.
 
 `controls="expected"` returns the exact expectation over those draws, which is what drawing often and averaging would
-converge to; `"sampled"` draws once from `seed`: the draw of scanpy itself, and for `seurat` one with the same
-distribution. In scanpy's draw the signature's genes can be drawn and are then taken out, if `set_in_pool`.
-Given the sizes u_b of the drawn unions per bin, every gene of a bin is equally likely to be in it, so the expected
-control is sum_b E[u_b / sum u] mean_b. Down genes are scored apart and subtracted.
+converge to (draws that leave no control do not count); `"sampled"` draws once from `seed`: the draw of scanpy itself,
+and for `seurat` one with the same distribution. In scanpy's draw the signature's genes can be drawn and are then taken
+out, if `set_in_pool`. Given the sizes u_b of the drawn unions per bin, every gene of a bin is equally likely to be in
+it, so the expected control is sum_b E[u_b / sum u] mean_b. Where the bins hold no gene but the signature's own, there
+is no score. Down genes are scored apart and subtracted.
 
 Tirosh I, Izar B, Prakadan SM, et al. Dissecting the multicellular ecosystem of metastatic melanoma by single-cell
 RNA-seq. Science 2016;352:189-196.
@@ -87,11 +88,16 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
             if not columns.size:
                 continue
             own[here] = sign / columns.size
+            if not by_rank and np.isin(bins, bins[columns]).sum() == columns.size:
+                own[here] = np.nan  # the controls could only be the signature's own genes
+                continue
             if params["controls"] == "sampled":
                 sample = sample_scanpy if by_rank else sample_seurat
                 drawn.append((i, sample(columns, bins, params), float(sign)))
                 continue
-            shares, sizes = expected_shares(columns, bins, params["n_controls"], exclude=by_rank)
+            shares, sizes = expected_shares(
+                columns, bins, params["n_controls"], exclude=by_rank, in_pool=params["set_in_pool"]
+            )
             per_gene = np.divide(shares, sizes, out=np.zeros_like(shares), where=sizes > 0)
             weight[:, i] += sign * per_gene
             if by_rank:

@@ -6,9 +6,11 @@ With ranks r from 1 (lowest) to N, a set of k genes scores
 
 minus 0.5 when centred. Down genes are ranked from the other end, and the two parts are added. Where the direction is
 unknown, r is replaced by its distance d from the rounded-up median of all ranks: up genes score mean(d) between
-(floor(k / 2) + 1) / 2 and (N - floor(k / 2) + 1) / 2, down genes the reversed N - d + 1 between the bounds above, and
-nothing is centred. Dispersion is 1.4826 times the median absolute deviation of r, or d, averaged over the two parts.
-With n `stable_genes` the rank of a gene that exceeds m of them is (m + 1) / (n + 1), and the score is its mean.
+(floor(k / 2) + 1) / 2 and (2 ceil(N / 2) - floor(k / 2) + 1) / 2, down genes the reversed N - d + 1 between the bounds
+above, and nothing is centred. Dispersion is 1.4826 times the median absolute deviation of r, or d, averaged over the
+two parts. With n `stable_genes` the rank of a gene that exceeds m of them is (m + 1) / (n + 1), and the score is its
+mean. With stable genes and unknown direction the distance is from 1/2; the reference takes it from the median rounded
+up, which is 1 for such ranks, so that its score would only fall with expression.
 
 Foroutan M, Bhuva DD, Lyu R, Horan K, Cursons J, Davis MJ. Single sample scoring of molecular phenotypes. BMC
 Bioinformatics 2018;19:404. Bhuva DD, Cursons J, Davis MJ. Stable gene expression for normalisation and single-sample

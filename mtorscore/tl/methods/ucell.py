@@ -5,9 +5,9 @@ average rank. Ranks above max_rank (at most the number of genes) become max_rank
 
     U = 1 - (sum(r) - n (n + 1) / 2) / (n max_rank - n (n + 1) / 2)
 
-Signed signatures score max(0, U_up - w_neg U_down); a signature of down genes alone scores -w_neg U_down, which is not
-cut at 0, since the cut would leave nothing. Genes that the matrix lacks count as max_rank (`missing="impute"`) or not
-at all (`"skip"`).
+Signed signatures score max(0, U_up - w_neg U_down); a signature of down genes alone, or whose up genes the matrix lacks
+altogether, scores -w_neg U_down, which is not cut at 0, since the cut would leave nothing. Other genes that the matrix
+lacks count as max_rank (`missing="impute"`) or not at all (`"skip"`).
 
 Andreatta M, Carmona SJ. UCell: robust and scalable single-cell gene signature scoring. Comput Struct Biotechnol J
 2021;19:3796-3798.
@@ -107,7 +107,7 @@ SPEC = MethodSpec(
     input_scale="any monotone scale within an observation",
     sparse_exact=True,
     null="rank sum with tie correction, normal approximation",
-    range="[0, 1]",
+    range="[0, 1]; [-w_neg, 0] for down genes alone",
     reference="R UCell 2.17.0",
     citation="Andreatta and Carmona, Comput Struct Biotechnol J 2021;19:3796-3798",
     formula="1 - (sum(min(r, R)) - n(n+1)/2) / (n R - n(n+1)/2), up minus w_neg times down, at least 0",
