@@ -35,9 +35,11 @@ class DaskSource(Source):
     edges: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     remote: ClassVar[bool] = True
 
-    def each(self, function: Callable[[Tile], T], threads: int | None = None, *, width: int = 0) -> Iterator[T]:
+    def each(
+        self, function: Callable[[Tile], T], threads: int | None = None, *, width: int = 0, tables: bool = False
+    ) -> Iterator[T]:
         """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
-        del threads, width
+        del threads, width, tables
         import dask
 
         shared = dask.delayed(partial(_each, function=function), pure=False)

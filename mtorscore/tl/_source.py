@@ -67,7 +67,9 @@ class Source:
         for start in range(0, self.n_obs, step):
             yield self.tile(start, min(start + step, self.n_obs))
 
-    def each(self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0) -> Iterator[T]:
+    def each(
+        self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0, tables: bool = False
+    ) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order.
 
         Parameters
@@ -78,8 +80,11 @@ class Source:
             Tiles worked on at the same time; None takes all cores.
         width
             Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
+        tables
+            Whether the function walks over tables of the whole cohort, which larger tiles read less often.
         """
-        step = max(1, min(self.rows_per_tile(), RESULT_BYTES // (8 * max(width, 1))))
+        step = self.rows_per_tile() * (2 if tables and self.block is None else 1)
+        step = max(1, min(step, RESULT_BYTES // (8 * max(width, 1))))
         n_tiles = -(-self.n_obs // step)
         n_threads = min(n_tiles, threads or os.cpu_count() or 1)
         if self.block is None:

@@ -95,10 +95,12 @@ class StreamSource(Source):
         for block in self.blocks():
             yield from block.tiles()
 
-    def each(self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0) -> Iterator[T]:
+    def each(
+        self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0, tables: bool = False
+    ) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order."""
         for block in self.blocks():
-            yield from block.each(function, threads, width=width)
+            yield from block.each(function, threads, width=width, tables=tables)
 
     def _tell(self, block: Source) -> None:
         if self.on_rows is not None:

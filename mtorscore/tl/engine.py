@@ -160,7 +160,8 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
             )
     _share_genes(plans)
     width = sum(2 * len(plan.sets) for plan in plans)
-    return _gather(source.each(partial(score_tile, plans=plans), threads, width=width), source.n_obs)
+    tables = any(plan.spec.holds_cohort for plan in plans)
+    return _gather(source.each(partial(score_tile, plans=plans), threads, width=width, tables=tables), source.n_obs)
 
 
 def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
