@@ -15,7 +15,7 @@ from mtorscore.errors import FormatError, examples
 from mtorscore.io import _binary, _detect, _files, _routes
 from mtorscore.io._delimited import is_missing, parse, typed
 
-__all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "simple_stage", "standardise"]
+__all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "read_named_rows", "simple_stage", "standardise"]
 
 ENDPOINTS = ("OS", "DSS", "DFI", "PFI")
 STAGES = ("I", "II", "III", "IV")
@@ -106,6 +106,38 @@ def _follow_ups(path: Path) -> list[Path]:
     if not found:
         return []
     return sorted(path.parent.glob(f"{found['start']}_follow_up_v*_{found['cancer']}.*"))
+
+
+def read_named_rows(path: str | Path) -> pd.DataFrame:
+    """Read any table whose first column names its rows; nothing is added and no row is merged or left out.
+
+    Parameters
+    ----------
+    path
+        Any table that `read` takes: text with any delimiter, compressed or not, a workbook, Parquet.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: the first column as text. Other columns: float64 where all that is not missing is a number, ``True``
+        and ``False`` as numbers too, else text, missing as None.
+
+    Raises
+    ------
+    FormatError
+        If there is no such file, or it holds no table.
+    """
+    path = Path(path)
+    frame = _text_frame(path, None)
+    if not frame.shape[1]:
+        raise FormatError("the table has no columns.", path=path)
+    names = pd.Index([str(v).strip() for v in frame.iloc[:, 0]], name=str(frame.columns[0]))
+    out = clean(frame.iloc[:, 1:])
+    for column in out:
+        known = out[column].dropna()
+        if out[column].dtype == object and known.astype(str).str.lower().isin(["true", "false"]).all():
+            out[column] = [np.nan if v is None else float(str(v).lower() == "true") for v in out[column]]
+    return out.set_axis(names)
 
 
 def read_clinical(

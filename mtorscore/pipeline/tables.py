@@ -9,8 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.errors import DataError, EndpointError, examples
-from mtorscore.pipeline._files import read_table
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_overlap",
-    "check_values",
     "join_clinical",
     "read_clinical_table",
     "read_expression",
@@ -64,44 +62,12 @@ def read_expression(source: Path | IO[str], *, harmonise: bool, organism: str = 
             path = Path(folder) / "standard-input.tsv"
             path.write_text(source.read(), encoding="utf-8")
             adata = io.read(path)
-    check_values(adata)
+    pp.check_signs(adata)
+    _warn_of_repairs(adata)
     if harmonise:
         harmonised = pp.harmonise_genes(adata, organism=organism)
         adata = adata if harmonised is None else harmonised
     return adata
-
-
-def check_values(adata: AnnData) -> None:
-    """Refuse negative values where everything else says counts or linear abundance.
-
-    Parameters
-    ----------
-    adata
-        Observations x genes.
-
-    Raises
-    ------
-    DataError
-        If a value is negative and the matrix is integer-valued or has values over 100, which no log or z scale has.
-    """
-    values = adata.X.data if hasattr(adata.X, "indptr") else np.asarray(adata.X)
-    if not values.size or not np.fmin.reduce(values, axis=None) < 0:
-        return
-    finite = values if np.isfinite(np.sum(values)) else values[np.isfinite(values)]
-    # Some values settle it nearly always: what is not whole is soon found.
-    if finite.size and finite.max() <= 100:
-        some = finite.ravel()[:100_000]
-        if (some != np.round(some)).any() or (finite != np.round(finite)).any():
-            return
-    dense = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
-    rows, columns = np.nonzero(dense < 0)
-    where = (
-        f"{adata.obs_names[r]} x {adata.var_names[c]} = {dense[r, c]:g}" for r, c in zip(rows, columns, strict=True)
-    )
-    raise DataError(
-        f"{len(rows)} negative value(s) in a matrix that otherwise holds counts or linear abundances "
-        f"({examples(where)}). Mend those values, or give log-scale expression."
-    )
 
 
 def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
@@ -119,6 +85,9 @@ def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
     DataError
         If nothing overlaps, with examples of both sides.
     """
+    if not adata.n_vars:
+        evidence = adata.uns.get("source", {}).get("evidence", "")
+        raise DataError(f"The file holds no expression matrix ({evidence}). Give genes x samples, or samples x genes.")
     genes = {g for s in signatures.signatures for g in s.genes}
     if genes and not genes & set(adata.var_names):
         raise DataError(
@@ -157,12 +126,12 @@ def scores_table(adata: AnnData, methods: Sequence[str]) -> pd.DataFrame:
 
 
 def read_clinical_table(path: Path) -> pd.DataFrame:
-    """Read a clinical table whose first column names the observation.
+    """Read a table whose first column names the observation.
 
     Parameters
     ----------
     path
-        Tab- or comma-separated text.
+        Text with any delimiter, compressed or not, or a workbook.
 
     Returns
     -------
@@ -174,22 +143,10 @@ def read_clinical_table(path: Path) -> pd.DataFrame:
     DataError
         If the file is missing or names an observation twice.
     FormatError
-        If it is empty.
+        If it is empty, cut off, or no table.
     """
-    import pandas as pd
-
-    if not Path(path).is_file():
-        raise DataError(f"There is no file {path}. Check the path.")
-    if ".csv" in Path(path).suffixes:
-        try:
-            table = pd.read_csv(path, dtype={0: str})
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not a comma-separated table ({error}).") from error
-    else:
-        table = read_table(path)
-    table = table.set_index(table.columns[0])
-    table.index = table.index.astype(str)
-    twice = table.index[table.index.duplicated()]
+    table = _rows(path)
+    twice = table.index[table.index.duplicated()].unique()
     if len(twice):
         raise DataError(f"{path}: {len(twice)} observation(s) stand twice ({examples(twice)}); keep one row each.")
     return table
@@ -213,9 +170,18 @@ def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFr
     Raises
     ------
     DataError
-        If no observation is in both, with examples of both sides.
+        If a score is no number, or no observation is in both tables, with examples of both sides.
+
+    Warns
+    -----
+    DataWarning
+        If observations have scores and no clinical row, or the other way round.
     """
-    values = read_clinical_table(scores) if "method" not in _header(scores) else _spread(scores)
+    values = _rows(scores)
+    values = _spread(values, scores) if "method" in values else values
+    twice = values.index[values.index.duplicated()].unique()
+    if len(twice):
+        raise DataError(f"{scores}: {len(twice)} observation(s) stand twice ({examples(twice)}); keep one row each.")
     table = read_clinical_table(clinical)
     shared = [name for name in values.index if name in table.index]
     if not shared:
@@ -223,8 +189,8 @@ def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFr
             f"No observation is in both tables: {scores} has {examples(values.index)}; {clinical} has "
             f"{examples(table.index)}. Their first columns must hold the same names."
         )
-    numeric = values.select_dtypes("number")
-    return numeric.loc[shared], table.loc[shared]
+    _warn_of_strays(values, table, len(shared), scores, clinical)
+    return _numeric(values, scores).loc[shared], table.loc[shared]
 
 
 def relate_survival(
@@ -279,14 +245,82 @@ def relate_label(
     return result.summary if hasattr(result, "summary") else result
 
 
-def _header(path: Path) -> list[str]:
-    table = read_table(path)
-    return [str(c) for c in table.columns]
+def _rows(path: Path) -> pd.DataFrame:
+    from mtorscore.io.clinical import read_named_rows
+
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a table in it.")
+    if not path.exists():
+        raise DataError(f"There is no file {path}. Check the path.")
+    return read_named_rows(path)
 
 
-def _spread(path: Path) -> pd.DataFrame:
-    table = read_table(path)
-    wide = table.pivot_table(index=table.columns[0], columns="method", sort=False)
+def _numeric(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return scores as float64; a column without any value, of a signature without genes, stays in place."""
+    empty = [c for c in scores if scores[c].isna().all()]
+    out = scores.assign(**{c: np.full(len(scores), np.nan) for c in empty})
+    for column in out:
+        if out[column].dtype == object:
+            strange = [v for v in out[column].dropna() if not _is_number(v)]
+            raise DataError(
+                f"{path}, column {column}: {len(strange)} of {len(out)} scores are not numbers ({examples(strange)}). "
+                "Correct them, or take the column out."
+            )
+    if not out.shape[1]:
+        raise DataError(f"{path} has no column of scores beside the observations' names.")
+    return out.astype(np.float64)
+
+
+def _is_number(text: object) -> bool:
+    try:
+        float(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+def _warn_of_strays(scores: pd.DataFrame, clinical: pd.DataFrame, shared: int, first: Path, second: Path) -> None:
+    import warnings
+
+    lone = [f"{len(scores) - shared} of {len(scores)} observations of {first} have no row in {second}"]
+    lone = lone if len(scores) > shared else []
+    if len(clinical) > shared:
+        lone.append(f"{len(clinical) - shared} of {len(clinical)} rows of {second} have no scores")
+    if lone:
+        warnings.warn(f"{'; '.join(lone)}; they are left out.", DataWarning, stacklevel=3)
+
+
+def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Turn one row per observation and method into one row per observation."""
+    values = _numeric(table.drop(columns="method"), path).assign(method=table["method"].astype(str))
+    keyed = values.set_index("method", append=True)
+    twice = keyed.index[keyed.index.duplicated()].unique()
+    if len(twice):
+        shown = examples(f"{o} by {m}" for o, m in twice)
+        raise DataError(f"{path}: {len(twice)} observation(s) stand twice ({shown}); keep one row each.")
+    order = list(dict.fromkeys(values.index))
+    wide = keyed.unstack("method")
     wide.columns = [f"{signature} ({method})" for signature, method in wide.columns]
-    wide.index = wide.index.astype(str)
-    return wide
+    return wide.loc[order]
+
+
+def _warn_of_repairs(adata: AnnData) -> None:
+    """Say once what reading had to change, and that scores of observations with missing values may be missing."""
+    import warnings
+
+    repairs = list(adata.uns.get("source", {}).get("repairs", ()))
+    if repairs:
+        warnings.warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning, stacklevel=3)
+    values = adata.X.data if hasattr(adata.X, "indptr") else np.asarray(adata.X)
+    if not values.size or np.isfinite(np.sum(values)):
+        return
+    dense = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
+    rows, columns = np.nonzero(np.isnan(dense))
+    where = (f"{adata.obs_names[r]} x {adata.var_names[c]}" for r, c in zip(rows, columns, strict=True))
+    if len(rows):
+        warnings.warn(
+            f"{len(rows)} value(s) are missing ({examples(where)}); a score that needs one of them is missing too.",
+            DataWarning,
+            stacklevel=3,
+        )

@@ -13,6 +13,7 @@ _HOME = {
     "Scale": "scale",
     "add_log_layer": "cohort",
     "attach_clinical": "clinical",
+    "check_signs": "scale",
     "check_values": "scale",
     "compare_clinical": "clinical",
     "detect_scale": "scale",
@@ -33,6 +34,7 @@ __all__ = [
     "Scale",
     "add_log_layer",
     "attach_clinical",
+    "check_signs",
     "check_values",
     "compare_clinical",
     "detect_scale",
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from mtorscore.pp.cohort import add_log_layer, prepare_cohort, read_cohort, recipe_files
     from mtorscore.pp.identifiers import harmonise_genes, map_identifiers
     from mtorscore.pp.patients import resolve_patients
-    from mtorscore.pp.scale import Scale, check_values, detect_scale, normalise
+    from mtorscore.pp.scale import Scale, check_signs, check_values, detect_scale, normalise
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from mtorscore.pp._recipes import UNITS, Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
-from mtorscore.pp.scale import LINEAR, check_values, detect_scale, normalise
+from mtorscore.pp.scale import LINEAR, check_signs, check_values, detect_scale, normalise
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -192,6 +192,8 @@ def _add_units(adata: AnnData, recipe: Recipe) -> None:
     scale = detect_scale(adata)
     if declared:
         check_values(adata, declared)
+    else:
+        check_signs(adata)
     adata.uns["source"]["units"] = declared or scale.kind
     adata.uns["scale"] = scale.as_dict() | {"declared": declared}
 

@@ -15,7 +15,7 @@ from mtorscore.pp._factors import median_of_ratios, tmm
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Scale", "check_values", "detect_scale", "normalise"]
+__all__ = ["Scale", "check_signs", "check_values", "detect_scale", "normalise"]
 
 LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
 LOGS = ("log2", "ln", "rma")
@@ -184,6 +184,39 @@ def check_values(adata: AnnData, units: str) -> None:
                 f"{int(broken.sum())} value(s) of a matrix declared as counts are not whole numbers "
                 f"({examples(values[broken][:4])}); declare tpm, fpkm or rsem, or read the count file."
             )
+
+
+def check_signs(adata: AnnData) -> None:
+    """Raise DataError where values are negative and everything else says counts or linear abundance.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+
+    Raises
+    ------
+    DataError
+        If a value is negative and the matrix is integer-valued or has values over 100, which no log or z scale has.
+    """
+    values = adata.X.data if sparse.issparse(adata.X) else np.asarray(adata.X)
+    if not values.size or not np.fmin.reduce(values, axis=None) < 0:
+        return
+    finite = values if np.isfinite(np.sum(values)) else values[np.isfinite(values)]
+    # Some values settle it nearly always: what is not whole is soon found.
+    if finite.size and finite.max() <= 100:
+        some = finite.ravel()[:100_000]
+        if (some != np.round(some)).any() or (finite != np.round(finite)).any():
+            return
+    dense = adata.X.toarray() if sparse.issparse(adata.X) else np.asarray(adata.X)
+    rows, columns = np.nonzero(dense < 0)
+    where = (
+        f"{adata.obs_names[r]} x {adata.var_names[c]} = {dense[r, c]:g}" for r, c in zip(rows, columns, strict=True)
+    )
+    raise DataError(
+        f"{len(rows)} negative value(s) in a matrix that otherwise holds counts or linear abundances "
+        f"({examples(where)}). Mend those values, or give log-scale expression."
+    )
 
 
 def normalise(

@@ -87,6 +87,32 @@ def test_negative_count(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys:
     assert "-5" in said
 
 
+def test_negative_count_in_a_run(matrix: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    matrix.iloc[3, 4] = -5
+    matrix.index = ["FASN", "SCD", "ACACA", "ACLY", "TP53", *(f"ENSG{i:011}" for i in range(len(matrix) - 5))]
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    from mtorscore.errors import DataError
+    from mtorscore.pipeline import prepare
+    from mtorscore.pipeline.own import OwnData, write_inputs
+
+    write_inputs(OwnData("own", tmp_path / "m.tsv"), tmp_path)
+    with pytest.raises(DataError, match="negative"):
+        prepare(str(tmp_path / "own" / "inputs" / "recipe.yaml"), tmp_path / "out", data=tmp_path)
+
+
+def test_what_reading_changed_is_said(
+    matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = matrix.astype(object)
+    text.iloc[5, 2] = "#DIV/0!"
+    text.iloc[6, 3] = "1,5"
+    text.to_csv(tmp_path / "m.tsv", sep="\t")
+    works("score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path / "out.tsv")
+    said = capsys.readouterr().err
+    assert "decimal commas" in said
+    assert "1 value(s) are missing (s2 x G5)" in said
+
+
 def test_log_ratios_may_be_negative(gmt: Path, tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(len(GENES), len(SAMPLES)))
     pd.DataFrame(values, index=GENES, columns=SAMPLES).to_csv(tmp_path / "m.tsv", sep="\t")
@@ -131,6 +157,47 @@ def test_relating_works(scored: Path, tmp_path: Path) -> None:
     result = pd.read_csv(tmp_path / "a.tsv", sep="\t")
     assert {"signature", "hr", "hr_low", "hr_high", "p", "n", "events"} <= set(result.columns)
     assert result["events"].iloc[0] == 15
+
+
+@pytest.mark.parametrize("ending", ["c.csv", "c.txt", "c.tsv.gz", "c.xlsx"])
+def test_clinical_tables_of_other_kinds(scored: Path, tmp_path: Path, ending: str) -> None:
+    path = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
+    frame = pd.read_csv(path, sep="\t")
+    frame["OS"] = frame["OS"] == 1
+    if ending.endswith("xlsx"):
+        frame.to_excel(tmp_path / ending, index=False)
+    else:
+        frame.to_csv(tmp_path / ending, sep={"c.csv": ",", "c.txt": ";"}.get(ending, "\t"), index=False)
+    works("relate", scored, "-c", tmp_path / ending, "--time", "OS.time", "--event", "OS", "-o", tmp_path / "a.tsv")
+    assert pd.read_csv(tmp_path / "a.tsv", sep="\t")["events"].iloc[0] == 15
+
+
+def test_broken_clinical_tables(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15).read_bytes()
+    (tmp_path / "cut.tsv.gz").write_bytes(gzip.compress(text)[:-20])
+    (tmp_path / "head.tsv").write_bytes(text.splitlines()[0])
+    for name, word in {"cut.tsv.gz": "truncated", "head.tsv": "no data row", ".": "is a folder"}.items():
+        assert word in fails(capsys, "relate", scored, "-c", tmp_path / name, "--time", "OS.time", "--event", "OS")
+
+
+def test_text_among_the_scores(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
+    frame = pd.read_csv(scored, sep="\t").astype(object)
+    frame.iloc[3, 1] = "high"
+    frame.to_csv(tmp_path / "s.tsv", sep="\t", index=False)
+    said = fails(capsys, "relate", tmp_path / "s.tsv", "-c", table, "--time", "OS.time", "--event", "OS")
+    assert "column A" in said
+    assert "high" in said
+
+
+def test_observations_in_one_table_only_are_counted(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = clinical(tmp_path / "c.tsv", [*SAMPLES[:28], "x"], ([0, 1] * 15)[:29])
+    works("relate", scored, "-c", table, "--time", "OS.time", "--event", "OS", "-o", tmp_path / "a.tsv")
+    said = capsys.readouterr().err
+    assert "2 of 30 observations" in said
+    assert "1 of 29 rows" in said
 
 
 def test_no_sample_in_common(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
