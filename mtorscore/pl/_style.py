@@ -147,6 +147,11 @@ def diverging() -> Colormap:
     return LinearSegmentedColormap.from_list("mtorscore_diverging", steps)
 
 
+def with_missing(scale: Colormap) -> Colormap:
+    """Return a colour scale in which missing values are grey: white would look like an average one."""
+    return scale.with_extremes(bad="#DADADA")
+
+
 def sequential() -> Colormap:
     """Return the colour scale of amounts: light to dark blue, even in lightness."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -197,6 +202,58 @@ def wrap(text: object, most: int = 20) -> str:
     breaks = [i + 1 for i, c in enumerate(plain[:most]) if c in "_ -" and len(plain) - i - 1 <= most]
     cut = breaks[-1] if breaks else most
     return f"{plain[:cut].rstrip()}\n{shorten(plain[cut:].lstrip(), most)}"
+
+
+def ratio_text(value: float, low: float, high: float) -> str:
+    """Return a ratio with its interval as it is printed: ``1.28 (0.97–1.69)``.
+
+    Parameters
+    ----------
+    value, low, high
+        The ratio and the ends of its interval; where an end is missing, the text says so.
+
+    Returns
+    -------
+    str
+        Very large and very small ends as bounds.
+    """
+    if math.isnan(low) or math.isnan(high):
+        return f"{_ratio(value)} (no interval)"
+    return f"{_ratio(value)} ({_ratio(low)}–{_ratio(high)})"
+
+
+def _ratio(value: float) -> str:
+    if value > 1000:
+        return "> 1000"
+    if 0 <= value < 0.005:
+        return "< 0.01"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number with its noun, in the plural unless it is one."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def many(ax: Axes, n: int, **where: Any) -> None:
+    """Put the legend inside the axes, or beside them where it would cover the curves.
+
+    Parameters
+    ----------
+    ax
+        Axes with labelled curves.
+    n
+        How many there are.
+    **where
+        What `Axes.legend` gets where they are few.
+    """
+    if n <= 4:
+        ax.legend(**where)
+    else:
+        ax.legend(
+            loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=5.5, borderaxespad=0.2,
+            **{k: v for k, v in where.items() if k == "handles"},
+        )  # fmt: skip
 
 
 def p_text(p: float, name: str = "p") -> str:

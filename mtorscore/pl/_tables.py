@@ -161,6 +161,7 @@ def cluster_order(table: pd.DataFrame) -> list[int]:
     if len(table) < 3:
         return list(range(len(table)))
     from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import pdist
 
     values = table.to_numpy(np.float64)
     values = np.where(np.isfinite(values), values, 0.0)
@@ -168,4 +169,4 @@ def cluster_order(table: pd.DataFrame) -> list[int]:
     norm = np.sqrt((values**2).sum(axis=1, keepdims=True))
     values = values / np.where(norm > 0, norm, 1.0)
     # Between unit vectors the Euclidean distance orders as the correlation does, and Ward keeps clusters even.
-    return [int(i) for i in leaves_list(linkage(values, method="ward"))]
+    return [int(i) for i in leaves_list(linkage(pdist(values), method="ward"))]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["dotplot", "ridge", "umap"]
 
+_KEYS = 16
+"""Lines of a legend before it gets another column."""
+
 
 def umap(
     adata: Any,
@@ -72,7 +75,9 @@ def umap(
     side = min(columns, len(names))
     down = -(-len(names) // side)
     with st.style():
-        fig = st.figure(panel * side + 8, panel * down + 4)
+        # A legend of many groups has columns of sixteen.
+        keys = max(_keys(adata, n) for n in names)
+        fig = st.figure((panel + 22 * max(0, keys - 1)) * side + 8, panel * down + 4)
         axes = fig.subplots(down, side, squeeze=False)
         for ax in axes.flat[len(names) :]:
             ax.set_visible(False)
@@ -89,6 +94,13 @@ def umap(
     return fig
 
 
+def _keys(adata: Any, name: str) -> int:
+    """Return the columns of the legend of one panel."""
+    if name not in adata.obs or pd.api.types.is_numeric_dtype(adata.obs[name]):
+        return 1
+    return -(-int(adata.obs[name].nunique()) // _KEYS)
+
+
 def _embed(fig: Figure, ax: Axes, adata: Any, name: str, places: np.ndarray, method: str | None, area: float) -> None:
     if name in adata.obs and not pd.api.types.is_numeric_dtype(adata.obs[name]):
         kinds, levels = groups_of(adata.obs, name)
@@ -99,7 +111,10 @@ def _embed(fig: Figure, ax: Axes, adata: Any, name: str, places: np.ndarray, met
                 places[at, 0], places[at, 1], s=area, color=tints[level], linewidths=0, rasterized=True,
                 label=st.shorten(level, 20),
             )  # fmt: skip
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=max(1.0, 3 / area**0.5), fontsize=5.5)
+        ax.legend(
+            loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=max(1.0, 3 / area**0.5), fontsize=5.5,
+            ncols=_keys(adata, name), columnspacing=0.8,
+        )  # fmt: skip
         return
     if name in adata.obs:
         values = adata.obs[name].to_numpy(np.float64)
@@ -157,7 +172,7 @@ def dotplot(
     kinds, levels = groups_of(table, groupby)
     z = standardise(scores)
     mean = z.groupby(kinds).mean().loc[levels]
-    share = (z > threshold).groupby(kinds).mean().loc[levels]
+    share = (z > threshold).astype(np.float64).where(z.notna()).groupby(kinds).mean().loc[levels]
     count = kinds.value_counts()
     with st.style():
         names = [st.shorten((labels or {}).get(str(c), str(c)), 28) for c in mean.columns]
@@ -229,19 +244,20 @@ def ridge(
     scores, table = scores_and_obs(data, obs, method, [signature])
     kinds, levels = groups_of(table, groupby)
     values = scores[signature]
+    if not values[kinds.notna()].notna().any():
+        raise DataError(f"{signature} has no value in any group of {groupby!r}.")
     column = table[groupby]
     if not (isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered):
         medians = values.groupby(kinds).median()
         levels = sorted(levels, key=lambda v: -float(medians[v]))
     every = values.dropna().to_numpy()
     width_of = 0.9 * min(float(np.std(every)), float(np.subtract(*np.quantile(every, [0.75, 0.25]))) / 1.34)
-    bandwidth = max(width_of * len(every) ** -0.2, 1e-9 + 1e-3 * float(np.ptp(every)))
+    least = 1e-3 * (float(np.ptp(every)) or max(1.0, float(np.abs(every).max())))
+    bandwidth = max(width_of * len(every) ** -0.2, least)
     grid = np.linspace(every.min() - 2 * bandwidth, every.max() + 2 * bandwidth, 240)
     parts = [values[(kinds == v).to_numpy()].dropna().to_numpy() for v in levels]
     curves = [_density(p, grid, bandwidth) if len(p) >= 5 else np.zeros_like(grid) for p in parts]
     top = max(float(np.max(curves)), 1e-12)
-    if not any(len(p) for p in parts):
-        raise DataError(f"{signature} has no value in any group of {groupby!r}.")
     tints = st.palette(levels, colours)
     with st.style():
         fig = st.figure(width, 22 + 7.5 * len(levels))
@@ -258,6 +274,8 @@ def ridge(
         ax.set_ylim(-len(levels) + 0.7, 1.7)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
+        ax.ticklabel_format(axis="x", useOffset=False)
+        ax.locator_params(axis="x", nbins=5)
         ax.set_xlabel("score (ticks: medians)")
         ax.set_title(title or st.wrap(signature, 26))
     return fig

@@ -250,6 +250,8 @@ def _two(value: float) -> str:
 
 
 def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: str, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     place = {m: i for i, m in enumerate(methods)}
     matrix = np.full((len(methods), len(methods)), np.nan)
     for (a, b), value in table.groupby(["method_a", "method_b"])[statistic].median().items():
@@ -265,5 +267,7 @@ def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: s
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     bar = ax.get_figure().colorbar(image, ax=ax, location="top", aspect=22, shrink=0.8, pad=0.03)  # type: ignore[union-attr]
-    bar.set_label(f"{label}, median of {table['signature'].nunique()} signatures", fontsize=6)
+    bar.locator = MaxNLocator(4)
+    bar.update_ticks()
+    bar.set_label(f"{label}, median of {st.counted(table['signature'].nunique(), 'signature')}", fontsize=6)
     bar.outline.set_visible(False)

@@ -55,7 +55,7 @@ def km(
     ylabel
         What the curve is of, such as "overall survival".
     width, height
-        Millimetres.
+        Millimetres, for two groups; more lines at risk and a legend of more than four groups make it larger.
     title
         Above the axes.
 
@@ -67,7 +67,7 @@ def km(
     Raises
     ------
     DataError
-        If columns are missing, or rows of several signatures are mixed.
+        If columns are missing, rows of several signatures are mixed, or there are more than eight groups.
     """
     need(curves, _KM_COLUMNS)
     for column in ("signature", "endpoint", "method"):
@@ -77,9 +77,11 @@ def km(
     if chosen not in _YEARS:
         raise DataError(f"Unknown unit of time {chosen!r}; use one of {', '.join(_YEARS)}.")
     groups = [str(g) for g in pd.unique(curves["group"])]
+    if len(groups) > len(st.CYCLE):
+        raise DataError(f"{len(groups)} curves cannot be told apart; draw at most {len(st.CYCLE)} groups.")
     tints = st.palette(groups, colours)
     with st.style():
-        fig, axes = st.canvas(ax, width, height)
+        fig, axes = st.canvas(ax, width + 40 * (len(groups) > 4), height + 3 * max(0, len(groups) - 2))
         for group in groups:
             _curve(axes, curves[curves["group"].astype(str) == group], _YEARS[chosen], tints[group], interval)
         axes.set_ylim(0, 1.03)
@@ -119,7 +121,7 @@ def _legend(ax: Axes, curves: pd.DataFrame, groups: Sequence[str], tints: Mappin
         if {"n", "events"} <= set(rows.columns):
             text += f" (n = {int(rows['n'].iloc[0])}, {int(rows['events'].iloc[0])} events)"
         handles.append(Line2D([], [], color=tints[group], label=text))
-    ax.legend(handles=handles, loc="upper right", borderaxespad=0.1)
+    st.many(ax, len(groups), handles=handles, loc="upper right", borderaxespad=0.1)
 
 
 def _risk_table(
@@ -127,20 +129,18 @@ def _risk_table(
 ) -> None:
     ticks = [t for t in ax.get_xticks() if 0 <= t <= ax.get_xlim()[1]]
     ax.set_xticks(ticks)
-    height = ax.get_window_extent().height * 72 / ax.get_figure(root=True).dpi  # type: ignore[union-attr]
-    line = 8.5 / max(height, 1.0)
-    start = -30.0 / max(height, 1.0)
-    ax.text(0, start, "at risk", transform=ax.transAxes, fontsize=6, color=st.INK, va="top")
+    start, line = -30.0, -8.5  # points below the axes, whatever height the layout gives them
+    place: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6, "va": "top", "annotation_clip": False}
+    ax.annotate("at risk", (0, 0), xycoords=ax.transAxes, xytext=(0, start), color=st.INK, **place)
     for k, group in enumerate(groups):
         rows = curves[curves["group"].astype(str) == group].sort_values("time")
         times = rows["time"].to_numpy(np.float64) / per_year
-        y = start - (k + 1) * line
         for tick in ticks:
             later = np.flatnonzero(times >= tick - 1e-9)
             count = int(rows["n_risk"].iloc[later[0]]) if len(later) else 0
-            ax.text(
-                tick, y, str(count), transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize=6,
-                color=tints[group],
+            ax.annotate(
+                str(count), (tick, 0), xycoords=ax.get_xaxis_transform(), xytext=(0, start + (k + 1) * line),
+                ha="center", color=tints[group], **place,
             )  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def forest(
             at += step * (k - (len(kinds) - 1) / 2)
             _intervals(ax, part, at, (estimate, low, high), tints[kind])
             for y, (_, row) in zip(at, part.iterrows(), strict=True):
-                text = f"{row[estimate]:.2f} ({row[low]:.2f}–{row[high]:.2f})"
+                text = st.ratio_text(row[estimate], row[low], row[high])
                 ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=5.2, color=tints[kind])
         ax.set_xscale("log")
         _ratio_axis(ax, data, (estimate, low, high))
@@ -303,12 +303,14 @@ def null_distribution(
     Raises
     ------
     DataError
-        If fewer than 20 random values are given.
+        If fewer than 20 random values are given, or ours is missing.
     """
     null = np.asarray(values, dtype=np.float64).ravel()
     null = null[np.isfinite(null)]
     if len(null) < 20:
         raise DataError(f"{len(null)} random value(s) make no distribution; give at least 20.")
+    if not np.isfinite(observed):
+        raise DataError("Our own statistic is missing, so there is nothing to mark among the random ones.")
     chance = (1 + int((np.abs(null) >= abs(observed)).sum())) / (1 + len(null)) if p is None else p
     share = 100 * float((null <= observed).mean()) if percentile is None else percentile
     low, high = np.quantile(null, [0.025, 0.975])
@@ -316,8 +318,12 @@ def null_distribution(
         fig, axes = st.canvas(ax, width, height)
         axes.axvspan(low, high, color="#9A9A9A", alpha=0.16, linewidth=0)
         axes.hist(null, bins=min(60, max(12, len(null) // 25)), color="#A9A9A9", edgecolor="white", linewidth=0.3)
+        # The words stand above the bars.
+        full = axes.get_ylim()[1]
+        words = 27.0 / (axes.get_window_extent().height * 72 / fig.dpi)
+        top = full / max(1 - words, 0.5)
+        axes.set_ylim(0, top)
         axes.axvline(observed, color=st.VERMILLION, linewidth=1.6)
-        top = axes.get_ylim()[1]
         left = observed > (null.min() + null.max()) / 2
         axes.annotate(
             f"ours\n{share:.0f}th percentile\n{st.p_text(chance)}", (observed, top), xytext=(-4 if left else 4, -2),

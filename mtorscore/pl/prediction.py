@@ -63,7 +63,7 @@ def roc(
         raise DataError("A ROC curve needs labels 0 and 1, each at least once.")
     tints = st.palette(list(models), colours)
     with st.style():
-        fig, axes = st.canvas(ax, width, height)
+        fig, axes = st.canvas(ax, width + 40 * (len(models) > 4), height)
         axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for name, values in models.items():
             x, up, area = _roc(truth, np.asarray(values, dtype=np.float64), name)
@@ -74,7 +74,7 @@ def roc(
         axes.set_aspect("equal")
         axes.set_xlabel("1 − specificity")
         axes.set_ylabel("sensitivity")
-        axes.legend(loc="lower right")
+        st.many(axes, len(models), loc="lower right")
         axes.set_title(title)
     return fig
 
@@ -127,14 +127,17 @@ def calibration(
         If columns are missing or risks lie outside 0 to 1.
     """
     need(table, ["predicted", "observed", *([groupby] if groupby else [])])
+    table = table.dropna(subset=["predicted", "observed"])
+    if not len(table):
+        raise DataError("No row has both a predicted and an observed risk, so there is nothing to draw.")
     risks = table[["predicted", "observed"]].to_numpy(np.float64)
     if np.nanmin(risks) < 0 or np.nanmax(risks) > 1:
         raise DataError("Risks lie between 0 and 1; give probabilities, not linear predictors.")
     kinds = [str(g) for g in pd.unique(table[groupby])] if groupby else [""]
     tints = st.palette(kinds, colours)
-    top = float(min(1.0, np.nanmax(table[[c for c in ("predicted", "observed", "high") if c in table]]) * 1.08))
+    top = float(min(1.0, 0.05 + np.nanmax(table[[c for c in ("predicted", "observed", "high") if c in table]])))
     with st.style():
-        fig, axes = st.canvas(ax, width, height)
+        fig, axes = st.canvas(ax, width + 40 * (len(kinds) > 4), height)
         axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for kind in kinds:
             rows = (table if not groupby else table[table[groupby].astype(str) == kind]).sort_values("predicted")
@@ -148,7 +151,7 @@ def calibration(
         axes.set_xlabel("predicted risk")
         axes.set_ylabel("observed risk")
         if groupby:
-            axes.legend(loc="upper left")
+            st.many(axes, len(kinds), loc="upper left")
         axes.set_title(title)
     return fig
 
@@ -189,12 +192,15 @@ def decision_curve(
         If columns are missing.
     """
     need(table, ["strategy", "threshold", "net_benefit"])
+    table = table[np.isfinite(table["net_benefit"].astype(np.float64))]
+    if not len(table):
+        raise DataError("No row has a net benefit, so there is nothing to draw.")
     names = [str(s) for s in pd.unique(table["strategy"])]
     models = [n for n in names if n not in ("all", "none")]
     tints = st.palette(models, colours) | {"all": st.GREY, "none": st.GREY}
     dashes: dict[str, Any] = {"all": (0, (4, 2)), "none": "solid"}
     with st.style():
-        fig, axes = st.canvas(ax, width, height)
+        fig, axes = st.canvas(ax, width + 40 * (len(names) > 5), height)
         for name in [*models, *(n for n in names if n not in models)]:
             rows = table[table["strategy"].astype(str) == name].sort_values("threshold")
             label = {"all": "act on all", "none": "act on none"}.get(name, st.shorten(name, 28))
@@ -207,7 +213,7 @@ def decision_curve(
         axes.set_xlabel("risk above which one would act")
         axes.set_ylabel("net benefit")
         axes.xaxis.set_major_formatter(lambda v, _: f"{v:.0%}")
-        axes.legend(loc="upper right")
+        st.many(axes, len(names) - 1, loc="upper right")
         axes.set_title(title)
     return fig
 
@@ -268,7 +274,7 @@ def meta_forest(
         size = 12 + 60 * rows["events"].to_numpy(np.float64) / max(float(rows["events"].max()), 1.0)
         ax.scatter(rows["hr"], range(len(rows)), s=size, marker="s", color=st.BLUE, zorder=3, linewidths=0)
         labels = [st.shorten(c, 30) for c in rows["cohort"]]
-        texts = [_ratio(r) + f", {int(r.events)} events" for r in rows.itertuples()]
+        texts = [f"{st.ratio_text(r.hr, r.hr_low, r.hr_high)}, {int(r.events)} events" for r in rows.itertuples()]
         if pooled is not None and len(pooled):
             labels.append("combined")
             texts.append(_diamond(ax, pooled.iloc[0], len(rows) + 0.3))
@@ -293,10 +299,6 @@ def _chosen(table: pd.DataFrame, signature: str, endpoint: str | None, model: st
     return table[keep & np.isfinite(table["hr"].astype(np.float64))]
 
 
-def _ratio(row: Any) -> str:
-    return f"{row.hr:.2f} ({row.hr_low:.2f}–{row.hr_high:.2f})"
-
-
 def _diamond(ax: Axes, row: pd.Series, y: float) -> str:
     from matplotlib.patches import Polygon
 
@@ -304,5 +306,5 @@ def _diamond(ax: Axes, row: pd.Series, y: float) -> str:
         ax.hlines(y, row["prediction_low"], row["prediction_high"], color=st.VERMILLION, linewidth=0.8)
     corners = [(row["hr_low"], y), (row["hr"], y - 0.28), (row["hr_high"], y), (row["hr"], y + 0.28)]
     ax.add_patch(Polygon(corners, facecolor=st.VERMILLION, edgecolor=st.VERMILLION))
-    text = _ratio(row)
+    text = st.ratio_text(row["hr"], row["hr_low"], row["hr_high"])
     return text + (f", I² {100 * row['i2']:.0f}%" if np.isfinite(row.get("i2", np.nan)) else "")

@@ -60,7 +60,7 @@ def heatmap(
     -------
     matplotlib.figure.Figure
         Rows are standardised over the observations shown (z-scores cut at 2.5 SD); columns are grouped by
-        ``sample_type`` where it is there, then ordered by likeness.
+        ``sample_type`` where it is there, then ordered by likeness; grey is a missing value.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def heatmap(
             _track(fig.add_subplot(grid[i, 0]), columns[track].iloc[order], track)
         ax = fig.add_subplot(grid[len(shown), 0])
         image = ax.imshow(
-            z[rows].to_numpy().T[:, order], aspect="auto", cmap=st.diverging(), vmin=-_LIMIT, vmax=_LIMIT,
-            interpolation="nearest", rasterized=True,
+            z[rows].to_numpy().T[:, order], aspect="auto", cmap=st.with_missing(st.diverging()), vmin=-_LIMIT,
+            vmax=_LIMIT, interpolation="nearest", rasterized=True,
         )  # fmt: skip
         ax.set_yticks(range(len(rows)), [st.shorten((labels or {}).get(r, r)) for r in rows])
         ax.set_xticks([])
-        ax.set_xlabel(f"{len(order)} observations")
+        ax.set_xlabel(st.counted(len(order), "observation"))
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         _branch_lines(ax, rows, branches)
@@ -135,7 +135,10 @@ def _track(ax: Axes, values: pd.Series, name: str) -> None:
 
     text = values.astype(str).where(values.notna(), "")
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > 2:
-        ax.imshow(values.to_numpy(np.float64)[None], aspect="auto", cmap=st.sequential(), rasterized=True)
+        scale = st.with_missing(st.sequential())
+        ax.imshow(values.to_numpy(np.float64)[None], aspect="auto", cmap=scale, rasterized=True)
+        span = f"{values.min():.3g} (light) to {values.max():.3g} (dark)"
+        ax.annotate(span, (1, 0.5), (3, 0), "axes fraction", "offset points", fontsize=5.5, va="center")
     else:
         if pd.api.types.is_numeric_dtype(values):
             text = values.map({0.0: "no", 1.0: "yes"}).fillna("")
@@ -227,11 +230,16 @@ def violin(
     kinds, levels = groups_of(table, groupby)
     chosen = st.palette(levels, colours)
     count = scores.shape[1]
-    down = -(-count // min(columns, count))
+    # A group needs 3 mm, so many groups take the room of several panels.
+    down = -(-count // max(1, min(columns, count, int(width / (3.0 * len(levels) + 8)))))
     side = -(-count // down)
+    wide = 0.85 * width / side / len(levels)
+    aslant = max(map(len, levels)) > wide / 1.1 and len(levels) > 1
     rng = np.random.default_rng(0)
     with st.style():
-        fig = st.figure(width if count > 2 else width * count / 3, 8 + 40 * down)
+        fig = st.figure(
+            width if side > 2 or aslant else width * side / 3, 8 + 40 * down + 16 * aslant * (1 + (count % side > 0))
+        )
         axes = fig.subplots(down, side, squeeze=False, sharex=True)
         for k, ax in enumerate(axes.flat):
             if k >= count:
@@ -244,8 +252,11 @@ def violin(
             ax.set_title(
                 st.wrap((labels or {}).get(name, name), max(12, round(100 / side))), fontsize=5.5, fontweight="normal"
             )
-            counts = [f"{st.shorten(g, 12)}\n{len(v)}" for g, v in zip(levels, values, strict=True)]
-            ax.set_xticks(range(len(levels)), counts)
+            named = zip(levels, values, strict=True)
+            if aslant:
+                ax.set_xticks(range(len(levels)), [f"{st.shorten(g, 20)} ({len(v)})" for g, v in named], rotation=90)
+            else:
+                ax.set_xticks(range(len(levels)), [f"{st.shorten(g, 20)}\n{len(v)}" for g, v in named])
             ax.set_xlim(-0.6, len(levels) - 0.4)
             ax.locator_params(axis="y", nbins=4)
             # The lowest panel of a column names the groups, also where the last row is not full.
@@ -312,12 +323,12 @@ def landscape(
         Per signature the median, the middle half and the middle 90% of the others in SD of the reference. The
         shaded band is the middle 95% of the reference if its scores were normally distributed; confounders are grey.
         A contrast with reference tissue mixes
-        activity with lineage and cell composition.
+        activity with lineage and cell composition. Scores that do not vary in the reference are left out.
 
     Raises
     ------
     DataError
-        If the reference has fewer than three observations, or there are no others.
+        If the reference has fewer than three observations or no score that varies, or there are no others.
     """
     scores, table = scores_and_obs(data, obs, method, signatures)
     need(table, [groupby])
@@ -330,6 +341,8 @@ def landscape(
         raise DataError(f"Every observation is {reference!r}; there is nothing to compare with it.")
     base = scores[is_reference]
     relative = ((scores[~is_reference] - base.mean()) / base.std().replace(0, np.nan)).dropna(axis=1, how="all")
+    if relative.empty:
+        raise DataError(f"No score varies among the observations that are {reference!r}, so they make no scale.")
     rows = _row_order(relative, True, branches)
     steps = relative[rows].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
     tints = [st.GREY if (branches or {}).get(r) in ("confounder", "context") else st.BLUE for r in rows]
@@ -382,7 +395,7 @@ def correlation(
     -------
     matplotlib.figure.Figure
         Values are printed where there are at most 20 signatures, without the zero before the point; those that
-        round to 0 are left out.
+        round to 0 are left out. Grey where a score does not vary.
 
     Raises
     ------
@@ -392,14 +405,14 @@ def correlation(
     scores, _ = scores_and_obs(data, obs, method, signatures)
     if scores.shape[1] < 2 or len(scores) < 3:
         raise DataError(f"A correlation needs two signatures and three observations; there are {scores.shape[::-1]}.")
-    r = scores.corr("spearman" if rank else "pearson").fillna(0.0)
+    r = scores.corr("spearman" if rank else "pearson")
     order = cluster_order(r)
     values = r.to_numpy()[np.ix_(order, order)]
     names = [st.shorten((labels or {}).get(str(scores.columns[i]), str(scores.columns[i])), 26) for i in order]
     with st.style():
         fig = st.figure(width, width * 0.92)
         ax = fig.add_subplot()
-        image = ax.imshow(values, cmap=st.diverging(), vmin=-1, vmax=1, interpolation="nearest")
+        image = ax.imshow(values, cmap=st.with_missing(st.diverging()), vmin=-1, vmax=1, interpolation="nearest")
         size = 6.0 if len(names) <= 26 else max(3.0, 156 / len(names))
         ax.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
         ax.set_yticks(range(len(names)), names, fontsize=size)
@@ -407,7 +420,7 @@ def correlation(
         ax.spines[:].set_visible(False)
         if len(names) <= 20:
             for i, j in np.ndindex(values.shape):
-                if i != j and round(abs(values[i, j]), 1) > 0:
+                if i != j and np.isfinite(values[i, j]) and round(abs(values[i, j]), 1) > 0:
                     ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
                     ax.text(j, i, _tenths(values[i, j]), ha="center", va="center", fontsize=4.8, color=ink)
         bar = fig.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.01)

@@ -58,6 +58,7 @@ def coverage(
         table = table.rename_axis("signature").reset_index()
     need(table, ["signature", "n_up", "matched_up", "n_down", "matched_down"])
     data = table.drop_duplicates("signature").set_index("signature")
+    data = data.fillna(dict.fromkeys(["n_up", "matched_up", "n_down", "matched_down"], 0))
     data.index = data.index.astype(str)
     if signatures is not None:
         unknown = [s for s in signatures if s not in data.index]
@@ -117,7 +118,7 @@ def flow(
     Returns
     -------
     matplotlib.figure.Figure
-        Boxes from top to bottom, what was left out at the right.
+        Boxes from top to bottom, how many were left out at the right, and by which rules below.
 
     Raises
     ------
@@ -127,12 +128,15 @@ def flow(
     need(table, ["step", "samples"])
     steps = table.reset_index(drop=True)
     gap = 1.0
+    rules = [] if excluded is None or not len(excluded) else _excluded_lines(excluded)
+    below = 0.28 * len(rules)
     with st.style():
-        fig = st.figure(width, 8 + 15 * len(steps))
+        fig = st.figure(width, 8 + 15 * len(steps) + 10 * below)
         ax = fig.add_subplot()
         ax.set_axis_off()
         ax.set_xlim(0, 10)
-        ax.set_ylim(-(len(steps) - 1) * 1.5 - 0.55, 0.55)
+        lowest = -(len(steps) - 1) * 1.5 - 0.55
+        ax.set_ylim(lowest - below, 0.55)
         for i, (_, row) in enumerate(steps.iterrows()):
             y = -1.5 * i
             _box(ax, 0.1, y, 5.8, _step_text(row))
@@ -148,8 +152,8 @@ def flow(
                     arrowprops={"arrowstyle": "-|>", "color": st.GREY, "linewidth": 0.7},
                 )  # fmt: skip
                 ax.text(6.7, y + 0.75, f"{lost} left out", va="center", fontsize=6, color=st.GREY)
-        if excluded is not None and len(excluded):
-            ax.text(6.7, 0.45, _excluded_text(excluded), va="top", fontsize=5.5, color=st.GREY)
+        if rules:
+            ax.text(0.1, lowest, "\n".join(rules), va="top", fontsize=5.5, color=st.GREY, linespacing=1.3)
         if title:
             fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
@@ -173,12 +177,12 @@ def _step_text(row: pd.Series) -> str:
     return text
 
 
-def _excluded_text(excluded: pd.DataFrame) -> str:
+def _excluded_lines(excluded: pd.DataFrame) -> list[str]:
     need(excluded, ["rule"])
     dropped = excluded if "effect" not in excluded else excluded[excluded["effect"].astype(str) == "dropped"]
     counts = dropped["rule"].astype(str).value_counts().head(8)
-    lines = [f"{n} {st.shorten(rule, 24)}" for rule, n in counts.items()]
-    return "\n".join(["Left out by rule:", *lines]) if lines else ""
+    lines = [f"{n} {st.shorten(rule, 60)}" for rule, n in counts.items()]
+    return ["Left out by rule:", *lines] if lines else []
 
 
 def enrichment(
@@ -225,7 +229,7 @@ def enrichment(
     DataError
         If the observation is unknown or holds none of the genes.
     """
-    values = _one_row(data, observation, layer)
+    values = _one_row(data, observation, layer).dropna()
     order = values.sort_values(ascending=False, kind="stable")
     found = [
         (side, [g for g in genes if g in order.index])
@@ -233,7 +237,7 @@ def enrichment(
     ]
     found = [(side, genes) for side, genes in found if genes]
     if not found:
-        raise DataError(f"None of the {len(signature.genes)} genes of {signature.id} is in this matrix.")
+        raise DataError(f"None of the {len(signature.genes)} genes of {signature.id} has a value in {observation!r}.")
     tints = {"up": st.VERMILLION, "down": st.BLUE}
     with st.style():
         fig, axes = st.canvas(ax, width, height)
@@ -241,7 +245,12 @@ def enrichment(
         for side, genes in found:
             curve = _running_sum(order, genes, alpha)
             lowest = min(lowest, float(curve.min()))
-            axes.plot(np.arange(1, len(curve) + 1), curve, color=tints[side], label=f"{side}: {len(genes)} genes")
+            axes.plot(
+                np.arange(1, len(curve) + 1),
+                curve,
+                color=tints[side],
+                label=f"{side}: {st.counted(len(genes), 'gene')}",
+            )
         span = axes.get_ylim()[1] - lowest
         for k, (side, genes) in enumerate(found):
             top = lowest - span * (0.06 + 0.12 * k)
@@ -307,7 +316,7 @@ def gsea(
         If a column is missing or no set has a score.
     """
     need(table, ["signature", "direction", "nes", "q", "contrast"])
-    known = table[table["nes"].notna()]
+    known = table[table["nes"].notna()].reset_index(drop=True)
     if not len(known):
         raise DataError("No gene set of this table has an enrichment score.")
     rows = known.loc[known["nes"].abs().sort_values(ascending=False, kind="stable").index[:n]].sort_values("nes")
@@ -325,5 +334,5 @@ def gsea(
         ax.set_yticks(places, [st.shorten(str(v), 44) for v in names])
         ax.set_ylim(-0.8, len(rows) - 0.2)
         ax.set_xlabel(f"normalised enrichment score (filled: q < {level:g})")
-        ax.set_title(title or str(rows["contrast"].iloc[0]))
+        ax.set_title(title or st.shorten(rows["contrast"].iloc[0], 60))
     return fig

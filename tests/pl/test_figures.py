@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,40 @@ def test_saves_vector_with_text_as_text(tmp_path: Path, ending: str) -> None:
         svg = path.read_text(encoding="utf-8")
         assert ">at risk</text>" in svg
         assert "<image" not in svg
+
+
+def many_curves(n: int) -> pd.DataFrame:
+    one = f.curves()[f.curves()["group"] == "low"]
+    return pd.concat([one.assign(group=f"group {k}") for k in range(n)])
+
+
+def test_eight_curves_have_all_their_numbers_at_risk() -> None:
+    figure = pl.km(many_curves(8))
+    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts]
+    assert min(b.y0 for b in boxes) >= -1
+
+
+def test_forty_groups_and_a_single_sample_are_drawn() -> None:
+    scores, obs = f.scores()
+    groups = obs.assign(kind=[f"cell type number {k % 40}" for k in range(len(obs))])
+    figure = pl.violin(scores.iloc[:, :2], groups, groupby="kind")
+    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    ticks = [t.get_window_extent() for t in figure.axes[-1].get_xticklabels()]
+    assert all(a.x1 <= b.x0 + 2 for a, b in pairwise(ticks)), "names do not overlap"
+    assert pl.heatmap(scores.iloc[:1], obs) is not None
+    assert "1 observation" in texts(pl.heatmap(scores.iloc[:1], obs))
+
+
+def test_a_table_put_together_from_several_keeps_its_rows() -> None:
+    table = pd.concat([f.enriched(), f.enriched().assign(signature="OTHER")])
+    assert len(pl.gsea(table).axes[0].get_yticks()) == 8
+
+
+def test_missing_ends_of_an_interval_are_said() -> None:
+    assert _style.ratio_text(1.284, 0.97, 1.69) == "1.28 (0.97–1.69)"
+    assert _style.ratio_text(1.3, np.nan, 2) == "1.30 (no interval)"
+    assert _style.ratio_text(150.2, 1e-9, np.inf) == "150 (< 0.01–> 1000)"
 
 
 def test_hostile_labels_are_drawn_as_they_are(tmp_path: Path) -> None:
@@ -214,10 +249,20 @@ def test_scores_come_from_an_anndata() -> None:
         (lambda: pl.meta_forest({"A": f.associations()}, None, "NOPE"), "No cohort relates NOPE"),
         (lambda: pl.umap(f.cells(), "STEROL", basis="X_tsne"), "no embedding"),
         (lambda: pl.enrichment(f.one_sample(), "S9", Signature(id="A", up=("G1",))), "no observation 'S9'"),
-        (lambda: pl.enrichment(f.one_sample(), "S1", Signature(id="A", up=("X",))), "None of the 1 genes"),
+        (
+            lambda: pl.enrichment(f.one_sample(), "S1", Signature(id="A", up=("X",))),
+            "None of the 1 genes of A has a value",
+        ),
         (lambda: pl.diagnosis(f.diagnosed(), signatures=["NOPE"]), "not diagnosed"),
         (lambda: pl.comparison(f.compared(), signatures=["FLAT"]), "not compared"),
         (lambda: pl.comparison(f.compared(), statistic="kendall"), "choose one of spearman"),
+        (lambda: pl.landscape(f.scores()[0] * 0, f.scores()[1]), "No score varies"),
+        (lambda: pl.km(many_curves(9)), "draw at most 8"),
+        (lambda: pl.calibration(pd.DataFrame({"predicted": [np.nan], "observed": [0.1]})), "both a predicted and"),
+        (lambda: pl.decision_curve(f.decision_table().assign(net_benefit=np.nan)), "has a net benefit"),
+        (lambda: pl.null_distribution(np.arange(30), np.nan), "Our own statistic is missing"),
+        (lambda: pl.enrichment(f.one_sample() * np.nan, "S1", Signature(id="A", up=("G1",))), "has a value in 'S1'"),
+        (lambda: pl.ridge(f.cells()[:0], "STEROL", "cell_type"), "no scores|no value"),
         (lambda: pl.flow(pd.DataFrame({"step": ["read"]})), "lacks column"),
     ],
 )
