@@ -62,7 +62,7 @@ def many_curves(n: int) -> pd.DataFrame:
 
 def test_eight_curves_have_all_their_numbers_at_risk() -> None:
     figure = pl.km(many_curves(8))
-    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     boxes = [t.get_window_extent() for t in figure.axes[0].texts]
     assert min(b.y0 for b in boxes) >= -1
 
@@ -71,7 +71,7 @@ def test_forty_groups_and_a_single_sample_are_drawn() -> None:
     scores, obs = f.scores()
     groups = obs.assign(kind=[f"cell type number {k % 40}" for k in range(len(obs))])
     figure = pl.violin(scores.iloc[:, :2], groups, groupby="kind")
-    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     ticks = [t.get_window_extent() for t in figure.axes[-1].get_xticklabels()]
     assert all(a.x1 <= b.x0 + 2 for a, b in pairwise(ticks)), "names do not overlap"
     assert pl.heatmap(scores.iloc[:1], obs) is not None
