@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import FormatError, examples
-from mtorscore.io._delimited import Grid, is_missing, typed
+from mtorscore.io._cells import is_missing, typed
+from mtorscore.io._delimited import Grid
 from mtorscore.io._lists import long_table
 from mtorscore.io._matrix import assemble, from_grid
 

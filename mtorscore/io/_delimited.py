@@ -15,24 +15,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import FormatError, examples
+from mtorscore.io._cells import (
+    MISSING,
+    grouped_by_points,
+    guess_delimiter,
+    is_missing,
+    is_number,
+    repair_decimals,
+    repair_spaces,
+    split,
+    typed,
+)
 from mtorscore.io._files import Content
 
-__all__ = ["MISSING", "Grid", "guess_delimiter", "is_missing", "parse", "split", "typed"]
+__all__ = ["Grid", "line_of", "not_numbers", "parse"]
 
-MISSING = frozenset(
-    {
-        "", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "NaN", "nan", "NAN", "null", "NULL", "Null", "None", "none", "--",
-        "'--", "-", ".", "#VALUE!", "#NUM!", "#DIV/0!", "#REF!", "[Not Available]", "[Not Applicable]", "[Unknown]",
-        "[Discrepancy]", "[Completed]", "[Not Evaluated]", "Not Available", "not available", "<NA>", "?",
-    }
-)  # fmt: skip
 _NUMBER_MISSING = sorted(MISSING)
-_DELIMITERS = "\t,;|"
-_DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$")
-_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
 _SOLID = re.compile(rb"\S")
 MAX_COLUMNS = 2_000_000
 BLOCK = 1 << 23
+LOOKED_AT = 1 << 17
 
 
 @dataclass
@@ -49,8 +51,8 @@ class Grid:
         Where it stands in the file (one-based lines).
     repairs
         What had to be changed to read it.
-    integers
-        Whether each column holds only whole numbers, as written.
+    rows
+        Numbers of the rows in the file, where they are known and not consecutive (sheets with empty rows).
     """
 
     names: list[str]
@@ -60,6 +62,11 @@ class Grid:
     first_line: int
     delimiter: str
     repairs: list[str] = field(default_factory=list)
+    rows: list[int] | None = None
+
+    def line_of_row(self, row: int) -> int:
+        """Return the line of the file for data row `row`, where no line is blank or `rows` says which are."""
+        return self.rows[row] if self.rows is not None else self.first_line + row
 
     @property
     def n_rows(self) -> int:
@@ -79,51 +86,6 @@ class Grid:
             seen[name] += 1
             data[name if seen[name] == 1 else f"{name}.{seen[name] - 1}"] = column
         return pd.DataFrame(data)
-
-
-def is_missing(value: object) -> bool:
-    """Whether a text stands for a missing value in any of the spellings that portals use."""
-    return value is None or (isinstance(value, float) and value != value) or str(value).strip() in MISSING
-
-
-def is_number(value: object) -> bool:
-    """Whether a text is a number."""
-    text = str(value)
-    try:
-        float(text)
-    except ValueError:
-        return False
-    # Python also takes underscores and the digits of other scripts.
-    return "_" not in text and text.isascii()
-
-
-def split(line: str, delimiter: str) -> list[str]:
-    """Split one line, honouring double quotes."""
-    if '"' in line:
-        return [f.strip() for f in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
-    return [f.strip() for f in line.split(delimiter)] if delimiter != " " else line.split()
-
-
-def guess_delimiter(lines: list[str]) -> str:
-    """Return the delimiter that splits the lines most evenly into at least two fields; "" if none does."""
-    best, best_score = "", (0.0, False, 0)
-    body = [line for line in lines if line.strip()][:50]
-    for delimiter in _DELIMITERS + " ":
-        counts = [len(split(line, delimiter)) for line in body]
-        if not counts or max(counts) < 2:
-            continue
-        mode, times = Counter(counts[1:] or counts).most_common(1)[0]
-        if mode < 2:
-            continue
-        # A header may lack the name of the first column; else it has as many fields as the rows.
-        fits = counts[0] in (mode, mode - 1)
-        score = (round(times / max(len(counts) - 1, 1), 2), fits, 0 if delimiter == " " else mode)
-        # Text with spaces is common inside tab-separated files, so a space wins only where nothing else splits.
-        if delimiter == " " and best:
-            continue
-        if score > best_score:
-            best, best_score = delimiter, score
-    return best
 
 
 def parse(
@@ -212,9 +174,25 @@ def parse(
     if columns is None:
         columns = _parse_slow(body, delimiter, len(names), path, line, text)
     if not text:
-        _repair_spaces(columns, repairs)
-        _repair_decimals(columns, repairs, delimiter)
+        repair_spaces(columns, repairs)
+    repair_decimals(columns, repairs, delimiter, text=text)
+    if not text:
+        _refuse_grouped(columns, body, delimiter, path, line)
     return Grid(names, columns, path, header_line, line, delimiter, repairs)
+
+
+def _refuse_grouped(columns: list[npt.NDArray[Any]], body: bytes, delimiter: str, path: Path, line: int) -> None:
+    """Raise FormatError where points group thousands: 1.234 would be read as little more than one."""
+    rows = [r for r in body[:LOOKED_AT].decode(errors="ignore").split("\n") if r.strip()]
+    found = grouped_by_points(columns, rows if len(body) <= LOOKED_AT else rows[:-1], delimiter)
+    if found is not None:
+        raise FormatError(
+            f"{found[2]!r} beside whole numbers: points seem to group thousands. Export plain numbers, without "
+            "separators of thousands.",
+            path=path,
+            line=line + found[0],
+            column=found[1] + 1,
+        )
 
 
 def _comments(lines: list[str], comment: str) -> int:
@@ -402,51 +380,6 @@ def _parse_slow(data: bytes, delimiter: str, width: int, path: Path, line: int, 
         values = np.array([row[i].strip() for row in rows], dtype=object)
         columns.append(values if text or i == 0 else typed(values))
     return columns
-
-
-def typed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return text as float64 where every value that is not missing is a number, otherwise unchanged."""
-    out = np.empty(len(values))
-    for i, value in enumerate(values):
-        if is_missing(value):
-            out[i] = np.nan
-            continue
-        if not is_number(value):
-            return values
-        out[i] = float(value)
-    return out
-
-
-def _repair_spaces(columns: list[npt.NDArray[Any]], repairs: list[str]) -> None:
-    """Read numbers that only had white space around them (a non-breaking space, a vertical tab)."""
-    fixed = 0
-    for i, column in enumerate(columns):
-        if i and column.dtype == object and (number := typed(column)).dtype != object:
-            columns[i], fixed = number, fixed + 1
-    if fixed:
-        repairs.append(f"white space around numbers removed in {fixed} columns")
-
-
-def _repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimiter: str) -> None:
-    """Read decimal commas, where a column holds nothing else that would not be a number."""
-    if delimiter == ",":
-        return
-    fixed = 0
-    for i, column in enumerate(columns):
-        if i == 0 or column.dtype != object:
-            continue
-        odd = [v for v in column if "," in v]
-        if not odd or not all(_DECIMAL_COMMA.match(v) for v in odd):
-            continue
-        # 1,234 may be a thousand or one and a bit; only another value can tell.
-        if all(_GROUPED.match(v) for v in odd):
-            continue
-        number = typed(np.array([v.replace(",", ".") for v in column], dtype=object))
-        if number.dtype != object:
-            columns[i] = number
-            fixed += 1
-    if fixed:
-        repairs.append(f"decimal commas read as points in {fixed} columns")
 
 
 def not_numbers(grid: Grid, i: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mtorscore.errors import FormatError, examples
 from mtorscore.io import _files, _foreign
-from mtorscore.io._delimited import guess_delimiter, split
+from mtorscore.io._cells import guess_delimiter, is_number, split
 from mtorscore.io._preamble import preamble
 
 __all__ = ["Found", "detect"]
@@ -186,9 +186,15 @@ def _text(lines: list[str], path: Path) -> Found:
         return Found("htseq-counts", "two columns without a header: a gene and a number")
     delimiter = above.delimiter or guess_delimiter(body[:60])
     fields = split(body[0], delimiter) if delimiter else [body[0]]
-    if not delimiter and sum(bool(re.match(r"^[ACGTN]{10,}(-\d+)?$", b)) for b in body) > 0.9 * len(body):
+    if not delimiter and sum(bool(re.match(r"^[ACGTN]{10,80}(-\d+)?$", b)) for b in body) > 0.9 * len(body):
         return Found("list", "one cell barcode per line")
-    if not delimiter and len(body) > 1 and all(re.match(r"^[A-Za-z0-9._-]+$", b) for b in body[:50]):
+    if not delimiter and all(map(is_number, body)):
+        raise FormatError(
+            "numbers without names: nothing says which gene or sample they belong to. Give a table with both.",
+            path=path,
+            line=above.lines + 1,
+        )
+    if not delimiter and len(body) > 1 and all(re.match(r"^[A-Za-z0-9._-]{1,250}$", b) for b in body[:50]):
         return Found("list", "one name per line")
     if delimiter and 2 <= len(fields) <= 3 and _features(body, delimiter):
         return Found("10x-features", "gene, symbol (and type) without a header")
@@ -250,17 +256,17 @@ def _by_columns(fields: list[str], lines: list[str]) -> tuple[str, str]:
 
 
 def _two_columns(body: list[str]) -> bool:
-    rows = [line.split("\t") for line in body[:200]]
-    if len(rows) < 3 or not all(len(r) == 2 for r in rows):
-        return False
-    from mtorscore.io._delimited import is_number
     from mtorscore.io._genes import gene_likeness
+    from mtorscore.io._matrix import SPECIAL
 
-    return all(is_number(r[1]) for r in rows) and gene_likeness([r[0] for r in rows])[0] > 0.8
+    rows = [line.split("\t") for line in body[:200]]
+    genes = [r[0] for r in rows if not SPECIAL.match(r[0])]
+    if len(genes) < 2 or not all(len(r) == 2 for r in rows):
+        return False
+    return all(is_number(r[1]) for r in rows) and gene_likeness(genes)[0] > 0.8
 
 
 def _features(body: list[str], delimiter: str) -> bool:
-    from mtorscore.io._delimited import is_number
     from mtorscore.io._genes import gene_likeness
 
     rows = [split(line, delimiter) for line in body[:300]]

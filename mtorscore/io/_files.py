@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mtorscore.errors import FormatError, examples
 
@@ -27,6 +27,8 @@ LIMIT = 16 << 30
 HEAD = 1 << 16
 
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+# Zero-width space, joiners and byte-order marks inside the text, as pasting from pages and joining files leave them.
+_INVISIBLE = ("\u200b".encode(), "\u200c".encode(), "\u200d".encode(), codecs.BOM_UTF8)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -95,9 +97,7 @@ def _opened(path: Path, kind: str, raw: BinaryIO) -> BinaryIO:
     if kind == "xz":
         return lzma.LZMAFile(raw)  # type: ignore[return-value]
     if kind == "zst":
-        import zstandard
-
-        return zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(raw, read_across_frames=True)
+        return _Frames(raw)  # type: ignore[return-value]
     if kind == "zip":
         archive = zipfile.ZipFile(raw)
         members = [i for i in archive.infolist() if not i.is_dir() and not i.filename.startswith("__MACOSX/")]
@@ -111,6 +111,35 @@ def _opened(path: Path, kind: str, raw: BinaryIO) -> BinaryIO:
             raise FormatError("the archive is protected by a password; unpack it first.", path=path)
         return archive.open(members[0])  # type: ignore[return-value]
     return raw
+
+
+class _Frames:
+    """Frames of Zstandard one after the other; unlike the library's own stream, an unfinished one is an error."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame: Any = None
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:  # noqa: ARG002
+        """Return some decompressed bytes, of which `size` is no bound, none at the end."""
+        import zstandard
+
+        out = b""
+        while not out:
+            # A thousand bytes of Zstandard hold 32 MiB at most, so that a bomb is seen before memory is full.
+            block = self._rest or self._raw.read(1 << 10)
+            self._rest = b""
+            if not block:
+                if self._frame is not None:
+                    raise EOFError("the last frame has no end")
+                return b""
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
+            out = self._frame.decompress(block)
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        return out
 
 
 _BROKEN = (EOFError, zlib.error, OSError, lzma.LZMAError, zipfile.BadZipFile, ValueError, NotImplementedError)
@@ -198,6 +227,11 @@ def _decode(data: bytes, path: Path, repairs: list[str], partial: bool) -> bytes
         )
     if data.isascii():
         return data
+    for invisible in _INVISIBLE:
+        if invisible in data:
+            data = data.replace(invisible, b"")
+            if "characters of no width removed" not in repairs:
+                repairs.append("characters of no width removed")
     try:
         data.decode()
     except UnicodeDecodeError as error:

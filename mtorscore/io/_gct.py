@@ -10,9 +10,11 @@ import pandas as pd
 
 from mtorscore.errors import FormatError
 from mtorscore.io import _files
-from mtorscore.io._delimited import parse, split, typed
+from mtorscore.io._cells import split, typed
+from mtorscore.io._delimited import parse
 from mtorscore.io._gsea_labels import class_of_label
-from mtorscore.io._matrix import assemble, described, not_number_error
+from mtorscore.io._matrix import assemble, described
+from mtorscore.io._refusals import not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -15,7 +15,8 @@ import pandas as pd
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io import _files
 from mtorscore.io._delimited import parse
-from mtorscore.io._matrix import SPECIAL, assemble, described, not_number_error
+from mtorscore.io._matrix import SPECIAL, assemble, described
+from mtorscore.io._refusals import not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData

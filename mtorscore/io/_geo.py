@@ -14,8 +14,10 @@ import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples
 from mtorscore.io import _files
-from mtorscore.io._delimited import Grid, is_missing, parse, split, typed
-from mtorscore.io._matrix import assemble, described, not_number_error, unique
+from mtorscore.io._cells import is_missing, split, typed
+from mtorscore.io._delimited import Grid, parse
+from mtorscore.io._matrix import assemble, described, unique
+from mtorscore.io._refusals import not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData

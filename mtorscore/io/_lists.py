@@ -12,6 +12,7 @@ from mtorscore.errors import FormatError, examples
 from mtorscore.io import _files
 from mtorscore.io._delimited import parse
 from mtorscore.io._matrix import assemble, described, unique
+from mtorscore.io._refusals import not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,8 +69,6 @@ def series(path: Path, *, platform: str | None = None, table: str = "") -> tuple
 
 def firehose(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
     """Read a Firehose matrix: samples in line 1, what each column measures in line 2 (``value`` chooses)."""
-    from mtorscore.io._matrix import not_number_error
-
     content = _files.load(path)
     first = [f.strip() for f in content.data.split(b"\n", 1)[0].decode().split("\t")]
     grid = parse(content, delimiter="\t", skip=1)

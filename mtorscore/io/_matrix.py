@@ -11,15 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.io._delimited import Grid, is_missing, is_number, line_of, not_numbers
-from mtorscore.io._genes import gene_likeness, human, kind_of
+from mtorscore.io._cells import is_number, typed
+from mtorscore.io._delimited import Grid
+from mtorscore.io._genes import gene_likeness, human, is_symbol, kind_of
+from mtorscore.io._refusals import refuse_headless, refuse_unusable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from mtorscore.io._files import Content
 
-__all__ = ["assemble", "described", "from_grid", "not_number_error", "table_kind", "unique"]
+__all__ = ["assemble", "described", "from_grid", "table_kind", "unique"]
 
 # Columns that describe a gene although they hold numbers.
 _GENE_COLUMNS = re.compile(
@@ -42,7 +44,6 @@ _SAMPLE_KEY = re.compile(r"^_?(sample|patient|subject|cell|barcode|donor|geo_acc
 SPECIAL = re.compile(
     r"^(__)?(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)$|^N_[a-z]\w+$", re.IGNORECASE
 )
-_ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
 # What a table with several columns per sample measures: S1_count, S1_FPKM, or TPM.S1.
 _MEASURES = r"(?:read|raw|expected|normali[sz]ed)?[ _.]?counts?|fpkm|rpkm|tpm|cpm"
 _MEASURE = re.compile(
@@ -126,6 +127,10 @@ def table_kind(grid: Grid) -> tuple[str, str]:
             if share > max(rows, 0.5):
                 rows, row_kind = share, kind
     seen = f"{rows:.0%} of the row names and {header:.0%} of the column names look like genes"
+    about = [grid.names[i] for i in others if _SAMPLE_COLUMNS.match(grid.names[i])]
+    if _SAMPLE_KEY.match(grid.names[0]) and len(about) >= 0.5 * max(len(others), 1) and header < 0.25:
+        # P1 and P2 are patients here, although symbols too.
+        return "clinical", f"the first column is called {grid.names[0]!r}; columns such as {examples(about)}"
     if header >= 0.25 and header > rows and len(numeric) >= 3:
         return "matrix_t", f"{seen} ({header_kind})"
     if rows >= 0.25:
@@ -179,7 +184,7 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str 
     made["repairs"] = grid.repairs
     if kind in ("clinical", "genes", "contrast"):
         return _described(grid, kind), made
-    _refuse_headless(grid)
+    refuse_headless(grid)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
     if kind == "matrix_t":
         return _samples_in_rows(grid, content), made
@@ -221,35 +226,6 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
     return AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
 
 
-def not_number_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
-    """Return the error for text in a column of numbers: which cells, on which line."""
-    row = next((r for r, value in enumerate(grid.columns[i]) if not is_missing(value) and not is_number(value)), 0)
-    line = line_of(grid, content, row) if content is not None else row + 1
-    bad = not_numbers(grid, i)
-    hint = ""
-    if all(c in "0123456789.,+-'eE " for c in str(grid.columns[i][row])):
-        hint = " If commas or points group thousands, or commas are decimals, say so by exporting plain numbers."
-    return FormatError(
-        f"text where numbers are expected in column {name!r} ({bad}); correct or remove these cells.{hint}",
-        path=grid.path,
-        line=line,
-        column=i + 1,
-    )
-
-
-def _refuse_headless(grid: Grid) -> None:
-    """Raise FormatError where the line taken for the header is a row: a gene and numbers instead of sample names."""
-    numbers = [n for n in grid.names[1:] if is_number(n)]
-    row = _ROW.match(grid.names[0]) or grid.names[0] in human().by_symbol
-    if numbers and len(numbers) == len(grid.names) - 1 and row:
-        raise FormatError(
-            f"no header: the first line ({examples(grid.names)}) is a row of data. Add a line with the names of the "
-            "samples.",
-            path=grid.path,
-            line=grid.header_line or 1,
-        )
-
-
 def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> AnnData:
     at, ids = _row_ids(grid)
     describing = {at, *range(at)}
@@ -269,9 +245,7 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
     values, samples = _one_measure(grid, values, measure)
     if nameless := sum(not grid.names[i] for i in values):
         grid.repairs.append(f"{nameless} samples without a name are called by the number of their column")
-    for i in values:
-        if grid.is_text(i):
-            raise not_number_error(grid, content, i, grid.names[i])
+    refuse_unusable(grid, content, values)
     if not values:
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
     further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})}
@@ -339,6 +313,9 @@ def _real_rows(
     special = [i for i, n in enumerate(ids) if SPECIAL.match(n)]
     about = [i for i, n in enumerate(ids[:20]) if _SAMPLE_COLUMNS.match(n) and n not in human().by_symbol]
     nameless = [i for i, n in enumerate(ids) if not n]
+    notes = _notes(ids, x)
+    if notes:
+        repairs.append(f"{len(notes)} line(s) of notes below the table ({examples([ids[i] for i in notes])}) left out")
     blank = {i for i in nameless if np.isnan(x[:, i]).all() and not any(var.iloc[i])}
     if special:
         repairs.append(f"{len(special)} rows of counters ({examples([ids[i] for i in special])}) are no genes; in obs")
@@ -346,9 +323,20 @@ def _real_rows(
         repairs.append(f"rows that describe the samples ({examples([ids[i] for i in about])}) are no genes; in obs")
     if blank:
         repairs.append(f"{len(blank)} rows without name and values left out")
-    left = blank | set(special) | set(about)
+    left = blank | set(special) | set(about) | set(notes)
     facts = {ids[i].lstrip("_"): x[:, i].copy() for i in [*special, *about]}
     return [i for i in range(len(ids)) if i not in left], facts
+
+
+def _notes(ids: list[str], x: npt.NDArray[np.float64]) -> list[int]:
+    """Return the last rows that hold words and no value: remarks below a table."""
+    found = []
+    for i in range(len(ids) - 1, max(len(ids) - 20, 0), -1):
+        if not np.isnan(x[:, i]).all():
+            break
+        if " " in ids[i] and not kind_of(ids[i]) and not is_symbol(ids[i]):
+            found.append(i)
+    return found[::-1]
 
 
 def _prose(grid: Grid, i: int) -> bool:
@@ -383,6 +371,12 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
     at, ids = _row_ids(grid)
     genes: list[int] = []
     obs_columns: list[int] = []
+    numbers = typed(grid.columns[0])
+    if at == 0 and numbers.dtype != object and grid.names[0] in human().by_symbol and not _row_numbers(ids):
+        # Written without the names of the rows: the first column holds values of a gene.
+        grid.columns[0], at = numbers, -1
+        ids = [f"row_{i + 1}" for i in range(grid.n_rows)]
+        grid.repairs.append("no column names the samples; they are called by the number of their row")
     for i in range(at + 1, len(grid.names)):
         name = grid.names[i]
         # "stage" or "T" is an alias of some gene; only a current symbol outweighs what the column says.
@@ -391,9 +385,7 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
         describes = _SAMPLE_COLUMNS.match(name) is not None and not current
         text = grid.is_text(i) and (not symbol or (not current and _prose(grid, i)))
         (obs_columns if describes or text else genes).append(i)
-    for i in genes:
-        if grid.is_text(i):
-            raise not_number_error(grid, content, i, grid.names[i])
+    refuse_unusable(grid, content, genes)
     x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
     obs = pd.DataFrame({grid.names[i]: grid.columns[i] for i in obs_columns}, index=range(grid.n_rows))
     names = [grid.names[i] for i in genes]
@@ -401,13 +393,6 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
 
 
 def _checked(adata: AnnData, grid: Grid, x: npt.NDArray[np.float64]) -> AnnData:
-    infinite = np.argwhere(np.isinf(x))
-    if len(infinite):
-        row, column = infinite[0]
-        raise DataError(
-            f"{grid.path}: {len(infinite)} infinite value(s), first for sample {adata.obs_names[row]} and gene "
-            f"{adata.var_names[column]}; the logarithm of 0 was taken somewhere. Add an offset before the logarithm."
-        )
     if np.isnan(x).all():
         raise FormatError("the table holds no number at all.", path=grid.path)
     return adata

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from mtorscore.io._delimited import guess_delimiter, is_missing, is_number, split
+from mtorscore.io._cells import guess_delimiter, is_missing, is_number, split
 
 __all__ = ["Preamble", "preamble"]
 

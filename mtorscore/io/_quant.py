@@ -14,8 +14,10 @@ import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io import _files
-from mtorscore.io._delimited import Grid, is_number, parse
-from mtorscore.io._matrix import SPECIAL, assemble, not_number_error
+from mtorscore.io._cells import is_number
+from mtorscore.io._delimited import Grid, parse
+from mtorscore.io._matrix import SPECIAL, assemble
+from mtorscore.io._refusals import not_number_error
 
 if TYPE_CHECKING:
     from anndata import AnnData

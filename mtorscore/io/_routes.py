@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import FormatError
-from mtorscore.io._delimited import is_missing
+from mtorscore.io._cells import is_missing
 
 __all__ = ["biotab_rows", "cart_frame", "plain_survival", "route_of"]
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from mtorscore.errors import FormatError, examples
 from mtorscore.io import _binary, _detect, _files, _routes
-from mtorscore.io._delimited import is_missing, parse, typed
+from mtorscore.io._cells import is_missing, typed
+from mtorscore.io._delimited import parse
 
 __all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "read_named_rows", "simple_stage", "standardise"]
 

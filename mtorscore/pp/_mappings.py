@@ -12,7 +12,8 @@ import pandas as pd
 
 from mtorscore.errors import DataError, examples
 from mtorscore.io import _files, _genes
-from mtorscore.io._delimited import is_missing, parse
+from mtorscore.io._cells import is_missing
+from mtorscore.io._delimited import parse
 from mtorscore.io._geo import platform_symbols
 
 __all__ = ["advice", "probe_symbols", "read_mapping", "share_out", "shared_genes"]
