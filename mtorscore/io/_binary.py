@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import FormatError, examples
+from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io._cells import is_missing, typed
 from mtorscore.io._delimited import Grid
 from mtorscore.io._lists import long_table
-from mtorscore.io._matrix import assemble, from_grid
+from mtorscore.io._matrix import all_samples, assemble, from_grid, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -85,7 +85,8 @@ def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]
 
     numeric = [n for n in frame.column_names if pa.types.is_floating(frame.schema.field(n).type)]
     text = [n for n in frame.column_names if n not in numeric]
-    if table in ("", "matrix") and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type):
+    plain = not table or table == "matrix"
+    if plain and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type) and all_samples(numeric):
         # The common case, one column of names, without a detour through Python objects.
         from mtorscore.io._genes import gene_likeness
 
@@ -99,6 +100,8 @@ def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]
             made = {"table": "matrix", "evidence": evidence, "orientation": "genes in rows"}
             return assemble(x, numeric, [str(i) for i in ids]), made
     pandas = frame.to_pandas()
+    if isinstance(pandas.index, pd.MultiIndex):
+        pandas = pandas.reset_index()
     ranged = isinstance(pandas.index, pd.RangeIndex)
     grid = frame_to_grid(pandas, path, index=not ranged)
     adata, made = from_grid(grid, None, table)
@@ -132,8 +135,8 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], str, list[str]]:
-    """Return the rows of one sheet (the first that holds a table if none is named), its name, and all names."""
+def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[int], str, list[str]]:
+    """Return the rows of one sheet (the first that holds a table if none is named), their numbers, and the names."""
     import openpyxl
 
     with warnings.catch_warnings():
@@ -152,19 +155,51 @@ def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], str, li
                     rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
             except Exception as error:
                 raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
-            rows = [r for r in rows if any(v is not None for v in r)]
+            numbers = [i for i, r in enumerate(rows, 1) if any(v is not None for v in r)]
+            rows = [rows[i - 1] for i in numbers]
             # A sheet of notes has one column; it is read only where it is asked for.
             if len(rows) > 1 and (name is not None or sum(sum(v is not None for v in r) > 1 for r in rows) > 1):
-                return rows, candidate, names
+                _refuse_formulas(path, candidate, rows)
+                return rows, numbers, candidate, names
     raise FormatError("no sheet of the workbook holds a table.", path=path)
 
 
-def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, int, list[str]]:
-    """Return one sheet as text columns, its name, the row number of the header and all sheet names.
+def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
+    """Raise FormatError where a cell has a formula without a stored result, as programs write them."""
+    import zipfile
+
+    import openpyxl
+
+    width = max(map(len, rows))
+    if all(len(r) == width and all(v is not None for v in r) for r in rows):
+        return
+    with zipfile.ZipFile(path) as archive:
+        sheets = [n for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
+        if not any(b"<f>" in archive.read(n) or b"<f " in archive.read(n) for n in sheets):
+            return
+    stored = openpyxl.load_workbook(path, read_only=True, data_only=True)[name]
+    written = openpyxl.load_workbook(path, read_only=True)[name]
+    stored.reset_dimensions()
+    written.reset_dimensions()
+    both = zip(stored.iter_rows(values_only=True), written.iter_rows(), strict=False)
+    for line, (results, cells) in enumerate(both, 1):
+        for column, (result, cell) in enumerate(zip(results, cells, strict=False), 1):
+            if result is None and cell.data_type == "f":
+                raise FormatError(
+                    f"the formula {str(cell.value)[:40]!r} has no stored result; open the workbook in a spreadsheet "
+                    "program and save it, or replace formulas by values.",
+                    path=path,
+                    line=line,
+                    column=column,
+                )
+
+
+def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, list[int], list[str]]:
+    """Return one sheet as text columns, its name, the row numbers (of the header first) and all sheet names.
 
     Title lines above the header (rows with one filled cell) are passed over.
     """
-    rows, found, names = sheet(path, name)
+    rows, numbers, found, names = sheet(path, name)
     # Title lines and group headings above the names fill few cells, or repeat themselves.
     filled = [len({str(v) for v in r if v is not None}) for r in rows[:50]]
     filled += [sum(v is not None for v in r) for r in rows[50:200]]
@@ -175,7 +210,7 @@ def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str,
     while header and not header[-1] and all(len(r) < len(header) or r[len(header) - 1] is None for r in rows[at + 1 :]):
         header.pop()
     body = [[_cell(v) for v in [*r[: len(header)], *[None] * (len(header) - len(r))]] for r in rows[at + 1 :]]
-    return pd.DataFrame(body, columns=pd.Index(header), dtype=object), found, at + 1, names
+    return pd.DataFrame(body, columns=pd.Index(header), dtype=object), found, numbers[at:], names
 
 
 def _cell(value: Any) -> str:
@@ -190,7 +225,7 @@ def excel(
     path: Path, *, sheet: str | None = None, measure: str = "", table: str = ""
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read a sheet of an Excel workbook."""
-    frame, name, header_line, names = sheet_frame(path, sheet)
+    frame, name, lines, names = sheet_frame(path, sheet)
     if (
         len(frame.columns)
         and frame.columns[0] == ""
@@ -198,7 +233,8 @@ def excel(
         and len(frame.columns) > 2
     ):
         frame = frame.iloc[:, 1:]
-    grid = frame_to_grid(frame, path, index=False, header_line=header_line)
+    grid = frame_to_grid(frame, path, index=False, header_line=lines[0])
+    grid.rows = lines[1:]
     adata, made = from_grid(grid, None, table, measure)
     made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
             "repairs": grid.repairs}  # fmt: skip
@@ -210,13 +246,43 @@ def h5ad(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
     import anndata
 
     try:
-        adata = anndata.read_h5ad(path)
+        with warnings.catch_warnings():
+            # Names that repeat are looked after below.
+            warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
+            adata = anndata.read_h5ad(path)
     except Exception as error:
         raise FormatError(f"the h5ad file is truncated or damaged ({error}); download it again.", path=path) from error
+    old = dict(adata.uns.get("source", {}))
+    adata, repairs = _checked(adata, path)
+    return adata, {k: v for k, v in old.items() if k in ("units", "accession")} | {"repairs": repairs}
+
+
+def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
+    """Return a stored AnnData with unique names and genes as variables, and what had to be changed for that."""
+    from mtorscore.io._genes import gene_likeness
+
+    repairs = []
+    if adata.X is None and adata.n_vars:
+        raise FormatError(
+            f"there are no values in X; the layers are {examples(sorted(adata.layers)) or 'none'}. Move one to X.",
+            path=path,
+        )
+    if not adata.obs_names.is_unique:
+        repeated = adata.obs_names[adata.obs_names.duplicated()].unique()
+        raise DataError(
+            f"{path}: {len(repeated)} observation name(s) stand more than once ({examples(repeated)}); make them "
+            "unique (obs_names_make_unique), since nothing says which one is meant."
+        )
+    genes, cells = gene_likeness(list(adata.var_names))[0], gene_likeness(list(adata.obs_names))[0]
+    if cells >= 0.5 and genes < 0.1:
+        adata = adata.T
+        repairs.append("genes stood in the rows; transposed")
     if "id" not in adata.var:
         adata.var["id"] = [str(n) for n in adata.var_names]
-    old = dict(adata.uns.get("source", {}))
-    return adata, {k: v for k, v in old.items() if k in ("units", "accession")}
+    if not adata.var_names.is_unique:
+        repairs.append(f"{int(adata.var_names.duplicated().sum())} repeated gene names numbered (A~2)")
+        adata.var_names = pd.Index(unique([str(n) for n in adata.var_names]), dtype=object)
+    return adata, repairs
 
 
 def zarr(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
@@ -231,9 +297,8 @@ def zarr(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
         adata = anndata.read_zarr(path)
     except Exception as error:
         raise FormatError(f"the Zarr store is damaged ({error}).", path=path) from error
-    if "id" not in adata.var:
-        adata.var["id"] = [str(n) for n in adata.var_names]
-    return adata, {}
+    adata, repairs = _checked(adata, path)
+    return adata, {"repairs": repairs}
 
 
 def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:

@@ -61,6 +61,8 @@ def profiles(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
         if facts.get("genetic_alteration_type", "").upper() != "MRNA_EXPRESSION":
             continue
         name = facts.get("data_filename") or file.name.replace("meta_", "data_", 1)
+        if Path(name).name != name:
+            raise FormatError(f"data_filename {name!r} is not the name of a file in the study folder.", path=file)
         found[facts.get("stable_id", file.stem)] = (path / name, facts)
     return found
 
@@ -111,6 +113,8 @@ def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[A
     ranked = sorted(known, key=lambda k: (known[k][1].get("datatype", "").upper() == "Z-SCORE", k))
     name = profile or ranked[0]
     file, about = known[name]
+    if not file.exists():
+        raise FormatError(f"the profile {name!r} should be in {file.name}, which is not in the folder.", path=path)
     content = _files.load(file)
     grid = parse(content, delimiter="\t")
     adata, how = from_grid(grid, content, "matrix")
@@ -118,6 +122,14 @@ def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[A
     if zscore:
         warn_zscores(file.name)
     if tables is not None:
+        unknown = [n for n in adata.obs_names if n not in tables.index]
+        if unknown:
+            warnings.warn(
+                f"{len(unknown)} of {adata.n_obs} samples with expression are not in the clinical tables "
+                f"({examples(unknown)}); their clinical columns are missing.",
+                DataWarning,
+                stacklevel=5,
+            )
         joined = tables.reindex(adata.obs_names)
         for column in joined.columns:
             values = joined[column]

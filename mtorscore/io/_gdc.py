@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.errors import DataError, DataWarning, FormatError, examples
 from mtorscore.io import _files
 from mtorscore.io._delimited import parse
 from mtorscore.io._matrix import SPECIAL, assemble, described
@@ -95,6 +97,12 @@ def _one(
     first = content.lines(8)
     star = any(line.startswith("gene_id\t") for line in first)
     if star:
+        if not content.data.endswith(b"\n"):
+            raise FormatError(
+                "the last line has no end: the file is cut off; download it again.",
+                path=path,
+                line=content.data.count(b"\n") + 1,
+            )
         grid = parse(content, delimiter="\t")
         column = STAR_UNITS.get(units)
         if column is None or column not in grid.names:
@@ -123,6 +131,14 @@ def _one(
     if np.isnan(values).any():
         row = keep[int(np.flatnonzero(np.isnan(values))[0])]
         raise FormatError("a gene without a value.", path=path, line=grid.first_line + row, column=at + 1)
+    if (values < 0).any():
+        row = keep[int(np.argmax(values < 0))]
+        raise FormatError(
+            f"a negative value ({grid.columns[at][row]:g}) where {units} are expected.",
+            path=path,
+            line=grid.first_line + row,
+            column=at + 1,
+        )
     return [ids[i] for i in keep], values, {k: [v[i] for i in keep] for k, v in extra.items()}, units, facts
 
 
@@ -147,7 +163,38 @@ def folder(
         Not used.
     """
     files = sorted(f for f in path.rglob("*") if f.is_file() and COUNT_FILE.search(f.name))
+    check_manifest(path)
     return _gather(files, path, units, aliquots(path, metadata))
+
+
+def check_manifest(path: Path) -> None:
+    """Compare a folder with the manifests in it: a file of another size or checksum is refused, missing ones named."""
+    unfinished = sorted(f.name for f in path.rglob("*.partial"))
+    listed: dict[str, tuple[int, str]] = {}
+    for manifest in sorted([*path.glob("gdc_manifest*.t*"), *path.glob("MANIFEST.txt")]):
+        frame = parse(_files.load(manifest), delimiter="\t", text=True).frame()
+        if {"filename", "size", "md5"} <= set(frame.columns):
+            sizes = [int(s) if s.isdigit() else -1 for s in frame["size"]]
+            names = [str(n).rsplit("/", 1)[-1] for n in frame["filename"]]
+            listed |= dict(zip(names, zip(sizes, frame["md5"], strict=True), strict=True))
+    here = {f.name: f for f in path.rglob("*") if f.is_file() and f.name in listed}
+    for name, file in here.items():
+        size, md5 = listed[name]
+        if size >= 0 and file.stat().st_size != size:
+            raise FormatError(
+                f"{file.stat().st_size} bytes where the manifest says {size}: the download is not complete; "
+                "download it again.",
+                path=file,
+            )
+        if len(md5) == 32 and hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5.lower():
+            raise FormatError(
+                "not the MD5 checksum of the manifest: the file is damaged; download it again.", path=file
+            )
+    missing = [n for n in listed if n not in here and COUNT_FILE.search(n)]
+    if missing or unfinished:
+        said = [f"{len(missing)} files of the manifest are not here ({examples(missing)})"] if missing else []
+        said += [f"{len(unfinished)} downloads are not finished ({examples(unfinished)})"] if unfinished else []
+        warnings.warn(f"{path.name}: {'; '.join(said)}. They are left out.", DataWarning, stacklevel=5)
 
 
 def single(
@@ -188,6 +235,14 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
         names.get(f.name) or names.get(f.name.removesuffix(".gz")) or names.get(f.parent.name) or "" for f in files
     ]
     known = all(barcodes)
+    if names and not known:
+        without = [f.name for f, b in zip(files, barcodes, strict=True) if not b]
+        warnings.warn(
+            f"{root.name}: {len(without)} of {len(files)} files are not in the metadata cart or sample sheet "
+            f"({examples(without)}); samples are called by their files.",
+            DataWarning,
+            stacklevel=5,
+        )
     obs = pd.DataFrame({"file_name": [f.name for f in files], "file_id": [f.parent.name for f in files]})
     for key in sorted({k for fact in facts for k in fact} - {"gene_model"}):
         obs[key] = [float(fact.get(key) or "nan") for fact in facts]
@@ -195,11 +250,10 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
     if any(barcodes) and chosen is stems:
         obs["barcode"] = barcodes
     adata = assemble(np.vstack(rows), chosen, genes, obs=obs, var=pd.DataFrame(extra) if extra else None)
-    named = (
-        "barcodes from the metadata" if chosen is barcodes else "file names: no metadata cart or sample sheet was found"
-    )
+    reason = "not every file has a barcode of its own" if names else "no metadata cart or sample sheet was found"
+    named = "barcodes from the metadata" if chosen is barcodes else f"file names: {reason}"
     return adata, {"units": found.pop(), "table": "matrix", "orientation": "one file per sample", "names": named,
-                   "gene_model": facts[0].get("gene_model", "")}  # fmt: skip
+                   "gene_model": " / ".join(sorted({f.get("gene_model", "") for f in facts}))}  # fmt: skip
 
 
 def _stem(file: Path) -> str:
@@ -216,6 +270,12 @@ def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], 
     if len(set(ids)) == len(ids) and set(ids) == set(genes):
         at = {g: i for i, g in enumerate(ids)}
         return values[[at[g] for g in genes]]
+    short, what = (ids, "its") if len(ids) < len(genes) else (genes, "the first file's")
+    if len(ids) != len(genes) and (ids[: len(short)] == genes[: len(short)]):
+        raise DataError(
+            f"{file}: {len(ids)} genes, and {len(genes)} in the files before it, equal as far as they go: {what} table "
+            "is cut off. Download that file again."
+        )
     odd = sorted(set(ids) ^ set(genes)) or [g for g in ids if ids.count(g) > 1]
     raise DataError(
         f"{file}: its {len(ids)} genes are not the {len(genes)} of the files before it ({examples(odd)}); the folder "
@@ -240,9 +300,12 @@ def cart(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
             for e in entries
         ]
         return described(pd.DataFrame(rows), [str(r["file_id"]) for r in rows], genes=False), {"table": "files"}
-    from mtorscore.io._routes import cart_frame
+    from mtorscore.io._routes import TimeError, cart_frame
 
-    frame = cart_frame(entries, path)
+    try:
+        frame = cart_frame(entries, path)
+    except TimeError as error:
+        raise FormatError(f"{str(error)!r} where a number of days is expected.", path=path) from error
     return described(frame, list(frame.index), genes=False), {"table": "clinical"}
 
 

@@ -14,10 +14,10 @@ import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples
 from mtorscore.io import _files
-from mtorscore.io._cells import is_missing, split, typed
+from mtorscore.io._cells import is_missing, is_number, split, typed
 from mtorscore.io._delimited import Grid, parse
 from mtorscore.io._matrix import assemble, described, unique
-from mtorscore.io._refusals import not_number_error
+from mtorscore.io._refusals import refuse_unusable
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -171,8 +171,7 @@ def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -
         )
     x = np.empty((len(listed), grid.n_rows))
     for row, i in enumerate(range(1, len(grid.names))):
-        if grid.is_text(i):
-            raise not_number_error(grid, content, i, grid.names[i])
+        refuse_unusable(grid, content, [i])
         x[row] = grid.columns[i]
     order = [names.index(n) for n in listed]
     return assemble(x, listed, [str(v) for v in grid.columns[0]], obs=obs.iloc[order])
@@ -233,8 +232,7 @@ def dataset(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  
     names = grid.names[first:]
     x = np.empty((len(names), grid.n_rows))
     for row, i in enumerate(range(first, len(grid.names))):
-        if grid.is_text(i):
-            raise not_number_error(grid, content, i, grid.names[i])
+        refuse_unusable(grid, content, [i])
         x[row] = grid.columns[i]
     obs = pd.DataFrame(_subsets(lines[:begin], names), index=range(len(names)))
     var = pd.DataFrame({"symbol": [str(v) for v in grid.columns[1]]}) if first == 2 else None
@@ -281,7 +279,7 @@ def family(path: Path, *, platform: str | None = None, table: str = "") -> tuple
         ``X`` holds the VALUE column of each sample; a family without tables has no variables.
     """
     content = _files.load(path)
-    parts = _parts(content.data.decode())
+    parts = _parts(content.data.decode(), path)
     series = next((p for p in parts if p["kind"] == "SERIES"), None)
     platforms = {p["name"]: p for p in parts if p["kind"] == "PLATFORM"}
     samples = [p for p in parts if p["kind"] == "SAMPLE"]
@@ -309,14 +307,24 @@ def family(path: Path, *, platform: str | None = None, table: str = "") -> tuple
     names = [s["facts"].get("Sample_geo_accession", [s["name"]])[0] for s in samples]
     if not any(s["rows"] for s in samples):
         return described(obs, names, genes=False), made | {"table": "clinical"}
-    return _soft_matrix(samples, names, obs, platforms, path), made
+    adata, repairs = _soft_matrix(samples, names, obs, platforms, path)
+    return adata, made | {"repairs": repairs}
 
 
-def _parts(text: str) -> list[dict[str, Any]]:
+def _parts(text: str, path: Path) -> list[dict[str, Any]]:
     """Split a SOFT file into its entities: kind, name, facts, and the rows of the table."""
     parts: list[dict[str, Any]] = []
     inside = False
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate([*text.split("\n"), "^"], 1):
+        if line.startswith("^") and inside:
+            raise FormatError(
+                f"the table of {parts[-1]['name']} is not closed by !{parts[-1]['kind'].lower()}_table_end; the file "
+                "is cut off. Download it again.",
+                path=path,
+                line=number - 1,
+            )
+        if line == "^":
+            break
         if line.startswith("^"):
             kind, _, name = line[1:].partition("=")
             parts.append({"kind": kind.strip().upper(), "name": name.strip(), "facts": {}, "rows": [], "line": number})
@@ -360,7 +368,7 @@ def _soft_obs(samples: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _soft_matrix(
     samples: list[dict[str, Any]], names: list[str], obs: pd.DataFrame, platforms: dict[str, dict[str, Any]], path: Path
-) -> AnnData:
+) -> tuple[AnnData, list[str]]:
     order: dict[str, int] = {}
     columns: list[dict[str, float]] = []
     for sample in samples:
@@ -375,24 +383,9 @@ def _soft_matrix(
                 path=path,
                 line=sample["line"] + 1,
             )
-        at, value = header.index("ID_REF"), header.index("VALUE")
-        column: dict[str, float] = {}
-        for offset, row in enumerate(rows[1:], 2):
-            if len(row) <= max(at, value):
-                if not any(row):
-                    continue
-                row = [*row, *[""] * len(header)]
-            text = row[value]
-            try:
-                column[row[at]] = float("nan") if is_missing(text) else float(text)
-            except ValueError as error:
-                raise FormatError(
-                    f"{text!r} is no number in the VALUE column of {sample['name']}.",
-                    path=path,
-                    line=sample["line"] + offset,
-                    column=value + 1,
-                ) from error
-            order.setdefault(row[at], len(order))
+        column = _soft_values(sample, header.index("ID_REF"), header.index("VALUE"), path)
+        for probe in column:
+            order.setdefault(probe, len(order))
         columns.append(column)
     x = np.full((len(samples), len(order)), np.nan)
     for i, column in enumerate(columns):
@@ -404,4 +397,36 @@ def _soft_matrix(
     if part is not None and len(part["rows"]) > 1:
         frame = _soft_platform(part, path).var.drop(columns="id")
         var = frame.reindex(list(order)).fillna("")
-    return assemble(x, names, list(order), obs=obs, var=var)
+    repairs = []
+    if empty := [n for n, c in zip(names, columns, strict=True) if not c]:
+        repairs.append(f"{len(empty)} samples have no table ({examples(empty)}); their values are missing")
+    if short := [n for n, c in zip(names, columns, strict=True) if 0 < len(c) < len(order)]:
+        repairs.append(f"{len(short)} samples lack some of the probes ({examples(short)}); those values are missing")
+    return assemble(x, names, list(order), obs=obs, var=var), repairs
+
+
+def _soft_values(sample: dict[str, Any], at: int, value: int, path: Path) -> dict[str, float]:
+    """Return probe -> value of the table of one sample."""
+    out: dict[str, float] = {}
+    for line, row in enumerate(sample["rows"][1:], sample["line"] + 2):
+        if not any(row):
+            continue
+        text = row[value] if len(row) > value else ""
+        number = float("nan") if is_missing(text) else (float(text) if is_number(text) else None)
+        if number is None or number in (float("inf"), float("-inf")) or len(row) <= at:
+            raise FormatError(
+                f"{text!r} is no number in the VALUE column of {sample['name']}.",
+                path=path,
+                line=line,
+                column=value + 1,
+            )
+        if row[at] in out and repr(out[row[at]]) != repr(number):
+            raise FormatError(
+                f"probe {row[at]!r} stands twice in the table of {sample['name']}, with different values; nothing says "
+                "which is meant.",
+                path=path,
+                line=line,
+                column=at + 1,
+            )
+        out[row[at]] = number
+    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.errors import DataError, DataWarning, FormatError, examples
 from mtorscore.io._cells import is_number, typed
 from mtorscore.io._delimited import Grid
 from mtorscore.io._genes import gene_likeness, human, is_symbol, kind_of
@@ -106,6 +107,12 @@ def assemble(
     return AnnData(X=x, obs=pd.DataFrame(index=samples) if obs is None else obs.set_axis(samples), var=frame)
 
 
+def all_samples(names: list[str]) -> bool:
+    """Whether no column of numbers describes genes or samples, or holds statistics, by its name."""
+    known = (_GENE_COLUMNS, _SAMPLE_COLUMNS, _STATISTIC, _MEASURE)
+    return bool(names) and not any(pattern.match(n) for n in names for pattern in known)
+
+
 def table_kind(grid: Grid) -> tuple[str, str]:
     """Say what a table is: matrix (genes in rows), matrix_t (samples in rows), clinical, genes or contrast.
 
@@ -198,6 +205,16 @@ def _described(grid: Grid, kind: str) -> AnnData:
     names = unique(ids)
     if any(not n for n in ids):
         names = unique([n or f"row_{i + 1}" for i, n in enumerate(ids)])
+    if kind == "clinical" and (repeated := len(names) - len(set(ids))):
+        grid.repairs.append(f"{repeated} names of rows stand more than once and are numbered (A~2)")
+        if _SAMPLE_KEY.match(grid.names[at]):
+            twice = [n for n, c in Counter(ids).items() if c > 1]
+            warnings.warn(
+                f"{grid.path.name}: {len(twice)} value(s) of {grid.names[at]!r} stand on several rows "
+                f"({examples(twice)}); read_clinical refuses them where the rows differ.",
+                DataWarning,
+                stacklevel=6,
+            )
     if at == 1:
         frame = frame.drop(columns=frame.columns[0])
     return described(frame, names, genes=kind != "clinical", ids=ids)

@@ -17,7 +17,7 @@ from mtorscore.io import _files
 from mtorscore.io._cells import is_number
 from mtorscore.io._delimited import Grid, parse
 from mtorscore.io._matrix import SPECIAL, assemble
-from mtorscore.io._refusals import not_number_error
+from mtorscore.io._refusals import not_number_error, refuse_headless
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -193,6 +193,10 @@ def read(
         frame["geo_accession"] = [m[0] for m in accessions if m]
     for key in dict.fromkeys(k for p in parts for k in p.facts):
         frame[key] = [float(v) for p in parts for v in p.facts.get(key, [np.nan] * len(p.samples))]
+    if len(distinct := {p.units for p in parts}) > 1:
+        raise DataError(
+            f"{path}: files with different units ({', '.join(sorted(distinct))}) lie together; separate them."
+        )
     adata = assemble(np.vstack([r["x"] for r in rows]), samples, genes, obs=frame, var=var)
     if all("counts" in r for r in rows):
         adata.layers["counts"] = np.vstack([r["counts"] for r in rows])
@@ -240,6 +244,7 @@ def _one(file: Path, kind: str, units: str | None) -> _Part:
         grid = parse(content, delimiter="\t", header=False, names=["gene", "value"])
     else:
         grid = parse(content)
+        refuse_headless(grid)
     columns, unit = _columns(grid, kind, units, file)
     for i in {i for wanted in columns.values() for i in wanted}:
         if grid.is_text(i):
@@ -254,6 +259,14 @@ def _one(file: Path, kind: str, units: str | None) -> _Part:
     if missing.any():
         row = keep[int(np.argwhere(missing)[0][1])]
         raise FormatError("a gene without a value.", path=file, line=grid.first_line + row, column=columns["x"][0] + 1)
+    if unit and (negative := values["x"][:, keep] < 0).any():
+        row = keep[int(np.argwhere(negative)[0][1])]
+        raise FormatError(
+            f"a negative value where {unit} are expected.",
+            path=file,
+            line=grid.first_line + row,
+            column=columns["x"][0] + 1,
+        )
     facts = {ids[i].lstrip("_"): [float(v) for v in values["x"][:, i]] for i in special}
     genes = [ids[i] for i in keep]
     samples, published = _sample_names(file, kind, [grid.names[i] for i in columns["x"]])

@@ -7,23 +7,26 @@ over the baseline form and all follow-up forms, and the time the largest day of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import FormatError
-from mtorscore.io._cells import is_missing
+from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore.io._cells import is_missing, is_number
 
-__all__ = ["biotab_rows", "cart_frame", "plain_survival", "route_of"]
+__all__ = ["TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of", "unsaid"]
 
 DAYS_PER_MONTH = 30.4375
-_DEAD = re.compile(r"^(1:|dead|deceased|died|1$|true$)", re.IGNORECASE)
-_ALIVE = re.compile(r"^(0:|alive|living|0$|false$)", re.IGNORECASE)
-_RECURRED = re.compile(r"^(1:|recurred|progress|yes$|1$|event)", re.IGNORECASE)
-_FREE = re.compile(r"^(0:|disease|censored|no$|0$|not)", re.IGNORECASE)
+_DEAD = re.compile(r"^(1:|dead|death|deceased|died|expired|1(\.0)?$|true$)", re.IGNORECASE)
+_ALIVE = re.compile(r"^(0:|alive|living|0(\.0)?$|false$)", re.IGNORECASE)
+_RECURRED = re.compile(r"^(1:|recurred|recurrence$|progress|relapse|yes$|1(\.0)?$|event$)", re.IGNORECASE)
+_FREE = re.compile(r"^(0:|disease[ -]?free|censored|no($|[ -])|0(\.0)?$|not )", re.IGNORECASE)
+# What the portals write where nobody said it; not an answer that went unread.
+_UNSAID = re.compile(r"^(unknown|(not|un)[ -]?\w+( to collect)?|pending|\[.*\])$", re.IGNORECASE)
 Route = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -34,11 +37,57 @@ def _status(value: object, event: re.Pattern[str] = _DEAD, none: re.Pattern[str]
     return 1.0 if event.match(text) else (0.0 if none.match(text) else np.nan)
 
 
+def unsaid(text: str) -> bool:
+    """Whether a text says that nobody said it: unknown, not reported, [Not Available]."""
+    return _UNSAID.match(text.strip()) is not None
+
+
+def _warn_unread(
+    values: Iterable[object], what: str, event: re.Pattern[str] = _DEAD, none: re.Pattern[str] = _ALIVE
+) -> None:
+    """Warn once of statuses that say something which is neither an event nor its absence."""
+    texts = [str(v).strip() for v in values if not is_missing(v)]
+    odd = [t for t in texts if not (event.match(t) or none.match(t) or _UNSAID.match(t))]
+    if odd:
+        warnings.warn(
+            f"{len(odd)} value(s) of {what} are neither an event nor its absence ({examples(dict.fromkeys(odd))}); "
+            "the outcome of these patients is missing. Map them with a cohort recipe, or recode them.",
+            DataWarning,
+            stacklevel=6,
+        )
+
+
 def _days(value: object) -> float:
-    try:
-        return np.nan if is_missing(value) else float(str(value))
-    except ValueError:
+    """Return a number of days; text that is neither a number nor a way of saying nothing is refused."""
+    text = str(value).strip()
+    if is_missing(value) or _UNSAID.match(text):
         return np.nan
+    if is_number(text):
+        return float(text)
+    raise TimeError(text)
+
+
+class TimeError(ValueError):
+    """Text where a time is expected."""
+
+
+def refused_time(text: str, frame: pd.DataFrame, path: Path) -> FormatError:
+    """Return the error for text in a column of times: where it stands, and how to mend it."""
+    where, column = "", None
+    for i, name in enumerate(map(str, frame.columns)):
+        if not re.search(r"day|month|year|time|follow|interval", name, re.IGNORECASE):
+            continue
+        rows = np.flatnonzero([str(v).strip() == text for v in frame.iloc[:, i]])
+        if len(rows):
+            key = next((c for c in frame.columns if re.search(r"submitter|barcode|patient|donor", str(c), re.I)), name)
+            where, column = f" in column {name!r} of {frame[key].iloc[rows[0]]}", i + 1
+            break
+    return FormatError(
+        f"{text!r} where a time is expected{where}; write times as plain numbers, without separators of thousands, "
+        "signs such as > or dates.",
+        path=path,
+        column=column,
+    )
 
 
 def _largest(values: Sequence[float]) -> float:
@@ -110,6 +159,7 @@ def _gdc_table(frame: pd.DataFrame) -> pd.DataFrame:
             [v for c in contacts for v in block[c]],
         )
         rows.append(row)
+    _warn_unread(frame[wanted["vital_status"]] if wanted["vital_status"] else [], "vital_status")
     return pd.DataFrame(rows).set_index("submitter_id")
 
 
@@ -169,6 +219,7 @@ def plain_survival(frame: pd.DataFrame) -> dict[str, list[float]]:
     status, death, contact = ([c for c in names if c in frame] for names in (_STATUS, _DEATH, _CONTACT))
     if not status or not (death or contact):
         return {}
+    _warn_unread((v for c in status for v in frame[c]), status[0])
     found = [
         survival([r[c] for c in status], [r[c] for c in death], [r[c] for c in contact]) for _, r in frame.iterrows()
     ]
@@ -198,6 +249,7 @@ def _biotab(frame: pd.DataFrame) -> pd.DataFrame:
             list(block[contact]) if contact else [],
         )
         rows.append({key: who, "forms": len(block)} | row)
+    _warn_unread(frame.get("vital_status", []), "vital_status")
     out = pd.DataFrame(rows).set_index(key)
     renames = {"histologic_diagnosis": "histology", "age_at_initial_pathologic_diagnosis": "age"}
     return out.rename(columns={k: v for k, v in renames.items() if k in out and v not in out})
@@ -228,6 +280,7 @@ def _cbioportal(frame: pd.DataFrame) -> pd.DataFrame:
         status, months = f"{endpoint}_STATUS", f"{endpoint}_MONTHS"
         if status in frame and months in frame:
             patterns = (_DEAD, _ALIVE) if endpoint in ("OS", "DSS") else (_RECURRED, _FREE)
+            _warn_unread(frame[status], status, *patterns)
             new[endpoint] = [_status(v, *patterns) for v in frame[status]]
             new[f"{endpoint}.time"] = [_days(v) * DAYS_PER_MONTH for v in frame[months]]
     key = "SAMPLE_ID" if "SAMPLE_ID" in frame else "PATIENT_ID"
@@ -236,6 +289,7 @@ def _cbioportal(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _icgc(frame: pd.DataFrame) -> pd.DataFrame:
     """ICGC donors: vital status with survival time, or the interval of the last follow-up for those alive."""
+    _warn_unread(frame["donor_vital_status"], "donor_vital_status")
     found = []
     for _, row in frame.iterrows():
         time = [row.get("donor_survival_time"), row.get("donor_interval_of_last_followup")]

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from mtorscore.errors import FormatError, examples
 from mtorscore.io import _files
+from mtorscore.io._cells import split
 from mtorscore.io._matrix import assemble
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def is_folder(path: Path) -> bool:
 
 
 def _lines(path: Path) -> list[list[str]]:
-    return [line.split("\t") for line in _files.load(path).data.decode().split("\n") if line]
+    return [split(line, "\t") for line in _files.load(path).data.decode().split("\n") if line]
 
 
 def folder(
@@ -236,6 +237,12 @@ def h5(path: Path, *, genome: str | None = None, table: str = "") -> tuple[AnnDa
                     var["feature_type"] = _text(group["features/feature_type"][()])
             else:
                 ids, var = _text(group["genes"][()]), pd.DataFrame({"symbol": _text(group["gene_names"][()])})
+            if (len(ids), len(barcodes)) != (n_genes, n_cells):
+                raise FormatError(
+                    f"{len(ids)} genes and {len(barcodes)} barcodes for a matrix of {n_genes} x {n_cells}; the file is "
+                    "damaged. Download it again.",
+                    path=path,
+                )
     except FormatError:
         raise
     except Exception as error:
@@ -256,6 +263,12 @@ def loom(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
         raise FormatError(f"the loom file is truncated or damaged ({error}); download it again.", path=path) from error
     genes = next((rows[k] for k in ("Accession", "var_names", "Gene", "gene_ids") if k in rows), range(x.shape[1]))
     cells = next((columns[k] for k in ("CellID", "obs_names", "cell_names") if k in columns), range(x.shape[0]))
+    if (len(genes), len(cells)) != (x.shape[1], x.shape[0]):
+        raise FormatError(
+            f"{len(genes)} genes and {len(cells)} cells for a matrix of {x.shape[1]} x {x.shape[0]}; the loom file is "
+            "damaged. Download it again.",
+            path=path,
+        )
     obs = pd.DataFrame({k: _text(v) if v.dtype.kind in "OS" else v for k, v in columns.items()})
     var = pd.DataFrame({k: _text(v) if v.dtype.kind in "OS" else v for k, v in rows.items()})
     return assemble(x, _text(cells), _text(genes), obs=obs, var=var), {"table": "matrix"}

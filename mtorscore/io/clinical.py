@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import FormatError, examples
+from mtorscore.errors import DataWarning, FormatError, examples
 from mtorscore.io import _binary, _detect, _files, _routes
 from mtorscore.io._cells import is_missing, typed
 from mtorscore.io._delimited import parse
@@ -183,7 +184,11 @@ def read_clinical(
             if route == "biotab":
                 forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
                 frame = pd.concat([*(_text_frame(f, None) for f in forms[::-1]), frame], ignore_index=True)
-            frame = reduce(frame)
+            try:
+                frame = reduce(frame)
+            except _routes.TimeError as error:
+                raise _routes.refused_time(str(error), frame, path) from error
+            frame = _one_row_each(frame, str(frame.index.name), path)
             frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
             return standardise(clean(frame))
     frame = clean(frame)
@@ -194,17 +199,24 @@ def read_clinical(
     names = [("" if is_missing(v) else str(v)) for v in frame[key]]
     names = [_barcode(n) for n in names]
     frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
-    repeated = frame.index[frame.index.duplicated()].unique()
-    if len(repeated):
+    try:
+        return standardise(_one_row_each(frame, key, path))
+    except _routes.TimeError as error:
+        raise _routes.refused_time(str(error), frame, path) from error
+
+
+def _one_row_each(frame: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
+    """Drop rows that repeat another in everything; refuse a name with differing rows."""
+    if frame.index.has_duplicates:
         frame = frame[~(frame.index.duplicated() & frame.duplicated())]
-        repeated = frame.index[frame.index.duplicated()].unique()
+    repeated = frame.index[frame.index.duplicated()].unique()
     if len(repeated):
         raise FormatError(
             f"{len(repeated)} value(s) of {key!r} stand on several differing rows ({examples(repeated)}); "
             "name another key column, or reduce the table to one row each.",
             path=path,
         )
-    return standardise(frame)
+    return frame
 
 
 def _barcode(name: object) -> str:
@@ -252,6 +264,17 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 def _years(values: pd.Series) -> npt.NDArray[np.float64]:
     if values.dtype == object:
         parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
+        odd = [
+            str(v)
+            for v, m in zip(values, parsed, strict=True)
+            if not m and not is_missing(v) and not _routes.unsaid(str(v))
+        ]
+        if odd:
+            warnings.warn(
+                f"{len(odd)} age(s) are no number ({examples(dict.fromkeys(odd))}) and count as missing.",
+                DataWarning,
+                stacklevel=5,
+            )
         # GEO's hepatoblastoma series write "(month): 33" and "(yrs): 0.7".
         return np.array(
             [float(m["number"]) / (12.0 if (m["unit"] or "").startswith("m") else 1.0) if m else np.nan for m in parsed]

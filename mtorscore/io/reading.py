@@ -130,6 +130,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
     if found.kind in _quant.FORMATS:
         options["kind"] = found.kind
     adata, made = _guarded(reader, inner, found.kind, options)
+    _refuse_infinite(adata, path)
     source = {
         "file": path.name,
         "kind": found.kind,
@@ -143,6 +144,26 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
     return adata
 
 
+def _refuse_infinite(adata: AnnData, path: Path) -> None:
+    """Raise DataError where a reader that knows no lines met an infinite value."""
+    import numpy as np
+
+    values = [adata.X, *adata.layers.values()]
+    for x in values:
+        held = getattr(x, "data", x) if hasattr(x, "tocsr") else x
+        if not isinstance(held, np.ndarray) or held.dtype.kind != "f":
+            continue
+        with np.errstate(all="ignore"):
+            if np.isfinite(held.sum(dtype=np.float64)):
+                continue
+        if (count := int(np.isinf(held).sum())) and count:
+            place = np.argwhere(np.isinf(x.toarray() if hasattr(x, "tocsr") else x))[0]
+            raise DataError(
+                f"{path}: {count} infinite value(s), first for sample {adata.obs_names[place[0]]} and gene "
+                f"{adata.var_names[place[1]]}; where the logarithm of 0 was taken, add an offset before the logarithm."
+            )
+
+
 def _guarded(reader: Reader, path: Path, kind: str, options: dict[str, Any]) -> tuple[AnnData, dict[str, Any]]:
     """Run a reader; what it did not foresee becomes an error that names the file."""
     unknown = (
@@ -154,7 +175,9 @@ def _guarded(reader: Reader, path: Path, kind: str, options: dict[str, Any]) -> 
         return reader(path, **options)
     except MtorscoreError:
         raise
-    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         raise FormatError(
             f"not a sound {kind} file, in an unexpected way ({type(error).__name__}: {str(error)[:120]!r}).", path=path
         ) from error
