@@ -118,7 +118,8 @@ def excel_sheets(path: Path) -> list[str]:
     import openpyxl
 
     try:
-        return list(openpyxl.load_workbook(path, read_only=True, keep_links=False).sheetnames)
+        with contextlib.closing(openpyxl.load_workbook(path, read_only=True, keep_links=False)) as book:
+            return list(book.sheetnames)
     except Exception as error:
         raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
 
@@ -145,22 +146,23 @@ def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[in
             book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         except Exception as error:
             raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
-        names = list(book.sheetnames)
-        if name is not None and name not in names:
-            raise FormatError(f"there is no sheet {name!r}; there are {examples(names, 10)}.", path=path)
-        for candidate in [name] if name is not None else names:
-            try:
-                book[candidate].reset_dimensions()
-                with _without_collection():
-                    rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
-            except Exception as error:
-                raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
-            numbers = [i for i, r in enumerate(rows, 1) if any(v is not None for v in r)]
-            rows = [rows[i - 1] for i in numbers]
-            # A sheet of notes has one column; it is read only where it is asked for.
-            if len(rows) > 1 and (name is not None or sum(sum(v is not None for v in r) > 1 for r in rows) > 1):
-                _refuse_formulas(path, candidate, rows)
-                return rows, numbers, candidate, names
+        with contextlib.closing(book):
+            names = list(book.sheetnames)
+            if name is not None and name not in names:
+                raise FormatError(f"there is no sheet {name!r}; there are {examples(names, 10)}.", path=path)
+            for candidate in [name] if name is not None else names:
+                try:
+                    book[candidate].reset_dimensions()
+                    with _without_collection():
+                        rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
+                except Exception as error:
+                    raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
+                numbers = [i for i, r in enumerate(rows, 1) if any(v is not None for v in r)]
+                rows = [rows[i - 1] for i in numbers]
+                # A sheet of notes has one column; it is read only where it is asked for.
+                if len(rows) > 1 and (name is not None or sum(sum(v is not None for v in r) > 1 for r in rows) > 1):
+                    _refuse_formulas(path, candidate, rows)
+                    return rows, numbers, candidate, names
     raise FormatError("no sheet of the workbook holds a table.", path=path)
 
 
@@ -177,21 +179,23 @@ def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
         sheets = [n for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
         if not any(b"<f>" in archive.read(n) or b"<f " in archive.read(n) for n in sheets):
             return
-    stored = openpyxl.load_workbook(path, read_only=True, data_only=True)[name]
-    written = openpyxl.load_workbook(path, read_only=True)[name]
-    stored.reset_dimensions()
-    written.reset_dimensions()
-    both = zip(stored.iter_rows(values_only=True), written.iter_rows(), strict=False)
-    for line, (results, cells) in enumerate(both, 1):
-        for column, (result, cell) in enumerate(zip(results, cells, strict=False), 1):
-            if result is None and cell.data_type == "f":
-                raise FormatError(
-                    f"the formula {str(cell.value)[:40]!r} has no stored result; open the workbook in a spreadsheet "
-                    "program and save it, or replace formulas by values.",
-                    path=path,
-                    line=line,
-                    column=column,
-                )
+    with (
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as results,
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as formulas,
+    ):
+        results[name].reset_dimensions()
+        formulas[name].reset_dimensions()
+        both = zip(results[name].iter_rows(values_only=True), formulas[name].iter_rows(), strict=False)
+        for line, (stored, written) in enumerate(both, 1):
+            for column, (result, cell) in enumerate(zip(stored, written, strict=False), 1):
+                if result is None and cell.data_type == "f":
+                    raise FormatError(
+                        f"the formula {str(cell.value)[:40]!r} has no stored result; open the workbook in a spreadsheet "
+                        "program and save it, or replace formulas by values.",
+                        path=path,
+                        line=line,
+                        column=column,
+                    )
 
 
 def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, list[int], list[str]]:

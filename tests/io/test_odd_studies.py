@@ -170,8 +170,8 @@ def test_one_sentence(
 
 def test_three_decimals_are_no_thousands(tmp_path: Path) -> None:
     for digits in (3, 4):
-        text = table(number=lambda v, digits=digits: f"{v / 20:.{digits}f}")
-        assert mt.read(write(tmp_path, "x.tsv", text)).X[0, 0] == float(f"{X[0, 0] / 20:.{digits}f}")
+        text = table(number=(f"{{:.{digits}f}}").format, rows=None)
+        assert mt.read(write(tmp_path, "x.tsv", text)).X[0, 0] == float(f"{X[0, 0]:.{digits}f}")
     rounded = table(number=lambda v: f"{round(v / 20, 3):g}")
     assert mt.read(write(tmp_path, "x.tsv", rounded)).X[0, 0] == float(f"{round(X[0, 0] / 20, 3):g}")
 
