@@ -186,16 +186,21 @@ def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
         results[name].reset_dimensions()
         formulas[name].reset_dimensions()
         both = zip(results[name].iter_rows(values_only=True), formulas[name].iter_rows(), strict=False)
-        for line, (stored, written) in enumerate(both, 1):
-            for column, (result, cell) in enumerate(zip(stored, written, strict=False), 1):
-                if result is None and cell.data_type == "f":
-                    raise FormatError(
-                        f"the formula {str(cell.value)[:40]!r} has no stored result; open the workbook in a spreadsheet "
-                        "program and save it, or replace formulas by values.",
-                        path=path,
-                        line=line,
-                        column=column,
-                    )
+        # To the end, because the library lets go of the file only there.
+        empty = [
+            (line, column, str(cell.value))
+            for line, (stored, written) in enumerate(both, 1)
+            for column, (result, cell) in enumerate(zip(stored, written, strict=False), 1)
+            if result is None and cell.data_type == "f"
+        ]
+    if empty:
+        raise FormatError(
+            f"{len(empty)} formula(s) without a stored result, first {empty[0][2][:40]!r}; open the workbook in a "
+            "spreadsheet program and save it, or replace formulas by values.",
+            path=path,
+            line=empty[0][0],
+            column=empty[0][1],
+        )
 
 
 def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, list[int], list[str]]:

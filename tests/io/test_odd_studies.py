@@ -119,7 +119,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("star-line-cut.tsv", STAR[:-3], "no end", 11, None),
     ("star-negative.tsv", STAR.replace("G4\tprotein_coding\t4", "G4\tprotein_coding\t-4"), "negative", 7, 4),
     ("gct-infinite.gct", GCT.replace("3\t4", "3\tinf"), "infinite", None, None),
-    ("formula.xlsx", book([["gene", *SAMPLES], *LONG[:2], ["MYC", 1.0, "=B2*2", 1.0, 1.0], *LONG[3:]]), "no stored result", 4, 3),
+    ("formula.xlsx", book([["gene", *SAMPLES], *LONG[:2], ["MYC", 1.0, "=B2*2", 1.0, 1.0], *LONG[3:]]), "without a stored result", 4, 3),
     ("word.xlsx", book([["Table S1"], [], ["gene", *SAMPLES], *LONG[:3], ["MTOR", "high", 1, 2, 3], *LONG[4:]]), "high", 7, 2),
     ("infinite.parquet", parquet(FRAME.mask(FRAME.eq(FRAME.iloc[2, 1]), np.inf)), "infinite", None, None),
     ("times.csv", "cases.submitter_id,demographic.vital_status,demographic.days_to_death\nTCGA-AA-0001,Dead,\"1,234\"\n", "1,234", None, 3),
