@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,7 +186,9 @@ def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
     ):
         results[name].reset_dimensions()
         formulas[name].reset_dimensions()
-        both = zip(results[name].iter_rows(values_only=True), formulas[name].iter_rows(), strict=False)
+        both = itertools.zip_longest(
+            results[name].iter_rows(values_only=True), formulas[name].iter_rows(), fillvalue=()
+        )
         # To the end, because the library lets go of the file only there.
         empty = [
             (line, column, str(cell.value))
