@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "universe_hash"]
 
 FORMAT = "mtorscore-reference/1"
+LARGEST_HEADER = 1 << 28
+DAMAGE = (
+    ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, NotImplementedError, MemoryError,
+    RecursionError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def universe_hash(genes: Iterable[str]) -> str:
@@ -188,12 +195,14 @@ class Reference:
             raise FormatError("There is no such file; save a reference with Reference.save first.", path=path)
         try:
             # Opened here, so that it is closed whatever is found in it.
+            with Path(path).open("rb") as file:
+                _check_members(file)
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {k: archive[k] for k in archive.files if k != "header"}
                 raw = archive["header"].tobytes()
             header = json.loads(raw.decode())
             stored = header["format"]
-        except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise FormatError("This is not a saved reference.", path=path) from error
         if stored != FORMAT:
             raise FormatError(f"The reference is of format {stored}, not {FORMAT}.", path=path)
@@ -203,6 +212,10 @@ class Reference:
                 "with. Save it anew from the cohort.",
                 path=path,
             )
+        missing = {"score_mean", "score_sd"} - arrays.keys()
+        missing |= {f.name for f in fields(cls) if f.name not in ("state", "score_mean", "score_sd")} - header.keys()
+        if missing:
+            raise FormatError(f"The reference lacks {examples(sorted(missing))}; save it anew.", path=path)
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
         mean, sd = arrays["score_mean"], arrays["score_sd"]
         return cls(
@@ -218,6 +231,22 @@ class Reference:
             n_obs=header["n_obs"],
             version=header["version"],
         )
+
+
+def _check_members(file: Any) -> None:
+    """Refuse an archive with other members, or with arrays larger than what it holds, before anything is unpacked."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name not in ("header", "score_mean", "score_sd") and not name.startswith("state/"):
+                raise ValueError(f"The archive holds {member.filename}.")
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                size = math.prod(shape) * dtype.itemsize
+                if size != member.file_size - stream.tell() or (name == "header" and size > LARGEST_HEADER):
+                    raise ValueError(f"{member.filename} is not of the size that it claims.")
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -235,3 +235,12 @@ def test_constant_input_is_left_alone() -> None:
     copied = tl.score(adata, {"s": ["g1", "g2"]}, method="mean", key_added="other", copy=True)
     assert "other" in copied.obsm
     assert "other" not in adata.obsm
+
+
+@pytest.mark.parametrize("controls", ["expected", "sampled"])
+@pytest.mark.parametrize("flavour", ["seurat", "scanpy"])
+def test_without_control_genes_there_is_no_module_score(controls: str, flavour: str) -> None:
+    few = cohort()[:, :12].copy()
+    options = {"controls": controls, "flavour": flavour}
+    assert np.isnan(one(few, "module_score", ["g1"], **options)).all()  # 24 bins of 12 genes: each stands alone
+    assert np.isfinite(one(few, "module_score", ["g1"], n_bins=2, **options)).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,21 @@ def test_another_universe_is_refused(tmp_path: Path) -> None:
     junk.write_bytes(b"no archive")
     with pytest.raises(FormatError, match="not a saved reference"):
         tl.Reference.load(junk)
+
+
+def test_a_reference_larger_than_it_says_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    file = SignatureScorer(SETS, method="zscore").fit(cohort()).reference_.save(tmp_path / "whole.npz")
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    claims = io.BytesIO()
+    np.lib.format.write_array_header_1_0(claims, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
+    for name, content in (("state/mean.npy", claims.getvalue()), ("more.npy", parts["score_sd.npy"])):
+        hostile = tmp_path / "hostile.npz"
+        with zipfile.ZipFile(hostile, "w") as archive:
+            for key, value in (parts | {name: content}).items():
+                archive.writestr(key, value)
+        with pytest.raises(FormatError, match="not a saved reference"):
+            tl.Reference.load(hostile)
 
 
 def test_pipeline_grid_and_output() -> None:

@@ -93,7 +93,10 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
                 continue
             if params["controls"] == "sampled":
                 sample = sample_scanpy if by_rank else sample_seurat
-                drawn.append((i, sample(columns, bins, params), float(sign)))
+                controls = sample(columns, bins, params)
+                drawn.append((i, controls, float(sign)))
+                if not controls.size:
+                    own[here] = np.nan
                 continue
             shares, sizes = expected_shares(
                 columns, bins, params["n_controls"], exclude=by_rank, in_pool=params["set_in_pool"]
@@ -110,10 +113,10 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
 def _controls(weight: Array, drawn: list[tuple[int, Ints, float]], sampled: bool) -> dict[str, npt.NDArray[Any]]:
     if not sampled:
         return {"bin_weight": weight}
-    owner = np.concatenate([np.full(c.size, i) for i, c, _ in drawn]).astype(np.int64)
-    columns = np.concatenate([c for _, c, _ in drawn])
-    with np.errstate(divide="ignore"):
-        each = np.concatenate([np.full(c.size, sign / max(c.size, 1)) for _, c, sign in drawn])
+    none = [np.zeros(0)]
+    owner = np.concatenate(none + [np.full(c.size, i) for i, c, _ in drawn]).astype(np.int64)
+    columns = np.concatenate(none + [c for _, c, _ in drawn]).astype(np.int64)
+    each = np.concatenate(none + [np.full(c.size, sign / max(c.size, 1)) for _, c, sign in drawn])
     return {"bin_weight": np.zeros((0, 0)), "control_set": owner, "control": columns, "control_weight": each}
 
 
