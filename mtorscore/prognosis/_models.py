@@ -57,7 +57,7 @@ class Dummy:
     ) -> Predicted:
         """Fit on `train` rows only, predict `test` rows."""
         if isinstance(data, LabelData):
-            y, w = data.y[train], data.weights[train]
+            y, w = data.y[train], data.weights_within(train)
             return Predicted(np.full(len(test), float((y * w).sum() / w.sum())))
         curve = product_limit(data.time[train], data.event[train], None if data.entry is None else data.entry[train])
         steps = np.concatenate([[1.0], curve.survival])
@@ -79,23 +79,9 @@ class Fitted:
 
         model = clone(self.estimator)
         x_train, x_test, model = self._features(model, train, test, data)
-        options: dict[str, Any] = {}
-        accepted = fit_arguments(model)
-        if groups is not None and "groups" in accepted:
-            options["groups"] = groups[train]
+        fit(model, x_train, data, train, None if groups is None else groups[train])
         if isinstance(data, LabelData):
-            if "sample_weight" in accepted:
-                options["sample_weight"] = data.weights[train]
-            elif (data.weights[train] != 1).any():
-                raise DataError(
-                    "This endpoint weights its observations and the model takes no sample_weight; use the default "
-                    "model, or put one into the last step that does."
-                )
-            model.fit(x_train, data.y[train], **options)
             return _probability(model, x_test)
-        from mtorscore.prognosis.estimators import survival_target
-
-        model.fit(x_train, survival_target(data.time[train], data.event[train]), **options)
         risk = np.asarray(model.predict(x_test), dtype=np.float64)
         return Predicted(risk, predicted_survival(model, x_test, times), risk)
 
@@ -152,11 +138,35 @@ def rows(table: Any, at: IntArray) -> Any:
     return table[at]
 
 
-def fit_arguments(model: Any) -> set[str]:
-    """Return what `fit` of a model takes by name; nothing for a pipeline."""
-    target = model[-1] if hasattr(model, "steps") else model
-    # A pipeline hands arguments on only under the name of a step.
-    return set() if hasattr(model, "steps") else set(inspect.signature(target.fit).parameters)
+def fit(model: Any, x: Any, data: Data, train: IntArray, groups: Any = None) -> Any:
+    """Fit a model, or a pipeline by its last step, on some observations of an endpoint.
+
+    Parameters
+    ----------
+    model
+        Estimator or pipeline.
+    x
+        Features of the observations `train`.
+    data, train
+        The endpoint, and which observations to learn from; inverse-probability weights are those of `train` alone.
+    groups
+        ``(len(train),)`` patient of each; handed on where the model can keep them together in its own folds.
+    """
+    options: dict[str, Any] = {} if groups is None else {"groups": groups}
+    if isinstance(data, SurvivalData):
+        from mtorscore.prognosis.estimators import survival_target
+
+        target: Any = survival_target(data.time[train], data.event[train])
+    else:
+        target, options["sample_weight"] = data.y[train], data.weights_within(train)
+    last, prefix = (model[-1], f"{model.steps[-1][0]}__") if hasattr(model, "steps") else (model, "")
+    accepted = set(inspect.signature(last.fit).parameters)
+    if "sample_weight" not in accepted and bool((np.asarray(options.get("sample_weight", 1.0)) != 1).any()):
+        raise DataError(
+            f"This endpoint weights its observations and {type(last).__name__} takes no sample_weight; use the default "
+            "model, or one that does (in a pipeline: as the last step)."
+        )
+    return model.fit(x, target, **{prefix + k: v for k, v in options.items() if k in accepted})
 
 
 def _probability(model: Any, x: Any) -> Predicted:

@@ -168,6 +168,7 @@ def optimism(
     """
     from sklearn.base import clone
 
+    from mtorscore.prognosis._models import fit
     from mtorscore.prognosis.estimators import RidgeCox, RidgeLogistic
 
     check_table(X, "scores")
@@ -185,7 +186,7 @@ def optimism(
         at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
     rng = np.random.default_rng(seed)
     everyone = np.arange(data.n)
-    original = _fit(clone(estimator), table, data, everyone)
+    original = fit(clone(estimator), table, data, everyone, everyone)
     base = _predict(original, table, data, at)
     apparent = _perform(data, base, everyone, at)
     gaps, predictions = [], []
@@ -193,7 +194,8 @@ def optimism(
         drawn = rng.integers(0, data.n, data.n)
         if not _learnable(data, drawn):
             continue
-        refit = _fit(clone(estimator), table, data, drawn)
+        # Copies of one observation stay in one inner fold: apart, they would tell each other's outcome to the tuning.
+        refit = fit(clone(estimator), table.iloc[drawn], data, drawn, drawn)
         predicted = _predict(refit, table, data, at)
         inside = _perform(data, tuple(p[drawn] for p in predicted), drawn, at)
         outside = _perform(data, predicted, everyone, at)
@@ -223,22 +225,6 @@ def _learnable(data: LabelData | SurvivalData, rows: IntArray) -> bool:
     if isinstance(data, LabelData):
         return len(np.unique(data.y[rows][data.weights[rows] > 0])) == 2
     return int(data.event[rows].sum()) >= 2
-
-
-def _fit(model: Any, table: pd.DataFrame, data: LabelData | SurvivalData, rows: IntArray) -> Any:
-    from mtorscore.prognosis._models import fit_arguments
-    from mtorscore.prognosis.estimators import survival_target
-
-    # Copies of one observation stay in one inner fold: apart, they would tell each other's outcome to the tuning.
-    accepted = fit_arguments(model)
-    options: dict[str, Any] = {"groups": rows} if "groups" in accepted else {}
-    if isinstance(data, LabelData):
-        if "sample_weight" in accepted:
-            options["sample_weight"] = data.weights[rows]
-        elif (data.weights != 1).any():
-            raise DataError("This endpoint weights its observations and the model takes no sample_weight.")
-        return model.fit(table.iloc[rows], data.y[rows], **options)
-    return model.fit(table.iloc[rows], survival_target(data.time[rows], data.event[rows]), **options)
 
 
 def _predict(

@@ -7,7 +7,7 @@ is a class. Both are only *names of columns* until `Endpoint.resolve` lays them 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,8 @@ class LabelData:
         Whether the order of `classes` means something.
     weights
         ``(n,)`` weights; 1 but for derived endpoints, where they are inverse probabilities of being uncensored.
+    follow_up
+        Time, event and horizon that a derived label comes from; None otherwise.
     """
 
     name: str
@@ -105,11 +107,20 @@ class LabelData:
     ordered: bool
     weights: npt.NDArray[np.float64]
     excluded: pd.DataFrame
+    follow_up: tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], float] | None = None
 
     @property
     def n(self) -> int:
         """Number of observations."""
         return len(self.y)
+
+    def weights_within(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Weights of some observations as if there were no others: what a model may learn from them."""
+        if self.follow_up is None:
+            own: npt.NDArray[np.float64] = self.weights[rows]
+            return own
+        time, event, horizon = self.follow_up
+        return inverse_weights(time[rows], event[rows], horizon)
 
     @property
     def n_events(self) -> int:
@@ -118,9 +129,8 @@ class LabelData:
 
     def take(self, keep: npt.NDArray[Any]) -> LabelData:
         """Return the observations at positions, or under a mask, `keep`."""
-        return LabelData(
-            self.name, self.index[keep], self.y[keep], self.classes, self.ordered, self.weights[keep], self.excluded
-        )
+        source = None if self.follow_up is None else (*(v[keep] for v in self.follow_up[:2]), self.follow_up[2])
+        return replace(self, index=self.index[keep], y=self.y[keep], weights=self.weights[keep], follow_up=source)
 
 
 @dataclass(frozen=True)
@@ -318,21 +328,15 @@ class Endpoint:
         return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero)
 
     def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
-        from mtorscore.prognosis._kaplan import censoring_survival
-
         if self.horizon is None:
             raise EndpointError(f"{self.name} has no horizon; make it with Endpoint.early.")
         full = Endpoint.survival(str(self.time), str(self.event), self.unit, event_value=self.event_value)
         data = full._survival(table, missing)
         by = data.event & (data.time <= self.horizon)
-        free = data.time >= self.horizon
-        at = np.where(by, data.time, self.horizon)
-        # G just before the time: who is censored at t was still under observation when an event at t struck.
-        g = censoring_survival(data.time, data.event, at)
-        known = by | free
-        weights = np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)
+        weights = inverse_weights(data.time, data.event, self.horizon)
         names = (f"no event within {self.horizon:g} {self.unit}", f"event within {self.horizon:g} {self.unit}")
-        return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded)
+        source = (data.time, data.event, self.horizon)
+        return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded, source)
 
     def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
         column = pick(table, self.column, self.name)
@@ -357,3 +361,18 @@ class Endpoint:
         names = tuple(str(c) for c in classes)
         excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
         return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
+
+
+def inverse_weights(
+    time: npt.NDArray[np.float64], event: npt.NDArray[np.bool_], horizon: float
+) -> npt.NDArray[np.float64]:
+    """``(n,)`` inverse Kaplan-Meier probability of being uncensored at the event or horizon; 0 where neither is known.
+
+    G is taken just before the time: who is censored at t was still under observation when an event at t struck.
+    """
+    from mtorscore.prognosis._kaplan import censoring_survival
+
+    by = event & (time <= horizon)
+    known = by | (time >= horizon)
+    g = censoring_survival(time, event, np.where(by, time, horizon))
+    return np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)

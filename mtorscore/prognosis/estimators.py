@@ -202,7 +202,8 @@ class RidgeCox(_Standardised):
         """``(n, T)`` probability of being free of the event at each time (Breslow's baseline)."""
         at = np.searchsorted(self.baseline_times_, np.asarray(times, dtype=np.float64), side="right")
         hazard = np.concatenate([[0.0], self.baseline_hazard_])[at]
-        out: FloatArray = np.exp(-np.outer(np.exp(self.predict(X) - self.offset_), hazard))
+        # Features far outside the training range have no finite hazard ratio; their survival is 0 all the same.
+        out: FloatArray = np.exp(-np.outer(np.exp(np.minimum(self.predict(X) - self.offset_, 500.0)), hazard))
         return out
 
 

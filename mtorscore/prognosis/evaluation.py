@@ -17,6 +17,7 @@ from mtorscore.prognosis._folds import assign_folds, group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._models import Candidate, Data, Dummy, Fitted, Predicted, on_request, rows
 from mtorscore.prognosis._risksets import FloatArray, IntArray
+from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 
 __all__ = ["Evaluation", "evaluate"]
@@ -188,10 +189,11 @@ def evaluate(
     base = data.weights if isinstance(data, LabelData) else np.ones(data.n)
     run = _Run(data, group_multiplicities(data.n, patients, n_boot, rng) * base, grid)
     stratum = data.y if isinstance(data, LabelData) else data.event
-    for repeat in range(n_repeats):
-        fold = assign_folds(stratum, patients, k, rng)
-        for f in range(k):
-            _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
+    with one_blas_thread():
+        for repeat in range(n_repeats):
+            fold = assign_folds(stratum, patients, k, rng)
+            for f in range(k):
+                _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats)
     from mtorscore.prognosis._judge import judge, notes_of
 
