@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +13,8 @@ import numpy.typing as npt
 from mtorscore.collection import Signature, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, MethodError
 from mtorscore.tl import engine, registry
+from mtorscore.tl._held import Held, gene_means_of, hold, hold_source, learn, score_columns, score_held
 from mtorscore.tl._source import Source, open_source
-from mtorscore.tl._tiles import Tile
 from mtorscore.tl._types import Array, Ints, MethodSpec, Sets
 from mtorscore.tl.methods._common import ROUNDING
 
@@ -36,9 +33,7 @@ __all__ = [
     "score_sets",
 ]
 
-T = TypeVar("T")
 CHUNK_BYTES = 256 << 20
-HELD_BYTES = 1 << 30
 GROUP_ENTRIES = 2_000_000
 GROUP_SCORES = 16_000_000
 
@@ -161,7 +156,7 @@ def random_scores(
     for number, (columns, values) in enumerate(templates):
         drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=number)
         if not state and not spec.state_per_set:
-            state = _learn(spec, checked, held, everything(drawn[:1], values, held.n_vars))
+            state = learn(spec, checked, held, everything(drawn[:1], values, held.n_vars))
         if spec.state_per_set:
             yield number, score_sets(held, spec, checked, drawn, values, state)
             continue
@@ -208,7 +203,7 @@ def random_signatures(
     collection = as_collection(signatures)
     resolved = collection.resolve(names)
     source = open_source(expression.X if layer is None else expression.layers[layer])
-    bins = expression_bins(_gene_means(source), n_bins)
+    bins = expression_bins(gene_means_of(source), n_bins)
     out = []
     for i, name in enumerate(resolved.names):
         part = slice(resolved.indptr[i], resolved.indptr[i + 1])
@@ -230,7 +225,7 @@ def score_sets(
     step = max(1, CHUNK_BYTES // max(8 * min(n_obs, 256) * 8, 8 * drawn.shape[1]))
     for a in range(0, drawn.shape[0], step):
         sets = everything(drawn[a : a + step], used, n_vars, held.genes)
-        mine = _learn(spec, params, held, sets) if spec.state_per_set else state
+        mine = learn(spec, params, held, sets) if spec.state_per_set else state
         for tile in held.tiles():
             out[tile.start : tile.start + tile.n_obs, a : a + step] = spec.score(tile, sets, params, mine, False).scores
     return out
@@ -262,7 +257,7 @@ def _score_group(
         missing_up=np.zeros(n, dtype=np.int64),
         missing_down=np.zeros(n, dtype=np.int64),
     )
-    out = _score_held(held, spec, params, sets, state)
+    out = score_held(held, spec, params, sets, state)
     for (number, _, _), a, b in zip(group, ends[:-1], ends[1:], strict=True):
         yield number, np.ascontiguousarray(out[:, a:b])
 
@@ -315,10 +310,10 @@ def random_pvalues(
     numpy.ndarray
         Two-sided p-values, same shape; NaN where the score is.
     """
-    held = _hold(source)
+    held = hold_source(source)
     bins = _bins(held, n_bins)
     if spec.state_per_gene:
-        state = _learn(spec, params, held, everything(np.zeros((1, 1), dtype=np.int64), np.ones(1), held.n_vars))
+        state = learn(spec, params, held, everything(np.zeros((1, 1), dtype=np.int64), np.ones(1), held.n_vars))
     out = np.full(scores.shape, np.nan)
     for i in range(len(sets)):
         part = slice(sets.indptr[i], sets.indptr[i + 1])
@@ -338,120 +333,6 @@ def random_pvalues(
     return out
 
 
-class Held:
-    """A matrix walked many times: its tiles, and the ranks cached in them, are kept while they fit in memory."""
-
-    def __init__(self, source: Source, tiles: list[Tile] | None, names: Sequence[str] | None = None) -> None:
-        self.source = source
-        self.names = [str(i) for i in range(source.n_vars)] if names is None else names
-        self.n_obs, self.n_vars = source.n_obs, source.n_vars
-        self.genes = np.arange(source.n_vars, dtype=np.int64)
-        self._tiles = tiles
-
-    def tiles(self) -> Iterator[Tile]:
-        """Yield the rows in order, as tiles."""
-        yield from self.source.tiles() if self._tiles is None else self._tiles
-
-    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
-        """Apply a function to every tile and put the results together in row order."""
-        return functools.reduce(combine, map(function, self.tiles()))
-
-    def each(self, function: Callable[[Tile], T]) -> Iterator[T]:
-        """Apply a function to every tile, several tiles at a time, and yield the results in row order."""
-        threads = 1 if self._tiles is None else min(len(self._tiles), os.cpu_count() or 1)
-        if threads <= 1:
-            yield from map(function, self.tiles())
-            return
-        # The first tile works out what all share of the sets; then threads do not meet over it.
-        first, *others = self._tiles or []
-        yield function(first)
-        with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(function, others)
-
-    @functools.cached_property
-    def gene_means(self) -> Array:
-        """Mean of the known values per gene."""
-        return _gene_means(self)
-
-
-def hold(X: Any, names: Sequence[str] | None = None) -> Held:
-    """Hold a matrix that is scored many times: what one scoring ranks, the next finds ranked.
-
-    Parameters
-    ----------
-    X
-        ``(n_obs, n_vars)`` expression, any container that `score` takes.
-    names
-        Genes, for parameters that name some; their positions by default.
-    """
-    return _hold(open_source(X), names)
-
-
-def _hold(source: Source, names: Sequence[str] | None = None) -> Held:
-    # Values, ranks and one working copy of each.
-    fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
-    return Held(source, list(source.tiles()) if fits else None, names)
-
-
-def _score_held(held: Held, spec: MethodSpec, params: Mapping[str, Any], sets: Sets, state: Mapping[str, Any]) -> Array:
-    """``(n_obs, n_sets)`` scores of one walk."""
-    out = np.empty((held.n_obs, len(sets)))
-
-    def one(tile: Tile) -> None:
-        out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
-
-    for _ in held.each(one):
-        pass
-    return out
-
-
-def score_columns(
-    held: Held,
-    signatures: Sequence[tuple[Ints, Array]],
-    *,
-    method: str,
-    params: Mapping[str, Any] | None = None,
-) -> Array:
-    """Score signatures given as columns and signed weights; the numbers of `score`, without its bookkeeping.
-
-    Parameters
-    ----------
-    held
-        The matrix, from `hold`.
-    signatures
-        Ascending columns and signed weights of each.
-    method, params
-        The scoring method. A cohort-dependent one learns from the matrix.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(n_obs, n_signatures)``; NaN for a signature without columns.
-    """
-    spec = registry.get(method)
-    checked = engine.columns_of_genes(spec, registry.check_params(spec, params or {}), held.names)
-    sets = Sets.from_lists([c for c, _ in signatures], [w for _, w in signatures], held.n_vars)
-    weights = sets.weights if spec.signed else np.abs(sets.weights)
-    sets = replace(sets, weights=weights if spec.weighted else np.sign(weights))
-    if not sets.slots.size:
-        return np.full((held.n_obs, len(sets)), np.nan)
-    state = _learn(spec, checked, held, sets)
-    if spec.uses_ranks and not spec.learns(checked):
-        # Over all genes, so that the ranks that random sets have asked for, or will, are shared.
-        sets = replace(sets, slots=sets.genes[sets.slots], genes=held.genes)
-    out = _score_held(held, spec, checked, sets, state)
-    out[:, sets.sizes == 0] = np.nan
-    return out
-
-
-def _learn(spec: MethodSpec, params: Mapping[str, Any], held: Held, sets: Sets) -> Mapping[str, Any]:
-    if spec.fit is None or not spec.learns(params):
-        return {}
-    if held.n_obs < 2:
-        raise MethodError(f"{spec.name} learns from a cohort and cannot learn from 1 sample.")
-    return spec.fit(held, sets, params)
-
-
 def _bins(held: Held, bins: int | npt.ArrayLike | None) -> Ints:
     if bins is None:
         return np.zeros(held.n_vars, dtype=np.int64)
@@ -461,20 +342,6 @@ def _bins(held: Held, bins: int | npt.ArrayLike | None) -> Ints:
     if given.shape != (held.n_vars,):
         raise DataError(f"bins has shape {given.shape}; one bin per gene, ({held.n_vars},), is needed.")
     return np.unique(given, return_inverse=True)[1].astype(np.int64)
-
-
-def _gene_means(source: Source | Held) -> Array:
-    total, n = np.zeros(source.n_vars), np.zeros(source.n_vars)
-    for tile in source.tiles():
-        if tile.x is not None and tile.all_finite():
-            total += tile.x.sum(axis=0)
-            n += tile.n_obs
-            continue
-        sums, known = tile.column_sums()
-        total += sums
-        n += known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return total / n
 
 
 def _templates(weights: Any) -> list[tuple[Ints | None, Array]]:
