@@ -140,8 +140,18 @@ def _genes_by_observations(adata: AnnData, layer: str | None) -> pd.DataFrame:
             stacklevel=3,
         )
         frame = frame.drop(index=unknown)
+    twice = frame.index.duplicated()
+    if twice.any():
+        names = list(dict.fromkeys(frame.index[twice]))
+        warnings.warn(
+            f"{len(names)} gene(s) stand more than once in the matrix ({examples(names)}); the first of each is taken. "
+            "Collapse them with pp.harmonise_genes(adata).",
+            DataWarning,
+            stacklevel=3,
+        )
     varies = frame.max(axis=1) > frame.min(axis=1)
-    return frame[varies & ~frame.index.duplicated()]
+    # By name, so that genes of equal rank stand in one order whatever the matrix's.
+    return frame[varies & ~twice].sort_index(kind="stable")
 
 
 def _groups(adata: AnnData, groupby: str, groups: tuple[str, str] | None) -> tuple[str, str]:

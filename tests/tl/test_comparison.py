@@ -111,3 +111,13 @@ def test_prerank_along_a_score() -> None:
             tl.prerank(adata, signatures(), **wrong)
     with pytest.raises(DataError, match="does not fit"):
         tl.prerank(adata, signatures(), groupby="group", groups=("tumour", "metastasis"))
+
+
+def test_prerank_does_not_depend_on_the_order_of_genes() -> None:
+    rng = np.random.default_rng(5)
+    x = np.round(rng.normal(8, 1, (9, 300)), 1)  # nine observations: many genes have the same rank correlation
+    names = pd.DataFrame(index=[f"g{i}" for i in range(300)])
+    sets = {f"s{k}": [f"g{i}" for i in rng.permutation(300)[:15]] for k in range(5)}
+    adata = ad.AnnData(x, var=names, obs=pd.DataFrame({"v": rng.normal(size=9)}, index=[f"o{i}" for i in range(9)]))
+    found = [tl.prerank(a, sets, score="v", permutations=50) for a in (adata, adata[:, rng.permutation(300)].copy())]
+    pd.testing.assert_frame_equal(*found)
