@@ -87,6 +87,10 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, str | bool) or _is_number(value)
 
 
+def _are_quantiles(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 5 and all(map(_is_number, value))
+
+
 def _names(header: dict[str, Any], key: str) -> tuple[str, ...]:
     values = header.get(key)
     good = isinstance(values, list) and all(map(_is_text, values)) and len(set(values)) == len(values)
@@ -134,14 +138,13 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
         "n_needed": _is_number,
         "classes": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "columns": lambda v: isinstance(v, dict) and set(v) <= set(columns),
+        "expression": _are_quantiles,
     }
     for key, value in training.items():
         _need(key in checks and checks[key](value), f"training, {key}", value)
     for name, described in training.get("columns", {}).items():
         good = isinstance(described, dict) and all(_is_number(described.get(k)) for k in ("mean", "sd"))
-        quantiles = described.get("quantiles") if good else None
-        good = isinstance(quantiles, list) and len(quantiles) == 5 and all(map(_is_number, quantiles))
-        _need(good, f"training, columns, {name}", described)
+        _need(good and _are_quantiles(described.get("quantiles")), f"training, columns, {name}", described)
 
 
 def _endpoint(fields: object, kind: str) -> Endpoint:

@@ -108,6 +108,11 @@ class FittedModel:
         out.columns = list(self.columns)
         return out
 
+    def takes_expression(self, x: Any) -> bool:
+        """Whether `x` is expression, which the model scores, and not a table that holds its scores."""
+        holds_scores = isinstance(x, pd.DataFrame) and set(self.scores) <= set(x.columns)
+        return self.reference is not None and not holds_scores
+
     def _scored(self, x: Any) -> pd.DataFrame:
         if isinstance(x, pd.DataFrame) and set(self.scores) <= set(x.columns):
             return x
@@ -243,11 +248,11 @@ def fit_model(
     data = endpoint.resolve(clinical, index)
     _check(data)
     chosen = rows(X, index.get_indexer(data.index))
-    reference = None
+    reference = raw = None
     if scorer is not None:
         from sklearn.base import clone
 
-        fitted = clone(scorer).fit(chosen)
+        raw, fitted = chosen, clone(scorer).fit(chosen)
         reference = fitted.reference_
         chosen = pd.DataFrame(fitted.transform(chosen), index=data.index, columns=fitted.get_feature_names_out())
         signatures = scorer.signatures if signatures is None else signatures
@@ -287,7 +292,7 @@ def fit_model(
         "columns": tuple(columns),
         "signatures": _definitions(signatures, table.columns),
         "reference": reference,
-        "training": _summary(data, x, columns),
+        "training": _summary(data, x, columns) | ({} if scorer is None else {"expression": value_quantiles(raw)}),
         "versions": _versions(),
     }
     if isinstance(data, LabelData):
@@ -367,6 +372,16 @@ def _summary(data: LabelData | SurvivalData, x: FloatArray, columns: list[str]) 
         for j, c in enumerate(columns)
     }
     return out
+
+
+def value_quantiles(x: Any) -> list[float]:
+    """5, 25, 50, 75 and 95% quantiles of expression values, over 200 observations at most: what scale they are on."""
+    matrix = x.X if is_anndata(x) else x.to_numpy() if isinstance(x, pd.DataFrame) else x
+    rows = np.unique(np.linspace(0, matrix.shape[0] - 1, min(200, matrix.shape[0])).astype(int))
+    part = matrix[rows]
+    values = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
+    found: list[float] = np.quantile(values[np.isfinite(values)], [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
+    return found
 
 
 def _versions() -> dict[str, str]:

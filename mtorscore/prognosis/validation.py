@@ -26,8 +26,9 @@ from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._kaplan import km_at, loglog_interval, product_limit
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis._transport import case_mix, guessed, notes_of, other_scale
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
-from mtorscore.prognosis.fitted import FittedModel, fit_model, recalibrated
+from mtorscore.prognosis.fitted import FittedModel, fit_model, recalibrated, value_quantiles
 
 __all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
 
@@ -126,7 +127,7 @@ def validate(
         at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
         rows, curve, updated = _survival(fitted, data, values, weights, at)
     summary = pd.DataFrame([_interval(name, v, level) for name, v in rows.items()])
-    mix = _case_mix(fitted, features)
+    mix = case_mix(fitted, features)
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
     few = data.n_events < MIN_EVENTS
@@ -134,28 +135,12 @@ def validate(
     summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
-    notes = (*_notes(fitted, mix, data, known, values), *_guessed(fitted, clinical.loc[data.index]))
+    notes = (*notes_of(fitted, mix, data, known, values), *guessed(fitted, clinical.loc[data.index]))
+    if fitted.takes_expression(X):
+        notes = (*notes, *other_scale(fitted.training.get("expression"), value_quantiles(X)))
     if lost:
         notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
     return Validation(summary, curve, mix, updated, notes)
-
-
-def _guessed(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
-    """Clinical values that the model does not know: it takes the median or the commonest level of its training."""
-    notes = []
-    for column, coded in fitted.clinical.items():
-        values = clinical[column]
-        gone = int(values.isna().sum())
-        if gone:
-            notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
-        if "levels" in coded:
-            new = values.dropna()[~values.dropna().isin(coded["levels"])]
-            if len(new):
-                notes.append(
-                    f"{len(new)} observation(s) have a {column} that the model never saw ({examples(new.unique())}): "
-                    "they count as its commonest level"
-                )
-    return notes
 
 
 def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
@@ -334,57 +319,6 @@ def calibration_curve(
             row |= {"low": float(1 - high[i]) if i >= 0 else np.nan, "high": float(1 - low[i]) if i >= 0 else np.nan}
         rows.append(row)
     return pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
-
-
-def _case_mix(fitted: FittedModel, features: pd.DataFrame) -> pd.DataFrame:
-    described = fitted.training.get("columns", {})
-    rows = []
-    for column in fitted.columns:
-        there = described.get(column, {})
-        here = features[column].to_numpy(dtype=np.float64)
-        quantiles = there.get("quantiles", [np.nan] * 5)
-        mean, sd = there.get("mean", np.nan), there.get("sd", np.nan)
-        gap = (here.mean() - mean) / sd if sd and sd > 0 else np.nan
-        ratio = here.std(ddof=1) / sd if sd and sd > 0 and len(here) > 1 else np.nan
-        outside = float(((here < quantiles[0]) | (here > quantiles[4])).mean()) if len(here) else np.nan
-        rows.append(
-            {
-                "column": column, "mean_training": mean, "sd_training": sd, "mean": float(here.mean()),
-                "sd": float(here.std(ddof=1)) if len(here) > 1 else np.nan, "standardised_difference": gap,
-                "sd_ratio": ratio, "outside_90": outside,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _notes(
-    fitted: FittedModel,
-    mix: pd.DataFrame,
-    data: LabelData | SurvivalData,
-    known: npt.NDArray[np.bool_],
-    linear: FloatArray,
-) -> tuple[str, ...]:
-    notes = []
-    far = mix[mix["standardised_difference"].abs() > 1]["column"]
-    if len(far):
-        notes.append(
-            f"{len(far)} column(s) lie more than one SD off the training cohort ({examples(far)}): another scale, "
-            "platform or case mix"
-        )
-    odd = mix[(mix["sd_ratio"] > 2) | (mix["sd_ratio"] < 0.5)]["column"]
-    if len(odd):
-        notes.append(f"{len(odd)} column(s) vary more than twice or less than half as much ({examples(odd)})")
-    if not known.all():
-        notes.append(f"{int((~known).sum())} observation(s) without a prediction were left out")
-    if data.n_events < 100:
-        notes.append(f"{data.n_events} events: calibration is imprecise below about 100")
-    if linear.std() == 0:
-        notes.append("the model predicts the same for everybody")
-    if fitted.kind == "survival" and isinstance(data, SurvivalData) and len(fitted.times):
-        beyond = float((data.time > fitted.times[-1]).mean())
-        if beyond > 0.2:
-            notes.append(f"{beyond:.0%} were followed beyond the last event of the training cohort")
-    return tuple(notes)
 
 
 def leave_one_cohort_out(

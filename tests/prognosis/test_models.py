@@ -104,6 +104,19 @@ def test_a_model_on_expression_carries_its_reference(tmp_path: Path) -> None:
         again.predict(genes.rename(columns={"G1": "G1b"}))
 
 
+def test_expression_on_another_scale_is_said() -> None:
+    """A rank method's scores do not show that a matrix is on another scale; the values do."""
+    from mtorscore import SignatureScorer
+
+    x, clinical = cohort(0, 80)
+    rng = np.random.default_rng(0)
+    genes = pd.DataFrame(rng.normal(6, 1, (80, 20)), x.index, [f"G{i}" for i in range(20)])
+    for method in ("zscore", "singscore"):
+        model = fit_model(genes, clinical, ENDPOINT, scorer=SignatureScorer(SIGNATURES, method=method))
+        assert not any("another scale" in n for n in validate(model, genes, clinical, n_boot=0).notes)
+        assert any("expression is on another scale" in n for n in validate(model, 2**genes, clinical, n_boot=0).notes)
+
+
 def test_other_signatures_are_refused(survival_model: FittedModel, tmp_path: Path) -> None:
     path = survival_model.save(tmp_path / "m.mtor")
     load_model(path, SIGNATURES)
