@@ -142,6 +142,8 @@ def _types(entry: Node) -> Iterator[Finding]:
         node = entry.get(name)
         if node is not None and node.kind != "scalar":
             yield node.line, "type", f"`{name}` must be text, not a {node.kind}; put the text in quotes."
+        elif node is not None and not node.raw.rstrip("\n").isprintable():
+            yield node.line, "type", f"`{name}` holds a line break or a control character; write it on one line."
     node = entry.get("experimental")
     if node is not None and node.tag != "bool":
         yield node.line, "type", f"`experimental` must be true or false, not {node.raw!r}."
@@ -361,8 +363,10 @@ def _sources(entry: Node, kind: str) -> Iterator[Finding]:
     classes = _classes(entry, kind)
     if "read" in classes and "list" not in roles:
         yield classes["read"], "unsupported", "Genes are `read`, but no source has `role: list`; name where."
-    if "cross-checked" in classes and "cross-check" not in roles and "list" not in roles:
-        yield classes["cross-checked"], "unsupported", "Genes are `cross-checked`, but no source has that role."
+    if "cross-check" not in roles:
+        for gene in _without_note(entry, kind):
+            message = f"{gene.raw} is cross-checked, but neither it nor a source with `role: cross-check` says where."
+            yield gene.line, "unsupported", message
     read_there = [s for s in node.items if s.kind == "mapping" and (r := s.get("role")) is not None and r.raw == "list"]
     if read_there and classes and "read" not in classes:
         message = "No gene is `read`, so no source has `role: list`; call it cross-check, or rationale for a paper."
@@ -392,6 +396,19 @@ def _source(source: Node) -> Iterator[Finding]:
     roles = ("list", "cross-check", "rationale")
     if role is not None and role.raw not in roles:
         yield role.line, "source-role", f"Unknown role {role.raw!r}; use {', '.join(roles)}.{nearest(role.raw, roles)}"
+
+
+def _without_note(entry: Node, kind: str) -> Iterator[Node]:
+    """Yield cross-checked genes that name no source of their own."""
+    for group in GROUPS[kind]:
+        block = entry.get(group)
+        for key, value in block.pairs if block is not None else ():
+            if key.raw == "cross-checked":
+                yield from (gene for gene in value.items if gene.kind == "scalar")
+                for gene, note in value.pairs:
+                    own = note.get("source") if note.kind == "mapping" else note
+                    if own is None or not own.raw.strip() or own.tag in ("int", "float", "null"):
+                        yield gene
 
 
 def _classes(entry: Node, kind: str) -> dict[str, int]:

@@ -161,7 +161,11 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         try:
             node = Node(raw)
         except RecursionError:
-            problems.append(Problem(name, 1, "yaml", "An alias (*name) holds itself; write its content out."))
+            problems.append(
+                Problem(
+                    name, 1, "yaml", "This nests too deeply, or an alias (*name) holds itself; write its content out."
+                )
+            )
             continue
         if node.kind != "mapping":
             problems.append(Problem(name, node.line, "mapping", "An entry is a mapping that begins with `id: NAME`."))

@@ -76,6 +76,8 @@ BAD: list[tuple[str, int, str, tuple[str, str] | None]] = [
     ("type", 3, GOOD, ("title: A set of mine", "title: [a, b]")),
     ("type", 7, GOOD, ("cancers: [HCC]", "cancers: HCC")),
     ("type", 7, GOOD, ("cancers: [HCC]", "experimental: perhaps")),
+    ("type", 3, GOOD, ("title: A set of mine", 'title: "two\\nlines"')),
+    ("unsupported", 12, GOOD, ("    SCD: HORTON_SREBF_TARGETS", "    SCD:")),
     ("kind", 2, GOOD, ("kind: signature", "kind: signatur")),
     ("id", 1, GOOD, ("id: MY_SET", "id: MY SET")),
     ("file-name", 1, GOOD, ("id: MY_SET", "id: MY_OTHER_SET")),
