@@ -15,6 +15,7 @@ from mtorscore.prognosis import _cox, _logistic, _scoretest
 from mtorscore.prognosis._concordance import Concordance, concordance, with_interval
 from mtorscore.prognosis._cox import Fits
 from mtorscore.prognosis._inference import Effects, profile, wald
+from mtorscore.prognosis._metrics import roc_auc
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis._scoretest import ScoreTest
 from mtorscore.prognosis.endpoints import LabelData, SurvivalData
@@ -204,8 +205,7 @@ class BinaryOutcome:
         resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
         out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample)
         if len(np.unique(w[keep])) > 1:
-            weighted = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=w[None, keep])
-            out.c = weighted.low
+            out.c = float(roc_auc(y[keep], predictor[keep], w[None, keep])[0])
         return out
 
 
