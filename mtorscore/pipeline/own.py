@@ -134,14 +134,40 @@ def _event_words(own: OwnData) -> dict[str, list[str]]:
     """Say which values of the event column mean that it happened, where they are words that everybody knows."""
     if own.clinical is None or own.event is None:
         return {}
-    values = {_word(v) for v in _table(own.clinical)[own.event].dropna()} - {""}
+    values = _known_words(_table(own.clinical)[own.event], own.clinical)
+    return {"event_values": sorted(values & {*HAPPENED}), "censored_values": sorted(values & {*CENSORED})}
+
+
+def _known_words(column: Any, source: object) -> set[str]:
+    """Return the words of an event column, all of them such as everybody knows."""
+    values = {_word(v) for v in column.dropna()} - {""}
     strange = sorted(values - {*HAPPENED, *CENSORED})
     if strange:
         raise EndpointError(
-            f"{own.clinical}: the column {own.event} holds {examples(strange)}, which may mean anything. Use 1 where "
+            f"{source}: the column {column.name} holds {examples(strange)}, which may mean anything. Use 1 where "
             "the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
         )
-    return {"event_values": sorted(values & {*HAPPENED}), "censored_values": sorted(values & {*CENSORED})}
+    return values
+
+
+def events_of(column: Any, source: object) -> Any:
+    """Turn an event column into 1, 0 and missing, whether it holds numbers or words such as Dead and Alive.
+
+    Parameters
+    ----------
+    column
+        Series of numbers, booleans or text.
+    source
+        What the message calls the table.
+
+    Raises
+    ------
+    EndpointError
+        If a value may mean anything.
+    """
+    _known_words(column, source)
+    codes = {**dict.fromkeys(HAPPENED, 1.0), **dict.fromkeys(CENSORED, 0.0)}
+    return column.map(lambda v: codes.get(_word(v), float("nan")), na_action="ignore").astype(float)
 
 
 def _word(value: object) -> str:

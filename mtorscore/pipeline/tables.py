@@ -203,7 +203,7 @@ def relate_survival(
     scores, clinical
         Tables with the same index.
     time, event, unit
-        Columns of the endpoint and the unit of its times.
+        Columns of the endpoint and the unit of its times; events are 1 and 0, or words such as Dead and Alive.
     adjust
         Clinical columns to adjust for, one at a time.
 
@@ -213,7 +213,10 @@ def relate_survival(
         One row per signature and model.
     """
     from mtorscore import prognosis
+    from mtorscore.pipeline.own import events_of
 
+    if event in clinical:
+        clinical = clinical.assign(**{event: events_of(clinical[event], "The clinical table")})
     endpoint = prognosis.Endpoint.survival(time=time, event=event, unit=unit)
     return prognosis.associate(scores, clinical, endpoint, adjust=tuple(adjust))
 

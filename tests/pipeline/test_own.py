@@ -16,6 +16,7 @@ from mtorscore.pipeline import load_cohort, prepare, read_table
 from mtorscore.pipeline.config import load_config
 from mtorscore.pipeline.own import OwnData, write_inputs
 from mtorscore.pipeline.relate import endpoints_of
+from mtorscore.pipeline.tables import relate_survival
 
 
 @pytest.fixture
@@ -90,3 +91,17 @@ def test_what_does_not_fit_is_one_sentence(
 ) -> None:
     with pytest.raises(error, match=said):
         write_inputs(replace(own, **change), tmp_path / "results")
+
+
+def test_events_may_be_words_or_numbers_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    index = [f"P{i}" for i in range(40)]
+    scores = pd.DataFrame(rng.normal(size=(40, 1)), index, ["A"])
+    dead = rng.integers(0, 2, 40)
+    clinical = pd.DataFrame({"time": rng.exponential(9, 40), "event": dead}, index)
+    plain = relate_survival(scores, clinical, time="time", event="event", unit="days")
+    for values in (np.where(dead, "Dead", "Alive"), np.where(dead, "1:DECEASED", "0:LIVING"), dead == 1, dead * 1.0):
+        other = relate_survival(scores, clinical.assign(event=values), time="time", event="event", unit="days")
+        pd.testing.assert_frame_equal(other, plain)
+    with pytest.raises(EndpointError, match="may mean anything"):
+        relate_survival(scores, clinical.assign(event=dead + 1), time="time", event="event", unit="days")
