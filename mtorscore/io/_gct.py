@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import FormatError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["cls", "gct"]
+
+_IDENTIFIER = re.compile(r"0\d+|\d{16,}")
 
 
 def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
@@ -68,11 +72,16 @@ def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
         x[row] = values
     described_by = range(lead, len(header))
     facts = {str(columns[0][k]): [columns[i][k] for i in described_by] for k in range(column_meta)}
-    typed_facts = {name: typed(np.array(values, dtype=object)) for name, values in facts.items()}
+    typed_facts = {name: _annotation(np.array(values, dtype=object)) for name, values in facts.items()}
     obs = pd.DataFrame(typed_facts, index=range(n_columns))
-    var = pd.DataFrame({header[i]: typed(text.columns[i]) for i in range(1, lead)}, index=range(n_rows))
+    var = pd.DataFrame({header[i]: _annotation(text.columns[i]) for i in range(1, lead)}, index=range(n_rows))
     adata = assemble(x, header[lead:], [str(v) for v in text.columns[0]], obs=obs, var=var)
     return adata, {"table": "matrix", "version": version[1:], "repairs": text.repairs, "orientation": "genes in rows"}
+
+
+def _annotation(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return numbers where that loses nothing: identifiers such as 007, or of 16 digits and more, stay text."""
+    return values if any(_IDENTIFIER.fullmatch(str(v)) for v in values) else typed(values)
 
 
 def cls(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001

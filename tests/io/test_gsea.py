@@ -39,6 +39,14 @@ def test_gct_round_trip_keeps_every_bit(adata: AnnData, tmp_path: Path, version:
         assert list(back.obs["stage"]) == list(adata.obs["stage"])
 
 
+def test_identifiers_in_a_gct_keep_their_zeros(tmp_path: Path) -> None:
+    obs = pd.DataFrame({"patient": ["001", "010"], "age": ["61", "70"]}, index=["a", "b"])
+    adata = AnnData(np.ones((2, 1)), obs=obs, var=pd.DataFrame(index=["TP53"]))
+    back = mt.read(gsea.write_gct(adata, tmp_path / "x.gct", version="1.3"))
+    assert back.obs["patient"].tolist() == ["001", "010"]
+    assert back.obs["age"].tolist() == [61.0, 70.0]
+
+
 def test_gct_header_states_the_counts(adata: AnnData, tmp_path: Path) -> None:
     lines = gsea.write_gct(adata, tmp_path / "x.gct").read_text().split("\n")
     assert lines[:2] == ["#1.2", "40\t6"]

@@ -106,4 +106,6 @@ def test_call_runs(namespace: dict[str, Any], system: dict[str, Any]) -> None:
             assert len(value) > 0, line
             assert value.shape[-1] > 0, line
             numbers = value.select_dtypes("number") if isinstance(value, pd.DataFrame) else value
-            assert np.isfinite(np.asarray(numbers, dtype=float)).mean() > 0.5, line
+            known = np.isfinite(np.asarray(numbers, dtype=float))
+            # A table of associations has columns for other endpoints, models and mirrors than those of the call.
+            assert known.mean() > (0.3 if "associate(" in line else 0.5), line
