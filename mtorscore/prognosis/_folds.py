@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis._design import pick_columns
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 
 
@@ -51,3 +56,42 @@ def group_multiplicities(
     count = int(member.max()) + 1
     drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=n_boot).astype(np.float64)
     return np.concatenate([np.ones((1, n)), drawn[:, member]])
+
+
+def patients_of(groups: Any, clinical: pd.DataFrame, index: pd.Index) -> IntArray | None:
+    """Return the number of the patient of each observation; None without groups.
+
+    Parameters
+    ----------
+    groups
+        A column of `clinical`, a Series, or one value per row of `clinical`.
+    clinical
+        Clinical table.
+    index
+        Observations.
+
+    Raises
+    ------
+    DataError
+        If an observation has no patient, or there are more or fewer values than rows.
+    """
+    if groups is None:
+        return None
+    if isinstance(groups, str):
+        column = pick_columns(clinical, [groups], "column(s) of groups")[groups]
+    elif isinstance(groups, pd.Series):
+        column = groups
+    else:
+        values = list(groups)
+        if len(values) != len(clinical):
+            raise DataError(
+                f"groups holds {len(values)} values for {len(clinical)} rows; hand over a column's name or a Series."
+            )
+        column = pd.Series(values)
+    if column.index.equals(pd.RangeIndex(len(clinical))) and not clinical.index.equals(column.index):
+        column = column.set_axis(clinical.index)
+    chosen = column.reindex(index)
+    if chosen.isna().any():
+        raise DataError(f"{int(chosen.isna().sum())} observation(s) have no group ({examples(index[chosen.isna()])}).")
+    codes: IntArray = pd.factorize(chosen)[0].astype(np.int64)
+    return codes

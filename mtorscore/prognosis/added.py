@@ -21,6 +21,7 @@ from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._design import adjust_p, check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import read_inputs
+from mtorscore.prognosis._options import names_of, not_the_outcome
 from mtorscore.prognosis._outcome import BinaryOutcome, SurvivalOutcome, make_outcome
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
@@ -56,6 +57,8 @@ def added_value(
         signature, endpoint, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain, gain_low, gain_high,
         valid, reason. Not valid with fewer than ten events per parameter.
     """
+    baseline = names_of(baseline)
+    not_the_outcome(baseline, endpoint, "part of the baseline")
     if not len(baseline):
         raise DataError("Name at least one clinical column as the baseline.")
     inputs = read_inputs(scores, clinical, None, None, method)

@@ -15,6 +15,7 @@ from mtorscore.prognosis._design import encode
 from mtorscore.prognosis._inference import Effects, ratio
 from mtorscore.prognosis._inputs import Inputs, as_endpoints, read_inputs
 from mtorscore.prognosis._mirrors import PROLIFERATION, Confounder, Mirror, find_confounder
+from mtorscore.prognosis._options import check_counts, check_level, names_of, not_the_outcome
 from mtorscore.prognosis._outcome import Outcome, estimate, make_outcome
 from mtorscore.prognosis._risksets import FloatArray
 from mtorscore.prognosis._rows import COLUMNS, MIN_EVENTS, NOT_PROPORTIONAL, PER_PARAMETER, blank_row, finish
@@ -134,9 +135,14 @@ def associate(
     """
     if family not in ("model", "all"):
         raise DataError(f"Unknown family {family!r}; use 'model' or 'all'.")
+    check_level(level)
+    check_counts(n_boot=n_boot, seed=seed)
+    wanted = names_of(mirrors)
+    if "random" in wanted:
+        check_counts(1, n_random=n_random)
     with one_blas_thread():
         return _associate(
-            scores, clinical, endpoint, adjust, expression, signatures, method, mirrors, n_random, params,
+            scores, clinical, endpoint, names_of(adjust), expression, signatures, method, wanted, n_random, params,
             _Options(level, n_boot, seed, ties, family),
         )  # fmt: skip
 
@@ -160,6 +166,8 @@ def _associate(
     rows: list[dict[str, Any]] = []
     excluded = []
     for one in endpoints:
+        for item in adjust:
+            not_the_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
         data = one.resolve(inputs.clinical, inputs.scores.index)
         outcome = make_outcome(data, options.ties)
         excluded.append(data.excluded)
@@ -215,7 +223,7 @@ def _confounder(inputs: Inputs, item: Any) -> Confounder:
     """Resolve one entry of `adjust`."""
     if isinstance(item, pd.Series):
         return Confounder(str(item.name or "series"), encode(item.to_frame(name=item.name or "series")))
-    names: list[Hashable] = list(item) if isinstance(item, tuple) else [item]
+    names: list[Hashable] = list(item) if isinstance(item, tuple | list) else [item]
     parts = []
     for name in names:
         if name in inputs.clinical.columns:

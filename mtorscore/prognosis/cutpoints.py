@@ -19,6 +19,7 @@ from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis._design import check_column
 from mtorscore.prognosis._folds import assign_folds
 from mtorscore.prognosis._kaplan import logrank_statistic
+from mtorscore.prognosis._options import check_counts
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint
 
@@ -140,6 +141,8 @@ def optimal_cutpoint(
     """
     if not 0 < margin < 0.5:
         raise DataError(f"The margin must lie between 0 and 0.5, not {margin}.")
+    check_counts(1, n_permutations=n_permutations)
+    check_counts(2, folds=folds)
     check_column(score, "score", numeric=True)
     data = endpoint.resolve_survival(clinical, score.dropna().index)
     if data.n_events == 0:

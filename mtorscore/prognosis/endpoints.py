@@ -252,6 +252,12 @@ class Endpoint:
         label = name or f"{event} within {horizon:g} {unit}"
         return cls("early", label, base.time, base.event, unit, horizon=horizon, event_value=event_value)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the clinical table that hold the outcome."""
+        found = (self.time, self.event, self.entry, self.competing, self.column)
+        return tuple(c for c in found if isinstance(c, str))
+
     def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData | LabelData:
         """Lay the endpoint over a clinical table.
 

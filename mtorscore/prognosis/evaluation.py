@@ -13,9 +13,16 @@ import pandas as pd
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
-from mtorscore.prognosis._folds import assign_folds, group_multiplicities
+from mtorscore.prognosis._folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._models import Candidate, Data, Dummy, Fitted, Predicted, on_request, rows
+from mtorscore.prognosis._options import (
+    check_counts,
+    check_level,
+    evaluation_times,
+    names_of,
+    not_the_outcome,
+)
 from mtorscore.prognosis._risksets import FloatArray, IntArray
 from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
@@ -163,13 +170,19 @@ def evaluate(
     """
     if not isinstance(endpoint, Endpoint) or X is None:
         raise DataError("Hand over X and an endpoint (prognosis.Endpoint.survival(...) or .label(...)).")
+    baseline = names_of(baseline)
+    check_level(level)
+    check_counts(n_boot=n_boot, seed=seed)
+    check_counts(1, n_repeats=n_repeats)
+    check_counts(2, n_splits=n_splits)
+    not_the_outcome(baseline, endpoint, "part of the baseline")
     table, clinical = _tables(X, clinical)
     index = table.obs_names if is_anndata(table) else table.index
     if isinstance(table, pd.DataFrame) and (model is None or isinstance(model, str)):
         check_numbers(table, "features")
     data = endpoint.resolve(clinical, index)
     at = index.get_indexer(data.index)
-    table, patients = rows(table, at), _patients(groups, clinical, data.index)
+    table, patients = rows(table, at), patients_of(groups, clinical, data.index)
     known = _complete(table)
     if data.n and not known.any():
         empty = [c for c in table.columns if table[c].isna().all()]
@@ -248,19 +261,6 @@ def _tables(x: Any, clinical: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
     return x, clinical
 
 
-def _patients(groups: Any, clinical: pd.DataFrame, index: pd.Index) -> npt.NDArray[Any] | None:
-    if groups is None:
-        return None
-    column = clinical[groups] if isinstance(groups, str) else pd.Series(groups, index=getattr(groups, "index", None))
-    if column.index.equals(pd.RangeIndex(len(clinical))) and not clinical.index.equals(column.index):
-        column = column.set_axis(clinical.index)
-    chosen = column.reindex(index)
-    if chosen.isna().any():
-        raise DataError(f"{int(chosen.isna().sum())} observation(s) have no group ({examples(index[chosen.isna()])}).")
-    codes: IntArray = pd.factorize(chosen)[0].astype(np.int64)
-    return codes
-
-
 def _complete(table: Any) -> npt.NDArray[np.bool_]:
     """Rows without any missing number; pipelines may impute, but the default models do not."""
     if isinstance(table, pd.DataFrame):
@@ -300,7 +300,7 @@ def _times(data: Data, times: Sequence[float] | None) -> FloatArray:
     if isinstance(data, LabelData):
         return np.zeros(0)
     if times is not None:
-        return np.sort(np.asarray(times, dtype=np.float64))
+        return evaluation_times(times, float(data.time.max()))
     grid: FloatArray = np.unique(np.quantile(data.time[data.event], np.linspace(0.1, 0.8, 9)))
     return grid
 
@@ -315,6 +315,10 @@ def _candidates(
         named = {"score": default if model in (None, "ridge") else on_request(str(model), data, seed)}
     else:
         named = dict(model) if isinstance(model, dict) else {"score": model}
+    odd = [one for one in named.values() if not hasattr(one, "get_params")]
+    if odd or not named:
+        what = f"{odd[0]!r:.60} is no model" if odd else "There is no model"
+        raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
     out: dict[str, Candidate] = {"dummy": Dummy()}
     columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
     if columns is not None:

@@ -17,6 +17,7 @@ from mtorscore.collection import SignatureCollection, as_collection
 from mtorscore.errors import DataError, DataWarning, EndpointError, examples
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._inputs import is_anndata
+from mtorscore.prognosis._options import names_of, not_the_outcome
 from mtorscore.prognosis._risksets import FloatArray
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 
@@ -243,6 +244,8 @@ def fit_model(
     index = X.obs_names if is_anndata(X) else X.index
     if isinstance(X, pd.DataFrame):
         check_table(X, "features")
+    baseline = names_of(baseline)
+    not_the_outcome(baseline, endpoint, "part of the baseline")
     if len(baseline):
         pick_columns(clinical, list(baseline), "baseline column(s)")
     data = endpoint.resolve(clinical, index)

@@ -22,6 +22,7 @@ from mtorscore.prognosis import _cox
 from mtorscore.prognosis._design import adjust_p, encode, pick_columns
 from mtorscore.prognosis._inference import ratio
 from mtorscore.prognosis._inputs import read_inputs
+from mtorscore.prognosis._options import check_level, names_of, not_the_outcome
 from mtorscore.prognosis._risksets import FloatArray, RiskSets
 from mtorscore.prognosis.cutpoints import logrank_scores
 from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
@@ -77,6 +78,9 @@ def associate_imputed(
 
     if n_imputations < 2:
         raise DataError(f"Multiple imputation needs two imputations at least, not {n_imputations}.")
+    check_level(level)
+    adjust = names_of(adjust)
+    not_the_outcome(adjust, endpoint, "adjusted for")
     inputs = read_inputs(scores, clinical, None, None, method)
     coded = encode(pick_columns(inputs.clinical, list(adjust), "column(s) to adjust for"))
     if not coded.shape[1]:

@@ -57,6 +57,8 @@ def minimum_sample_size(
     """
     if parameters < 1:
         raise DataError(f"A model needs at least one parameter, not {parameters}.")
+    if not (0 < shrinkage < 1 and 0 < margin < 1):
+        raise DataError(f"Shrinkage and margin lie between 0 and 1; got {shrinkage} and {margin}.")
     if (prevalence is None) == (rate is None):
         raise DataError("Give either the prevalence (binary) or rate, mean_follow_up and horizon (survival).")
     if prevalence is not None:

@@ -20,6 +20,7 @@ from mtorscore.prognosis._design import check_column, check_table, encode
 from mtorscore.prognosis._inference import profile, ratio, wald
 from mtorscore.prognosis._inputs import as_endpoints, read_inputs
 from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
+from mtorscore.prognosis._options import check_level, names_of
 from mtorscore.prognosis._risksets import FloatArray, RiskSets
 from mtorscore.prognosis.endpoints import Endpoint, SurvivalData
 
@@ -327,10 +328,14 @@ def kaplan_meier(
     else:
         inputs = read_inputs(scores, clinical, None, None, method)
         table, clinical, numeric = inputs.scores, inputs.clinical, True
-    cuts = sorted(float(q) for q in quantiles)
+    check_level(level)
+    cuts = sorted({float(q) for q in np.atleast_1d(np.asarray(quantiles, dtype=np.float64))})
     if numeric and not (cuts and cuts[0] > 0 and cuts[-1] < 1):
         raise DataError(f"Quantiles must lie between 0 and 1; got {list(quantiles)}.")
-    names = list(table.columns) if signatures is None else list(signatures)
+    names = list(table.columns) if signatures is None else names_of(signatures)
+    absent = [n for n in names if n not in table.columns]
+    if absent:
+        raise DataError(f"{len(absent)} score(s) are not in the table ({examples(absent)}).")
     parts = []
     for one in as_endpoints(endpoint):
         data = one.resolve_survival(clinical, table.index)
@@ -398,7 +403,8 @@ def _curves(
         )
         if part.time.min() == 0:
             body = body.iloc[1:]
-        below = curve.time[curve.survival <= 0.5]
+        # A product of fractions that is one half may come out a rounding error above it.
+        below = curve.time[curve.survival <= 0.5 + 1e-12]
         head = {
             "signature": name,
             "endpoint": data.name,

@@ -25,6 +25,7 @@ from mtorscore.prognosis._design import check_observations, check_table, pick_co
 from mtorscore.prognosis._folds import group_multiplicities
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._kaplan import km_at, loglog_interval, product_limit
+from mtorscore.prognosis._options import check_counts, check_horizon, check_level
 from mtorscore.prognosis._risksets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis._transport import case_mix, guessed, notes_of, other_scale
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
@@ -101,6 +102,9 @@ def validate(
         If columns are missing.
     """
     endpoint = fitted.endpoint if endpoint is None else endpoint
+    check_level(level)
+    check_horizon(horizon)
+    check_counts(n_boot=n_boot, seed=seed)
     if endpoint.kind == "survival" and endpoint.unit != fitted.endpoint.unit:
         raise EndpointError(
             f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."

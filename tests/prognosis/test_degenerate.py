@@ -216,3 +216,54 @@ def test_observations_without_a_stratum_are_left_out() -> None:
     assert fit.n == 30
     pd.testing.assert_frame_equal(fit.table, rest.table)
     assert p.logrank(c["lab"], c, ENDPOINT, strata=some)["n"].tolist() == [30]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": 95}, "between 0 and 1, such as 0.95; got 95"),
+        ({"n_boot": -1}, "n_boot must be a whole number, 0 at least"),
+        ({"n_random": 0, "mirrors": "random"}, "n_random must be a whole number, 1 at least"),
+        ({"seed": 0.5}, "seed must be"),
+        ({"adjust": "time"}, "belong.* to the endpoint"),
+        ({"adjust": ["age", ("event", "stage")]}, "belong.* to the endpoint"),
+    ],
+)
+def test_options_of_associate_are_checked(options: dict[str, Any], message: str) -> None:
+    s, c = tables()
+    with pytest.raises(DataError, match=message):
+        p.associate(s, c, ENDPOINT, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"times": []}, "numbers, one at least"),
+        ({"times": [5.0, 1e9]}, "longest follow-up"),
+        ({"times": -1}, "longest follow-up"),
+        ({"n_splits": 1}, "n_splits must be"),
+        ({"n_repeats": 0}, "n_repeats must be"),
+        ({"model": 5}, "5 is no model"),
+        ({"model": {}}, "There is no model"),
+        ({"groups": "patient"}, "column.* of groups not in"),
+        ({"groups": [1, 2]}, "2 values for 40 rows"),
+        ({"baseline": ["event"]}, "belong.* to the endpoint"),
+    ],
+)
+def test_options_of_evaluate_are_checked(options: dict[str, Any], message: str) -> None:
+    s, c = tables()
+    with pytest.raises(DataError, match=message):
+        p.evaluate(options.pop("model", None), s, c, ENDPOINT, **options)
+
+
+def test_one_name_is_as_good_as_a_list_of_one() -> None:
+    s, c = tables()
+    one, several = (p.associate(s, c, ENDPOINT, a, mirrors=(), n_boot=0) for a in ("age", ["age"]))
+    pd.testing.assert_frame_equal(one, several)
+    assert len(p.kaplan_meier(s, c, ENDPOINT, quantiles=0.5)) == len(p.kaplan_meier(s, c, ENDPOINT))
+    with pytest.raises(DataError, match=r"not in the table \(C\)"):
+        p.kaplan_meier(s, c, ENDPOINT, signatures=["C"])
+    with pytest.raises(DataError, match="cannot be part of the baseline"):
+        p.fit_model(s, c, ENDPOINT, "time")
+    with pytest.raises(DataError, match="cannot be part of the baseline"):
+        p.evaluate(None, s, c, ENDPOINT, "time")
