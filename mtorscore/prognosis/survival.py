@@ -281,7 +281,7 @@ def kaplan_meier(
     clinical: pd.DataFrame | None = None,
     endpoint: Endpoint | Sequence[Endpoint] = (),
     *,
-    quantiles: Sequence[float] = (0.5,),
+    quantiles: float | Sequence[float] = (0.5,),
     optimal: bool = False,
     method: str | None = None,
     signatures: Sequence[str] | None = None,
