@@ -331,7 +331,7 @@ def kaplan_meier(
     check_level(level)
     cuts = sorted({float(q) for q in np.atleast_1d(np.asarray(quantiles, dtype=np.float64))})
     if numeric and not (cuts and cuts[0] > 0 and cuts[-1] < 1):
-        raise DataError(f"Quantiles must lie between 0 and 1; got {list(quantiles)}.")
+        raise DataError(f"Quantiles must lie between 0 and 1; got {quantiles}.")
     names = list(table.columns) if signatures is None else names_of(signatures)
     absent = [n for n in names if n not in table.columns]
     if absent:
