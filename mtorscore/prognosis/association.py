@@ -177,6 +177,7 @@ def _associate(
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = options.family
+    table.attrs["level"] = options.level
     table.attrs["null"] = mirror.nulls
     return table
 

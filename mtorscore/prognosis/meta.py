@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 from mtorscore.errors import DataError
 from mtorscore.prognosis._design import adjust_p
 from mtorscore.prognosis._inference import ratio
+from mtorscore.prognosis._options import check_level
 from mtorscore.prognosis._risksets import FloatArray
 
 __all__ = ["meta_analyse"]
@@ -57,6 +58,7 @@ def meta_analyse(
     DataError
         If there is no table, or a table lacks the columns of `associate`.
     """
+    check_level(level)
     named = dict(tables) if isinstance(tables, Mapping) else {f"cohort{i + 1}": t for i, t in enumerate(tables)}
     if not named:
         raise DataError("Nothing to combine: hand over at least one table of prognosis.associate.")
@@ -68,12 +70,13 @@ def meta_analyse(
         missing = [c for c in [*keys, "hr", "hr_low", "hr_high", "n", "events"] if c not in table.columns]
         if missing:
             raise DataError(f"The table of {cohort} lacks {', '.join(missing)}; it must come from prognosis.associate.")
-        stacked.append(table.assign(cohort=cohort))
+        # The error is read from the interval, whose level the table knows if it comes from `associate` as it is.
+        z = stats.norm.ppf(0.5 + float(table.attrs.get("level", level)) / 2)
+        stacked.append(table.assign(cohort=cohort, width=2 * z))
     everything = pd.concat(stacked, ignore_index=True)
     everything["adjusted_for"] = everything["adjusted_for"].fillna("")
-    z = stats.norm.ppf(0.5 + level / 2)
     everything["log"] = np.log(everything["hr"].astype(float))
-    everything["se"] = (np.log(everything["hr_high"]) - np.log(everything["hr_low"])) / (2 * z)
+    everything["se"] = (np.log(everything["hr_high"]) - np.log(everything["hr_low"])) / everything["width"]
     usable = np.isfinite(everything["log"]) & np.isfinite(everything["se"]) & (everything["se"] > 0)
     if "valid" in everything:
         usable &= everything["valid"].astype(bool)
@@ -89,6 +92,8 @@ def meta_analyse(
             row["weights"] = ", ".join(f"{c}={w:.3f}" for c, w in zip(good["cohort"], shares, strict=True))
         row["valid"] = len(good) >= 2
         row["reason"] = "" if len(good) >= 2 else f"{len(good)} cohort(s) with a usable estimate"
+        if "effect" in part and (part["effect"] == "odds ratio").any():
+            row["reason"] = "odds ratios of a label; hazard ratios are combined here"
         rows.append(row)
     table = pd.DataFrame(rows)
     if "p" not in table:

@@ -305,3 +305,16 @@ def test_meta_analysis_of_tables() -> None:
         meta_analyse([tables["c0"].drop(columns="hr")])
     with pytest.raises(DataError, match="at least one"):
         meta_analyse([])
+
+
+def test_meta_analysis_knows_the_level_of_its_tables(cohort: pd.DataFrame) -> None:
+    tables = {}
+    for level in (0.9, 0.95):
+        parts = [cohort.iloc[:100], cohort.iloc[100:]]
+        tables[level] = [associate(c[["x"]], c, ENDPOINT, mirrors=(), n_boot=0, level=level) for c in parts]
+    a, b = (meta_analyse(tables[level]).iloc[0] for level in (0.9, 0.95))
+    assert_allclose([a["hr"], a["hr_low"], a["p"]], [b["hr"], b["hr_low"], b["p"]], rtol=1e-9)
+    labels = [associate(c[["x"]], c, Endpoint.label("event"), mirrors=(), n_boot=0) for c in parts]
+    row = meta_analyse(labels).iloc[0]
+    assert not row["valid"]
+    assert "odds ratios" in row["reason"]
