@@ -239,8 +239,11 @@ def test_constant_input_is_left_alone() -> None:
 
 @pytest.mark.parametrize("controls", ["expected", "sampled"])
 @pytest.mark.parametrize("flavour", ["seurat", "scanpy"])
-def test_without_control_genes_there_is_no_module_score(controls: str, flavour: str) -> None:
+@pytest.mark.parametrize("thin", [False, True])
+def test_without_control_genes_there_is_no_module_score(controls: str, flavour: str, thin: bool) -> None:
     few = cohort()[:, :12].copy()
+    few.X[::2, 1] = 0
+    few.X = sparse.csr_matrix(few.X) if thin else few.X
     options = {"controls": controls, "flavour": flavour}
     assert np.isnan(one(few, "module_score", ["g1"], **options)).all()  # 24 bins of 12 genes: each stands alone
     assert np.isfinite(one(few, "module_score", ["g1"], n_bins=2, **options)).all()

@@ -145,3 +145,16 @@ def test_negative_values_are_ranked_below_zeros() -> None:
         lifted = tl.score(ad.AnnData(x + 50, var=names), sets, method=method).obsm[f"score_{method}"]
         np.testing.assert_allclose(thin, dense, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(lifted, dense, rtol=1e-12, atol=1e-12)
+
+
+def test_means_that_cancel_give_the_same_control_bins_in_every_order() -> None:
+    rng = np.random.default_rng(38)
+    x = np.round(rng.normal(0, 1, (50, 53)), 1)  # sums of 50 such values are often equal, but for rounding
+    adata = ad.AnnData(x, var=pd.DataFrame(index=[f"g{i}" for i in range(53)]))
+    sets = {f"s{k}": [f"g{i}" for i in rng.permutation(53)[:9]] for k in range(9)}
+    found = []
+    for rows, block in ((np.arange(50), None), (np.arange(50), 7), (np.arange(50)[::-1], 28), (rng.permutation(50), 1)):
+        scored = tl.score(adata[rows].copy(), sets, method="module_score", block=block)
+        found.append(scored.obsm["score_module_score"].loc[adata.obs_names].to_numpy())
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=0, atol=1e-12)

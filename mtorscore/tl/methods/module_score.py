@@ -33,7 +33,7 @@ from mtorscore.tl.methods._controls import expected_shares, quantile_bins, rank_
 __all__ = ["SPEC", "fit", "module_score"]
 
 
-SIGNIFICANT = 13
+SIGNIFICANT = 12
 
 
 def module_score(
@@ -61,13 +61,16 @@ def module_score(
     """
     del params, pvalues
     frozen = state or {}
-    scores = tile.dot(sets, frozen["own"])
+    without = np.isnan(frozen["own"])
+    scores = tile.dot(sets, np.where(without, 0.0, frozen["own"]))
     weight = frozen["bin_weight"]
     if weight.size:
         scores -= tile.bin_sums(frozen["bin_of"], weight.shape[0]) @ weight
     else:
         controls = _drawn_sets(frozen, len(sets), tile.n_vars)
         scores -= tile.dot(controls)
+    # Written afterwards: a NaN among coefficients would not reach the zeros of a sparse row.
+    scores[:, np.unique(sets.owner[without])] = np.nan
     return Scored(scores)
 
 
@@ -128,17 +131,32 @@ def _drawn_sets(frozen: State, n_sets: int, n_vars: int) -> Sets:
 
 
 def _gene_means(source: TileSource) -> Array:
-    total, n = source.reduce(Tile.column_sums, _add_both)
+    total, n, size = source.reduce(_sums, _add)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = total / n
-    # Genes of one mean stay together, whatever the order in which observations were added up.
-    exponent = np.floor(np.log10(np.abs(means), out=np.zeros_like(means), where=(means != 0) & np.isfinite(means)))
+        means, size = total / n, size / n
+    # Genes of one mean stay together, whatever the order in which observations were added up: what is smaller than the
+    # rounding of the values themselves, which may cancel, is no difference.
+    exponent = np.floor(np.log10(size, out=np.zeros_like(size), where=(size > 0) & np.isfinite(size)))
     unit = np.maximum(10.0 ** (exponent - SIGNIFICANT), np.finfo(np.float64).tiny)
-    return np.round(means / unit) * unit
+    rounded: Array = np.round(means / unit) * unit
+    return rounded
 
 
-def _add_both(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-    return a[0] + b[0], a[1] + b[1]
+def _sums(tile: Tile) -> tuple[Array, Array, Array]:
+    """Return per column the sum, how many values are known, and the sum of absolute values."""
+    sums, n = tile.column_sums()
+    values, columns = (tile.x, None) if tile.x is not None else tile.csr()[:2]
+    if not (values < 0).any():
+        return sums, n, sums
+    sizes = np.abs(np.nan_to_num(values))
+    if columns is None:
+        return sums, n, sizes.sum(axis=0)
+    per_column: Array = np.bincount(columns, weights=sizes, minlength=tile.n_vars).astype(np.float64)
+    return sums, n, per_column
+
+
+def _add(a: tuple[Array, Array, Array], b: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 SPEC = MethodSpec(
