@@ -49,6 +49,7 @@ _NAMES = {
     "reporting_table": "reporting",
     "residual_scores": "effects",
     "restricted_mean": "effects",
+    "survival_performance": "performance",
     "survival_target": "estimators",
     "tcga_advice": "advice",
     "trend_test": "effects",
@@ -96,6 +97,7 @@ __all__ = [
     "reporting_table",
     "residual_scores",
     "restricted_mean",
+    "survival_performance",
     "survival_target",
     "tcga_advice",
     "trend_test",
@@ -125,6 +127,7 @@ if TYPE_CHECKING:
     from mtorscore.prognosis.fitted import FittedModel, fit_model, load_model
     from mtorscore.prognosis.imputation import associate_imputed
     from mtorscore.prognosis.meta import meta_analyse
+    from mtorscore.prognosis.performance import survival_performance
     from mtorscore.prognosis.reporting import reporting_table
     from mtorscore.prognosis.sample_size import minimum_sample_size
     from mtorscore.prognosis.survival import CoxFit, concordance_index, cox, kaplan_meier, logrank

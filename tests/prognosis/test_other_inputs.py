@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from mtorscore.prognosis import Endpoint, concordance_index, cox, kaplan_meier, logrank
+from mtorscore.errors import DataError
+from mtorscore.prognosis import Endpoint, concordance_index, cox, kaplan_meier, logrank, survival_performance
 from mtorscore.prognosis import _metrics as metrics
 
 ENDPOINT = Endpoint.survival("time", "event")
@@ -115,3 +116,32 @@ def _weighted(time: Any, event: Any, score: Any, y: Any, one: Any) -> None:
         return
     ours = [float(metrics.dynamic_auc(time, event, score, one, g, float(t))[0]) for t in times]
     assert_allclose(ours, auc, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_performance_of_given_predictions_is_scikit_survivals(seed: int) -> None:
+    from sksurv import metrics as theirs
+    from sksurv.util import Surv
+
+    table = cohort(seed)
+    table = table[table["time"] > 0]
+    y = Surv.from_arrays(table["event"].to_numpy(bool), table["time"].to_numpy())
+    times = np.unique(np.quantile(table["time"][table["event"] == 1], [0.3, 0.5, 0.7]))
+    risk = table["a"]
+    survival = pd.DataFrame(np.exp(-np.outer(np.exp(risk), times / times[-1])), index=table.index)
+    found = survival_performance(risk, table, ENDPOINT, times, survival=survival)
+    value = found.set_index("metric")["value"]
+    assert value["uno_c"] == pytest.approx(theirs.concordance_index_ipcw(y, y, risk, tau=times[-1])[0], abs=1e-10)
+    assert value["harrell_c"] == pytest.approx(
+        theirs.concordance_index_censored(y["event"], y["time"], risk)[0], abs=1e-12
+    )
+    assert_allclose(value["auc"], theirs.cumulative_dynamic_auc(y, y, risk, times)[0], atol=1e-10)
+    assert_allclose(value["brier"], theirs.brier_score(y, y, survival.to_numpy(), times)[1], atol=1e-10)
+    whole = theirs.integrated_brier_score(y, y, survival.to_numpy(), times)
+    assert value["integrated_brier"] == pytest.approx(whole, abs=1e-10)
+    with pytest.raises(DataError, match="2 columns for 3 distinct times"):
+        survival_performance(risk, table, ENDPOINT, times, survival=survival.iloc[:, :2])
+    with pytest.raises(DataError, match="between 0 and 1"):
+        survival_performance(risk, table, ENDPOINT, times, survival=survival - 2)
+    shuffled = survival_performance(risk, table, ENDPOINT, times[::-1], survival=survival.iloc[:, ::-1])
+    pd.testing.assert_frame_equal(shuffled, found)
