@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 _ANY = {
@@ -52,6 +54,11 @@ MEANINGS: dict[str, dict[str, str]] = {
         "null_p": "p value among those random signatures",
         "n_null": "how many random signatures",
         "unadjusted_same_n": "hazard ratio of the score alone in the patients of the adjusted model",
+        "residual_ratio": "hazard ratio per its own SD of what is left of the score once proliferation is taken out",
+        "residual_low": "lower end of its 95% interval",
+        "residual_high": "upper end of its 95% interval",
+        "residual_p": "its p value",
+        "residual_null_p": "its p value among random signatures treated alike",
         "sd": "standard deviation of the score",
         "firth": "whether Firth's penalty for few events was used",
     },
@@ -115,6 +122,60 @@ MEANINGS["classifiers"] = MEANINGS["survival_models"] | {
 MEANINGS["meta"] = {k: v for k, v in MEANINGS["associations"].items() if k in ("hr", "hr_low", "hr_high")} | MEANINGS[
     "meta"
 ]
+
+
+_PRINTED = {
+    "coverage": "signature n_up matched_up n_down matched_down coverage reason",
+    "associations": "signature endpoint adjusted_for n events hr hr_low hr_high p q null_p",
+    "gsea": "signature direction n_genes es nes p q permutation",
+    "survival_models": "endpoint model metric value low high difference difference_low difference_high",
+    "classifiers": "method endpoint model metric value low high difference difference_low difference_high",
+    "cells": "sample cell_type signature n_cells mean median sd",
+    "meta": "signature endpoint cohorts n events hr hr_low hr_high p i2",
+}
+_MOST_ROWS = 40
+
+
+def printed(key: str, table: pd.DataFrame, leads: Sequence[str], method: str | None) -> tuple[pd.DataFrame, str]:
+    """Return the part of a table that fits on paper, and a sentence on what it is a part of.
+
+    Parameters
+    ----------
+    key
+        Which table.
+    table
+        It.
+    leads
+        Signatures of the overview figures, fixed before any result was seen.
+    method
+        The run's first method.
+
+    Returns
+    -------
+    rows, note
+        At most 40 rows: of the first method and, where the table is of signatures, of `leads`.
+    """
+    rows, kinds = table, []
+    if "method" in rows and method in set(rows["method"]):
+        rows = rows[rows["method"] == method]
+        kinds.append(f"by {method}")
+    if "signature" in rows and rows["signature"].isin(list(leads)).any():
+        rows = rows[rows["signature"].isin(list(leads))]
+        kinds.append("one signature per branch, fixed in advance, and confounders")
+    if key == "associations" and {"adjusted_for", "endpoint"} <= set(rows.columns):
+        rows = rows[rows["adjusted_for"].fillna("").isin(["", "proliferation"])]
+        rows = rows[rows["endpoint"] == rows["endpoint"].iloc[0]] if len(rows) else rows
+        kinds.append("alone and beside proliferation")
+    if key == "gsea" and "comparison" in rows and len(rows):
+        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+    wanted = _PRINTED[key].split() if key in _PRINTED else list(table.columns)
+    rows = rows[[c for c in wanted if c in rows.columns and (rows[c].notna().any() or c in ("p", "q"))]].head(
+        _MOST_ROWS
+    )
+    if len(rows) == len(table):
+        return rows, ""
+    what = f" ({', '.join(kinds)})" if kinds else ""
+    return rows, f"{len(rows)} of {len(table)} rows{what}; the whole table is a file of the run."
 
 
 def meanings(key: str, table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mtorscore import pl
 from mtorscore.errors import DataError
-from mtorscore.pl._style import INK, p_text, wrap
+from mtorscore.pl._style import BLUE, INK, VERMILLION, p_text, wrap
 from mtorscore.report._branches import Described
 from mtorscore.report._load import Cohort
 
@@ -24,8 +24,6 @@ __all__ = ["Drawer", "Picture", "cohort_pictures", "combined_picture"]
 
 _MODELS = ("unadjusted", "adjusted for proliferation")
 _STATIC_ENDPOINTS = 2
-_SCREEN = 1.9
-"""CSS pixels per point of a figure: the 5.5 pt of a journal's column are small print on a screen."""
 
 
 @dataclass(frozen=True)
@@ -327,11 +325,13 @@ def to_svg(fig: Figure, key: str, alt: str) -> str:
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}--\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}--\1)", svg)
     svg = svg.replace(INK.lower(), "currentColor").replace("#000000", "currentColor")
+    # Orange and blue are the page's, which are lighter upon a dark ground.
+    svg = svg.replace(VERMILLION.lower(), "var(--tumour)").replace(BLUE.lower(), "var(--normal)")
     svg = re.sub(r"font: ([^;\"]*?)(\d[\d.]*px) [^;\"]*", r"font: \1\2 var(--sans)", svg)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
     head = (
         f'<svg role="img" aria-label="{escape(alt)}" viewBox="0 0 {width} {height}" '
-        f'style="width:{float(width) * _SCREEN:.0f}px" xmlns="http://www.w3.org/2000/svg" '
+        f'style="--w:{float(width):.0f}" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return head + svg[svg.index(">") + 1 :]

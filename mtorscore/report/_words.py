@@ -12,6 +12,10 @@ from mtorscore.report._figures import model_names
 from mtorscore.report._load import NO_OUTCOME, Cohort, Run
 from mtorscore.report._prediction import prediction_words
 
+ENDPOINTS: dict[str, str] = {
+    "OS": "overall survival", "DSS": "disease-specific survival", "PFI": "progression-free interval",
+    "DFI": "disease-free interval",
+}  # fmt: skip
 _POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
 
 
@@ -55,6 +59,20 @@ def caveats(run: Run) -> list[str]:
         "model; a look through methods and endpoints is not covered by them."
     )
     return out
+
+
+def reading_note(run: Run) -> str:
+    """Explain the abbreviations of the findings that follow, as far as the run uses them."""
+    if not any(c.endpoints or "classifiers" in c.tables for c in run.cohorts):
+        return ""
+    used = [e for e in ENDPOINTS if any(e in c.endpoints for c in run.cohorts)]
+    named = ", ".join(f"{e} {ENDPOINTS[e]}" for e in used)
+    return (
+        (f"{named}. " if named else "")
+        + "HR: hazard ratio per standard deviation of the score; above 1, a worse outcome with a higher score. q: p "
+        "value adjusted for the number of signatures tested. Harrell's C and AUC (area under the ROC curve): share of "
+        "pairs of patients that a model puts in the right order."
+    )
 
 
 def power_sentence(cohort: Cohort) -> str:
@@ -150,9 +168,9 @@ def _reason(rows: pd.DataFrame) -> str:
 def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
     out = ""
     if "null_p" in hits and hits["null_p"].notna().any():
-        out += (
-            f"; {int((hits['null_p'] < 0.05).sum())} of them are stronger than 95% of random signatures of their size"
-        )
+        beyond = int((hits["null_p"] < 0.05).sum())
+        verb = "is" if beyond == 1 else "are"
+        out += f"; {beyond} of them {verb} stronger than 95% of random signatures of their size"
     adjusted = part[part["shown"] == "adjusted for proliferation"].drop_duplicates("signature").set_index("signature")
     both = [s for s in hits["signature"] if s in adjusted.index]
     if both:
@@ -243,19 +261,24 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
 def _cohort_sentence(cohort: Cohort) -> str:
     if cohort.cells:
         of = f"{cohort.total:,} single cells of {cohort.obs['sample'].nunique()} sample(s)"
-        return f"{cohort.name} is a cohort of {of}, {cohort.n_vars} genes."
+        return f"{cohort.name} is a cohort of {of}, {cohort.n_vars:,} genes."
     kind = "a simulated cohort" if cohort.simulated else "the cohort"
-    units = str(cohort.source.get("units") or "values of unstated units")
-    parts = [
-        f"{n} {k}" for k, n in cohort.obs.get("sample_type", pd.Series(dtype=str)).astype(str).value_counts().items()
-    ]
+    units = unit_name(cohort.source.get("units")) or "values of unstated units"
+    found = cohort.obs.get("sample_type", pd.Series(dtype=str)).astype(str).value_counts()
+    parts = [f"{n} {k}" for k, n in sorted(found.items(), key=lambda item: (item[0] != "tumour", item[0]))]
     ends = []
     for endpoint in cohort.endpoints:
         events = int((pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object)) == 1).sum())
-        ends.append(f"{endpoint} {events} events")
-    tail = f"; {', '.join(ends)}" if ends else "; no survival endpoint"
-    samples = ", ".join(parts) or str(len(cohort.obs))
-    return f"{cohort.name} is {kind} of {samples} samples, {cohort.n_vars} genes, {units}{tail}."
+        ends.append(f"{endpoint} {events}")
+    tail = f"events: {', '.join(ends)}" if ends else "no survival endpoint"
+    samples = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or str(len(cohort.obs))
+    return f"{cohort.name} is {kind} of {samples} samples ({cohort.n_vars:,} genes, {units}); {tail}."
+
+
+def unit_name(units: object) -> str:
+    """Return a unit as people write it: ``FPKM`` for ``fpkm``."""
+    text = str(units or "")
+    return text.upper() if text in ("fpkm", "tpm", "rpkm", "cpm", "rsem") else text
 
 
 _CITATIONS: dict[str, str] = {
@@ -288,7 +311,7 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("Kind", "simulated: no patients" if cohort.simulated else source.get("kind")),
         ("File", source.get("file")),
         ("Accession", source.get("accession")),
-        ("Units", source.get("units")),
+        ("Units", unit_name(source.get("units"))),
         ("Cells", f"{cohort.total:,}" if cohort.cells else None),
         ("Samples", str(cohort.obs["sample"].nunique()) if cohort.cells else _kinds(cohort)),
         ("Cell types", _most_common(cohort.obs["cell_type"]) if cohort.cells else None),

@@ -12,7 +12,7 @@ from typing import Any
 from mtorscore.collection import SignatureCollection
 from mtorscore.report import _branches, _figures, _words
 from mtorscore.report._across import checklist, combined
-from mtorscore.report._columns import meanings
+from mtorscore.report._columns import meanings, printed
 from mtorscore.report._drugs import template_values, templates
 from mtorscore.report._load import Cohort, Run, read_run
 from mtorscore.report._payload import columns, payload
@@ -72,12 +72,14 @@ def render(run: Run) -> str:
     environment.filters |= {
         "safe_json": safe_json, "cell": cell, "moment": moment, "breakable": breakable,
         "meanings": lambda table, key: meanings(key, table),
+        "printed": lambda table, key: printed(key, table, leads, run.methods[0] if run.methods else None),
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(
         run=run,
         record=run.record,
         caveats=_words.caveats(run),
+        reading_note=_words.reading_note(run),
         methods_text=_words.methods_text(run, described),
         cohorts=[_view(c, run, described, leads) for c in run.cohorts],
         any_cells=any(c.cells for c in run.cohorts),

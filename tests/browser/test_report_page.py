@@ -167,6 +167,21 @@ def test_tables_sort_search_and_download(shown: Browser) -> None:
     assert lines[0].split("\t")[:3] == ["signature", "endpoint", "model"]
 
 
+def test_long_texts_are_cut_and_shown_on_demand(shown: Browser) -> None:
+    shown.js("document.querySelector('#enrichment').append(long('AKT1,'.repeat(60)))")
+    cell = "#enrichment > td"
+    assert len(shown.js(f"return document.querySelector('{cell}').innerText")) < 100
+    shown.js(f"document.querySelector('{cell} button').focus()")
+    shown.key("Enter", 13, "\r")
+    assert len(shown.js(f"return document.querySelector('{cell}').innerText")) == 300
+    shown.js(f"document.querySelector('{cell}').remove()")
+
+
+def test_the_heat_map_explains_every_colour(shown: Browser) -> None:
+    key = shown.js("return document.querySelector('[data-view=heatmap] .key').innerText")
+    assert all(word in key for word in ("\u22122.5 to +2.5 SD", "tumour", "normal", "OS", "yes", "no", "not known"))
+
+
 def test_every_control_has_a_name_and_can_be_reached(shown: Browser) -> None:
     nameless = shown.js("""
       const named = (e) => e.getAttribute('aria-label') || e.innerText?.trim() || e.closest('label');
@@ -182,11 +197,14 @@ def test_every_control_has_a_name_and_can_be_reached(shown: Browser) -> None:
 
 
 def test_print_shows_the_static_figures(shown: Browser) -> None:
+    shown.view(700)  # the width of A4 between its margins
     shown.command("Emulation.setEmulatedMedia", media="print")
     shown_now = "return [...document.querySelectorAll('{}')].filter(e => e.getBoundingClientRect().height > 0).length"
     assert shown.js(shown_now.format("figure[data-kind=forest] svg")) >= 2
     assert shown.js(shown_now.format(".live")) == 0
     assert shown.js(shown_now.format(".cohort")) == shown.js("return document.querySelectorAll('.cohort').length")
+    right = "Math.max(...[...document.querySelectorAll('table, figure svg')].map(e => e.getBoundingClientRect().right))"
+    assert shown.js(f"return {right}") <= 702, "nothing is cut at the edge of the paper"
     shown.command("Emulation.setEmulatedMedia", media="")
 
 

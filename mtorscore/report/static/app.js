@@ -154,6 +154,10 @@ function start() {
       }
     });
   }
+  // Paper cannot be clicked: checklists are open on it.
+  const closed = [];
+  addEventListener("beforeprint", () => { for (const d of document.querySelectorAll("details:not([open], .meanings)")) { d.open = true; closed.push(d); } });
+  addEventListener("afterprint", () => { for (const d of closed.splice(0)) d.open = false; });
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw({ size: true }); } });
   document.documentElement.dataset.ready = "yes";

@@ -1,6 +1,6 @@
 // Tables that sort, search, page and download. The rows are those of the files on disk.
 const PAGE = 50;
-const LONG = 90;
+const LONG = 72;
 
 // A long text is cut, so that rows keep their height; a button shows the rest.
 function long(value) {
