@@ -183,6 +183,14 @@ def read_clinical(
         if reduce is not None:
             if route == "biotab":
                 forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
+                if not forms and follow_up is None and "bcr_followup_barcode" not in frame:
+                    warnings.warn(
+                        f"{path.name}: no follow-up form lies beside this form of patients, so outcomes stand as of "
+                        "enrolment and later deaths are missing (31% of them in TCGA-LIHC). Put the files "
+                        "clinical_follow_up_* beside it, name them with follow_up=, or prefer the curated outcomes.",
+                        DataWarning,
+                        stacklevel=4,
+                    )
                 frame = pd.concat([*(_text_frame(f, None) for f in forms[::-1]), frame], ignore_index=True)
             try:
                 frame = reduce(frame)
