@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import datetime
-import gzip
 import hashlib
 import json
-import lzma
 import re
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import FetchError
+from mtorscore.io._arrivals import AgainError, encoded_on_the_way, refuse_page, unwrap, verify
 
 if TYPE_CHECKING:
     import httpx
@@ -54,15 +50,6 @@ class Remote:
     md5: str = ""
     sha256: str = ""
     body: dict[str, Any] | None = field(default=None, compare=False)
-
-
-class _AgainError(Exception):
-    """The attempt failed in a way that another one may mend."""
-
-    def __init__(self, reason: str, wait: float | None = None, *, restart: bool = False) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.restart = restart
 
 
 def client(timeout: float = 60.0) -> httpx.Client:
@@ -204,8 +191,8 @@ def _whole(
             before = part.stat().st_size if part.exists() else 0
             try:
                 validator = _attempt(remote, part, http, advance)
-                _verify(remote, part)
-            except _AgainError as error:
+                verify(remote, part)
+            except AgainError as error:
                 if error.restart:
                     part.unlink(missing_ok=True)
                 grown = part.stat().st_size - before if part.exists() else 0
@@ -252,38 +239,46 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
             _check_status(answer, remote, have)
             partial = answer.status_code == 206
             append = partial and have > 0
-            promised = _promised(answer, have if append else 0)
+            encoded = encoded_on_the_way(answer, remote)
+            if encoded and partial:
+                raise AgainError("the server sent a part of a compressed answer", restart=True)
+            promised = None if encoded else _promised(answer, have if append else 0)
             if partial and not _right_part(answer.headers.get("Content-Range", ""), have, promised):
-                raise _AgainError("the server sent another part than was asked for", restart=True)
+                raise AgainError("the server sent another part than was asked for", restart=True)
             new = answer.headers.get("ETag", "")
             new = (new if not new.startswith("W/") else "") or answer.headers.get("Last-Modified", "")
             if append and new and new != validator:
-                raise _AgainError("the file changed on the server meanwhile", restart=True)
+                raise AgainError("the file changed on the server meanwhile", restart=True)
             if not append:
-                note.write_text(json.dumps({"url": remote.url, "validator": new}))
-                validator = new
-            _copy(answer, part, "ab" if append else "wb", advance)
+                # What was compressed on the way cannot be resumed: the server counts other bytes.
+                validator = "" if encoded else new
+                note.write_text(json.dumps({"url": remote.url, "validator": validator}))
+            blocks = answer.iter_bytes() if encoded else answer.iter_raw()
+            _copy(blocks, part, "ab" if append else "wb", advance)
+            refuse_page(answer, remote, part)
             size = part.stat().st_size
             if promised is not None and size != promised:
-                raise _AgainError(f"{size} bytes came where {promised} were promised", restart=size > promised)
+                raise AgainError(f"{size} bytes came where {promised} were promised", restart=size > promised)
+            if answer.headers.get("Content-Encoding") and not encoded:
+                unwrap(part)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise FetchError(f"{remote.url}: no address that can be fetched, or it leads to one ({error}).") from error
     except httpx.HTTPError as error:
-        raise _AgainError(f"{type(error).__name__}: {error}") from error
+        raise AgainError(f"{type(error).__name__}: {error}") from error
     return validator
 
 
-def _copy(answer: httpx.Response, part: Path, mode: str, advance: Callable[[int], None]) -> None:
+def _copy(blocks: Iterator[bytes], part: Path, mode: str, advance: Callable[[int], None]) -> None:
     """Write the answer to the partial file; a trickle is given up, since a read alone never times out then."""
     since, arrived = time.monotonic(), 0
     with part.open(mode) as out:
-        for block in answer.iter_raw():
+        for block in blocks:
             out.write(block)
             advance(len(block))
             arrived += len(block)
             if (now := time.monotonic()) - since > STALL_SECONDS:
                 if arrived < STALL_BYTES:
-                    raise _AgainError(f"only {arrived} bytes came in {now - since:.0f} s")
+                    raise AgainError(f"only {arrived} bytes came in {now - since:.0f} s")
                 since, arrived = now, 0
 
 
@@ -306,9 +301,9 @@ def _check_status(answer: httpx.Response, remote: Remote, have: int) -> None:
     if code in (200, 206):
         return
     if code == 416 and have:
-        raise _AgainError("the server has no such part of the file", restart=True)
+        raise AgainError("the server has no such part of the file", restart=True)
     if code in RETRIED:
-        raise _AgainError(f"the server answered {code}", _retry_after(answer.headers.get("Retry-After", "")))
+        raise AgainError(f"the server answered {code}", _retry_after(answer.headers.get("Retry-After", "")))
     known = {401: "it asks for a log-in", 403: "access is refused", 404: "there is no such file", 410: "it is gone"}
     raise FetchError(f"{remote.url}: the server answered {code} ({known.get(code, 'not a file')}).")
 
@@ -324,54 +319,6 @@ def _retry_after(value: str) -> float | None:
         return None
     now = datetime.datetime.now(when.tzinfo or datetime.UTC)
     return max((when - now).total_seconds(), 0.0)
-
-
-def _verify(remote: Remote, part: Path) -> None:
-    """Check the whole partial file; what is wrong is fetched again from the start."""
-    size = part.stat().st_size
-    if size == 0:
-        raise _AgainError("the server sent an empty file", restart=True)
-    with part.open("rb") as handle:
-        start = handle.read(2048).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if (
-        start.startswith(b"<")
-        and (b"<html" in start or b"<!doctype html" in start)
-        and not remote.name.endswith((".html", ".htm"))
-    ):
-        raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
-    if re.match(rb'<\?xml[^>]*>\s*<error>|\{\s*"(error|message)"', start) and size < 10_000:
-        raise FetchError(
-            f"{remote.url}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
-        )
-    if remote.size is not None and size != remote.size:
-        raise _AgainError(f"{size} bytes where {remote.size} are published", restart=True)
-    for name, published in (("md5", remote.md5), ("sha256", remote.sha256)):
-        if published:
-            with part.open("rb") as handle:
-                found = hashlib.file_digest(handle, name).hexdigest()
-            if found != published.lower():
-                raise _AgainError(f"its {name} is {found}, and {published} is published", restart=True)
-    _check_archive(remote, part)
-
-
-_OPENERS: dict[str, Any] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-
-
-def _check_archive(remote: Remote, part: Path) -> None:
-    name = remote.name.lower()
-    try:
-        opener = next((o for e, o in _OPENERS.items() if name.endswith(e)), None)
-        if opener:
-            with opener(part) as handle:
-                while handle.read(1 << 20):
-                    pass
-        elif name.endswith((".zip", ".xlsx")):
-            with zipfile.ZipFile(part) as archive:
-                broken = archive.testzip()
-            if broken:
-                raise _AgainError(f"{broken} inside it is damaged", restart=True)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise _AgainError(f"the compressed file is not whole ({error})", restart=True) from error
 
 
 def _settle(remote: Remote, part: Path, target: Path, validator: str) -> None:

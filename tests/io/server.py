@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -123,6 +124,8 @@ class Archive:
             data = b""
         if fault == "xml":
             data = b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>'
+        if fault == "script":
+            data = b"<script>location='/login'</script>"
         if fault == "html":
             data = b"<!DOCTYPE html><html><body>Please log in</body></html>"
         if data is None:
@@ -134,6 +137,12 @@ class Archive:
         start, asked = 0, handler.headers.get("Range", "")
         if asked and fault != "norange" and handler.headers.get("If-Range", etag) == etag:
             start = int(asked.removeprefix("bytes=").rstrip("-"))
+        if start and start >= len(data):
+            handler.send_response(416)
+            handler.send_header("Content-Range", f"bytes */{len(data)}")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         part = data[start:]
         if fault.startswith("corrupt"):
             part = part[: len(part) // 2] + b"\x00" + part[len(part) // 2 + 1 :]
@@ -143,7 +152,12 @@ class Archive:
         if start:
             total = len(data) + (7 if fault == "othertotal" else 0)
             handler.send_header("Content-Range", f"bytes {start - (fault == 'wrongrange')}-{len(data) - 1}/{total}")
-        handler.send_header("ETag", etag)
+        if fault == "script":
+            handler.send_header("Content-Type", "text/html; charset=utf-8")
+        if fault == "encoded":
+            part = gzip.compress(part)
+            handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("ETag", etag if fault != "othertag" else '"other"')
         if fault == "nolength":
             # The end of the connection is the end of the file; here it comes too soon.
             handler.close_connection = True

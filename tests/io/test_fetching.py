@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -93,6 +94,9 @@ def test_a_series_is_fetched_once_and_read(archive: Archive) -> None:
         ["drop:800", "wrongrange"],
         ["drop:800", "othertotal"],
         ["drop:800", "redirect:/elsewhere.gz"],
+        ["drop:800", "othertag"],
+        ["encoded"],
+        ["drop:800", "encoded"],
     ],
     ids=lambda f: "+".join(f),
 )
@@ -109,6 +113,36 @@ def test_a_dropped_connection_is_resumed_not_restarted(archive: Archive) -> None
     assert ranges == ["", "bytes=5000-"]
 
 
+@pytest.mark.parametrize("faults", [["encoded"], ["drop:300", "encoded"], ["encoded", "drop:10"]], ids="+".join)
+def test_text_compressed_on_the_way_is_text(archive: Archive, tmp_path: Path, faults: list[str]) -> None:
+    archive.files["/plain/table.txt"] = TEXT.encode()
+    archive.faults["/plain/table.txt"] = list(faults)
+    remote = Remote(f"{archive.url}/plain/table.txt", "table.txt")
+    with client() as http:
+        path = download(remote, tmp_path / "table.txt", http=http, sleep=lambda _: None)
+    assert path.read_bytes() == TEXT.encode()
+
+
+def test_a_part_that_was_whole_already_is_settled(archive: Archive, tmp_path: Path) -> None:
+    """A process may be killed between the last byte and the move; the server then has no further part (416)."""
+    remote = Remote(f"{archive.url}{MATRIX}", "x.gz")
+    archive.faults[MATRIX] = ["drop:5000"]
+    target = tmp_path / "x.gz"
+    with client() as http, pytest.raises(FetchError):
+        download(remote, target, http=http, retries=0, sleep=lambda _: None)
+    part = target.with_name(f".{target.name}.part")
+    part.write_bytes(DATA)
+    note = {"url": remote.url, "validator": etag_of(DATA)}
+    part.with_name(f"{part.name}.json").write_text(json.dumps(note))
+    with client() as http:
+        assert download(remote, target, http=http, sleep=lambda _: None).read_bytes() == DATA
+    assert [p.name for p in tmp_path.glob(".*part*")] == []
+
+
+def etag_of(data: bytes) -> str:
+    return f'"{hashlib.sha256(data).hexdigest()[:12]}"'
+
+
 def test_retry_after_is_honoured(archive: Archive) -> None:
     waits: list[float] = []
     archive.faults[MATRIX] = ["429", "503", "503"]
@@ -121,6 +155,7 @@ def test_retry_after_is_honoured(archive: Archive) -> None:
     ("faults", "words"),
     [
         (["html"], "HTML"),
+        (["script"], "HTML"),
         (["404"], "no such file"),
         (["403"], "refused"),
         (["401"], "log-in"),
@@ -135,6 +170,7 @@ def test_retry_after_is_honoured(archive: Archive) -> None:
     ],
     ids=[
         "html",
+        "script",
         "404",
         "403",
         "401",
