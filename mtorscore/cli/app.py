@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from typing import Annotated
 
 import typer
@@ -26,6 +28,21 @@ runs.register(app)
 data.register(app)
 scoring.register(app)
 doctor.register(app)
+
+
+def _keep_lines(group: typer.Typer) -> None:
+    """Fence the examples of every command's help: the help's dedenting would run their lines together."""
+    for command in group.registered_commands:
+        text = inspect.cleandoc(command.help or getattr(command.callback, "__doc__", None) or "")
+        head, found, examples = text.partition("For example:\n\n")
+        if found:
+            command.help = f"{head}{found}```text\n{textwrap.dedent(examples).strip()}\n```"
+    for part in group.registered_groups:
+        if part.typer_instance is not None:
+            _keep_lines(part.typer_instance)
+
+
+_keep_lines(app)
 
 
 def _version(wanted: bool) -> None:

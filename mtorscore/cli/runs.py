@@ -82,7 +82,10 @@ def run(
     """
     overrides = _settings(setting or [])
     if (expression is None) == (config is None):
-        raise ConfigError("Give either your own expression matrix or --config, not both and not neither.")
+        raise ConfigError(
+            "Name your expression matrix, as in `mtorscore run expression.tsv`, or give a configuration with --config; "
+            "one of the two. `mtorscore run --help` shows examples."
+        )
     if results is not None:
         overrides["results"] = str(results)
     if expression is not None:

@@ -81,7 +81,8 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
     if not (position >= 0).any():
         raise DataError(
             f"none of the {len(left)} samples of the matrix ({examples(left)}) is among the {len(right)} of the "
-            f"clinical table ({examples(right)}); check that both belong to one cohort, or name the key column."
+            f"clinical table ({examples(right)}); a sample needs the same "
+            "name in both: in the table's first column, or in the column that a recipe names as key."
         )
     # A column without any value says nothing, and h5ad cannot store one.
     matched = table.iloc[position[position >= 0]]
