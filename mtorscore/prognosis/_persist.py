@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tempfile
+import tokenize
 import warnings
 import zipfile
 from dataclasses import asdict
@@ -160,7 +161,7 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> FloatArray:
         if version != (1, 0):
             raise FormatError(f"{name} is an array of format {version}, not (1, 0).", path=path)
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise FormatError(f"{name} is no plain array.", path=path) from error
     if dtype != np.float64 or len(shape) != 1 or shape[0] * 8 != len(content) - stream.tell():
         raise FormatError(f"{name} must be one row of 64-bit numbers, not {dtype} of shape {shape}.", path=path)

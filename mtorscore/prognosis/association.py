@@ -67,8 +67,8 @@ def associate(
     """Relate every score to one or more endpoints.
 
     For survival a Cox model on the continuous score, for a two-class label a logistic model; the effect is per SD of
-    the score among the patients analysed. One adjusted model per entry of `adjust`, each with one confounder beside
-    the score.
+    the score (n - 1 in the denominator) among the patients of the endpoint who have one, in adjusted models too. One
+    adjusted model per entry of `adjust`, each with one confounder beside the score.
 
     Parameters
     ----------

@@ -238,6 +238,22 @@ class Param:
 
 
 ScoreFunction: TypeAlias = "Callable[[Tile, Sets, Mapping[str, Any], State, bool], Scored]"
+
+
+class StateSizes(NamedTuple):
+    """What the arrays of a saved state must fit to: genes of the matrix, distinct genes of the sets, their places."""
+
+    n_vars: int
+    n_genes: int
+    n_slots: int
+
+
+def is_vector(value: npt.NDArray[Any] | None, size: int, kind: type) -> bool:
+    """Whether an array is one row of `size` numbers of a kind such as ``numpy.floating``."""
+    return value is not None and value.shape == (size,) and bool(np.issubdtype(value.dtype, kind))
+
+
+SoundFunction: TypeAlias = "Callable[[State, StateSizes, Mapping[str, Any]], bool]"
 FitFunction: TypeAlias = "Callable[[TileSource, Sets, Mapping[str, Any]], dict[str, npt.NDArray[Any]]]"
 
 
@@ -281,6 +297,9 @@ class MethodSpec:
         Whether what `fit` learns belongs to the sets, or to the genes of the sets, so that other sets need a new one.
     holds_cohort
         Whether `fit` holds the cohort in memory, so that it cannot learn from files and clusters block by block.
+    sound
+        ``(state, sizes, params) -> bool``: whether a state read from a file has the shapes and indices that compiled
+        code relies on without looking.
     """
 
     name: str
@@ -305,6 +324,7 @@ class MethodSpec:
     state_per_set: bool = False
     state_per_gene: bool = False
     holds_cohort: bool = False
+    sound: SoundFunction | None = None
 
     def defaults(self) -> dict[str, Any]:
         """Return the parameters with their defaults."""

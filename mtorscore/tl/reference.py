@@ -7,6 +7,7 @@ import json
 import math
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ FORMAT = "mtorscore-reference/1"
 LARGEST_HEADER = 1 << 28
 DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, NotImplementedError, MemoryError,
-    RecursionError, zipfile.BadZipFile, zlib.error,
+    RecursionError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -218,6 +219,8 @@ class Reference:
             raise FormatError(f"The reference lacks {examples(sorted(missing))}; save it anew.", path=path)
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
         mean, sd = arrays["score_mean"], arrays["score_sd"]
+        _check_header(header, path)
+        _check_state(header, state, (mean, sd), path)
         return cls(
             method=header["method"],
             params=header["params"],
@@ -230,6 +233,60 @@ class Reference:
             score_sd=sd,
             n_obs=header["n_obs"],
             version=header["version"],
+        )
+
+
+def _check_header(header: Mapping[str, Any], path: str | Path) -> None:
+    """Refuse a header whose values are not what a reference has there; a checksum can be computed by anybody."""
+
+    def names(key: str) -> bool:
+        values = header[key]
+        return isinstance(values, list) and all(isinstance(v, str) for v in values)
+
+    def weights(table: object) -> bool:
+        numbers = table.values() if isinstance(table, dict) else [None]
+        return all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
+
+    signatures, n_obs = header["signatures"], header["n_obs"]
+    good = {
+        "genes": names("genes"),
+        "score_names": names("score_names"),
+        "signatures": isinstance(signatures, dict) and all(map(weights, signatures.values())),
+        "params": isinstance(header["params"], dict),
+        "n_obs": isinstance(n_obs, int) and not isinstance(n_obs, bool) and n_obs >= 1,
+        **{k: isinstance(header[k], str) for k in ("method", "signature_hash", "version")},
+    }
+    bad = [k for k, fine in good.items() if not fine]
+    if bad:
+        raise FormatError(f"The reference holds something else as {examples(bad)} than a reference does.", path=path)
+
+
+def _check_state(
+    header: Mapping[str, Any], state: State, moments: tuple[npt.NDArray[Any], ...], path: str | Path
+) -> None:
+    """Refuse a state that does not fit to its method and genes: compiled code does not look before it reads."""
+    from mtorscore.tl import registry
+    from mtorscore.tl._types import StateSizes, is_vector
+
+    try:
+        spec = registry.get(header["method"])
+        known = {p.name: p for p in spec.params}
+        own = {k: v for k, v in header["params"].items() if k in known and known[k].kind != "genes"}
+        params = registry.check_params(spec, own)
+    except MethodError as error:
+        raise FormatError(f"The reference belongs to no known method: {error}", path=path) from error
+    genes = set(header["genes"])
+    present = [genes & set(weights) for weights in header["signatures"].values()]
+    sizes = StateSizes(len(header["genes"]), len(set().union(*present)), sum(map(len, present)))
+    columns = [v for k, v in header["params"].items() if k in known and known[k].kind == "genes" and v is not None]
+    inside = all(isinstance(v, list) and all(isinstance(c, int) and 0 <= c < sizes.n_vars for c in v) for v in columns)
+    fits = all(is_vector(m, len(header["score_names"]), np.floating) for m in moments)
+    learned = spec.learns(params)
+    if not inside or not fits or (learned and spec.sound is not None and not spec.sound(state, sizes, params)):
+        raise FormatError(
+            f"What the reference holds for {spec.name} does not fit to its genes and signatures; save it anew from "
+            "the cohort.",
+            path=path,
         )
 
 

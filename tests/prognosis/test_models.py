@@ -180,6 +180,13 @@ def huge(parts: dict[str, bytes]) -> None:
     parts["coef.npy"] = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + b"\x00" * 64
 
 
+def unfinished() -> bytes:
+    """Break off the header of an array inside its bracket."""
+    text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4L,"
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + b"\x00" * 32
+
+
 def falling(parts: dict[str, bytes]) -> None:
     array("times.npy", np.array([1.0, 2.0]))(parts)
     array("hazard.npy", np.array([2.0, 1.0]))(parts)
@@ -208,6 +215,7 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "falling hazard": falling,
     "zero scale": array("scale.npy", np.zeros(5)),
     "huge claim": huge,
+    "unfinished array header": lambda p: p.update({"coef.npy": unfinished()}),
     "empty array": lambda p: p.update({"coef.npy": b""}),
     "damaged reference": lambda p: p.update({"reference.npz": b"PK\x03\x04 nothing"}),
 }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import MethodError
-from mtorscore.tl._types import Array, State, TileSource
+from mtorscore.tl._types import Array, State, TileSource, is_vector
 from mtorscore.tl.methods._moments import check_squares
 
 __all__ = ["densities_at", "densities_within", "learn_values", "starts_within"]
@@ -196,3 +196,32 @@ def _one_gene(x: Array, cohort: Array, kcdf: str) -> Array:
     kernels = pdtr(np.floor(points + 1e-7)[:, None], rates[None, :] + 0.5)
     mean: Array = (kernels @ count / cohort.size)[back]
     return mean
+
+
+def distributions_are_sound(state: State, n_vars: int, params: Mapping[str, Any]) -> bool:
+    """Whether frozen distributions have the shapes, the order and the finite values that the kernels rely on."""
+    if not {"kept", "values", "n_valid", "bandwidth", "density", "starts"} <= state.keys():
+        return False
+    kept, values, n_valid = state["kept"], state["values"], state["n_valid"]
+    if values.ndim != 2 or values.dtype != np.float64:
+        return False
+    n_genes, n_obs = values.shape
+    if not (is_vector(kept, n_genes, np.int64) and is_vector(n_valid, n_genes, np.int64)):
+        return False
+    if not is_vector(state["bandwidth"], n_genes, np.float64):
+        return False
+    inside = n_genes == 0 or (kept.min() >= 0 and kept.max() < n_vars and bool((np.diff(kept) > 0).all()))
+    if not inside or ((n_valid < 0) | (n_valid > n_obs)).any():
+        return False
+    known = np.arange(n_obs) < n_valid[:, None]
+    if not np.isfinite(values[known]).all() or not np.isnan(values[~known]).all():
+        return False
+    width = state["bandwidth"][n_valid > 0]
+    if params["kcdf"] == "gaussian" and not (np.isfinite(width) & (width > 0)).all():
+        return False
+    first = params["ties"] == "first"
+    ordered = first or bool((np.diff(values, axis=1)[known[:, 1:]] >= 0).all())
+    shape = (0, 0) if first else values.shape
+    if not ordered or state["density"].dtype != np.float64 or state["density"].shape != shape:
+        return False
+    return np.array_equal(state["starts"], starts_within(state, params))

@@ -26,9 +26,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource
 from mtorscore.tl.methods._common import join_directions
-from mtorscore.tl.methods._densities import densities_at, densities_within, learn_values, starts_within
+from mtorscore.tl.methods._densities import (
+    densities_at,
+    densities_within,
+    distributions_are_sound,
+    learn_values,
+    starts_within,
+)
 
 __all__ = ["SPEC", "fit", "gsva"]
 
@@ -97,6 +103,11 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     return state
 
 
+def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
+    """Whether the genes kept are genes, and their distributions in order."""
+    return distributions_are_sound(state, sizes.n_vars, params)
+
+
 def _order(
     density: Array, zero: npt.NDArray[np.bool_] | None, genes: Ints, params: Mapping[str, Any]
 ) -> tuple[Array, Array, Array]:
@@ -131,6 +142,7 @@ SPEC = MethodSpec(
     title="GSVA",
     score=gsva,
     fit=fit,
+    sound=sound,
     cohort_dependent=True,
     signed=True,
     weighted=False,

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource, is_vector
 from mtorscore.tl.methods._controls import expected_shares, quantile_bins, rank_bins, sample_scanpy, sample_seurat
 
 __all__ = ["SPEC", "fit", "module_score"]
@@ -113,6 +113,24 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     return {"own": own, "bin_of": bins} | _controls(weight, drawn, params["controls"] == "sampled")
 
 
+def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
+    """Whether every gene has a bin that has weights, and every drawn control is a gene."""
+    del params
+    if not {"own", "bin_of", "bin_weight"} <= state.keys():
+        return False
+    bins, weight = state["bin_of"], state["bin_weight"]
+    if not is_vector(state["own"], sizes.n_slots, np.floating) or not is_vector(bins, sizes.n_vars, np.integer):
+        return False
+    if weight.ndim != 2 or weight.dtype.kind != "f":
+        return False
+    if "control" not in state:
+        return bool(((bins >= -1) & (bins < weight.shape[0])).all())
+    n = state["control"].size
+    kinds = {"control": np.integer, "control_set": np.integer, "control_weight": np.floating}
+    vectors = all(is_vector(state.get(k), n, kind) for k, kind in kinds.items())
+    return vectors and bool(((state["control"] >= 0) & (state["control"] < sizes.n_vars)).all())
+
+
 def _controls(weight: Array, drawn: list[tuple[int, Ints, float]], sampled: bool) -> dict[str, npt.NDArray[Any]]:
     if not sampled:
         return {"bin_weight": weight}
@@ -164,6 +182,7 @@ SPEC = MethodSpec(
     title="Module score",
     score=module_score,
     fit=fit,
+    sound=sound,
     cohort_dependent=True,
     signed=True,
     weighted=False,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource, is_vector
 from mtorscore.tl.methods._common import NA, part_sums
 from mtorscore.tl.methods._moments import gene_moments, standardise
 
@@ -81,6 +81,13 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     return {"mean": moments.mean, "sd": moments.sd, "loading": loading}
 
 
+def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
+    """Whether there are moments per gene of the sets, and a loading per place."""
+    del params
+    moments = all(is_vector(state.get(k), sizes.n_genes, np.floating) for k in ("mean", "sd"))
+    return moments and is_vector(state.get("loading"), sizes.n_slots, np.floating)
+
+
 def _first_component(z: Array, weights: Array, mean: Array) -> Array:
     """Return u_1 / d_1 of ``z'``, its sign fixed without regard to the order of genes or observations."""
     _, d, vt = np.linalg.svd(z, full_matrices=False)
@@ -99,6 +106,7 @@ SPEC = MethodSpec(
     title="PLAGE",
     score=plage,
     fit=fit,
+    sound=sound,
     cohort_dependent=True,
     signed=True,
     weighted=True,

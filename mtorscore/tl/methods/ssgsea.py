@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl._types import Array, Ints, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource, is_vector
 from mtorscore.tl.methods._common import NA, dense_sums
 
 __all__ = ["SPEC", "fit", "ssgsea"]
@@ -68,6 +68,12 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     """Learn the range of all scores of the cohort."""
     low, high = source.reduce(partial(_range, sets=sets, params=params), _wider)
     return {"range": np.array([low, high])}
+
+
+def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
+    """Whether there is a range where one was learned."""
+    del sizes, params
+    return "range" not in state or is_vector(state["range"], 2, np.floating)
 
 
 def _range(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[float, float]:
@@ -125,6 +131,7 @@ SPEC = MethodSpec(
     title="ssGSEA",
     score=ssgsea,
     fit=fit,
+    sound=sound,
     cohort_dependent=False,
     cohort_options=("normalise",),
     signed=True,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, TileSource
+from mtorscore.tl._types import Array, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource, is_vector
 from mtorscore.tl.methods._common import NA, part_sums
 from mtorscore.tl.methods._moments import gene_moments, standardise
 
@@ -85,11 +85,18 @@ def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, 
     return {"mean": moments.mean, "sd": moments.sd}
 
 
+def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
+    """Whether there is a mean and a standard deviation per gene of the sets."""
+    del params
+    return all(is_vector(state.get(k), sizes.n_genes, np.floating) for k in ("mean", "sd"))
+
+
 SPEC = MethodSpec(
     name="zscore",
     title="Combined z-score",
     score=zscore,
     fit=fit,
+    sound=sound,
     cohort_dependent=True,
     signed=True,
     weighted=True,

@@ -1,0 +1,101 @@
+"""A saved reference is looked at before compiled code reads it: what was learned loads, what was altered does not."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from mtorscore import SignatureScorer
+from mtorscore.collection import Signature, SignatureCollection
+from mtorscore.errors import FormatError
+from mtorscore.tl import Reference
+
+GENES = [f"g{i}" for i in range(60)]
+SIGNATURES = SignatureCollection(
+    [
+        Signature(id="A", up=(*GENES[:10], "absent"), weights={"g1": 2.5}),
+        Signature(id="B", up=tuple(GENES[5:15]), down=("g40", "g41")),
+    ]
+)
+LEARNED: list[tuple[str, dict[str, Any]]] = [
+    ("zscore", {}), ("zscore", {"zeros": "ignored"}), ("plage", {}), ("plage", {"na": "omit"}),
+    ("gsva", {}), ("gsva", {"kcdf": "none"}), ("gsva", {"kcdf": "poisson"}), ("gsva", {"ties": "first"}),
+    ("gsva", {"zeros": "ignored"}), ("gsva", {"constant": "nonzero"}), ("gsva", {"na": "omit"}),
+    ("module_score", {}), ("module_score", {"controls": "sampled"}), ("module_score", {"flavour": "scanpy"}),
+    ("module_score", {"flavour": "scanpy", "controls": "sampled"}), ("ssgsea", {"normalise": True}),
+    ("singscore", {}), ("singscore", {"stable_genes": ["g3", "g50", "g7"]}),
+]  # fmt: skip
+
+
+def matrix(seed: int = 0) -> pd.DataFrame:
+    """Draw counts with a gene that is constant, one that is absent, and zeros."""
+    x = np.random.default_rng(seed).poisson(6, (25, 60)).astype(float)
+    x[:, 30], x[:, 31], x[::3, 32:40] = 4.0, 0.0, 0.0
+    return pd.DataFrame(x, [f"S{i}" for i in range(25)], GENES)
+
+
+def fitted(method: str, params: dict[str, Any], x: pd.DataFrame) -> SignatureScorer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return SignatureScorer(SIGNATURES, method=method, params=params).fit(x)
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(("method", "params"), LEARNED)
+def test_what_was_learned_is_read_back(method: str, params: dict[str, Any], missing: bool, tmp_path: Path) -> None:
+    x = matrix()
+    if missing:
+        x.iloc[[2, 5], [3, 50]] = np.nan
+    scorer = fitted(method, params, x)
+    stored = Reference.load(scorer.reference_.save(tmp_path / "r.npz"))
+    again = SignatureScorer.from_reference(stored)
+    assert_allclose(again.transform(matrix(1)), scorer.transform(matrix(1)))
+
+
+def altered(value: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Arrays that do not fit: of other shapes, of other kinds, with indices and values out of range."""
+    out = [np.zeros(0), np.zeros(3), np.array(1.0), np.zeros((2, 2)), np.array(["x"] * len(value))]
+    if value.size:
+        out += [np.full_like(value, 10**8), value[:-1]]
+    return out
+
+
+@pytest.mark.parametrize("method", ["zscore", "plage", "gsva", "module_score", "ssgsea"])
+def test_what_was_altered_is_refused_even_with_a_checksum(method: str, tmp_path: Path) -> None:
+    reference = fitted(method, {"normalise": True} if method == "ssgsea" else {}, matrix()).reference_
+    harmless = {"mean", "sd", "loading", "own", "density", "bandwidth", "bin_weight", "range", "values"}
+    for name, value in reference.state.items():
+        for number, other in enumerate(altered(value)):
+            # A number of the right shape that is only wrong cannot be told from a right one.
+            if number == 5 and name in harmless:
+                continue
+            if other.shape == value.shape and other.dtype == value.dtype and (other == value).all():
+                continue
+            path = replace(reference, state={**reference.state, name: other}).save(tmp_path / "r.npz")
+            with pytest.raises(FormatError):
+                Reference.load(path)
+        short = {k: v for k, v in reference.state.items() if k != name}
+        if method != "ssgsea":
+            with pytest.raises(FormatError):
+                Reference.load(replace(reference, state=short).save(tmp_path / "r.npz"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "nope"}, {"genes": (1, 2)}, {"signatures": {"A": {"g0": "x"}}}, {"n_obs": -1},
+        {"score_mean": np.zeros(7)}, {"params": {"zeros": 5}}, {"genes": GENES[:5]},
+    ],
+)  # fmt: skip
+def test_a_header_that_says_something_else_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    reference = fitted("zscore", {}, matrix()).reference_
+    with pytest.raises(FormatError):
+        Reference.load(replace(reference, **change).save(tmp_path / "r.npz"))
