@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mtorscore.errors import not_writable
+
 __all__ = ["replacing"]
 
 
@@ -26,9 +28,17 @@ def replacing(path: Path) -> Iterator[IO[str]]:
     ------
     file
         Open for writing.
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise not_writable(path, error) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as raw:

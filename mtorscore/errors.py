@@ -24,6 +24,7 @@ __all__ = [
     "SignatureError",
     "StatisticsWarning",
     "examples",
+    "not_writable",
 ]
 
 
@@ -104,6 +105,25 @@ class IgnoredWarning(MtorscoreWarning):
 
 class StatisticsWarning(MtorscoreWarning):
     """A statistic is returned that should not be trusted as it stands; the table says why."""
+
+
+def not_writable(path: str | Path, error: OSError) -> ConfigError:
+    """Return the error of an output that the system does not let us write.
+
+    Parameters
+    ----------
+    path
+        The final name, not that of a temporary file.
+    error
+        What the system said.
+
+    Returns
+    -------
+    ConfigError
+        To be raised.
+    """
+    why = error.strerror or str(error)
+    return ConfigError(f"{path} cannot be written ({why.lower()}); name a file in a folder that you may write to.")
 
 
 def examples(items: Iterable[object], most: int = 3) -> str:

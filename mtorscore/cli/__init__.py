@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 an unexpected error, or interrupted; 2 something that the 
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,6 +16,11 @@ from mtorscore.errors import MtorscoreError, MtorscoreWarning
 __all__ = ["main", "quiet"]
 
 _QUIET = False
+# What the system refuses and the user can mend: a path, a permission, a full disk.
+_MENDABLE = {
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENAMETOOLONG,
+    errno.ENOSPC, errno.EDQUOT, errno.ELOOP,
+}  # fmt: skip
 
 
 def quiet() -> bool:
@@ -48,10 +54,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         app(arguments, prog_name="mtorscore")
     except MtorscoreError as error:
         _fail(str(error), 2, error, debug)
-    except (OSError, MemoryError) as error:
+    except OSError as error:
+        _fail(_system_sentence(error), 2 if error.errno in _MENDABLE else 1, error, debug)
+    except MemoryError as error:
         _fail(f"{type(error).__name__}: {error}", 1, error, debug)
     except Exception as error:
         _fail(f"Unexpected {type(error).__name__}: {error}. Run again with --debug for details.", 1, error, debug)
+
+
+def _system_sentence(error: OSError) -> str:
+    why = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    return f"{error.filename}: {why}." if error.filename else f"{why[:1].upper()}{why[1:]}."
 
 
 def _fail(sentence: str, code: int, error: BaseException, debug: bool) -> None:

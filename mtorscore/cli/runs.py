@@ -146,7 +146,7 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     """
     import yaml
 
-    from mtorscore.pipeline.config import load_config, workflow_folder
+    from mtorscore.pipeline.config import load_config, lock_run, workflow_folder
 
     raw = _read_yaml(config)
     raw.update({key: yaml.safe_load(str(value)) if key != "data" else value for key, value in overrides.items()})
@@ -161,9 +161,12 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     if dry_run:
         raise SystemExit(_dry_run(command))
     run_folder = Path(checked.results) / checked.run
+    # Said here rather than from within Snakemake: another run at work, or a folder that cannot be written.
+    lock_run(run_folder).close()
+    start = time.time()
     code, tail = _follow(command)
     if code != 0:
-        _explain(run_folder, tail)
+        _explain(run_folder, tail, start)
     typer.echo(f"Report: {(run_folder / 'report.html').resolve()}")
 
 
@@ -177,6 +180,8 @@ def _dry_run(command: list[str]) -> int:
     )
     text = done.stdout + done.stderr
     if done.returncode:
+        if sentence := _refusal(text.splitlines()):
+            raise ConfigError(sentence)
         typer.echo(text, err=True)
         return 1
     steps = dict(re.findall(r"^([a-z_]+) +(\d+)$", text, re.MULTILINE))
@@ -214,6 +219,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
 
     from mtorscore.cli import quiet
     from mtorscore.pipeline import COMMAND, command_line
+    from mtorscore.pipeline._process import STARTED_BY
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
@@ -221,7 +227,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     )  # fmt: skip
     tail: list[str] = []
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
-    environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line()}
+    environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid())}
     with (
         Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet()) as progress,
         subprocess.Popen(
@@ -240,16 +246,38 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     return job.returncode, tail
 
 
-def _explain(run_folder: Path, tail: list[str]) -> None:
+def _explain(run_folder: Path, tail: list[str], start: float) -> None:
     from mtorscore.pipeline import ERROR_PREFIX
 
     sentences, unexpected = [], False
     for log in sorted(run_folder.glob("*/logs/*.log")) + sorted(run_folder.glob("logs/*.log")):
+        # What an earlier run said of a step is not said again. File systems may keep whole seconds only.
+        if log.stat().st_mtime < start - 1:
+            continue
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         if lines and lines[-1].startswith(ERROR_PREFIX):
             unexpected |= any(line.startswith("Traceback") for line in lines)
             sentences.append(f"{log.parent.parent.name}, {log.stem}: {lines[-1].removeprefix(ERROR_PREFIX)}")
     if sentences and not unexpected:
         raise ConfigError(" | ".join(sentences))
+    if not sentences and (refusal := _refusal(tail)):
+        raise ConfigError(refusal)
     typer.echo("Error: the workflow failed. " + (" | ".join(sentences) or "\n".join(tail[-15:])), err=True)
     raise SystemExit(1)
+
+
+def _refusal(lines: list[str]) -> str:
+    """Return the sentence of one of our errors that Snakemake met while it read the workflow, else nothing."""
+    from mtorscore import errors
+
+    for i, line in enumerate(lines):
+        found = re.match(r"(\w+) in file \"", line)
+        kind = getattr(errors, found[1], None) if found else None
+        if isinstance(kind, type) and issubclass(kind, errors.MtorscoreError):
+            said = []
+            for following in lines[i + 1 :]:
+                if following.startswith("  File "):
+                    break
+                said.append(following.strip())
+            return " ".join(said)
+    return ""

@@ -107,7 +107,7 @@ def score(
     harmonise = signatures is None if harmonise is None else harmonise
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
-    source = sys.stdin if expression == "-" else Path(expression)
+    source = sys.stdin.buffer if expression == "-" else Path(expression)
     _import_anndata()
     adata = read_expression(source, harmonise=harmonise, organism=organism)
     check_overlap(adata, collection)

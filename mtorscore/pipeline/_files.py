@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataError, FormatError
+from mtorscore.errors import ConfigError, DataError, FormatError, not_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +29,21 @@ def atomic(path: str | Path) -> Iterator[Path]:
     ------
     pathlib.Path
         Where to write. It keeps the ending of `path`, since many writers look at it.
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be written there.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir fails on a name that is too long
         raise ConfigError(f"{path} is a folder; name a file to write.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(6)}.tmp-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise not_writable(path, error) from error
     try:
         yield temporary
         temporary.replace(path)

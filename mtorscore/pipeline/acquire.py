@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import ConfigError
 from mtorscore.pipeline._files import atomic, write_json
 
-__all__ = ["acquire"]
+if TYPE_CHECKING:
+    from mtorscore.pp import Recipe
+
+__all__ = ["acquire", "raw_state"]
 
 
 def acquire(recipe: str, manifest: str | Path, *, data: str | Path | None = None, simulate: Any = None) -> Path:
@@ -44,8 +47,52 @@ def acquire(recipe: str, manifest: str | Path, *, data: str | Path | None = None
 
     loaded = load_recipe(recipe)
     files = recipe_files(loaded, data)
-    content = {"recipe": recipe, "files": [_describe(path) for path in files]}
+    content = {"recipe": recipe, "recipe_hash": _recipe_hash(loaded), "files": [_describe(path) for path in files]}
     return write_json(content, manifest)
+
+
+def raw_state(recipe: str, data: str | Path | None) -> list[list[Any]]:
+    """Say cheaply what a cohort is read from, so that a changed file or recipe is noticed by the next run.
+
+    Parameters
+    ----------
+    recipe, data
+        As in `acquire`.
+
+    Returns
+    -------
+    list
+        The recipe's hash, then name, size and time of change of every raw file; empty for a simulated cohort, and
+        where something is missing, which `acquire` says in its own words.
+    """
+    from mtorscore.errors import MtorscoreError
+    from mtorscore.pp import load_recipe, recipe_files
+
+    if recipe == "simulated":
+        return []
+    try:
+        loaded = load_recipe(recipe)
+        paths = [inner for path in recipe_files(loaded, data) for inner in _members(path)]
+    except (MtorscoreError, OSError):
+        return []
+    state = [path.stat() for path in paths]
+    return [[_recipe_hash(loaded)], *([p.name, s.st_size, s.st_mtime_ns] for p, s in zip(paths, state, strict=True))]
+
+
+def _recipe_hash(recipe: Recipe) -> str:
+    import hashlib
+    import json
+    from dataclasses import asdict
+
+    # Where the recipe lies and its notes change nothing.
+    content = {key: value for key, value in asdict(recipe).items() if key not in ("path", "notes")}
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _members(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder (10x matrices, a cart of files) in order."""
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
 def _simulate(manifest: Path, arguments: dict[str, Any]) -> Path:
@@ -73,6 +120,12 @@ def _simulate(manifest: Path, arguments: dict[str, Any]) -> Path:
 def _describe(path: Path) -> dict[str, Any]:
     import hashlib
 
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return {"path": path.name, "bytes": path.stat().st_size, "sha256": digest}
+    members = _members(path)
+    whole = hashlib.sha256()
+    for member in members:
+        with member.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        if path.is_dir():
+            whole.update(f"{member.relative_to(path)} {digest}\n".encode())
+    content = {"path": path.name, "bytes": sum(m.stat().st_size for m in members)}
+    return content | {"sha256": whole.hexdigest() if path.is_dir() else digest}

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataWarning, examples
+from mtorscore.errors import ConfigError, DataWarning, examples, not_writable
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
@@ -193,13 +193,16 @@ def lock_run(folder: str | Path) -> IO[str]:
     Raises
     ------
     ConfigError
-        If another run holds the lock.
+        If another run holds the lock, or nothing can be written there.
     """
     import fcntl
 
     path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    handle = (path / ".lock").open("w", encoding="utf-8")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle = (path / ".lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise not_writable(path, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -245,7 +248,7 @@ def check_methods(methods: Sequence[str]) -> None:
     known = list(table["name"]) if "name" in table else list(table.index)
     unknown = [m for m in methods if m not in known]
     if unknown:
-        near = get_close_matches(unknown[0], known, n=3, cutoff=0.4) or known
+        near = get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.4) or known
         raise ConfigError(f"Unknown method {unknown[0]!r}; the nearest are {', '.join(near)}.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.errors import DataError, DataWarning, EndpointError, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +30,13 @@ __all__ = [
 ]
 
 
-def read_expression(source: Path | IO[str], *, harmonise: bool, organism: str = "human") -> AnnData:
+def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str = "human") -> AnnData:
     """Read an expression matrix and, where asked, bring its genes to current symbols.
 
     Parameters
     ----------
     source
-        A path in any supported format, or an open text stream of a tab-separated table.
+        A path in any supported format, or an open binary stream of a table, compressed or not.
     harmonise
         Map identifiers to current symbols; wanted with the shipped library, whose symbols are current, and not with
         gene lists that use the matrix's own identifiers.
@@ -55,19 +57,27 @@ def read_expression(source: Path | IO[str], *, harmonise: bool, organism: str = 
     """
     from mtorscore import io, pp
 
-    if isinstance(source, Path):
-        adata = io.read(source)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "standard-input.tsv"
-            path.write_text(source.read(), encoding="utf-8")
-            adata = io.read(path)
+    adata = io.read(source) if isinstance(source, Path) else _read_stream(source)
     pp.check_signs(adata)
-    _warn_of_repairs(adata)
+    _warn_of_repairs(adata, harmonise)
     if harmonise:
         harmonised = pp.harmonise_genes(adata, organism=organism)
         adata = adata if harmonised is None else harmonised
     return adata
+
+
+def _read_stream(source: IO[bytes]) -> AnnData:
+    """Read what is piped in; messages name standard input, not the file that it was kept in meanwhile."""
+    from mtorscore import io
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard-input.tsv"
+        with path.open("wb") as kept:
+            shutil.copyfileobj(source, kept)
+        try:
+            return io.read(path)
+        except MtorscoreError as error:
+            raise DataError(str(error).replace(str(path), "standard input")) from error
 
 
 def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
@@ -308,13 +318,21 @@ def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return wide.loc[order]
 
 
-def _warn_of_repairs(adata: AnnData) -> None:
+def _warn_of_repairs(adata: AnnData, harmonise: bool) -> None:
     """Say once what reading had to change, and that scores of observations with missing values may be missing."""
     import warnings
 
     repairs = list(adata.uns.get("source", {}).get("repairs", ()))
     if repairs:
         warnings.warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning, stacklevel=3)
+    copies = [n for n in adata.var_names if "~" in n and re.fullmatch(r".+~\d+", n)] if not harmonise else []
+    if copies:
+        warnings.warn(
+            f"{len(copies)} row(s) repeat a gene name and are not scored ({examples(copies)} here); the first of each "
+            "is. --harmonise collapses copies instead.",
+            DataWarning,
+            stacklevel=3,
+        )
     values = adata.X.data if hasattr(adata.X, "indptr") else np.asarray(adata.X)
     if not values.size or np.isfinite(np.sum(values)):
         return

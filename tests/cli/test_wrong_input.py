@@ -134,8 +134,9 @@ def test_unknown_method_names_the_nearest(
     matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
-    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-m", "singscor")
-    assert "singscore" in said
+    for wrong, near in {"singscor": "singscore", "GSVA": "gsva", "z-score": "zscore"}.items():
+        said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-m", wrong)
+        assert f"the nearest are {near}" in said
 
 
 @pytest.fixture
@@ -233,6 +234,34 @@ def test_out_that_is_a_folder(
 ) -> None:
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     assert "is a folder" in fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["m.tsv/out.tsv", "/proc/out.tsv", "x" * 300])
+def test_out_that_cannot_be_written(
+    matrix: pd.DataFrame, gmt: Path, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matrix.to_csv(tmp_path / "m.tsv", sep="\t")
+    said = fails(capsys, "score", tmp_path / "m.tsv", "-s", gmt, "-o", tmp_path / place)
+    assert "cannot be written" in said
+    assert ".tmp" not in said
+    assert "cannot be written" in fails(capsys, "signatures", "export", tmp_path / f"{place}.gmt")
+
+
+def test_results_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in fails(capsys, "demo", "--results", tmp_path / "file")
+
+
+def test_another_run_at_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from mtorscore.pipeline.config import lock_run
+
+    with lock_run(tmp_path / "demo"):
+        assert "Another run" in fails(capsys, "demo", "--results", tmp_path)
+
+
+def test_what_snakemake_refuses_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text(f"run: r\ncohorts: demo_cohorts.tsv\nresults: {tmp_path}\nsignatures: no.gmt\n")
+    assert "no.gmt" in fails(capsys, "run", "--config", tmp_path / "c.yaml", "--dry-run")
 
 
 def test_unknown_organism(matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

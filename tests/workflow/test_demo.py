@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mtorscore.errors import ConfigError
+from mtorscore.pipeline.config import lock_run
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -87,6 +89,48 @@ def test_changed_option_repeats_only_what_depends_on_it(undisturbed: Path) -> No
     assert "rule report" in said
     assert "rule score" not in said
     assert "rule prepare" not in said
+
+
+def test_changed_raw_file_or_recipe_is_read_again(tmp_path: Path) -> None:
+    recipe, matrix = tmp_path / "recipe.yaml", tmp_path / "m.tsv"
+    recipe.write_text("id: small\ntitle: t\nstatus: unverified\nexpression: {file: m.tsv}\n")
+    genes = ("ALB", "FASN", "SCD", "ACLY", "HK2", "TP53", "MYC", "MKI67")
+    matrix.write_text("gene\ts1\ts2\ts3\n" + "".join(f"{g}\t{i}\t2\t30\n" for i, g in enumerate(genes)))
+    (tmp_path / "cohorts.tsv").write_text(f"cohort\trecipe\nsmall\t{recipe}\n")
+    given = ("--config", f"data={tmp_path}")
+    done = run(tmp_path, "--until", "prepare", *given)
+    assert done.returncode == 0, done.stderr
+
+    def planned() -> str:
+        dry = run(tmp_path, "--until", "prepare", "--dry-run", *given)
+        return dry.stdout + dry.stderr
+
+    assert "rule prepare" not in planned()
+    for path, more in ((recipe, "patient: p\n"), (matrix, "MTOR\t1\t2\t3\n")):
+        whole = path.read_text()
+        path.write_text(whole + more)
+        assert "rule prepare" in planned()
+        path.write_text(whole)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not tell a process of such an end")
+def test_workflow_ends_with_its_command_line(tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "mtorscore.cli", "demo", "--results", str(tmp_path)]
+    lock = tmp_path / "demo" / ".lock"
+    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
+        log = tmp_path / "demo" / "simulated-hcc" / "logs" / "acquire.log"
+        deadline = time.monotonic() + 240
+        while not log.exists() and time.monotonic() < deadline and job.poll() is None:
+            time.sleep(0.05)
+        assert log.exists()
+        job.kill()
+    for _ in range(200):
+        try:
+            lock_run(lock.parent).close()
+            return
+        except ConfigError:
+            time.sleep(0.05)
+    pytest.fail("the workflow outlived its command line and keeps the lock")
 
 
 def test_lint_is_clean() -> None:

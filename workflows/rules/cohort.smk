@@ -16,6 +16,7 @@ rule acquire:
     params:
         cohort=lambda w: cohort_of(w),
         data=CONFIG.data,
+        raw=lambda w: raw_of(w),
         seed=CONFIG.seed,
     script:
         "../scripts/acquire.py"

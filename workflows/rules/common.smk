@@ -3,6 +3,8 @@
 import os
 
 from mtorscore.pipeline import COMMAND, command_line
+from mtorscore.pipeline._process import end_with_parent
+from mtorscore.pipeline.acquire import raw_state
 from mtorscore.pipeline.config import load_config, lock_run, open_signatures
 
 CONFIG = load_config(config)
@@ -14,6 +16,7 @@ SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash
 os.environ.setdefault(COMMAND, command_line())
 
 if workflow.is_main_process and not workflow.dryrun:
+    end_with_parent()
     RUN_LOCK = lock_run(RUN)
 
 
@@ -24,3 +27,8 @@ wildcard_constraints:
 def cohort_of(wildcards):
     """The row of the cohort table that a job is for, as plain types."""
     return CONFIG.cohorts[wildcards.cohort].as_dict()
+
+
+def raw_of(wildcards):
+    """Size and time of the raw files that a job reads, so that changed ones are read again."""
+    return raw_state(CONFIG.cohorts[wildcards.cohort].recipe, CONFIG.data)
