@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataWarning, EndpointError, examples
+from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
 """Columns of a table of excluded observations."""
@@ -140,3 +140,19 @@ def apply_rules(
         log += [row(o, name, rule) for o in index[hit]]
         keep &= ~hit
     return keep, log
+
+
+def say_repeated(clinical: pd.DataFrame, index: pd.Index, stacklevel: int = 3) -> None:
+    """Warn where the column ``patient`` names somebody twice among the observations of an endpoint."""
+    if "patient" not in clinical.columns:
+        return
+    names = clinical["patient"].reindex(index).dropna()
+    twice = names[names.duplicated()].unique()
+    if len(twice):
+        warnings.warn(
+            f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}), which count as if "
+            "they were independent: intervals and p-values are too small. Keep one each (pp.resolve_patients does), or "
+            "hand groups='patient' to evaluate.",
+            StatisticsWarning,
+            stacklevel=stacklevel,
+        )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
+from mtorscore.prognosis._clinical import say_repeated
 from mtorscore.prognosis._concordance import bootstrap_multiplicities
 from mtorscore.prognosis._design import encode
 from mtorscore.prognosis._inference import Effects, ratio
@@ -170,6 +171,7 @@ def _associate(
             not_the_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
         data = one.resolve(inputs.clinical, inputs.scores.index)
         outcome = make_outcome(data, options.ties)
+        say_repeated(inputs.clinical, data.index, stacklevel=4)
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
     mirror.run()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _metrics as metrics
+from mtorscore.prognosis._clinical import say_repeated
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis._inputs import is_anndata
@@ -194,6 +195,8 @@ def evaluate(
         data, table = data.take(known), rows(table, np.flatnonzero(known))
         patients = None if patients is None else patients[known]
     _check(data)
+    if patients is None:
+        say_repeated(clinical, data.index)
     k = _splits(data, n_splits)
     grid = _times(data, times)
     candidates = _candidates(model, table, clinical.loc[data.index], baseline, data, seed)

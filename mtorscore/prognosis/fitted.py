@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from mtorscore.collection import SignatureCollection, as_collection
 from mtorscore.errors import DataError, DataWarning, EndpointError, examples
+from mtorscore.prognosis._clinical import say_repeated
 from mtorscore.prognosis._design import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis._inputs import is_anndata
 from mtorscore.prognosis._options import names_of, not_the_outcome
@@ -250,6 +251,7 @@ def fit_model(
         pick_columns(clinical, list(baseline), "baseline column(s)")
     data = endpoint.resolve(clinical, index)
     _check(data)
+    say_repeated(clinical, data.index)
     chosen = rows(X, index.get_indexer(data.index))
     reference = raw = None
     if scorer is not None:

@@ -14,6 +14,7 @@ from scipy import stats
 
 from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples
 from mtorscore.prognosis import _cox
+from mtorscore.prognosis._clinical import say_repeated
 from mtorscore.prognosis._concordance import Concordance, bootstrap_multiplicities, concordance, with_interval
 from mtorscore.prognosis._cox import Fits
 from mtorscore.prognosis._design import check_column, check_table, encode
@@ -121,6 +122,7 @@ def cox(
     data, design = data.take(keep), design[keep]
     if data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
+    say_repeated(clinical, data.index)
     codes = None if strata is None else pd.factorize(strata.loc[data.index])[0].astype(np.int64)
     risk = RiskSets(data.time, data.event, data.entry, codes, ties=ties)
     raw = design.to_numpy(dtype=np.float64)
@@ -341,6 +343,7 @@ def kaplan_meier(
         data = one.resolve_survival(clinical, table.index)
         if data.n_events == 0:
             raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
+        say_repeated(clinical, data.index)
         for name in names:
             column = table.loc[data.index, name]
             if optimal and numeric:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mtorscore import prognosis as p
-from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError
+from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, StatisticsWarning
 
 ENDPOINT = p.Endpoint.survival("time", "event")
 LABEL = p.Endpoint.label("lab")
@@ -267,3 +267,21 @@ def test_one_name_is_as_good_as_a_list_of_one() -> None:
         p.fit_model(s, c, ENDPOINT, "time")
     with pytest.raises(DataError, match="cannot be part of the baseline"):
         p.evaluate(None, s, c, ENDPOINT, "time")
+
+
+def test_patients_with_several_observations_are_said() -> None:
+    s, c = tables()
+    twice = c.assign(patient=[f"P{i // 2}" for i in range(40)])
+    for call in (
+        lambda: p.associate(s, twice, ENDPOINT, mirrors=(), n_boot=0),
+        lambda: p.cox(s, twice, ENDPOINT),
+        lambda: p.kaplan_meier(s, twice, ENDPOINT),
+        lambda: p.evaluate(None, s, twice, ENDPOINT, n_splits=2, n_repeats=1, n_boot=0),
+        lambda: p.fit_model(s, twice, ENDPOINT),
+    ):
+        with pytest.warns(StatisticsWarning, match=r"20 patient\(s\) have several observations"):
+            call()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        p.evaluate(None, s, twice, ENDPOINT, groups="patient", n_splits=2, n_repeats=1, n_boot=0)
+        p.cox(s, c.assign(patient=c.index), ENDPOINT)

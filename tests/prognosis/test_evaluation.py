@@ -155,7 +155,8 @@ def test_patients_never_stand_on_both_sides() -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
     knn = KNeighborsClassifier(1)
-    leaky = evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0)
+    with pytest.warns(StatisticsWarning, match="several observations"):
+        leaky = evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0)
     honest = evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0, groups="patient")
     assert value(leaky, "score", "roc_auc") > 0.9
     assert value(honest, "score", "roc_auc") < 0.7
