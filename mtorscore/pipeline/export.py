@@ -46,7 +46,9 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     adata = load_cohort(folder)
     if are_cells(adata):
         return _export_cells(adata, signatures, out)
-    samples = adata[adata.obs["sample_type"].isin(["tumour", "normal"]).to_numpy()].copy()
+    kinds = adata.obs["sample_type"].astype(str).to_numpy()
+    # Tumours first: a CLS file names classes in the order of the samples, and GSEA compares the first with the second.
+    samples = adata[[*np.flatnonzero(kinds == "tumour"), *np.flatnonzero(kinds == "normal")]].copy()
     paths = [
         gsea.write_gmt(signatures, out / "signatures.gmt"),
         gsea.write_gct(samples, out / "expression.gct", layer="log"),
