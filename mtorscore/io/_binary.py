@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,10 @@ __all__ = [
     "sheet_frame",
     "zarr",
 ]
+
+
+# A formula that ends its cell, or has an empty result behind it.
+_EMPTY_FORMULA = re.compile(rb"(</f>|<f\b[^<>]*/>)\s*(<v\s*/>|<v></v>)?\s*</c>")
 
 
 def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
@@ -173,12 +178,11 @@ def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
 
     import openpyxl
 
-    width = max(map(len, rows))
-    if all(len(r) == width and all(v is not None for v in r) for r in rows):
+    if all(v is not None for r in rows for v in r):
         return
     with zipfile.ZipFile(path) as archive:
         sheets = [n for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
-        if not any(b"<f>" in archive.read(n) or b"<f " in archive.read(n) for n in sheets):
+        if not any(_EMPTY_FORMULA.search(archive.read(n)) for n in sheets):
             return
     with (
         contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as results,

@@ -1,0 +1,1 @@
+"""Reading against its bounds and against pandas."""
