@@ -14,6 +14,7 @@ import pages_library
 import pages_lists
 import pages_methods
 import pages_workflow
+import pictures
 
 __all__ = ["pages", "write_all"]
 
@@ -50,6 +51,7 @@ def write_all(docs: Path) -> list[Path]:
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
         written.append(path)
+    pictures.write_pictures(folder / "figures")
     for old in set(folder.rglob("*.md")) - set(written):
         old.unlink()
     return written

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from markdown import cell, code, escape, join, table, toctree
+from pictures import UNDRAWN
 
 __all__ = ["ROOMS", "TOP", "pages"]
 
@@ -92,6 +93,8 @@ def _room(room: str, title: str) -> str:
         line = _first_line(thing) if callable(thing) else cell(repr(thing))
         rows.append([f"[`{name}`](#{path})", line])
         blocks.append(_block(path, thing))
+        if room == "pl" and name not in UNDRAWN:
+            blocks.append(f"![Example of {name}: {_first_line(thing)}](../figures/{name}.svg)")
     return join(
         f"# mtorscore.{room}: {title}",
         (inspect.getdoc(module) or "").replace("``", "`"),
