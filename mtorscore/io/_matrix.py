@@ -51,6 +51,7 @@ _MEASURE = re.compile(
     rf"^(?:(?P<stem>.+?)[ ._:-]+\(?(?P<end>{_MEASURES})\)?|(?P<start>{_MEASURES})[ ._:-]+(?P<rest>.+))$", re.IGNORECASE
 )
 _NO_SAMPLE = re.compile(rf"^({_MEASURES}|value|expression|signal|intensity|abundance|column_\d+)$", re.IGNORECASE)
+_NOTHING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"})
 _LIKE_NUMBER = re.compile(r"^[+-]?\d[\d.,' ]*$")
 # Columns of a table of contrasts: a value per gene, not per sample.
 _STATISTIC = re.compile(
@@ -364,7 +365,8 @@ def _prose(grid: Grid, i: int) -> bool:
 
 def _as_text(column: npt.NDArray[Any]) -> list[str]:
     if column.dtype == object:
-        return [str(v) for v in column]
+        # A strand of "-" says something; NA does not.
+        return ["" if v in _NOTHING else str(v) for v in column]
     return ["" if v != v else (str(int(v)) if v == int(v) else repr(float(v))) for v in column]
 
 

@@ -285,3 +285,67 @@ def test_numbers_of_lihc_and_cdr(shared: Path) -> None:
         rows = cdr[cdr["type"] == cancer]
         assert len(rows) == patients
         assert tuple(int(rows[e].sum()) for e in ("OS", "DSS", "DFI", "PFI")) == events
+
+
+def gene(adata: Any, name: str) -> Any:
+    """Return the values of a gene called so in any column of `var`."""
+    for column in adata.var.columns:
+        at = np.flatnonzero((adata.var[column].astype(str) == name).to_numpy())
+        if len(at):
+            x = adata.X[:, at[0]]
+            return np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=float).ravel()
+    raise KeyError(name)
+
+
+def test_numbers_of_the_perturbations(shared: Path) -> None:
+    data = shared / "data"
+    arrays = [mt.read(data / "perturb-hmec-pik3ca" / f"PI3K_{n}Only_SCAN_Symbol_SM.txt.gz") for n in ("", "GFP_")]
+    assert gene(arrays[0], "IRS2").mean() - gene(arrays[1], "IRS2").mean() == pytest.approx(-0.25, abs=0.01)
+    tpm = mt.read(data / "perturb-hmec-pik3ca" / "gfp_rm5610_only.txt.gz")
+    assert (2**tpm.X - 1).sum(axis=1) == pytest.approx(1e6, rel=1e-4)
+    time = mt.read(data / "perturb-mcf10a-pi3k" / "mean_by_condition.tsv.gz")
+    at = {n: i for i, n in enumerate(time.obs_names)}
+    for name, wild, a66 in (("IRS2", 440, 888), ("TXNIP", 6031, 13657), ("SCD", 4518, 3290), ("SQLE", 7143, 5339)):
+        values = gene(time, name)
+        assert (values[at["WT_300"]], values[at["A66_300"]]) == pytest.approx((wild, a66), abs=0.5)
+    crispr = mt.read(data / "perturb-crispr-rptor-rictor" / "rnaseq_nutri.tsv.gz")
+    cpm = np.log2(crispr.X / crispr.X.sum(axis=1, keepdims=True) * 1e6 + 1)
+    genotype = np.array([n.split("_")[0] for n in crispr.obs_names])
+    assert (crispr.var["symbol"] == "").sum() == 3854
+    for name, change in (("RPTOR", -1.9), ("FASN", -2.5)):
+        values = cpm[:, list(crispr.var["symbol"]).index(name)]
+        assert values[genotype == "Rap"].mean() - values[genotype == "v"].mean() == pytest.approx(change, abs=0.1)
+
+
+def test_numbers_of_the_contrasts(shared: Path) -> None:
+    data = shared / "data"
+    rapamycin = mt.read(
+        data / "perturb-rapamycin-mouse-liver" / "transcriptomics_DE_rapamycin_vs_control.csv.gz"
+    ).var.set_index("symbol")
+    assert ((rapamycin["pval"] < 0.05).sum(), (rapamycin["padj"] < 0.1).sum()) == (1239, 2)
+    assert rapamycin.loc["Fasn", "log2FC"] == pytest.approx(-0.10, abs=0.005)
+    muscle = mt.read(data / "perturb-tsc1-ko-muscle" / "Binary DESeq Results.csv.gz").var
+    assert (muscle["padj"] < 0.05).sum() == 4403
+    drugs = mt.read(data / "perturb-l1000-consensi-drugs" / "consensi-drugbank.tsv.gz")
+    genes = mt.read(data / "perturb-l1000-consensi-drugs" / "genes.tsv.gz").var
+    entrez = dict(zip(genes["symbol"], genes["entrez_gene_id"].astype(int).astype(str), strict=True))
+    x = drugs.to_df().set_axis(drugs.var["id"], axis=1)
+    assert x.loc["DB00877", entrez["DDIT4"]] == pytest.approx(-14.9, abs=0.05)
+    assert np.corrcoef(x.loc["DB00877"], x.loc["DB06287"])[0, 1] == pytest.approx(0.87, abs=0.005)
+    assert (drugs.X.min(), drugs.X.max()) == pytest.approx((-207, 203), abs=0.5)
+    expressed = mt.read(data / "perturb-l1000-overexpression" / "dysregulated_genes.tsv").var
+    assert (expressed["perturbagen_symbol"] == "TFEB").sum() == 240
+
+
+def test_numbers_of_single_cells_and_donors(shared: Path) -> None:
+    data = shared / "data"
+    cells = mt.read(data / "singlecell-mouse-hepatoblast" / "expression.tsv.gz")
+    assert (cells.X.min(), cells.X.max()) == pytest.approx((-6.2, 19.4), abs=0.05)
+    table = mt.read(data / "singlecell-mouse-hepatoblast" / "cells.tsv").obs
+    assert (table["in_hepatocyte_branch"] == "True").sum() == 408
+    donors = mt.read(data / "native-formats" / "icgc" / "donor.LIRI-JP.tsv").obs
+    assert (len(donors), donors["OS"].sum()) == (260, 46)
+    chol = mt.read(data / "tcga-chol" / "CHOL.clinical.tsv.gz").obs
+    assert (len(chol), chol["OS"].sum()) == (36, 18)
+    survival = mt.read(data / "tcga-lihc" / "LIHC_survival.txt.gz").obs
+    assert survival.groupby("_PATIENT")["OS"].first().agg(["size", "sum"]).tolist() == [377, 132]
