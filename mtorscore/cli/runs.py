@@ -144,12 +144,15 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     SystemExit
         Code 1 if the workflow failed for any other reason.
     """
-    import yaml
-
-    from mtorscore.pipeline.config import load_config, lock_run, workflow_folder
+    from mtorscore.pipeline.config import load_config, lock_run, parse_value, workflow_folder
 
     raw = _read_yaml(config)
-    raw.update({key: yaml.safe_load(str(value)) if key != "data" else value for key, value in overrides.items()})
+    raw.update(
+        {
+            key: parse_value(str(value), f"--set {key}={value}") if key != "data" else value
+            for key, value in overrides.items()
+        }
+    )
     checked = load_config(raw)
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "main.smk")),

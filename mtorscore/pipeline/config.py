@@ -24,6 +24,7 @@ __all__ = [
     "load_config",
     "lock_run",
     "open_signatures",
+    "parse_value",
     "schema",
     "workflow_folder",
 ]
@@ -297,13 +298,40 @@ def _cohort(cells: Mapping[str, str], histology: str | None, where: str) -> Coho
     return Cohort(name, recipe, chosen, _arguments(cells.get("simulate", ""), where))
 
 
-def _arguments(text: str, where: str) -> dict[str, Any]:
+def parse_value(text: str, where: str) -> Any:
+    """Read a value as YAML: a number, a list such as ``[ssgsea, zscore]``, true or false, else text.
+
+    Parameters
+    ----------
+    text
+        The value.
+    where
+        What to name where it cannot be read.
+
+    Returns
+    -------
+    object
+        The value.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML.
+    """
     import yaml
 
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "not a value"
+        raise ConfigError(f"{where} cannot be read ({problem}); write lists as [a, b].") from error
+
+
+def _arguments(text: str, where: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in text.split(";"))):
         key, equals, value = part.partition("=")
         if not equals:
             raise ConfigError(f"{where}: {part!r} is not of the form name=value; separate several by ';'.")
-        arguments[key.strip()] = yaml.safe_load(value)
+        arguments[key.strip()] = parse_value(value, f"{where}: {part}")
     return arguments

@@ -229,6 +229,11 @@ def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "none" in said
 
 
+def test_setting_that_is_no_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text("run: r\ncohorts: demo_cohorts.tsv\n")
+    assert "methods=[" in fails(capsys, "run", "--config", tmp_path / "c.yaml", "--set", "methods=[")
+
+
 def test_out_that_is_a_folder(
     matrix: pd.DataFrame, gmt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,7 @@ def test_bad_configuration_is_one_sentence(table: Path, change: dict[str, Any], 
         ("cohort\trecipe\na\t\n", "line 2: the cohort a has no recipe"),
         ("cohort\trecipe\na\tsimulated\textra\n", "line 2: 3 fields under 2 columns"),
         ("cohort\trecipe\tsimulate\na\tsimulated\tn_tumours\n", "name=value"),
+        ("cohort\trecipe\tsimulate\nx\tsimulated\tn_tumours=[3\n", "line 2: n_tumours=.3 cannot be read"),
     ],
 )
 def test_bad_cohort_table_names_the_line(tmp_path: Path, text: str, said: str) -> None:
