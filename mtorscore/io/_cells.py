@@ -129,8 +129,6 @@ def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimit
     points = False
     for i, column in enumerate(columns[1:], 1):
         if column.dtype != object:
-            known = column[np.isfinite(column)]
-            points = points or bool((known != np.floor(known)).any())
             continue
         odd = [v for v in column if "," in v]
         dotted = any("." in v and is_number(v) for v in column)
@@ -144,7 +142,8 @@ def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimit
         if (number := typed(whole)).dtype != object:
             points = points or dotted
             repaired[i] = whole if text else number
-    if repaired and not points:
+    numbers = [c[np.isfinite(c)] for c in columns[1:] if c.dtype != object] if repaired else []
+    if repaired and not points and not any((n != np.floor(n)).any() for n in numbers):
         for i, column in repaired.items():
             columns[i] = column
         repairs.append(f"decimal commas read as points in {len(repaired)} columns")
