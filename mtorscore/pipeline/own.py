@@ -116,7 +116,36 @@ def _check(own: OwnData) -> None:
             raise EndpointError(
                 f"{own.clinical} has no column {examples(missing)}; it has {examples(there, 12)}.{hint}"
             )
+    _check_endpoint(own)
     _check_groups(own)
+
+
+def _check_endpoint(own: OwnData) -> None:
+    """Refuse times that are no numbers or all negative, and an endpoint without events."""
+    import pandas as pd
+
+    if own.clinical is None or own.event is None:
+        return
+    table = _table(own.clinical)
+    given = table[own.time].dropna()
+    times = pd.to_numeric(given, errors="coerce")
+    strange = given[times.isna()]
+    if len(strange):
+        raise EndpointError(
+            f"{own.clinical}: the time column {own.time} holds {len(strange)} value(s) that are no number "
+            f"({examples(strange)}). Correct them, or leave them blank."
+        )
+    usable = times.index[times >= 0]
+    if not len(usable):
+        raise EndpointError(f"{own.clinical}: no row has a time of 0 or more in column {own.time}.")
+    _event_words(own)
+    known = table.loc[usable, own.event].dropna()
+    if not {_word(v) for v in known} & {*HAPPENED}:
+        raise EndpointError(
+            f"{own.clinical}: no row with a time has an event in column {own.event} (its values: "
+            f"{examples(dict.fromkeys(known)) or 'none'}), so nothing can be related to it. Check how events are "
+            "coded, or leave the endpoint out."
+        )
 
 
 def _check_groups(own: OwnData) -> None:

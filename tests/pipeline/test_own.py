@@ -105,3 +105,21 @@ def test_events_may_be_words_or_numbers_and_nothing_else() -> None:
         pd.testing.assert_frame_equal(other, plain)
     with pytest.raises(EndpointError, match="may mean anything"):
         relate_survival(scores, clinical.assign(event=dead + 1), time="time", event="event", unit="days")
+
+
+@pytest.mark.parametrize(
+    ("times", "events", "said"),
+    [
+        ([5, 6, 7], [0, 0, 0], "no row with a time has an event"),
+        ([5, 6, 7], ["alive", "Alive", "censored"], "no row with a time has an event"),
+        ([5, 6, None], [0, 0, 1], "no row with a time has an event"),
+        ([5, "long", 7], [0, 1, 1], r"no number \(long\)"),
+        ([-5, -6, -7], [0, 1, 1], "0 or more"),
+    ],
+)
+def test_endpoint_that_cannot_be_used(tmp_path: Path, times: list[object], events: list[object], said: str) -> None:
+    (tmp_path / "m.tsv").write_text("gene\ta\tb\tc\nFASN\t1\t2\t3\n")
+    clinical = tmp_path / "c.tsv"
+    pd.DataFrame({"s": ["a", "b", "c"], "t": times, "e": events}).to_csv(clinical, sep="\t", index=False)
+    with pytest.raises(EndpointError, match=said):
+        write_inputs(OwnData("own", tmp_path / "m.tsv", clinical, "t", "e"), tmp_path)
