@@ -78,9 +78,13 @@ class Browser:
         with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
             return json.load(answer)["value"]
 
-    def open(self, path: Path) -> None:
-        """Open a file from disk and wait until its script has run."""
+    def go(self, path: Path) -> None:
+        """Open a file from disk."""
         self._call("POST", f"/session/{self._session}/url", {"url": path.resolve().as_uri()})
+
+    def open(self, path: Path) -> None:
+        """Open a report from disk and wait until its script has run."""
+        self.go(path)
         assert self.wait("return document.documentElement.dataset.ready === 'yes'"), self.console()
 
     def js(self, code: str, *arguments: Any) -> Any:

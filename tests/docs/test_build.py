@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.browser.driver import Browser, find_chromium
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TUTORIALS = sorted(p for p in [DOCS / "quickstart.md", *DOCS.glob("tutorials/*.md")])
 ENV = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -54,6 +56,22 @@ def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
     for page in built:
         loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text())
         assert loaded == [], page
+    found = find_chromium()
+    if found is not None:
+        assert wider_than_a_phone(built, found) == {}
+
+
+def wider_than_a_phone(pages: list[Path], found: tuple[str, str]) -> dict[str, int]:
+    """Return the pages that scroll sideways at 390 pixels, with their width."""
+    wide = {}
+    with Browser(*found) as browser:
+        browser.view(390)
+        for page in pages:
+            browser.go(page)
+            width = int(browser.js("return document.documentElement.scrollWidth"))
+            if width > 390 and page.stem not in ("genindex", "search"):
+                wide[page.stem] = width
+    return wide
 
 
 @pytest.mark.slow
