@@ -46,7 +46,7 @@ def command(folder: Path, *more: str) -> list[str]:
 
 
 def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(folder, *more), cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command(folder, *more), cwd=folder, capture_output=True, text=True, check=False, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_workflow_ends_with_its_command_line(tmp_path: Path) -> None:
     lock = tmp_path / "demo" / ".lock"
     with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
         log = tmp_path / "demo" / "simulated-hcc" / "logs" / "acquire.log"
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while not log.exists() and time.monotonic() < deadline and job.poll() is None:
             time.sleep(0.05)
         assert log.exists()
@@ -151,7 +151,7 @@ def test_killed_run_leaves_no_half_file_and_goes_on(rule: str, undisturbed: Path
     with subprocess.Popen(
         command(tmp_path), cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as workflow:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while not log.exists() and time.monotonic() < deadline and workflow.poll() is None:
             time.sleep(0.01)
         assert log.exists(), f"{rule} never started"
