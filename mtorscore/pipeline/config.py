@@ -261,8 +261,11 @@ def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:
         path = workflow_folder() / "config" / table
     if not path.is_file():
         raise ConfigError(f"There is no cohort table {table}. Give a tab-separated file with columns cohort, recipe.")
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        rows = [row for row in csv.reader(handle, delimiter="\t") if any(cell.strip() for cell in row)]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            rows = [row for row in csv.reader(handle, delimiter="\t") if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path} is not a tab-separated text in UTF-8 ({error}). Save it as such.") from error
     known = ["cohort", "recipe", "histology", "simulate"]
     header = [cell.strip() for cell in rows[0]] if rows else []
     if not {"cohort", "recipe"} <= set(header) or not set(header) <= set(known):

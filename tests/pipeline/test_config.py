@@ -70,6 +70,13 @@ def test_bad_cohort_table_names_the_line(tmp_path: Path, text: str, said: str) -
         load_config({"run": "r", "cohorts": str(path)})
 
 
+def test_cohort_table_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "cohorts.tsv"
+    path.write_bytes(b"cohort\xff\trecipe\n")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config({"run": "r", "cohorts": str(path)})
+
+
 def test_two_runs_cannot_write_to_one_folder(tmp_path: Path) -> None:
     first = lock_run(tmp_path)
     with pytest.raises(ConfigError, match="Another run"):
