@@ -56,7 +56,7 @@ def run(
     event: Annotated[
         str | None, typer.Option(help="Column of events: 1 or 0, or words such as Dead and Alive.")
     ] = None,
-    unit: Annotated[str, typer.Option(help="Unit of the times: days, months or years.")] = "days",
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
     group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
     tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
     normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",

@@ -138,7 +138,7 @@ def relate(
     clinical: Annotated[Path, typer.Option("--clinical", "-c", help="Clinical table: first column the observation.")],
     time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
-    unit: Annotated[str, typer.Option(help="Unit of the times: days, months or years.")] = "days",
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
     label: Annotated[str | None, typer.Option(help="Column of a two-valued label, instead of time and event.")] = None,
     adjust: Annotated[str | None, typer.Option(help="Clinical columns to adjust for, separated by commas.")] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="Table to write; - prints it.")] = "associations.tsv",

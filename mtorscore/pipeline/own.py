@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mtorscore.errors import ConfigError, EndpointError, examples
+from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples
 from mtorscore.pipeline._files import atomic
+from mtorscore.pp._recipes import UNITS
 
 __all__ = ["OwnData", "write_inputs"]
 
-UNITS = ("days", "months", "years")
 # Words that clinical tables use for an event and for its absence, compared without case.
 HAPPENED = (
     "1", "dead", "deceased", "died", "yes", "true", "event", "1:deceased", "1:dead", "1:recurred", "1:progression",
@@ -156,6 +157,13 @@ def _check_groups(own: OwnData) -> None:
         raise ConfigError(
             f"No sample of {own.clinical} has {own.group} = {own.tumour!r}; the values are {examples(found, 8)}. Name "
             "those of tumours and normal tissue: --tumour VALUE --normal VALUE."
+        )
+    if own.normal not in found:
+        warnings.warn(
+            f"No sample of {own.clinical} has {own.group} = {own.normal!r} (normal tissue): nothing is compared with "
+            f"normal tissue; the values are {examples(found, 8)}.",
+            DataWarning,
+            stacklevel=2,
         )
 
 

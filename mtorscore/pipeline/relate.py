@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import leads
+from mtorscore.errors import DataWarning, examples
 from mtorscore.pipeline._cells import summarise_cells
 from mtorscore.pipeline._files import read_table, write_table
 from mtorscore.pipeline._predict import HEADERS, Predictions, horizon_of
@@ -25,6 +27,8 @@ SURVIVAL = ("OS", "DSS", "PFI", "DFI")
 TUMOUR = "tumour_vs_normal"
 LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
+# Asked of every cohort; one without stages is not adjusted for them, which its table shows.
+ADJUST = ("proliferation", "stage")
 # Headers of tables without rows, so that a reader finds the same columns in every cohort.
 ASSOCIATIONS = ("method", "signature", "endpoint", "model", "adjusted_for", "n", "events", "hr", "hr_low", "hr_high")
 NULLS = ("method", "signature", "endpoint", "model", "adjusted_for", "statistic", "n_null", "quantiles")
@@ -37,7 +41,7 @@ def relate(
     *,
     methods: Sequence[str],
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
-    adjust: Sequence[str] = ("proliferation", "stage"),
+    adjust: Sequence[str] = ADJUST,
     null_sets: int = 1000,
     bootstraps: int = 200,
     cv_folds: int = 5,
@@ -84,6 +88,14 @@ def relate(
     tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
     endpoints, labels = endpoints_of(tumours)
     possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
+    unknown = [a for a in adjust if a not in (*ADJUST, *signatures.names) and a not in tumours.obs]
+    if endpoints and unknown:
+        warnings.warn(
+            f"{folder.name} is not adjusted for {examples(unknown)}: neither a signature nor a column is called so; "
+            f"columns are {examples(tumours.obs, 8)}.",
+            DataWarning,
+            stacklevel=2,
+        )
     associations, curves, nulls = [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
     for method in methods:

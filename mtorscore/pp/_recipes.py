@@ -13,7 +13,7 @@ from mtorscore.errors import ConfigError, examples
 __all__ = ["Recipe", "load_recipe", "recipes"]
 
 STATUS = ("verified", "labels", "unverified")
-UNITS = {"days": 1.0, "months": 30.4375, "years": 365.25}
+UNITS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from mtorscore.errors import ConfigError, EndpointError
+import mtorscore as mt
+from mtorscore.errors import ConfigError, DataWarning, EndpointError
 from mtorscore.pipeline import load_cohort, prepare, read_table
 from mtorscore.pipeline.config import load_config
 from mtorscore.pipeline.own import OwnData, write_inputs
-from mtorscore.pipeline.relate import endpoints_of
+from mtorscore.pipeline.relate import endpoints_of, relate
+from mtorscore.pipeline.score import score
 from mtorscore.pipeline.tables import relate_survival
 
 
@@ -54,6 +56,32 @@ def test_run_on_own_files(own: OwnData, tmp_path: Path) -> None:
     assert tumours.obs["died.time"].tolist() == [m * 30.4375 for m in range(1, 9)]
 
 
+def test_weeks_become_days(own: OwnData, tmp_path: Path) -> None:
+    config = load_config(yaml.safe_load(write_inputs(replace(own, unit="weeks"), tmp_path / "results").read_text()))
+    prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
+    assert load_cohort(tmp_path / "out").obs["died.time"].tolist()[:3] == [7.0, 14.0, 21.0]
+
+
+def test_no_normal_tissue_by_that_name_is_said(own: OwnData, tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match=r"kind = 'livr' \(normal tissue\): nothing .* HCC, liver"):
+        write_inputs(replace(own, normal="livr"), tmp_path / "results")
+
+
+def test_a_confounder_that_is_nowhere_is_named(tmp_path: Path) -> None:
+    made = mt.datasets.simulate_cohort(n_tumours=40, n_normals=10, n_genes=3000, seed=1)
+    made.layers["log"] = np.log2(made.X + 1)
+    made.obs["in_outcome"] = True
+    (tmp_path / "cohort").mkdir()
+    made.write_h5ad(tmp_path / "cohort" / "cohort.h5ad")
+    library = mt.library().select(["HALLMARK_MTORC1_SIGNALING", "META_PCNA"])
+    score(tmp_path / "cohort", library, ["singscore"])
+    with pytest.warns(DataWarning, match="cohort is not adjusted for grdae"):
+        relate(
+            tmp_path / "cohort", library, methods=["singscore"], adjust=["proliferation", "grdae"], null_sets=0,
+            bootstraps=0, cv_folds=2, cv_repeats=1,
+        )  # fmt: skip
+
+
 def test_without_a_group_every_sample_is_taken_for_a_tumour_and_the_log_says_so(own: OwnData, tmp_path: Path) -> None:
     config = load_config(yaml.safe_load(write_inputs(replace(own, group=None), tmp_path / "results").read_text()))
     prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
@@ -83,7 +111,7 @@ def test_events_may_be_words(own: OwnData, tmp_path: Path) -> None:
         ({"event": "dieb"}, EndpointError, "Did you mean 'died'"),
         ({"event": "kind"}, EndpointError, "kind holds hcc, liver, which may mean anything"),
         ({"tumour": "HC"}, ConfigError, "the values are HCC, liver. Name those"),
-        ({"unit": "weeks"}, ConfigError, "use days, months, years"),
+        ({"unit": "decades"}, ConfigError, "use days, weeks, months, years"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(
