@@ -103,6 +103,9 @@ def harmonise_genes(
         raise DataError(f'unmapped must be "keep" or "drop", not {unmapped!r}.')
     if several not in ("none", "first", "each"):
         raise DataError(f'several must be "none", "first" or "each", not {several!r}.')
+    if not adata.n_vars:
+        evidence = adata.uns.get("source", {}).get("evidence", "")
+        raise DataError(f"There is no expression matrix{f' ({evidence})' if evidence else ''}, so no gene to be named.")
     work = adata.copy() if copy else adata
     if ids is not None and ids not in work.var:
         raise DataError(f"var has no column {ids!r}; it has {examples(work.var.columns, 10)}.")

@@ -360,3 +360,9 @@ def test_old_mtor_names_in_tcga_chol(shared: Path) -> None:
         assert new in adata.var_names
     assert str(adata.var_names[np.asarray(adata.X).mean(axis=0).argmax()]) == "ALB"
     assert len(adata.uns["genes"]) == 20531
+
+
+def test_a_table_without_genes_says_why_it_has_none() -> None:
+    adata = AnnData(np.zeros((2, 0)), uns={"source": {"evidence": "0% of the row names look like genes"}})
+    with pytest.raises(DataError, match="no expression matrix \\(0% of the row names look like genes\\)"):
+        mt.pp.harmonise_genes(adata)
