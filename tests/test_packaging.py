@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +24,33 @@ def declared() -> dict[str, Any]:
 def test_every_subpackage_is_declared() -> None:
     found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "mtorscore").rglob("__init__.py")}
     assert found | {"mtorscore.signatures", "mtorscore.workflows"} == set(declared()["tool"]["setuptools"]["packages"])
+
+
+ROOMS = ("cli", "pipeline", "report", "pl", "prognosis", "tl", "pp", "io", "datasets")
+IMPORT = re.compile(r"^ *(?:from (mtorscore[\w.]*) import ([\w ,]+|\()|import (mtorscore[\w.]*))", re.M)
+
+
+def upward(room: str, code: str) -> set[str]:
+    """Return the rooms above its own that a module imports from; what stands in no room may import from none."""
+    found = set()
+    for home, names, whole in IMPORT.findall(code):
+        parts = (whole or home).split(".")[1:]
+        found |= {parts[0]} if parts else set(re.findall(r"\w+", names))
+    above = ROOMS[: ROOMS.index(room)] if room in ROOMS else ROOMS
+    return found & set(above)
+
+
+def test_rooms_import_only_from_below() -> None:
+    """As CONTRIBUTING says; scikit-survival, which is GPL, is imported in one room only."""
+    package = ROOT / "mtorscore"
+    modules = {p: p.read_text(encoding="utf-8") for p in package.rglob("*.py") if p != package / "__init__.py"}
+    assert len(modules) > 150
+    for path, code in modules.items():
+        room = path.relative_to(package).parts[0]
+        assert upward(room, code) == set(), path
+        assert room == "prognosis" or not re.search(r"^\s*(from|import) sksurv", code, re.M), path
+    assert upward("tl", "    from mtorscore.prognosis._cox import newton\n") == {"prognosis"}
+    assert upward("collection.py", "from mtorscore import io, errors\n") == {"io"}
 
 
 def test_lock_file_pins_hashes_and_names_no_host() -> None:

@@ -47,17 +47,21 @@ def _overview() -> str:
         page = "collection" if name in TOP else thing.__module__.split(".")[1]
         home = f"mtorscore.{page}.{name}"
         rows.append([f"[`mt.{name}`](#{home})", _first_line(thing)])
-    rooms = [[f"[`mt.{room}`]({room}.md)", title] for room, title in ROOMS.items()]
+    # What `import mtorscore` does not offer as an attribute is imported by its whole name.
+    names = {room: f"mt.{room}" if room in top.__all__ else f"mtorscore.{room}" for room in ROOMS}
+    rooms = [[f"[`{names[room]}`]({room}.md)", title] for room, title in ROOMS.items()]
     rooms.append(["[`mtorscore.collection`](collection.md)", "Signatures and collections of them"])
     return join(
         "# API reference",
         "```python\nimport mtorscore as mt\n```",
-        "Rows of a matrix are observations (samples or cells), columns are genes. Functions that take an AnnData write "
-        "into it and return it; `copy=True` works on a copy. `mt.__version__` is the version.",
+        "Rows of a matrix are observations (samples or cells), columns are genes. A function that changes an AnnData "
+        "writes into it and returns it; where it has `copy`, `copy=True` works on a copy. `mt.__version__` is the "
+        "version.",
         table(["name", ""], rows),
         "## Rooms",
-        "Each room is a module; it imports only from the rooms below it in this list's data flow, and nothing heavy "
-        "before it is used.",
+        "Each room is a module. Data go through them in this order: read (`io`), make sense of (`pp`), score (`tl`), "
+        "relate (`prognosis`), draw (`pl`), report; a room imports only from those before it. Heavy libraries are "
+        "imported when they are first used.",
         table(["room", ""], rooms),
         toctree(["collection", *ROOMS], hidden=True),
     )

@@ -155,10 +155,9 @@ def _options_as_code(text: str) -> str:
 
 
 def _split_help(text: str) -> tuple[str, list[str]]:
-    """Return the prose of a command's help, and its example commands, one per paragraph."""
-    prose, _, examples = text.partition("Example")
-    lines = [" ".join(p.split()) for p in examples.removeprefix("s").removeprefix(":").split("\n\n")]
-    return prose, [line for line in lines if line]
+    """Return the prose of a command's help, and its example commands, a line each."""
+    prose, _, examples = text.partition("For example:")
+    return prose, [line.strip() for line in examples.splitlines() if line.strip(" `") not in ("", "text")]
 
 
 def _errors() -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -44,6 +48,7 @@ def test_public_names_stay_what_they_are(room: str) -> None:
 def test_every_top_level_name_is_listed(pages: dict[str, str]) -> None:
     named = set(re.findall(r"`mt\.(\w+)`", pages["api/index.md"]))
     assert set(mt.__all__) - {"__version__"} <= named
+    assert named <= set(mt.__all__)
 
 
 def test_every_error_class_is_listed(pages: dict[str, str]) -> None:
@@ -86,6 +91,8 @@ def test_every_command_is_documented(pages: dict[str, str]) -> None:
     names = [f"mtorscore {name}" for name, c in root.commands.items() if not hasattr(c, "commands")]  # type: ignore[attr-defined]
     assert len(names) >= 10
     assert all(f"## `{name}`" in pages["commands.md"] for name in [*names, "mtorscore signatures list"])
+    assert "\n```shell\nmtorscore fetch GSE14520\nmtorscore fetch TCGA-LIHC --source xena\n```\n" in pages["commands.md"]
+    assert "For example" not in pages["commands.md"]
 
 
 def test_every_recipe_is_listed(pages: dict[str, str]) -> None:
@@ -101,6 +108,49 @@ def test_writing_twice_changes_nothing(generate: ModuleType, docs: Path, tmp_pat
     stale.write_text("gone")
     assert {p: p.stat().st_mtime_ns for p in generate.write_all(tmp_path)} == first
     assert not stale.exists()
+
+
+HANDWRITTEN = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/explain/*.md", "docs/howto/*.md", "docs/reference/*.md")
+
+
+def calls(code: str) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the package's functions that a piece of code calls, by their dotted names."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and re.fullmatch(r"mt(\.\w+)+", name := ast.unparse(node.func)):
+            yield name, node
+
+
+def test_code_that_is_shown_calls_what_exists(docs: Path) -> None:
+    """The tutorials run; of the code on other pages, names and arguments are those of the package."""
+    seen = 0
+    for page in sorted(p for pattern in HANDWRITTEN for p in docs.parent.glob(pattern)):
+        for code in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S):
+            if "snakefile:" in code:
+                continue  # a Snakefile
+            for name, call in calls(code):
+                thing: Any = mt
+                for part in name.split(".")[1:]:
+                    thing = getattr(thing, part)
+                given = {k.arg: None for k in call.keywords if k.arg}
+                if any(isinstance(a, ast.Starred) for a in call.args):
+                    continue
+                try:
+                    inspect.signature(thing).bind(*call.args, **given)
+                except TypeError as error:
+                    pytest.fail(f"{page.name}: {name}: {error}")
+                seen += 1
+    assert seen > 40
+    with pytest.raises(TypeError):
+        inspect.signature(mt.tl.smooth).bind(None, owns=0.5)
+
+
+def test_links_lead_to_files(docs: Path, pages: dict[str, str]) -> None:
+    texts = {p: p.read_text() for p in [*docs.glob("*.md"), *docs.glob("*/*.md")] if p.parent.name != "generated"}
+    texts |= {docs / "generated" / name: text for name, text in pages.items()}
+    there = {path.resolve() for path in texts}
+    for path, text in texts.items():
+        for link in re.findall(r"\]\(((?!https?:)[^)#\s]+\.md)(?:#[^)]*)?\)", text):
+            assert (path.parent / link).resolve() in there, f"{path.name}: {link}"
 
 
 def test_the_recipe_of_the_guide_is_valid(docs: Path, tmp_path: Path) -> None:
