@@ -181,11 +181,15 @@ def test_branches_without_a_trusted_readout_are_named_as_such() -> None:
     assert {e.confidence.split(";")[0] for e in entries} == {"low"}
 
 
-def test_figures_keep_text_and_widths(tmp_path: Path) -> None:
+def test_figures_keep_text_and_widths(docs: Path, tmp_path: Path) -> None:
     """As `howto/figures.md` says."""
     import pandas as pd
 
     table = pd.DataFrame({"signature": ["A_NAME"], "hr": [1.5], "hr_low": [1.1], "hr_high": [2.0], "valid": [True]})
+    named = re.search(r"`ax=` argument \(([^)]*)\)", " ".join((docs / "howto" / "figures.md").read_text().split()))
+    assert named is not None
+    drawn = {n for n in mt.pl.__all__ if "ax" in inspect.signature(getattr(mt.pl, n)).parameters}
+    assert set(re.findall(r"`(\w+)`", named.group(1))) == drawn
     figure = mt.pl.forest(table, width=89)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(89)
     assert "A_NAME</text>" in mt.pl.save(figure, tmp_path / "f.svg").read_text()

@@ -82,10 +82,11 @@ def test_each_chunk_is_computed_once_per_pass() -> None:
     with dask.config.set(scheduler="synchronous"):
         tl.score(wrapped(array), SETS, method=["ucell", "singscore"])
         assert sorted(seen) == [30, 50, 50, 50, 50]
-        seen.clear()
-        tl.score(wrapped(array), SETS, method="zscore")
-    # Sums, squares, scores.
-    assert len(seen) == 15
+        # Sums, squares, scores; means, scores; range, scores: as docs/scaling_out.md says.
+        for method, passes in (("mean", 1), ("zscore", 3), ("module_score", 2), ("ssgsea", 2)):
+            seen.clear()
+            tl.score(wrapped(array), SETS, method=method, **({"normalise": True} if method == "ssgsea" else {}))
+            assert len(seen) == 5 * passes, method
 
 
 def test_large_cohorts_are_refused_where_the_method_must_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
