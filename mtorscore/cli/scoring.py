@@ -140,7 +140,10 @@ def relate(
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
     label: Annotated[str | None, typer.Option(help="Column of a two-valued label, instead of time and event.")] = None,
-    adjust: Annotated[str | None, typer.Option(help="Clinical columns to adjust for, separated by commas.")] = None,
+    adjust: Annotated[
+        str | None,
+        typer.Option(help="Clinical columns to adjust for (with --label: to compare with), separated by commas."),
+    ] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="Table to write; - prints it.")] = "associations.tsv",
 ) -> None:
     """Relate scores to survival (Cox models) or to a label (cross-validated classifiers).

@@ -24,7 +24,10 @@ _Level = Annotated[
     list[str] | None, typer.Option("--level", "-l", help="transcriptional, translational, component, composite.")
 ]
 _Kind = Annotated[list[str] | None, typer.Option("--kind", "-k", help="signature, ratio, panel, composite.")]
-_Cancer = Annotated[str | None, typer.Option("--cancer", help="HCC, CCA or HB; general entries stay.")]
+_Cancer = Annotated[
+    str | None,
+    typer.Option("--cancer", help="HCC (hepatocellular), CCA (bile duct), HB (hepatoblastoma); general entries stay."),
+]
 _Evidence = Annotated[
     list[str] | None, typer.Option("--evidence", "-e", help="Only entries whose genes are all read, cross-checked, ...")
 ]

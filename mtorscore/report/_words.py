@@ -46,12 +46,12 @@ def caveats(run: Run) -> list[str]:
     )
     out += [power_sentence(c) for c in run.cohorts if c.endpoints]
     out.append(
-        "Proliferation is partly downstream of mTOR, and moves most of these signatures. Ratios adjusted for it ask "
+        "Proliferation is partly downstream of mTOR, and moves many of these signatures. Ratios adjusted for it ask "
         "for information beyond proliferation; they do not show that a branch acts independently of it."
     )
     if any(c.count("normal") for c in run.cohorts):
         out.append(
-            "Normal samples are mostly liver beside a tumour, which is often cirrhotic. A difference from it mixes "
+            "Normal samples are as a rule liver beside a tumour, and may be cirrhotic. A difference from them mixes "
             "activity with lineage, cell composition and maturity, in bile-duct tumours and hepatoblastoma above all."
         )
     out.append(
@@ -222,7 +222,7 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
             "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
             "deviation among the patients analysed, alone and beside one confounder at a time; proportional hazards "
             "were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination is "
-            "Harrell's C with a bootstrap interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
+            "Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
             "1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
             "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
         )
@@ -234,7 +234,7 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     if any("survival_models" in c.tables for c in run.cohorts):
         out.append(
             "Survival was predicted by ridge-penalised Cox models on one score per branch, the clinical variables "
-            "alone and both, in the same nested cross-validation (two repeats); the risks of patients left out are "
+            "alone and both, in nested cross-validation (at most two repeats); the risks of patients left out are "
             "shown by calibration in fifths and by decision curves (Vickers and Elkin, Med Decis Making 2006)."
         )
     if any(c.cells for c in run.cohorts):

@@ -60,6 +60,14 @@ def test_competing_events_by_code(clinical: pd.DataFrame) -> None:
     assert data.event.tolist() == [True, False, False, False]
 
 
+def test_times_stay_in_their_unit_which_is_one_of_four(clinical: pd.DataFrame) -> None:
+    for unit in ("days", "weeks", "months", "years"):
+        data = Endpoint.survival("OS.time", "OS", unit=unit).resolve_survival(clinical)
+        assert (data.unit, data.time[0]) == (unit, 100)
+    with pytest.raises(EndpointError, match="use one of days, weeks, months, years"):
+        Endpoint.survival("OS.time", "OS", unit="hours")
+
+
 def test_horizon_cuts_follow_up(clinical: pd.DataFrame) -> None:
     data = Endpoint.survival("OS.time", "OS", horizon=60).resolve_survival(clinical)
     assert data.time.tolist() == [60, 0, 50]
