@@ -185,13 +185,13 @@ def combined(tables: dict[str, pd.DataFrame], branch_of: dict[str, str]) -> list
     out = [
         "## Both cohorts together", "",
         (
-            "Random-effects meta-analysis of the log ratio per SD (restricted maximum likelihood, interval of Hartung and "
-            "Knapp). With two cohorts the interval has one degree of freedom and is as wide as it should be; a prediction "
-            "interval needs three and is not given."
+            "Random-effects meta-analysis of the log ratio per SD (restricted maximum likelihood, interval of Hartung "
+            "and Knapp). With two cohorts the interval has one degree of freedom and is as wide as it should be; a "
+            "prediction interval needs three and is not given."
             if len(tables) < 3
             else "Random-effects meta-analysis of the log ratio per SD (restricted maximum likelihood, interval of "
-            "Hartung and Knapp). The prediction interval (where three cohorts have the signature) is where the ratio of a "
-            "further cohort is expected."
+            "Hartung and Knapp). The prediction interval (where three cohorts have the signature) is where the ratio "
+            "of a further cohort is expected."
         ), "",
         "| endpoint | branch | signature | cohorts | ratio | interval | prediction interval | q | I2 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -246,8 +246,8 @@ and the family of one endpoint does not pay for having looked at three. Prolifer
 stays beside it is *information beyond proliferation*; what does not may still be mTOR's doing.
 
 LIHC are the hepatocellular carcinomas of The Cancer Genome Atlas (TCGA), CHOL its cholangiocarcinomas. OS is overall
-survival, PFI the progression-free interval and DSS disease-specific survival as its clinical data resource (TCGA-CDR; Liu
-et al., Cell 2018) defines them, whose advice is quoted at each.
+survival, PFI the progression-free interval and DSS disease-specific survival as its clinical data resource (TCGA-CDR;
+Liu et al., Cell 2018) defines them, whose advice is quoted at each.
 """
 
 

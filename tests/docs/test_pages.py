@@ -91,7 +91,8 @@ def test_every_command_is_documented(pages: dict[str, str]) -> None:
     names = [f"mtorscore {name}" for name, c in root.commands.items() if not hasattr(c, "commands")]  # type: ignore[attr-defined]
     assert len(names) >= 10
     assert all(f"## `{name}`" in pages["commands.md"] for name in [*names, "mtorscore signatures list"])
-    assert "\n```shell\nmtorscore fetch GSE14520\nmtorscore fetch TCGA-LIHC --source xena\n```\n" in pages["commands.md"]
+    examples = "\n```shell\nmtorscore fetch GSE14520\nmtorscore fetch TCGA-LIHC --source xena\n```\n"
+    assert examples in pages["commands.md"]
     assert "For example" not in pages["commands.md"]
 
 
@@ -110,7 +111,7 @@ def test_writing_twice_changes_nothing(generate: ModuleType, docs: Path, tmp_pat
     assert not stale.exists()
 
 
-HANDWRITTEN = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/explain/*.md", "docs/howto/*.md", "docs/reference/*.md")
+HANDWRITTEN = ("*.md", "docs/*.md", "docs/explain/*.md", "docs/howto/*.md", "docs/reference/*.md")
 
 
 def calls(code: str) -> Iterator[tuple[str, ast.Call]]:
