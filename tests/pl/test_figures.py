@@ -55,6 +55,19 @@ def test_saves_vector_with_text_as_text(tmp_path: Path, ending: str) -> None:
         assert "<image" not in svg
 
 
+def test_a_figure_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = pl.km(f.curves())
+
+    def failing(path: Path, **_: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figure, "savefig", failing)
+    with pytest.raises(OSError, match="disk full"):
+        pl.save(figure, tmp_path / "km.png")
+    assert not list(tmp_path.iterdir())
+
+
 def many_curves(n: int) -> pd.DataFrame:
     one = f.curves()[f.curves()["group"] == "low"]
     return pd.concat([one.assign(group=f"group {k}") for k in range(n)])
