@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from mtorscore import io
 from mtorscore.cli import main
 from mtorscore.cli.app import app
+from mtorscore.errors import MtorscoreError
 from mtorscore.tl import methods
 
 
@@ -55,6 +57,30 @@ def test_near_misses(arguments: tuple[str, ...], near: str, capsys: pytest.Captu
 def test_methods_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(said(capsys, "methods", "--json"))
     assert {r["name"] for r in rows} == set(methods().index)
+
+
+def test_an_unexpected_error_ends_with_1_and_debug_shows_the_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `docs/reference/exit_codes.md` says; 2 and its sentence are tested in `test_wrong_input.py`."""
+    with pytest.raises(MtorscoreError):
+        main(["score", "--debug", "none.tsv"])
+
+    def failing(path: Path) -> None:
+        raise RuntimeError(f"boom {path}")
+
+    monkeypatch.setattr(io, "describe", failing)
+    assert "Error: Unexpected RuntimeError: boom x. Run again with --debug" in said(capsys, "describe", "x", code=1)
+    with pytest.raises(RuntimeError, match="boom"):
+        main(["describe", "x", "--debug"])
+
+
+def test_doctor_ends_with_1_where_the_sample_run_is_not_sound(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json.loads(said(capsys, "doctor", "--json"))["sample run"].startswith("sound")
+    monkeypatch.setattr("mtorscore.cli.doctor._sample_run", lambda: "UNSOUND: scores are not finite")
+    assert "UNSOUND" in said(capsys, "doctor", code=1)
 
 
 def test_pipes_quiet_and_plain(tmp_path: Path) -> None:
