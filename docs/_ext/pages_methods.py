@@ -52,7 +52,7 @@ def _overview(specs: list[MethodSpec]) -> str:
         "learns a frozen reference on `fit` and scores new observations against that. **Signed**: uses the down genes "
         "of a signature. **Weighted**: uses weights. A method that cannot use a sign or weight warns once.",
         table(["method", "name", "learns from", "signed", "weighted", "values it is meant for", "range"], rows),
-        "Which one? For bulk cohorts we start from `singscore` (single-sample, bounded, fast), and look at whether "
+        "Which one? For bulk cohorts we start from `singscore` (single-sample, bounded), and look at whether "
         "another method agrees with `mt.tl.compare_methods`. Values of different methods are on different scales: "
         "never mix them in one model. No method turns a list of transcripts into a measurement of kinase activity; "
         "see [what a score can say](../../explain/what_scores_say.md).",

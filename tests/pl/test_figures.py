@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +304,33 @@ def test_groups_with_a_meaning_keep_their_colours() -> None:
     assert colours["tumour"] == _style.VERMILLION
     assert colours["normal"] == _style.BLUE
     assert len(set(colours.values())) == 4
+
+
+# Machado, Oliveira and Fernandes, IEEE Trans Vis Comput Graph 2009;15:1291: what is seen without one kind of cone.
+MISSING_CONE = {
+    "red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def nearest(colours: Sequence[Any], cone: str) -> float:
+    """Return the smallest CIELAB distance between two colours, as seen without a kind of cone."""
+    from matplotlib.colors import to_rgb
+
+    rgb = np.array([to_rgb(c) for c in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.clip(linear @ np.array(MISSING_CONE[cone]).T, 0, 1) @ XYZ.T / XYZ.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    lab = np.column_stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])])
+    return min(float(np.linalg.norm(a - b)) for a, b in combinations(lab, 2))
+
+
+@pytest.mark.parametrize("cone", MISSING_CONE)
+def test_colours_are_told_apart_without_one_kind_of_cone(cone: str) -> None:
+    steps = np.linspace(0, 1, 5)
+    for colours in (_style.CYCLE, _style.diverging()(steps), _style.sequential()(steps)):
+        assert nearest([c if isinstance(c, str) else tuple(c[:3]) for c in colours], cone) > 10
+    # Matplotlib's own red and green would not do.
+    assert nearest(["tab:red", "tab:green"], "green") < 10
