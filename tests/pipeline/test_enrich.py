@@ -32,14 +32,14 @@ def cohort(folder: Path, n_tumours: int, n_normals: int, *, labelled: bool = Fal
 
 
 def test_groups_and_labels_are_compared(tmp_path: Path) -> None:
-    path = enrich(cohort(tmp_path, 24, 8, labelled=True), SETS, permutations=60)
+    path = enrich(cohort(tmp_path, 24, 7, labelled=True), SETS, permutations=60)
     assert path == tmp_path / "relate" / "gsea.tsv"
     table = read_table(path)
     assert tuple(table.columns) == COLUMNS
     both = table.set_index(["comparison", "signature"])
     assert set(table["comparison"]) == {"tumour_vs_normal", "recurrence_24m"}
     assert both.loc[("tumour_vs_normal", "moved"), ["contrast", "n_first", "n_second"]].tolist() == [
-        "tumour against normal", 24, 8,
+        "tumour against normal", 24, 7,
     ]  # fmt: skip
     assert both.loc[("recurrence_24m", "moved"), "contrast"] == "recurrence_24m=1 against recurrence_24m=0"
     assert set(table["permutation"]) == {"sample"}
@@ -53,7 +53,7 @@ def test_groups_and_labels_are_compared(tmp_path: Path) -> None:
 def test_few_samples_are_said_to_permute_genes_and_fewer_give_a_header(tmp_path: Path) -> None:
     few = tmp_path / "few"
     few.mkdir()
-    table = read_table(enrich(cohort(few, 20, 4), SETS, permutations=50))
+    table = read_table(enrich(cohort(few, 20, 6), SETS, permutations=50))
     assert set(table["permutation"]) == {"gene"}
     none = tmp_path / "none"
     none.mkdir()
