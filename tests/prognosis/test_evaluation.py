@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, cox, evaluate, minimum_sample_size, survival_target
 from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._folds import assign_folds
+from mtorscore.prognosis._models import on_request
 from tests.prognosis.simulate import survival_table
 
 LABEL = Endpoint.label("y")
@@ -268,6 +270,13 @@ def test_trees_on_request(model: str) -> None:
     survival = evaluate(model, x, outcome, SURVIVAL, n_repeats=1, n_splits=2, n_boot=0)
     assert value(survival, "score", "harrell_c") > 0.55
     assert np.isfinite(value(survival, "score", "integrated_brier"))
+
+
+def test_survival_trees_without_scikit_survival_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sksurv.ensemble", None)
+    for name in ("forest", "boosting"):
+        with pytest.raises(DataError, match=r"mtorscore\[prognosis\]"):
+            on_request(name, SURVIVAL.resolve(survival_table(np.zeros(20), np.random.default_rng(0))), 0)
 
 
 def test_several_models_bring_a_warning() -> None:
