@@ -196,5 +196,8 @@ def _cohorts() -> str:
         "A recipe says which files make a cohort and which column is what; [the guide](../howto/new_cohort.md) shows "
         "how to write one. Status:",
         statuses,
+        "Cancers: *hcc*, hepatocellular carcinoma; *cca*, cholangiocarcinoma (bile duct); *hb*, hepatoblastoma. "
+        "Endpoints: OS, overall survival; DSS, disease-specific survival; PFI, progression-free interval; DFI, "
+        "disease-free interval; RFS, recurrence-free survival.",
         table(["recipe", "cohort", "cancer", "status", "endpoints and labels", "source"], rows),
     )

@@ -103,6 +103,14 @@ def score(
     AnnData or Path
         The object handed in, or its copy, with ``.obsm["score_<method>"]`` (DataFrame, observations x signatures) and
         ``.uns["mtorscore"]``. Entries of kind ratio and panel go to ``.obsm["ratio"]`` and ``.obsm["panel"]``.
+        Signatures without a gene in the matrix are NaN; ``.uns["mtorscore"][<method>]["coverage"]`` has the reason.
+
+    Warns
+    -----
+    CoverageWarning
+        Once, if less than half of a signature's genes are in the matrix.
+    IgnoredWarning
+        Once, if the method cannot use the direction or the weights of a signature.
 
     Raises
     ------
