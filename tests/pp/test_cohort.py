@@ -152,7 +152,7 @@ def test_a_cohort_needs_no_python(folder: Path) -> None:
         ({"endpoints": {"OS": {"time": "days", "event": "died"}}}, ConfigError, "'days'|days"),
         ({"endpoints": {"OS": {"time": "months", "event": "died"}}}, EndpointError, "does not explain"),
         ({"endpoints": {"OS": {"time": "months"}}}, ConfigError, "needs `time` and `event`"),
-        ({"endpoints": {"OS": {"time": "months", "event": "died", "unit": "weeks"}}}, ConfigError, "unit"),
+        ({"endpoints": {"OS": {"time": "months", "event": "died", "unit": "decades"}}}, ConfigError, "unit"),
         ({"fields": {"stage_raw": "ajcc"}}, ConfigError, "stage_raw: ajcc"),
         ({"expression": {"file": "none.tsv"}}, ConfigError, "none.tsv"),
         ({"expression": {"file": "expression.tsv", "unit": "counts"}}, ConfigError, "unknown key"),
