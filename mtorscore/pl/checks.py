@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
@@ -14,6 +15,7 @@ from mtorscore.pl._tables import need
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
@@ -63,8 +65,6 @@ def diagnosis(
     DataError
         If a signature was not diagnosed.
     """
-    from matplotlib.ticker import MaxNLocator
-
     need(result.technical, list(_AGAINST))
     # Composites have no genes of their own, and a signature without a score nothing to correlate.
     told = result.technical.notna().any(axis=1) | result.coherence["coherence"].reindex(result.technical.index).notna()
@@ -90,10 +90,7 @@ def diagnosis(
             bar.ax.xaxis.set_ticks_position("top")
             bar.ax.xaxis.set_label_position("top")
             bar.ax.tick_params(labelsize=5.5, length=1.5)
-            bar.locator = MaxNLocator(4)
-            bar.update_ticks()
-            bar.set_label(text, fontsize=6)
-            bar.outline.set_visible(False)
+            _finish(bar, text)
         if title:
             fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
@@ -113,17 +110,11 @@ def _technical_panel(ax: Axes, table: pd.DataFrame) -> AxesImage:
     values = table[list(_AGAINST)].to_numpy(np.float64)
     ax.set_facecolor("#E4E4E4")
     image = ax.imshow(values, aspect="auto", cmap=st.diverging(), vmin=-1, vmax=1, interpolation="nearest")
-    for i, j in np.argwhere(np.isfinite(values)):
-        ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
-        ax.text(j, i, _signed(values[i, j]), ha="center", va="center", fontsize=5, color=ink)
+    _write_values(ax, values, 1, 5)
     ax.set_xticks(range(len(_AGAINST)), list(_AGAINST.values()), fontsize=5.5)
     ax.tick_params(axis="x", length=0)
     ax.spines[:].set_visible(False)
     return image
-
-
-def _signed(value: float) -> str:
-    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
 
 
 def _coherence_panel(ax: Axes, table: pd.DataFrame, legend: Axes) -> None:
@@ -228,7 +219,7 @@ def comparison(
             right.hlines(i, values.min(), values.max(), color="#BDBDBD", linewidth=0.8)
             right.plot(values, np.full(len(values), i), "|", color=st.BLUE, markersize=4.5, markeredgewidth=0.8)
             right.plot([np.median(values)], [i], "o", color="white", markeredgecolor=st.INK, markersize=3)
-            text = f"{_two(worst[statistic])} {worst['method_a']}, {worst['method_b']}"
+            text = f"{_signed(worst[statistic], 2)} {worst['method_a']}, {worst['method_b']}"
             right.text(1.02, i, text, transform=right.get_yaxis_transform(), va="center", fontsize=5.2)
         right.set_yticks(range(len(names)), [st.shorten((labels or {}).get(n, n)) for n in names])
         right.set_ylim(len(names) - 0.4, -0.6)
@@ -245,29 +236,38 @@ def comparison(
     return fig
 
 
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
 def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: str, label: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     place = {m: i for i, m in enumerate(methods)}
     matrix = np.full((len(methods), len(methods)), np.nan)
     for (a, b), value in table.groupby(["method_a", "method_b"])[statistic].median().items():
         matrix[place[a], place[b]] = matrix[place[b], place[a]] = value
     image = ax.imshow(matrix, cmap=st.diverging(), vmin=-1, vmax=1)
-    for i, j in np.argwhere(np.isfinite(matrix)):
-        ink = "white" if abs(matrix[i, j]) > 0.65 else st.ON_LIGHT
-        if len(methods) <= 12:
-            ax.text(j, i, _two(matrix[i, j]), ha="center", va="center", fontsize=5.5, color=ink)
+    if len(methods) <= 12:
+        _write_values(ax, matrix, 2, 5.5)
     ax.set_anchor("N")
     ax.set_xticks(range(len(methods)), methods, rotation=90)
     ax.set_yticks(range(len(methods)), methods)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     bar = ax.get_figure().colorbar(image, ax=ax, location="top", aspect=22, shrink=0.8, pad=0.03)  # type: ignore[union-attr]
+    _finish(bar, f"{label}, median of {st.counted(table['signature'].nunique(), 'signature')}")
+
+
+def _write_values(ax: Axes, values: npt.NDArray[np.float64], decimals: int, fontsize: float) -> None:
+    """Write the numbers of a drawn matrix into its cells; a zero has no sign."""
+    for i, j in np.argwhere(np.isfinite(values)):
+        ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
+        ax.text(j, i, _signed(values[i, j], decimals), ha="center", va="center", fontsize=fontsize, color=ink)
+
+
+def _signed(value: float, decimals: int) -> str:
+    return f"{value:z.{decimals}f}".replace("-", "−")
+
+
+def _finish(bar: Colorbar, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
-    bar.set_label(f"{label}, median of {st.counted(table['signature'].nunique(), 'signature')}", fontsize=6)
+    bar.set_label(label, fontsize=6)
     bar.outline.set_visible(False)

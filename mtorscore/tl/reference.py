@@ -28,6 +28,7 @@ __all__ = ["Reference", "universe_hash"]
 
 FORMAT = "mtorscore-reference/1"
 LARGEST_HEADER = 1 << 28
+# What reading a damaged archive, or a header that is none, may raise: each becomes one clear error.
 DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, NotImplementedError, MemoryError,
     RecursionError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
