@@ -175,3 +175,14 @@ class Archive:
         if fault in ("longer",) or fault.startswith("drop:"):
             handler.close_connection = True
             handler.connection.close()
+
+
+def tar_of(members: dict[str, bytes]) -> bytes:
+    """Return a tar.gz of files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()

@@ -26,15 +26,12 @@ from mtorscore.prognosis import (
     added_value,
     calibration_curve,
     decision_curve,
-    evaluate,
     fit_model,
     leave_one_cohort_out,
     load_model,
     optimism,
-    reporting_table,
     validate,
 )
-from mtorscore.prognosis.reporting import GAP
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event", unit="days")
@@ -439,35 +436,6 @@ def test_optimism_is_larger_for_noise_than_for_one_strong_score() -> None:
     assert weak.mean_instability > strong.mean_instability
     corrected = weak.summary.set_index("metric").loc["roc_auc", "corrected"]
     assert 0.35 < corrected < 0.62
-
-
-def test_reporting_tables_number_their_items_and_say_that_they_paraphrase() -> None:
-    for name, n in (("remark", 20), ("tripod+ai", 27)):
-        table = reporting_table(name)
-        assert table["item"].tolist() == [str(i + 1) for i in range(n)]
-        assert "Check every item against the original" in table.attrs["note"]
-        assert not table["filled"].any()
-
-
-def test_reporting_tables_fill_what_is_known_and_name_the_gaps() -> None:
-    from mtorscore.prognosis import associate
-
-    x, clinical = cohort(2, 100)
-    run = {
-        "associations": associate(x, clinical, ENDPOINT, ["age"], mirrors=()),
-        "evaluation": evaluate(None, x, clinical, ENDPOINT, n_repeats=1, n_boot=20),
-        "patients": "Simulated.",
-    }
-    remark = reporting_table("remark", run).set_index("topic")
-    assert "100 patients" in remark.filter(like="Flow", axis=0)["answer"].iloc[0]
-    assert "Riley" in remark.filter(like="sample size", axis=0)["answer"].iloc[0]
-    assert (remark["answer"] == GAP).any()
-    assert (remark["filled"] == (remark["answer"] != GAP)).all()
-    tripod = reporting_table("tripod+ai", run)
-    assert tripod["filled"].sum() >= 8
-    assert not reporting_table("remark")["filled"].any()
-    with pytest.raises(DataError, match="Unknown checklist"):
-        reporting_table("strobe")
 
 
 def test_optimism_honours_the_weights_of_a_derived_label() -> None:
