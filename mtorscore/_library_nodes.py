@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import yaml
 
-__all__ = ["Node", "nearest"]
+from mtorscore.errors import nearest
+
+__all__ = ["Node", "did_you_mean"]
 
 
 class Node:
@@ -48,7 +49,7 @@ class Node:
         return [k.raw for k, _ in self.pairs]
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean X?" for the nearest known word, or nothing."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = nearest(word, known, 1)
     return f" Did you mean {near[0]}?" if near else ""

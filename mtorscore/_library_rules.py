@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mtorscore._entries import CANCERS
-from mtorscore._library_nodes import Node, nearest
+from mtorscore._library_nodes import Node, did_you_mean
 from mtorscore._library_schema import GROUPS
 from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS
 from mtorscore.errors import examples
@@ -109,7 +109,7 @@ def check_entry(
     kind = kind_node.raw if kind_node is not None else "signature"
     if kind not in GROUPS:
         line = kind_node.line if kind_node is not None else entry.line
-        yield line, "kind", f"Unknown kind {kind!r}; use one of {', '.join(GROUPS)}.{nearest(kind, GROUPS)}"
+        yield line, "kind", f"Unknown kind {kind!r}; use one of {', '.join(GROUPS)}.{did_you_mean(kind, GROUPS)}"
         return
     yield from _keys(entry, kind, strict)
     yield from _types(entry)
@@ -128,7 +128,7 @@ def _keys(entry: Node, kind: str, strict: bool) -> Iterator[Finding]:
     allowed = (*_COMMON, *GROUPS[kind], *(("parts",) if kind == "composite" else ()))
     for key, _ in entry.pairs:
         if key.raw not in allowed:
-            yield key.line, "unknown-key", f"`{key.raw}` is no key of a {kind}.{nearest(key.raw, allowed)}"
+            yield key.line, "unknown-key", f"`{key.raw}` is no key of a {kind}.{did_you_mean(key.raw, allowed)}"
     for name in _NEEDED if strict else ("id",):
         node = entry.get(name)
         if node is None:
@@ -218,7 +218,7 @@ def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[
         if strict and own is not None and key.raw == own.raw:
             yield key.line, "parts", f"{key.raw} cannot be a part of itself."
         elif strict and key.raw not in kinds:
-            yield key.line, "parts", f"The part {key.raw} is not in the library.{nearest(key.raw, kinds)}"
+            yield key.line, "parts", f"The part {key.raw} is not in the library.{did_you_mean(key.raw, kinds)}"
         elif strict and kinds[key.raw] != "signature":
             yield key.line, "parts", f"The part {key.raw} is a {kinds[key.raw]}; parts are signatures."
 
@@ -280,7 +280,7 @@ def _listed(block: Node, group: str) -> Iterator[tuple[Node | None, Node | None,
             yield from ((gene, v, key.raw, None) for gene, v in value.pairs)
         elif value.kind == "list" or (value.kind == "mapping" and not set(value.keys()) <= {"weight", "source"}):
             known = ", ".join(EVIDENCE)
-            message = f"Unknown evidence class {key.raw!r}; use one of {known}.{nearest(key.raw, EVIDENCE)}"
+            message = f"Unknown evidence class {key.raw!r}; use one of {known}.{did_you_mean(key.raw, EVIDENCE)}"
             yield None, None, key.raw, (key.line, "evidence", message)
         else:
             yield key, value, "", None
@@ -308,7 +308,7 @@ def _mend(text: str, approved: frozenset[str]) -> str:
     if text.upper() in approved:
         return f"write {text.upper()}, as human symbols are"
     # Typing errors are rarely in the first two letters, and 40,000 symbols are too many to compare with.
-    guess = nearest(text.upper(), (s for s in approved if s[:2] == text[:2].upper()))
+    guess = did_you_mean(text.upper(), (s for s in approved if s[:2] == text[:2].upper()))
     return f"check it ({guess.removeprefix(' Did you mean ')})" if guess else "check it"
 
 
@@ -381,7 +381,7 @@ def _source(source: Node) -> Iterator[Finding]:
     known = ("name", "role", "pmid", "doi", "version", "accession")
     for key, value in source.pairs:
         if key.raw not in known:
-            yield key.line, "source-key", f"`{key.raw}` is no key of a source.{nearest(key.raw, known)}"
+            yield key.line, "source-key", f"`{key.raw}` is no key of a source.{did_you_mean(key.raw, known)}"
         elif key.raw == "pmid" and not re.fullmatch(r"[1-9]\d{0,7}", value.raw):
             yield value.line, "pmid", f"{value.raw!r} is no PMID; write its digits only."
         elif key.raw == "doi" and not re.fullmatch(r"10\.\d{4,9}/\S+", value.raw):
@@ -395,7 +395,11 @@ def _source(source: Node) -> Iterator[Finding]:
     role = source.get("role")
     roles = ("list", "cross-check", "rationale")
     if role is not None and role.raw not in roles:
-        yield role.line, "source-role", f"Unknown role {role.raw!r}; use {', '.join(roles)}.{nearest(role.raw, roles)}"
+        yield (
+            role.line,
+            "source-role",
+            f"Unknown role {role.raw!r}; use {', '.join(roles)}.{did_you_mean(role.raw, roles)}",
+        )
 
 
 def _without_note(entry: Node, kind: str) -> Iterator[Node]:

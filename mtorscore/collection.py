@@ -34,7 +34,7 @@ from mtorscore._entries import (
 )
 from mtorscore._leads import leads
 from mtorscore._resolved import Resolved
-from mtorscore.errors import SignatureError, examples
+from mtorscore.errors import SignatureError, examples, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,10 +102,7 @@ class SignatureCollection:
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
-            from difflib import get_close_matches
-
-            by_upper = {n.upper(): n for n in self._entries}
-            near = [by_upper[n] for n in get_close_matches(str(name).upper(), by_upper, n=3, cutoff=0.5)]
+            near = nearest(name, self._entries)
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             raise SignatureError(f"No signature is called {name!r}.{hint}")
         return self._entries[name]

@@ -6,6 +6,7 @@ Messages follow one pattern: what is wrong, how many, where, up to three example
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SignatureError",
     "StatisticsWarning",
     "examples",
+    "nearest",
     "not_writable",
 ]
 
@@ -143,3 +145,26 @@ def examples(items: Iterable[object], most: int = 3) -> str:
     """
     shown = [str(item) if len(str(item)) <= 60 else f"{str(item)[:57]}..." for item in items]
     return ", ".join(shown[:most]) + (", ..." if len(shown) > most else "")
+
+
+def nearest(name: object, known: Iterable[object], most: int = 3) -> list[str]:
+    """Return the known names that somebody may have meant.
+
+    Parameters
+    ----------
+    name
+        What was written.
+    known
+        The names that there are.
+    most
+        How many are wanted.
+
+    Returns
+    -------
+    list of str
+        Names that hold what was written come first, then names spelled alike; upper and lower case are one.
+    """
+    written, by_lower = str(name).lower(), {str(k).lower(): str(k) for k in known}
+    holding = sorted((k for k in by_lower if written and written in k), key=len)
+    alike = get_close_matches(written, by_lower, n=most, cutoff=0.5)
+    return [by_lower[k] for k in dict.fromkeys([*holding, *alike])][:most]

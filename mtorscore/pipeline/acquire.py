@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError
+from mtorscore.errors import ConfigError, nearest
 from mtorscore.pipeline._files import atomic, write_json
 
 if TYPE_CHECKING:
@@ -97,14 +97,13 @@ def _members(path: Path) -> list[Path]:
 
 def _simulate(manifest: Path, arguments: dict[str, Any]) -> Path:
     import inspect
-    from difflib import get_close_matches
 
     from mtorscore.datasets import simulate_cohort
 
     known = list(inspect.signature(simulate_cohort).parameters)
     for name in arguments:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = nearest(name, known, 1)
             hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(known)}."
             raise ConfigError(f"simulate: no argument of simulate_cohort is called {name!r}.{hint}")
     for name in ("n_tumours", "n_normals", "n_genes"):

@@ -6,12 +6,11 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataWarning, examples, not_writable
+from mtorscore.errors import ConfigError, DataWarning, examples, nearest, not_writable
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
@@ -217,7 +216,7 @@ def _check(raw: Mapping[str, Any], described: Mapping[str, Any]) -> None:
 
     unknown = [key for key in raw if key not in described]
     if unknown:
-        near = get_close_matches(str(unknown[0]), described, n=1)
+        near = nearest(unknown[0], described, 1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(described)}."
         raise ConfigError(f"The configuration has {len(unknown)} unknown key(s): {examples(unknown)}.{hint}")
     validator = jsonschema.Draft202012Validator(schema())
@@ -249,7 +248,7 @@ def check_methods(methods: Sequence[str]) -> None:
     known = list(table["name"]) if "name" in table else list(table.index)
     unknown = [m for m in methods if m not in known]
     if unknown:
-        near = get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.4) or known
+        near = nearest(unknown[0], known) or known
         raise ConfigError(f"Unknown method {unknown[0]!r}; the nearest are {', '.join(near)}.")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples
+from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest
 from mtorscore.pipeline._files import atomic
 from mtorscore.pp._recipes import UNITS
 
@@ -112,7 +111,7 @@ def _check(own: OwnData) -> None:
         there = _columns(own.clinical)
         missing = [c for c in wanted if c not in there]
         if missing:
-            near = get_close_matches(missing[0], there, n=1)
+            near = nearest(missing[0], there, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise EndpointError(
                 f"{own.clinical} has no column {examples(missing)}; it has {examples(there, 12)}.{hint}"

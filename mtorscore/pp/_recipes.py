@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mtorscore.errors import ConfigError, examples
+from mtorscore.errors import ConfigError, examples, nearest
 
 __all__ = ["Recipe", "load_recipe", "recipes"]
 
@@ -132,9 +132,7 @@ def _text(recipe: str | Path) -> tuple[str, str]:
         return path.read_text(), str(path)
     known = recipes()
     if str(recipe) not in known:
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(recipe).lower(), known, n=3, cutoff=0.4)
+        near = nearest(recipe, known)
         hint = f" Did you mean {', '.join(near)}?" if near else f" Known: {', '.join(known)}."
         raise ConfigError(f"no cohort recipe is called {str(recipe)!r}.{hint}")
     file = resources.files("mtorscore.workflows").joinpath("cohorts", f"{recipe}.yaml")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable
-from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples
+from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
 """Columns of a table of excluded observations."""
@@ -56,7 +55,7 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
 
 def pick(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
     if column not in table.columns:
-        near = get_close_matches(str(column), [str(c) for c in table.columns], n=3, cutoff=0.5)
+        near = nearest(column, table.columns)
         hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
         raise EndpointError(f"Endpoint {name}: the clinical table has no column {column!r}.{hint}")
     return table[column]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, examples, nearest
 from mtorscore.prognosis._risksets import FloatArray
 
 __all__ = [
@@ -79,9 +79,7 @@ def pick_columns(table: pd.DataFrame, columns: Sequence[Hashable], what: str) ->
     """Return `columns` of a table, or say which are missing and what is near."""
     missing = [c for c in columns if c not in table.columns]
     if missing:
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(missing[0]), [str(c) for c in table.columns], n=3, cutoff=0.5)
+        near = nearest(missing[0], table.columns)
         hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
         raise DataError(f"{len(missing)} {what} not in the clinical table ({examples(missing)}).{hint}")
     return table[list(columns)]

@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from mtorscore.errors import MethodError, examples
+from mtorscore.errors import MethodError, examples, nearest
 from mtorscore.tl._types import MethodSpec, Param
 
 __all__ = ["NAMES", "check_params", "get", "specs"]
@@ -38,7 +37,7 @@ NAMES: tuple[str, ...] = (
 def get(name: str) -> MethodSpec:
     """Return the spec of a method; an unknown name is an error that names the nearest ones."""
     if name not in NAMES:
-        near = get_close_matches(str(name), NAMES, n=3, cutoff=0.4)
+        near = nearest(name, NAMES)
         hint = f"Did you mean {', '.join(near)}?" if near else f"Known methods: {', '.join(NAMES)}."
         raise MethodError(f"No scoring method is called {name!r}. {hint}")
     spec: MethodSpec = importlib.import_module(f"mtorscore.tl.methods.{name}").SPEC
@@ -68,7 +67,7 @@ def check_params(spec: MethodSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in spec.params}
     unknown = [name for name in given if name not in known]
     if unknown:
-        near = get_close_matches(unknown[0], known, n=1, cutoff=0.4)
+        near = nearest(unknown[0], known, 1)
         hint = f" Did you mean {near[0]}?" if near else f" It knows: {', '.join(known) or 'none'}."
         raise MethodError(f"{spec.name} has no parameter {examples(repr(u) for u in unknown)}.{hint}")
     return spec.defaults() | {name: _check_value(spec, known[name], value) for name, value in given.items()}
