@@ -67,9 +67,9 @@ def prerank(
     Returns
     -------
     pandas.DataFrame
-        `signature`, `direction`, `es`, `nes`, `p` (at least ``1 / (permutations + 1)``: so many permutations cannot
-        show less), `q` (false discovery rate), `n_genes`, `leading_edge`, `permutation` (``sample`` or ``gene``),
-        `contrast`, `reason`. Most extreme `nes` first.
+        `signature`, `direction`, `es`, `nes`, `p` and `q` (false discovery rate; both at least
+        ``1 / (permutations + 1)``: so many permutations cannot show less), `n_genes`, `leading_edge`, `permutation`
+        (``sample`` or ``gene``), `contrast`, `reason`. Most extreme `nes` first.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str, le
         tested.add(key)
         signature, direction = sets.owner[key]
         values = {k: float(r[c]) for k, c in (("es", "ES"), ("nes", "NES"), ("p", "NOM p-val"), ("q", "FDR q-val"))}
-        values["p"] = max(values["p"], least)  # NaN stays NaN
+        values |= {k: max(values[k], least) for k in ("p", "q")}  # NaN stays NaN
         rows.append(
             {"signature": signature, "direction": direction, **values, "n_genes": len(sets.usable[key]),
              "leading_edge": str(r["Lead_genes"]).replace(";", ","), "reason": ""}

@@ -87,6 +87,8 @@ def test_prerank_of_groups(n_obs: int, permutation: str) -> None:
     assert table.loc[("moving", "up"), "nes"] > 1.3
     assert table.loc[("moving", "down"), "nes"] < -1.3
     assert table.loc[("moving", "up"), "n_genes"] == 15
+    # 200 permutations cannot show less.
+    assert table[["p", "q"]].min().tolist() == [1 / 201, 1 / 201]
     turned = tl.prerank(adata, signatures(), groupby="group", groups=("normal", "tumour"), permutations=50)
     assert turned.set_index(["signature", "direction"]).loc[("moving", "up"), "es"] < 0
     again = tl.prerank(adata, signatures(), groupby="group", permutations=200).set_index(["signature", "direction"])
