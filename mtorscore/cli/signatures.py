@@ -137,7 +137,6 @@ def show(
 @app.command()
 def search(
     text: Annotated[str, typer.Argument(help="A gene symbol, current or old, or words.")],
-    experimental: _Experimental = True,
     library: _Library = None,
     as_json: _Json = False,
 ) -> None:
@@ -151,7 +150,7 @@ def search(
     from mtorscore._symbols import current_symbol
     from mtorscore.collection import SignatureCollection
 
-    everything = _collection(library, experimental)
+    everything = _collection(library)
     symbols = {text, text.upper(), *current_symbol(text)}
     words = text.lower().split()
     found: list[tuple[Entry, str]] = []

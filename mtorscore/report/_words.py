@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,8 @@ from mtorscore.report._branches import Described
 from mtorscore.report._figures import model_names
 from mtorscore.report._load import NO_OUTCOME, Cohort, Run
 from mtorscore.report._prediction import prediction_words
+from mtorscore.tl import registry
+from mtorscore.tl._types import NO_ORIGIN
 
 ENDPOINTS: dict[str, str] = {
     "OS": "overall survival", "DSS": "disease-specific survival", "PFI": "progression-free interval",
@@ -207,14 +210,10 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     config = run.record.get("config") or {}
     versions = run.record.get("versions") or {}
     version = versions.get("mtorscore", "(version not recorded)")
-    names = {"zscore": "combined z-score", "singscore": "singscore", "ssgsea": "ssGSEA"}
-    methods = ", ".join(names.get(m, m) for m in run.methods) or "no method"
-    cited = [_CITATIONS[m] for m in run.methods if m in _CITATIONS]
     out = [
         f"Gene signatures of the mTOR pathway ({len(described)} entries, collection hash "
-        f"{run.record.get('signatures_hash', 'not recorded')}) were scored with mtorscore {version} by {methods}"
-        + (f" ({'; '.join(cited)})" if cited else "")
-        + ". Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
+        f"{run.record.get('signatures_hash', 'not recorded')}) were scored with mtorscore {version} by {scored_by(run.methods)}. "
+        "Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
     ]
     out += [_cohort_sentence(c) for c in run.cohorts]
     if any("associations" in c.tables for c in run.cohorts):
@@ -258,6 +257,14 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     return out
 
 
+def scored_by(methods: Sequence[str]) -> str:
+    """Name scoring methods and cite them, each source once; one that this version does not know is named only."""
+    specs = {m: registry.get(m) for m in methods if m in registry.NAMES}
+    names = ", ".join(specs[m].title if m in specs else m for m in methods) or "no method"
+    cited = dict.fromkeys(spec.citation for spec in specs.values() if spec.citation != NO_ORIGIN)
+    return f"{names} ({'; '.join(cited)})" if cited else names
+
+
 def _cohort_sentence(cohort: Cohort) -> str:
     if cohort.cells:
         of = f"{cohort.total:,} single cells of {cohort.obs['sample'].nunique()} sample(s)"
@@ -279,18 +286,6 @@ def unit_name(units: object) -> str:
     """Return a unit as people write it: ``FPKM`` for ``fpkm``."""
     text = str(units or "")
     return text.upper() if text in ("fpkm", "tpm", "rpkm", "cpm", "rsem") else text
-
-
-_CITATIONS: dict[str, str] = {
-    "singscore": "Foroutan et al., BMC Bioinformatics 2018",
-    "ssgsea": "Barbie et al., Nature 2009",
-    "zscore": "Lee et al., PLoS Comput Biol 2008",
-    "gsva": "Hänzelmann et al., BMC Bioinformatics 2013",
-    "plage": "Tomfohr et al., BMC Bioinformatics 2005",
-    "ucell": "Andreatta and Carmona, Comput Struct Biotechnol J 2021",
-    "aucell": "Aibar et al., Nat Methods 2017",
-    "module_score": "Tirosh et al., Science 2016",
-}
 
 
 def facts(cohort: Cohort) -> list[tuple[str, str]]:

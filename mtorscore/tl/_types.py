@@ -13,12 +13,14 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from mtorscore.tl._tiles import Tile
 
-__all__ = ["Array", "Ints", "MethodSpec", "Param", "Parts", "Scored", "Sets", "State", "TileSource"]
+__all__ = ["NO_ORIGIN", "Array", "Ints", "MethodSpec", "Param", "Parts", "Scored", "Sets", "State", "TileSource"]
 
 T = TypeVar("T")
 Array: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 State: TypeAlias = Mapping[str, npt.NDArray[Any]]
+# The citation of a method that everybody has used and nobody proposed.
+NO_ORIGIN = "no single origin"
 
 
 class TileSource(Protocol):

@@ -18,6 +18,9 @@ from mtorscore.report._columns import meanings
 from mtorscore.report._drugs import template_values, templates
 from mtorscore.report._load import read_run
 from mtorscore.report._prediction import _compared
+from mtorscore.report._words import scored_by
+from mtorscore.tl import registry
+from mtorscore.tl._types import NO_ORIGIN
 from tests.report.runs import cells_run
 from tests.report.test_report import Page
 
@@ -122,3 +125,13 @@ def test_many_cells_are_thinned_by_sample_and_type() -> None:
     assert kept["a", "x"] == 900
     assert kept["b", "rare"] == 10
     assert np.array_equal(at, thinned(obs, 1000))
+
+
+def test_every_method_is_cited_as_its_spec_says() -> None:
+    text = scored_by([*registry.NAMES, "newer"])
+    for spec in registry.specs():
+        assert spec.title in text
+        assert spec.citation == NO_ORIGIN or text.count(spec.citation) == 1
+    assert "newer" in text
+    assert NO_ORIGIN not in text
+    assert scored_by(["mean"]) == "Mean difference"

@@ -153,7 +153,7 @@ SPEC = MethodSpec(
     range="[-1, 1]; [-2, 2] for signed signatures",
     reference="R GSVA 1.53.31 (ties='first' on data with ties; for a sparse matrix there, zeros='ignored' is its "
     "sparse=TRUE, and constant='nonzero' its choice of genes with sparse=FALSE)",
-    citation="Haenzelmann et al., BMC Bioinformatics 2013;14:7",
+    citation="Hänzelmann et al., BMC Bioinformatics 2013;14:7",
     formula="max and min deviation of a weighted random walk over genes ranked by their cohort distribution function",
     whole_rows=True,
     holds_cohort=True,

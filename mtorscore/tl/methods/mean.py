@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl._tiles import Tile
-from mtorscore.tl._types import Array, MethodSpec, Scored, Sets, State
+from mtorscore.tl._types import NO_ORIGIN, Array, MethodSpec, Scored, Sets, State
 from mtorscore.tl.methods._common import NA, moment_null, two_sided, weighted_rows
 
 __all__ = ["SPEC", "mean"]
@@ -90,7 +90,7 @@ SPEC = MethodSpec(
     null="weighted sum of randomly drawn genes, normal approximation",
     range="that of the values",
     reference="definition",
-    citation="no single origin",
+    citation=NO_ORIGIN,
     formula="mean(up) - mean(down), weighted",
     params=(NA,),
 )
