@@ -210,10 +210,11 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     config = run.record.get("config") or {}
     versions = run.record.get("versions") or {}
     version = versions.get("mtorscore", "(version not recorded)")
+    collection = f"{len(described)} entries, collection hash {run.record.get('signatures_hash', 'not recorded')}"
     out = [
-        f"Gene signatures of the mTOR pathway ({len(described)} entries, collection hash "
-        f"{run.record.get('signatures_hash', 'not recorded')}) were scored with mtorscore {version} by {scored_by(run.methods)}. "
-        "Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
+        f"Gene signatures of the mTOR pathway ({collection}) were scored with mtorscore {version} by "
+        + scored_by(run.methods)
+        + ". Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
     ]
     out += [_cohort_sentence(c) for c in run.cohorts]
     if any("associations" in c.tables for c in run.cohorts):
