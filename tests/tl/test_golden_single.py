@@ -77,7 +77,7 @@ def test_ties_make_no_difference_without_ties(golden: Path, name: str) -> None:
     adata, sets = matrix(golden, name), gene_sets(golden, name)
     first = tl.score(adata, sets, method="ssgsea", ties="first", copy=True).obsm["score_ssgsea"]
     average = tl.score(adata, sets, method="ssgsea", copy=True).obsm["score_ssgsea"]
-    np.testing.assert_allclose(first, average, rtol=1e-12)
+    np.testing.assert_allclose(first, average, rtol=1e-12, atol=1e-10)  # sums of thousands, whose order differs
 
 
 @pytest.mark.parametrize("use", ["everything", "na.rm"])
