@@ -165,7 +165,7 @@ def stream_tasks(folder: Path, n_obs: int) -> list[Task]:
             names = pd.DataFrame(index=[f"G{i}" for i in range(x.shape[1])])
             obs = pd.DataFrame(index=[f"c{i}" for i in range(n_obs)])
             ad.AnnData(x, obs, names).write_h5ad(path, compression=compression)
-        settings = {"data": str(here), "file": str(path), "method": "ucell", "threads": 2}
+        settings = {"data": str(here), "file": str(path), "method": "ucell", "threads": 2, "repeats": 6}
         name = compression or "uncompressed"
         tasks.append(Task("stream", f"read blocks with h5py, {name}", "read_library", n_obs, dict(settings)))
         tasks.append(Task("stream", f"read blocks, {name}", "read_blocks", n_obs, dict(settings)))

@@ -20,6 +20,7 @@ __all__ = ["Source", "canonical", "open_source"]
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
 RESULT_BYTES = 4 << 20
+SHARE, FEWEST_ROWS = 4, 64
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
 
 
@@ -88,7 +89,8 @@ class Source:
         n_tiles = -(-self.n_obs // step)
         n_threads = min(n_tiles, threads or os.cpu_count() or 1)
         if self.block is None:
-            # Tiles of one size, as many for each thread, so that none waits for the last.
+            # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
+            n_tiles = max(n_tiles, min(SHARE * n_threads, -(-self.n_obs // FEWEST_ROWS))) if n_threads > 1 else n_tiles
             step = -(-self.n_obs // (-(-n_tiles // n_threads) * n_threads))
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
         if n_threads <= 1:

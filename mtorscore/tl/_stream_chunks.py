@@ -8,6 +8,7 @@ threads as there are. Whatever is unusual (other filters, other byte orders, a u
 from __future__ import annotations
 
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -26,6 +27,37 @@ Bytes = npt.NDArray[np.uint8]
 # Raw bytes that one task reads at once: enough for the file system, little enough to share out.
 TASK_BYTES = 1 << 20
 BROKEN = "A chunk of the matrix is damaged"
+
+
+class Spare:
+    """Arrays that are used again once nothing refers to them: the system fills fresh memory with zeros, which is dear.
+
+    Every view of an array refers to the array that owns the memory, so the count of references says who still needs it.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[npt.NDArray[Any]] = []
+
+    def take(self, n: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Return an array of `n` elements with anything in it."""
+        if n * dtype.itemsize < TASK_BYTES:
+            return np.empty(n, dtype)
+        kept: list[npt.NDArray[Any]] = []
+        found = None
+        for i in range(len(self._held)):
+            # Two references: the list's and the argument's.
+            idle = sys.getrefcount(self._held[i]) == 2
+            if idle and found is None and self._held[i].size >= n:
+                found = self._held[i]
+                kept.append(found)
+            elif not idle:
+                kept.append(self._held[i])
+        if found is None:
+            # Blocks differ a little in length. Scipy copies what is less than half of the array that it is cut from.
+            found = np.empty(n + n // 8, dtype)
+            kept.append(found)
+        self._held = kept
+        return found[:n]
 
 
 @dataclass
@@ -53,6 +85,7 @@ class Vector:
     sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     masks: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     filters: tuple[int, ...] = ()
+    spare: Spare = field(default_factory=Spare)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -69,9 +102,10 @@ class Vector:
         """Return elements ``start:stop``; tasks go to the pool, where there is one."""
         if self.file < 0 or stop <= start:
             return np.asarray(self.dataset[start:stop])
-        out = np.empty(stop - start, dtype=self.dtype)
+        out = self.spare.take(stop - start, self.dtype)
         tasks = list(self._tasks(start, stop))
-        run = map if pool is None or len(tasks) < 2 else pool.map
+        # Bytes that need no unpacking are copied as fast by one thread, and several would wait for each other.
+        run = map if pool is None or len(tasks) < 2 or not self.filters else pool.map
         for _ in run(lambda task: self._fill(out, start, stop, *task), tasks):
             pass
         return out

@@ -83,6 +83,15 @@ class DiskFile:
         values = found.asstr()[rows] if hasattr(found, "asstr") else np.asarray(found[rows])
         return np.asarray(values, dtype=object)
 
+    def obs_names_utf8(self, rows: Any = slice(None)) -> Any:
+        """Return observation names as an Arrow array of text, as they lie in the file where that is possible."""
+        import pyarrow as pa
+
+        found = self.obs_index()
+        if not hasattr(found, "asstr"):
+            return pa.array(self.obs_names(rows), pa.string())
+        return pa.array(found[rows], pa.binary()).cast(pa.string())
+
     def element(self, name: str) -> Any:
         """Return an element such as ``obs`` or ``uns/source``, read whole."""
         from anndata.io import read_elem

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["Parts", "read_scores", "write_h5ad", "write_parquet", "write_zarr"]
 
 Tables = Mapping[str, Array]
 Columns = Mapping[str, Sequence[str]]
+ROW_GROUP_BYTES = 4 << 20
 
 
 @dataclass
@@ -112,13 +114,36 @@ def write_parquet(
     fields = [pa.field("observation", pa.string())] + [pa.field(name, pa.float64()) for name in names]
     schema = pa.schema(fields, metadata={"mtorscore": json.dumps(record)})
     temporary = out.with_name(f".{out.name}.tmp")
-    with pq.ParquetWriter(temporary, schema, compression="lz4", use_dictionary=["observation"]) as writer:
-        for i, tables in enumerate(parts):
-            a, b = int(parts.bounds[i]), int(parts.bounds[i + 1])
-            observations = file.obs_names(slice(a, b) if rows is None else rows[a:b])
+    with (
+        pq.ParquetWriter(temporary, schema, compression="lz4", use_dictionary=["observation"]) as writer,
+        ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool,
+    ):
+        before = None
+        for a, b, tables in _row_groups(parts):
             values = [np.ascontiguousarray(t[:, j]) for t in tables for j in range(t.shape[1])]
-            writer.write_table(pa.table([pa.array(observations, pa.string()), *values], schema=schema))
+            observations = file.obs_names_utf8(slice(a, b) if rows is None else rows[a:b])
+            group = pa.table([observations, *values], schema=schema)
+            if before is not None:
+                before.result()
+            # The next blocks are read while these are packed.
+            before = pool.submit(writer.write_table, group)
+        if before is not None:
+            before.result()
     temporary.replace(out)
+
+
+def _row_groups(parts: Parts) -> Iterator[tuple[int, int, list[Array]]]:
+    """Yield edges and tables of several blocks at once: a row group of few rows is dear to write and to read."""
+    waiting: list[list[Array]] = []
+    first = size = 0
+    for i, tables in enumerate(parts):
+        waiting.append(tables)
+        size += sum(t.nbytes for t in tables)
+        if size >= ROW_GROUP_BYTES or i == parts.n - 1:
+            together = [np.concatenate(t) for t in zip(*waiting, strict=True)]
+            yield int(parts.bounds[first]), int(parts.bounds[i + 1]), together
+            waiting.clear()
+            first, size = i + 1, 0
 
 
 def read_scores(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 LEAST = 100 * 10**6
 SHARES = 8
-MOST_BLOCK = 32 << 20
+MOST_BLOCK = 48 << 20
 
 
 def parse_memory(memory: str | int | float) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_cohort", "score_file"]
 
+WRITE_BYTES = 16 << 20
 WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".zarr": write_zarr}
 
 
@@ -287,16 +289,17 @@ def _run_blocks(job: _Job, parts: Parts, threads: int | None) -> None:
     if job.source.on_rows is not None:
         done = sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo))
         job.source.on_rows(done)
-    # A block is written while the next one is scored.
+    # Blocks are written while the next ones are scored; a slow disk is waited for when much lies in memory.
     with ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool:
-        before = None
+        waiting: deque[tuple[Future[None], int]] = deque()
         for i, part in zip(todo, job.source.blocks(todo), strict=False):
             tables = _tables(job, part, threads)
-            if before is not None:
-                before.result()
-            before = pool.submit(parts.write, i, tables)
-        if before is not None:
-            before.result()
+            size = sum(t.nbytes for t in tables.values())
+            while waiting and (waiting[0][0].done() or size + sum(n for _, n in waiting) > WRITE_BYTES):
+                waiting.popleft()[0].result()
+            waiting.append((pool.submit(parts.write, i, tables), size))
+        for future, _ in waiting:
+            future.result()
     if not job.columns:
         # Everything was scored before the run was cut off: one row tells the names of the columns.
         _tables(job, next(iter(_first(job.source))), threads)

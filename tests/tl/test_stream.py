@@ -14,6 +14,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
@@ -56,6 +57,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the small file into many blocks of small tiles."""
     monkeypatch.setattr("mtorscore.tl.stream.block_bytes", lambda _: 40_000)
     monkeypatch.setattr("mtorscore.tl._source.TILE_BYTES", 40_000)
+    monkeypatch.setattr("mtorscore.tl._stream_parts.ROW_GROUP_BYTES", 9_000)
 
 
 def assert_same(found: Any, wanted: ad.AnnData, keys: list[str]) -> None:
@@ -116,6 +118,7 @@ def test_scores_go_to_a_file(tmp_path: Path, suffix: str) -> None:
     out = tl.score(path, SETS, method=["ucell", "zscore"], mask_obs="kept", out=tmp_path / f"scored{suffix}")
     keys = ["score_ucell", "score_zscore"]
     if suffix == ".parquet":
+        assert 1 < pq.ParquetFile(out).num_row_groups < len(range(0, N_OBS, 50))
         tables, record = read_scores(out)
         kept = memory[memory.obs["kept"].to_numpy()]
         assert_same(tables, kept, keys)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtorscore.errors import DataError
-from mtorscore.tl._stream_chunks import ZSTD, open_vector
+from mtorscore.tl._stream_chunks import TASK_BYTES, ZSTD, Spare, open_vector
 from mtorscore.tl.kernels.lzf import unpack_lzf
 
 RNG = np.random.default_rng(5)
@@ -124,3 +124,21 @@ def test_damaged_lzf_is_noticed_and_never_written_beyond_its_room(packed: bytes)
     n = unpack_lzf(np.frombuffer(packed, dtype=np.uint8), out[:64])
     assert -1 <= n <= 64
     assert (out[64:] == 7).all()
+
+
+def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
+    spare, n = Spare(), TASK_BYTES // 8
+    first = spare.take(n, np.dtype(np.float64))
+    first[:] = 1.0
+    part = first[10:20]
+    second = spare.take(n, np.dtype(np.float64))
+    second[:] = 2.0
+    del first
+    third = spare.take(n, np.dtype(np.float64))
+    third[:] = 3.0
+    assert (part == 1.0).all()
+    assert (second == 2.0).all()
+    address = third.ctypes.data
+    del third
+    assert spare.take(n + n // 16, np.dtype(np.float64)).ctypes.data == address
+    assert spare.take(2 * n, np.dtype(np.float64)).size == 2 * n
