@@ -12,7 +12,9 @@ __all__ = ["find_starts", "find_values", "gaussian_at", "gaussian_within", "shar
 STEPS_PER_SD = 1000.0
 BLOCK = 32
 LINE = 8
-FEW = 4
+FEW = np.uint64(4)
+ONE = np.uint64(1)
+NONE = np.uint64(0)
 
 
 @jit
@@ -169,13 +171,10 @@ def find_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64])
             continue
         known, begin = values[g], out[g]
         low, scale = known[0], _steps_per_unit(known[0], known[n - 1], n)
-        step = 0
         for j in range(n):
-            here = int((known[j] - low) * scale)
-            while step <= here:
-                begin[step] = j
-                step += 1
-        begin[step:] = n
+            begin[np.uint32((known[j] - low) * scale) + np.uint32(1)] += 1
+        for step in range(1, n_obs + 1):
+            begin[step] += begin[step - 1]
     return out
 
 
@@ -214,7 +213,7 @@ def find_values(
             if n == 0:
                 out[:, g] = np.nan
                 continue
-            known, begin = values[g], starts[g]
+            known, begin, shares, most = values[g], starts[g], density[g], np.uint64(n)
             low, high = known[0], known[n - 1]
             scale = _steps_per_unit(low, high, n)
             for i in range(n_rows):
@@ -222,21 +221,26 @@ def find_values(
                 if not (low <= v <= high):
                     out[i, g] = np.nan if v != v else -1.0
                     continue
-                step = np.int64((v - low) * scale)
-                at, left = np.int64(begin[step]), np.int64(begin[step + 1]) - np.int64(begin[step])
+                step = np.uint64((v - low) * scale)
+                at, left = np.uint64(begin[step]), np.uint64(begin[step + ONE] - begin[step])
                 while left > FEW:
-                    half = left >> 1
-                    at += half if known[at + half] <= v else 0
+                    half = left >> ONE
+                    at += half if known[at + half] <= v else NONE
                     left -= half
-                # Four comparisons whatever they say are faster than a loop that ends nobody knows where; the last value
-                # is not below v.
-                at += (
-                    np.int64(known[at] < v)
-                    + np.int64(known[min(at + 1, n - 1)] < v)
-                    + np.int64(known[min(at + 2, n - 1)] < v)
-                    + np.int64(known[min(at + 3, n - 1)] < v)
-                )
-                out[i, g] = density[g, at] if known[at] == v else -1.0
+                if most >= FEW:
+                    # Four comparisons whatever they say are faster than a loop that ends nobody knows where. What
+                    # stands before the step is below v, and the last value is not.
+                    at = min(at, most - FEW)
+                    at += (
+                        np.uint64(known[at] < v)
+                        + np.uint64(known[at + ONE] < v)
+                        + np.uint64(known[at + np.uint64(2)] < v)
+                        + np.uint64(known[at + np.uint64(3)] < v)
+                    )
+                else:
+                    while known[at] < v:
+                        at += ONE
+                out[i, g] = shares[at] if known[at] == v else -1.0
     return out
 
 
