@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import sparse
 
 from mtorscore.errors import DataError
 
@@ -51,6 +51,8 @@ def tmm(x: Any, trim_ratio: float = 0.3, trim_abundance: float = 0.05) -> Vector
     trim_ratio, trim_abundance
         Shares trimmed.
     """
+    from scipy import stats
+
     dense = _dense(x)
     dense = dense[:, (dense > 0).any(axis=0)]
     size = dense.sum(axis=1)
