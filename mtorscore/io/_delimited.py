@@ -77,6 +77,21 @@ class Grid:
         """Whether column `i` holds text."""
         return bool(self.columns[i].dtype == object)
 
+    def matrix(self, wanted: list[int]) -> npt.NDArray[np.float64]:
+        """Return columns of numbers as rows: ``(len(wanted), n_rows)``, without a copy where they lie side by side."""
+        columns = [self.columns[i] for i in wanted]
+        base = columns[0].base if columns else None
+        if isinstance(base, np.ndarray) and base.ndim == 2 and base.dtype == np.float64 and self.n_rows:
+            places = [c.ctypes.data - base.ctypes.data for c in columns]
+            first, width = places[0] // base.strides[0], base.strides[0]
+            if all(c.base is base for c in columns) and places == [width * (first + k) for k in range(len(columns))]:
+                side_by_side: npt.NDArray[np.float64] = base[first : first + len(columns)]
+                return side_by_side
+        out = np.empty((len(columns), self.n_rows))
+        for row, column in zip(out, columns, strict=True):
+            row[:] = column
+        return out
+
     def frame(self) -> pd.DataFrame:
         """Return the table with unique column names and missing text as None."""
         seen: Counter[str] = Counter()
@@ -169,15 +184,15 @@ def parse(
     if names is None:
         names = fields if header else [f"column_{i + 1}" for i in range(len(fields))]
     names = _match_header(names, widths, body_lines, delimiter, repairs, path, header_line)
-    body = data[body_offset:end]
-    columns = _parse_arrow(body, delimiter, len(names), path, line, text) if delimiter != " " else None
+    span = (body_offset, max(end, body_offset))
+    columns = _parse_arrow(data, span, delimiter, len(names), path, line, text) if delimiter != " " else None
     if columns is None:
-        columns = _parse_slow(body, delimiter, len(names), path, line, text)
+        columns = _parse_slow(data[slice(*span)], delimiter, len(names), path, line, text)
     if not text:
         repair_spaces(columns, repairs)
     repair_decimals(columns, repairs, delimiter, text=text)
     if not text:
-        _refuse_grouped(columns, body, delimiter, path, line)
+        _refuse_grouped(columns, data[span[0] : min(span[1], span[0] + LOOKED_AT + 1)], delimiter, path, line)
     return Grid(names, columns, path, header_line, line, delimiter, repairs)
 
 
@@ -254,15 +269,16 @@ def _ragged(data: bytes, delimiter: str, width: int, path: Path, line: int) -> F
     return None
 
 
-def _plain_quotes(data: bytes, delimiter: str) -> bool:
+def _plain_quotes(data: bytes, span: tuple[int, int], delimiter: str) -> bool:
     """Whether every quote opens or closes a field: none inside one, none escaped, none after a space."""
-    raw = np.frombuffer(data, dtype=np.uint8)
-    if data.count(b'"') < 200_000:
+    start, stop = span
+    raw = np.frombuffer(data, dtype=np.uint8, offset=start, count=stop - start)
+    if data.count(b'"', start, stop) < 200_000:
         # Few quotes in many bytes, as around the names of probes: looking for each is quicker than looking at all.
-        found, places = data.find(b'"'), []
+        found, places = data.find(b'"', start, stop), []
         while found >= 0:
-            places.append(found)
-            found = data.find(b'"', found + 1)
+            places.append(found - start)
+            found = data.find(b'"', found + 1, stop)
         at = np.array(places, dtype=np.int64)
     else:
         at = np.flatnonzero(raw == ord('"'))
@@ -274,10 +290,13 @@ def _plain_quotes(data: bytes, delimiter: str) -> bool:
     return len(at) % 2 == 0 and bool(opens[::2].all() and closes[1::2].all())
 
 
-def _likely_types(data: bytes, delimiter: str, width: int) -> list[bool] | None:
+def _likely_types(data: bytes, span: tuple[int, int], delimiter: str, width: int) -> list[bool] | None:
     """Say which columns hold numbers in the first rows; None where the rows are uneven or a column is all missing."""
-    rows = [split(f, delimiter) for f in data[: 1 << 21].decode(errors="ignore").split("\n")[:40] if f]
-    if len(data) < 1 << 21 or len(rows) < 3 or any(len(r) != width for r in rows[:-1]):
+    start, stop = span
+    if stop - start < 1 << 21:
+        return None
+    rows = [split(f, delimiter) for f in data[start : start + (1 << 21)].decode(errors="ignore").split("\n")[:40] if f]
+    if len(rows) < 3 or any(len(r) != width for r in rows[:-1]):
         return None
     out = [False]
     for i in range(1, width):
@@ -289,36 +308,38 @@ def _likely_types(data: bytes, delimiter: str, width: int) -> list[bool] | None:
 
 
 def _parse_arrow(
-    data: bytes, delimiter: str, width: int, path: Path, line: int, text: bool
+    data: bytes, span: tuple[int, int], delimiter: str, width: int, path: Path, line: int, text: bool
 ) -> list[npt.NDArray[Any]] | None:
     """Parse with Arrow; None where quotes make that uncertain."""
     import pyarrow as pa
     from pyarrow import csv as pacsv
 
-    quoted = b'"' in data
-    if quoted and not _plain_quotes(data, delimiter):
+    start, stop = span
+    quoted = data.find(b'"', start, stop) >= 0
+    if quoted and not _plain_quotes(data, span, delimiter):
         return None
+    body = pa.py_buffer(data).slice(start, stop - start)
     names = [f"c{i}" for i in range(width)]
     options = pacsv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False, ignore_empty_lines=True)
-    likely = None if text else _likely_types(data, delimiter, width)
+    likely = None if text else _likely_types(data, span, delimiter, width)
     if likely is not None:
         # The types that the first rows suggest let Arrow work on blocks side by side; a surprise later falls through.
         kinds = {n: pa.float64() if number else pa.string() for n, number in zip(names, likely, strict=True)}
         try:
             table = pacsv.read_csv(
-                pa.py_buffer(data),
+                body,
                 read_options=pacsv.ReadOptions(column_names=names, block_size=BLOCK),
                 parse_options=options,
                 convert_options=pacsv.ConvertOptions(
                     column_types=kinds, null_values=_NUMBER_MISSING, strings_can_be_null=False
                 ),
             )
-            return [_arrow_column(table.column(i)) for i in range(width)]
+            return _arrow_columns(table)
         except pa.ArrowInvalid:
             pass
     strings = names if text else names[:1]
     # One block, because Arrow infers the type of a column from its first block alone.
-    read = pacsv.ReadOptions(column_names=names, block_size=max(len(data) + 1, 1024))
+    read = pacsv.ReadOptions(column_names=names, block_size=max(body.size + 1, 1024))
     convert = pacsv.ConvertOptions(
         column_types={n: pa.string() for n in strings},
         null_values=_NUMBER_MISSING,
@@ -328,13 +349,28 @@ def _parse_arrow(
         false_values=[],
     )
     try:
-        table = pacsv.read_csv(pa.py_buffer(data), read_options=read, parse_options=options, convert_options=convert)
+        table = pacsv.read_csv(body, read_options=read, parse_options=options, convert_options=convert)
     except pa.ArrowInvalid as error:
         if quoted:
             return None
-        found = _ragged(data, delimiter, width, path, line)
+        found = _ragged(data[start:stop], delimiter, width, path, line)
         raise found or FormatError(f"the table cannot be parsed ({error}).", path=path, line=line) from error
-    return [_arrow_column(table.column(i)) for i in range(width)]
+    return _arrow_columns(table)
+
+
+def _arrow_columns(table: Any) -> list[npt.NDArray[Any]]:
+    """Return the columns; those of floating-point numbers side by side in one block, which `Grid.matrix` hands on."""
+    import pyarrow as pa
+
+    floating = [i for i in range(table.num_columns) if pa.types.is_float64(table.schema.field(i).type)]
+    block = np.empty((len(floating), table.num_rows))
+    place = dict(zip(floating, block, strict=True))
+    for i, room in place.items():
+        at = 0
+        for chunk in table.column(i).chunks:
+            room[at : at + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            at += len(chunk)
+    return [place[i] if i in place else _arrow_column(table.column(i)) for i in range(table.num_columns)]
 
 
 def _arrow_column(column: Any) -> npt.NDArray[Any]:

@@ -169,10 +169,9 @@ def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -
             path=grid.path,
             line=grid.header_line,
         )
-    x = np.empty((len(listed), grid.n_rows))
-    for row, i in enumerate(range(1, len(grid.names))):
-        refuse_unusable(grid, content, [i])
-        x[row] = grid.columns[i]
+    wanted = list(range(1, len(grid.names)))
+    refuse_unusable(grid, content, wanted)
+    x = grid.matrix(wanted)
     order = [names.index(n) for n in listed]
     return assemble(x, listed, [str(v) for v in grid.columns[0]], obs=obs.iloc[order])
 
@@ -230,10 +229,9 @@ def dataset(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  
     facts = _facts(lines[:begin], "!dataset_")
     first = 2 if len(grid.names) > 1 and grid.names[1].upper() == "IDENTIFIER" else 1
     names = grid.names[first:]
-    x = np.empty((len(names), grid.n_rows))
-    for row, i in enumerate(range(first, len(grid.names))):
-        refuse_unusable(grid, content, [i])
-        x[row] = grid.columns[i]
+    wanted = list(range(first, len(grid.names)))
+    refuse_unusable(grid, content, wanted)
+    x = grid.matrix(wanted)
     obs = pd.DataFrame(_subsets(lines[:begin], names), index=range(len(names)))
     var = pd.DataFrame({"symbol": [str(v) for v in grid.columns[1]]}) if first == 2 else None
     adata = assemble(x, names, [str(v) for v in grid.columns[0]], obs=obs, var=var)

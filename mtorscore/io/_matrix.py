@@ -268,9 +268,7 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
     further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})}
     ids, var = _best_ids(ids, pd.DataFrame(further, index=range(grid.n_rows)))
-    x = np.empty((len(values), grid.n_rows))
-    for row, i in enumerate(values):
-        x[row] = grid.columns[i]
+    x = grid.matrix(values)
     keep, facts = _real_rows(ids, x, var, grid.repairs)
     if len(keep) < len(ids):
         ids, x, var = [ids[i] for i in keep], x[:, keep], var.iloc[keep]

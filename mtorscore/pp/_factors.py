@@ -51,8 +51,6 @@ def tmm(x: Any, trim_ratio: float = 0.3, trim_abundance: float = 0.05) -> Vector
     trim_ratio, trim_abundance
         Shares trimmed.
     """
-    from scipy import stats
-
     dense = _dense(x)
     dense = dense[:, (dense > 0).any(axis=0)]
     size = dense.sum(axis=1)
@@ -68,6 +66,8 @@ def tmm(x: Any, trim_ratio: float = 0.3, trim_abundance: float = 0.05) -> Vector
 
 
 def _tmm_pair(row: Vector, reference: Vector, trim_ratio: float, trim_abundance: float) -> float:
+    from scipy.stats import rankdata
+
     n_row, n_ref = row.sum(), reference.sum()
     both = (row > 0) & (reference > 0)
     if not both.any():
@@ -80,7 +80,7 @@ def _tmm_pair(row: Vector, reference: Vector, trim_ratio: float, trim_abundance:
         return 1.0
     n = len(ratio)
     low_m, low_a = np.floor(n * trim_ratio) + 1, np.floor(n * trim_abundance) + 1
-    rank_m, rank_a = stats.rankdata(ratio), stats.rankdata(abundance)
+    rank_m, rank_a = rankdata(ratio), rankdata(abundance)
     keep = (rank_m >= low_m) & (rank_m <= n + 1 - low_m) & (rank_a >= low_a) & (rank_a <= n + 1 - low_a)
     weights = 1 / variance[keep]
     total = float(weights.sum())
