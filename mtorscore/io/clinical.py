@@ -214,7 +214,9 @@ def read_clinical(
 
 
 def _one_row_each(frame: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
-    """Drop rows that repeat another in everything; refuse a name with differing rows."""
+    """Drop rows that repeat another in everything; refuse a table without rows, or a name with differing rows."""
+    if not len(frame):
+        raise FormatError(f"no row holds a value of {key!r}: the table has a header and no patients.", path=path)
     if frame.index.has_duplicates:
         frame = frame[~(frame.index.duplicated() & frame.duplicated())]
     repeated = frame.index[frame.index.duplicated()].unique()

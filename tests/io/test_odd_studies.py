@@ -123,6 +123,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("word.xlsx", book([["Table S1"], [], ["gene", *SAMPLES], *LONG[:3], ["MTOR", "high", 1, 2, 3], *LONG[4:]]), "high", 7, 2),
     ("infinite.parquet", parquet(FRAME.mask(FRAME.eq(FRAME.iloc[2, 1]), np.inf)), "infinite", None, None),
     ("times.csv", "cases.submitter_id,demographic.vital_status,demographic.days_to_death\nTCGA-AA-0001,Dead,\"1,234\"\n", "1,234", None, 3),
+    ("no-patients.txt", "#Patient\tStatus\n#x\ty\n#STRING\tSTRING\n#1\t1\nPATIENT_ID\tOS\tx\nPATIENT_ID\tOS_STATING\tNA\n", "no patients", None, None),
     ("beyond.csv", "patient,vital_status,days_to_death,days_to_last_followup\nP1,Dead,9,\nP2,alive,,>70\n", "", None, None),
 ]  # fmt: skip
 
