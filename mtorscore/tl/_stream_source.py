@@ -22,7 +22,7 @@ T = TypeVar("T")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 LEAST = 100 * 10**6
 SHARES = 8
-MOST_BLOCK = 48 << 20
+MOST_BLOCK = 32 << 20
 
 
 def parse_memory(memory: str | int | float) -> int:
@@ -40,7 +40,7 @@ def parse_memory(memory: str | int | float) -> int:
 
 
 def block_bytes(memory: int) -> int:
-    """Return how many bytes of matrix are read at once: two blocks, and the copies made of them, fit in the budget."""
+    """Return how many bytes of matrix are read at once: four blocks, and the copies made of them, fit in the budget."""
     return min(memory // SHARES, MOST_BLOCK)
 
 
@@ -53,7 +53,7 @@ class StreamSource(Source):
     bounds
         Edges of the blocks, in rows that are scored.
     on_rows
-        Called with the number of rows whenever a block has been used.
+        Called with the number of rows whenever a block is done.
     """
 
     bounds: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
@@ -74,7 +74,7 @@ class StreamSource(Source):
         return source
 
     def blocks(self, chosen: Sequence[int] | None = None) -> Iterator[Source]:
-        """Yield blocks in order, the next one being read meanwhile; at most two are in memory."""
+        """Yield blocks in order, the next one being read meanwhile; at most two are held here."""
         wanted = list(range(self.bounds.size - 1) if chosen is None else chosen)
         if not wanted:
             return
@@ -84,16 +84,14 @@ class StreamSource(Source):
                 block = ahead.result()
                 ahead = pool.submit(self._read, i)
                 yield block
-                self._tell(block)
                 del block
-            last = ahead.result()
-            yield last
-            self._tell(last)
+            yield ahead.result()
 
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order; they are the same as those of the matrix in memory."""
         for block in self.blocks():
             yield from block.tiles()
+            self.tell(block.n_obs)
 
     def each(
         self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0, tables: bool = False
@@ -101,10 +99,12 @@ class StreamSource(Source):
         """Apply a function to every tile and yield the results in row order."""
         for block in self.blocks():
             yield from block.each(function, threads, width=width, tables=tables)
+            self.tell(block.n_obs)
 
-    def _tell(self, block: Source) -> None:
+    def tell(self, n_obs: int) -> None:
+        """Say that so many rows are done."""
         if self.on_rows is not None:
-            self.on_rows(block.n_obs)
+            self.on_rows(n_obs)
 
     def _read(self, i: int) -> Source:
         start, stop = int(self.bounds[i]), int(self.bounds[i + 1])

@@ -297,8 +297,9 @@ def _share_genes(plans: Sequence[Plan]) -> None:
     from dataclasses import replace
 
     for plan in plans[1:]:
-        if np.array_equal(plan.sets.genes, plans[0].sets.genes):
-            plan.sets = replace(plan.sets, genes=plans[0].sets.genes)
+        shared = plans[0].sets.genes
+        if plan.sets.genes is not shared and np.array_equal(plan.sets.genes, shared):
+            plan.sets = replace(plan.sets, genes=shared)
 
 
 def columns_of_genes(spec: MethodSpec, params: dict[str, Any], universe: Sequence[str]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["refuse_cohort", "score_file"]
 
 WRITE_BYTES = 16 << 20
+AT_ONCE = 2
 WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".zarr": write_zarr}
 
 
@@ -265,8 +266,8 @@ def _in_memory(job: _Job, threads: int | None) -> AnnData:
     from anndata import AnnData
 
     found: dict[str, list[Array]] = {}
-    for part in job.source.blocks():
-        for key, values in _tables(job, part, threads).items():
+    for _, tables in _scored(job, range(job.source.bounds.size - 1), threads):
+        for key, values in tables.items():
             found.setdefault(key, []).append(values)
     obs = job.file.element("obs")
     uns = job.file.element("uns") if job.file.has("uns") else {}
@@ -286,14 +287,11 @@ def _in_memory(job: _Job, threads: int | None) -> AnnData:
 
 def _run_blocks(job: _Job, parts: Parts, threads: int | None) -> None:
     todo = parts.missing()
-    if job.source.on_rows is not None:
-        done = sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo))
-        job.source.on_rows(done)
+    job.source.tell(sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo)))
     # Blocks are written while the next ones are scored; a slow disk is waited for when much lies in memory.
     with ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool:
         waiting: deque[tuple[Future[None], int]] = deque()
-        for i, part in zip(todo, job.source.blocks(todo), strict=False):
-            tables = _tables(job, part, threads)
+        for i, tables in _scored(job, todo, threads):
             size = sum(t.nbytes for t in tables.values())
             while waiting and (waiting[0][0].done() or size + sum(n for _, n in waiting) > WRITE_BYTES):
                 waiting.popleft()[0].result()
@@ -303,6 +301,26 @@ def _run_blocks(job: _Job, parts: Parts, threads: int | None) -> None:
     if not job.columns:
         # Everything was scored before the run was cut off: one row tells the names of the columns.
         _tables(job, next(iter(_first(job.source))), threads)
+
+
+def _scored(job: _Job, todo: Sequence[int], threads: int | None) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Yield the tables of each block in order; two blocks share the scoring threads, so that none of them idles."""
+    bounds = job.source.bounds
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mtorscore-block") as pool:
+        begun: deque[tuple[int, Future[dict[str, Array]]]] = deque()
+
+        def oldest() -> tuple[int, dict[str, Array]]:
+            i, future = begun.popleft()
+            tables = future.result()
+            job.source.tell(int(bounds[i + 1] - bounds[i]))
+            return i, tables
+
+        for i, part in zip(todo, job.source.blocks(todo), strict=True):
+            begun.append((i, pool.submit(_tables, job, part, threads)))
+            if len(begun) == AT_ONCE:
+                yield oldest()
+        while begun:
+            yield oldest()
 
 
 def _first(source: StreamSource) -> Iterator[Source]:

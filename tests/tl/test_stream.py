@@ -264,8 +264,10 @@ def test_memory_is_read_in_the_usual_ways(text: Any, size: int) -> None:
     assert parse_memory(text) == size
 
 
-def test_progress_is_shown_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tl.score(write(tmp_path, "csr", "h5ad"), {"plain": SETS["plain"]}, method="zscore", progress=True)
+@pytest.mark.parametrize("out", [None, "scores.parquet"])
+def test_progress_is_shown_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str | None) -> None:
+    target = None if out is None else tmp_path / out
+    tl.score(write(tmp_path, "csr", "h5ad"), {"plain": SETS["plain"]}, method="zscore", progress=True, out=target)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert f"{N_OBS} cells" in shown.err
