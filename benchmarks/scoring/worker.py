@@ -163,6 +163,12 @@ def read_library(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
     return call
 
 
+def read_plugin(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
+    import hdf5plugin  # noqa: F401
+
+    return read_library(x, sets)
+
+
 def command(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
     import subprocess
 
