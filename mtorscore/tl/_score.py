@@ -175,10 +175,11 @@ def score(
         universe=universe,
         threads=threads,
     )
+    genes_hash = universe_hash(names)
     for name, (plan, outcome, used) in outcomes.items():
         key = _key(name, key_added, len(chosen))
         _write(target, key, outcome, rows)
-        record = _record(plan, outcome, collection, names, used, layer)
+        record = _record(plan, outcome, collection, genes_hash, used, layer)
         target.uns.setdefault("mtorscore", {})[key.removeprefix("score_")] = record
     _write_linear(target, collection, layer, rows, source, names)
     return target
@@ -382,7 +383,7 @@ def _record(
     plan: engine.Plan,
     outcome: _run.Outcome,
     collection: SignatureCollection,
-    names: Sequence[str],
+    genes_hash: str,
     reference: Reference | None,
     layer: str | None,
 ) -> dict[str, Any]:
@@ -398,7 +399,7 @@ def _record(
         "input_scale": plan.spec.input_scale,
         "coverage": pd.DataFrame(outcome.coverage).set_index("signature"),
         "signature_hash": collection.hash,
-        "universe_hash": universe_hash(names),
+        "universe_hash": genes_hash,
         "versions": versions(),
         "null": plan.spec.null if plan.pvalues else "none",
         "composites": [e.id for e in collection if isinstance(e, Composite)],

@@ -347,11 +347,12 @@ def _records(job: _Job, empty: Mapping[str, Any]) -> dict[str, Any]:
     from mtorscore.tl._score import _record
 
     found = dict(job.linear)
+    genes_hash = universe_hash(job.file.genes)
     for name, key, plan in zip(job.chosen, job.keys, job.plans, strict=True):
         gone = dict(zip(job.columns[key], empty[key], strict=True))
         row = np.array([[np.nan if gone.get(s, True) else 0.0 for s in plan.sets.names]])
         outcome = _run.finish(plan, Scored(row), job.collection, job.references[name])
-        record = _record(plan, outcome, job.collection, job.file.genes, job.references[name], job.layer)
+        record = _record(plan, outcome, job.collection, genes_hash, job.references[name], job.layer)
         found[key.removeprefix("score_")] = record
     return found
 
