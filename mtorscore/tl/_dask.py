@@ -36,10 +36,16 @@ class DaskSource(Source):
     remote: ClassVar[bool] = True
 
     def each(
-        self, function: Callable[[Tile], T], threads: int | None = None, *, width: int = 0, tables: bool = False
+        self,
+        function: Callable[[Tile], T],
+        threads: int | None = None,
+        *,
+        width: int = 0,
+        tables: bool = False,
+        steady: bool = False,
     ) -> Iterator[T]:
         """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
-        del threads, width, tables
+        del threads, width, tables, steady
         import dask
 
         shared = dask.delayed(partial(_each, function=function), pure=False)
@@ -91,7 +97,7 @@ def dask_source(
     delayed = matrix.to_delayed().ravel()
     parts = [delayed[i] for i in kept]
     width = n_vars if columns is None else len(columns)
-    return DaskSource(matrix, n_obs, width, None, block, columns, 0, parts, edges)
+    return DaskSource(matrix, n_obs, width, None, block, columns, parts=parts, edges=edges)
 
 
 def known_chunks(matrix: Any) -> Any:

@@ -160,6 +160,7 @@ def score(
     rows = _rows(adata, mask_obs)
     names = [str(g) for g in adata.var_names]
     source = open_source(_matrix(adata, layer), rows=rows, block=block)
+    source.threads = threads
     references = {name: _reference_for(reference, name) for name in chosen}
 
     outcomes = run_methods(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 TILE_BYTES = 16 << 20
 RESULT_BYTES = 4 << 20
 SHARE, FEWEST_ROWS = 4, 64
+# Tiles per thread whose results may wait to be fetched.
+AHEAD = 4
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
 
 
@@ -51,6 +54,8 @@ class Source:
         Chosen columns in the order wanted, or None for all.
     offset
         Number of the first row, where this is a part of a larger matrix.
+    threads
+        Tiles that `reduce` works on at the same time; None takes all cores.
     """
 
     matrix: Any
@@ -60,6 +65,7 @@ class Source:
     block: int | None = None
     columns: npt.NDArray[np.int64] | None = None
     offset: int = 0
+    threads: int | None = 1
     remote: ClassVar[bool] = False
 
     def tiles(self) -> Iterator[Tile]:
@@ -69,7 +75,13 @@ class Source:
             yield self.tile(start, min(start + step, self.n_obs))
 
     def each(
-        self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0, tables: bool = False
+        self,
+        function: Callable[[Tile], T],
+        threads: int | None = 1,
+        *,
+        width: int = 0,
+        tables: bool = False,
+        steady: bool = False,
     ) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order.
 
@@ -83,24 +95,37 @@ class Source:
             Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
         tables
             Whether the function walks over tables of the whole cohort, which larger tiles read less often.
+        steady
+            Whether the tiles are the same for any number of threads, as they must be where results are added up.
         """
         step = self.rows_per_tile() * (2 if tables and self.block is None else 1)
         step = max(1, min(step, RESULT_BYTES // (8 * max(width, 1))))
         n_tiles = -(-self.n_obs // step)
         n_threads = min(n_tiles, threads or os.cpu_count() or 1)
+        shared_by = 1 if steady else n_threads
         if self.block is None:
             # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
-            n_tiles = max(n_tiles, min(SHARE * n_threads, -(-self.n_obs // FEWEST_ROWS))) if n_threads > 1 else n_tiles
-            step = -(-self.n_obs // (-(-n_tiles // n_threads) * n_threads))
+            n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
+            step = -(-self.n_obs // (-(-n_tiles // shared_by) * shared_by))
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
+
+        def work(start: int, stop: int) -> T:
+            return function(self.tile(start, stop))
+
         if n_threads <= 1:
-            yield from (function(self.tile(*ab)) for ab in bounds)
+            yield from (work(*ab) for ab in bounds)
             return
-        yield from _threads(n_threads).map(lambda ab: function(self.tile(*ab)), bounds)
+        waiting: deque[Future[T]] = deque()
+        for ab in bounds:
+            waiting.append(_threads(n_threads).submit(work, *ab))
+            if len(waiting) > AHEAD * n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Apply a function to every tile and put the results together from left to right."""
-        return functools.reduce(combine, self.each(function))
+        return functools.reduce(combine, self.each(function, self.threads, steady=True))
 
     def rows_per_tile(self) -> int:
         """Return how many rows are worked on at once."""

@@ -94,11 +94,17 @@ class StreamSource(Source):
             self.tell(block.n_obs)
 
     def each(
-        self, function: Callable[[Tile], T], threads: int | None = 1, *, width: int = 0, tables: bool = False
+        self,
+        function: Callable[[Tile], T],
+        threads: int | None = 1,
+        *,
+        width: int = 0,
+        tables: bool = False,
+        steady: bool = False,
     ) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order."""
         for block in self.blocks():
-            yield from block.each(function, threads, width=width, tables=tables)
+            yield from block.each(function, threads, width=width, tables=tables, steady=steady)
             self.tell(block.n_obs)
 
     def tell(self, n_obs: int) -> None:

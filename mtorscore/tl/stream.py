@@ -129,6 +129,7 @@ def score_file(
         references = {name: _reference_for(reference, name) for name in chosen}
         job = _Job(file, collection, chosen, keys, references, layer, rows)
         source = StreamSource.over(file.matrix, rows, block=block, most_bytes=block_bytes(budget))
+        source.threads = threads
         parts = None
         if target is not None:
             identity = _identity(job, options, min_coverage, pvalues, universe)

@@ -92,6 +92,19 @@ def test_containers_blocks_and_threads_do_not_matter(method: str, tmp_path: Path
             np.testing.assert_allclose(again, dense, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_threads_change_no_bit(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not where the cohort is learned from: what is added up is cut alike for any number of threads."""
+    monkeypatch.setattr("mtorscore.tl._source.TILE_BYTES", 120 * 8 * 20)
+    monkeypatch.setattr("mtorscore.tl._source.FEWEST_ROWS", 7)
+    for container in (np.asarray, sparse.csr_matrix):
+        adata = cohort(n_obs=331)
+        adata.X = container(adata.X)
+        one = scores(adata, method, threads=1)
+        for threads in (2, 3, None):
+            np.testing.assert_array_equal(scores(adata, method, threads=threads), one)
+
+
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in COHORT])
 def test_single_sample_scores_do_not_see_other_observations(method: str) -> None:
     adata = cohort()

@@ -83,6 +83,7 @@ def expected_shares(
     return (shares / certain if certain > 0 else shares), sizes
 
 
+@lru_cache(maxsize=4096)
 def _left_over(n_genes: int, n_own: int, n_controls: int, in_pool: bool) -> Array:
     """Return the distribution of how many drawn genes are not the signature's own."""
     from scipy.stats import hypergeom
