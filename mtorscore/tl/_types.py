@@ -128,6 +128,13 @@ class Sets:
         turned = csr_array((part, self.slots, self.indptr), shape=(len(self), self.genes.size)).tocsc()
         return Parts(turned.indptr.astype(np.int64), turned.data, sizes[sizes > 0], of[: len(self)], of[len(self) :])
 
+    def once(self, work: Callable[[Sets], T]) -> T:
+        """Return what a method works out from the sets alone; it is worked out for the first tile and kept."""
+        kept: dict[Any, T] = self.__dict__.setdefault("_once", {})
+        if work not in kept:
+            kept[work] = work(self)
+        return kept[work]
+
     def direction(self, sign: int) -> Sets:
         """Return the up (+1) or down (-1) parts, with weights made positive and the same `genes`."""
         return self.up if sign > 0 else self.down

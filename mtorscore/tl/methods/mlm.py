@@ -50,7 +50,7 @@ def mlm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     """
     del state
     n = float(sets.n_vars)
-    inverse, identified, rank = _inverse(sets)
+    inverse, identified, rank = sets.once(_inverse)
     moments = tile.moments()
     mean, squares = moments[:, 1:2], moments[:, 2].copy()
     squares[moments[:, 0] < n] = np.nan
