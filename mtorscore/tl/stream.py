@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from mtorscore.collection import Panel, Ratio, SignatureCollection, SignaturesLi
 from mtorscore.errors import DataError, MethodError, SignatureError, examples
 from mtorscore.tl import _run, engine
 from mtorscore.tl._source import Source
+from mtorscore.tl._stream_bar import progress_bar
 from mtorscore.tl._stream_disk import DiskFile, check_kind, open_file
 from mtorscore.tl._stream_parts import Parts, write_h5ad, write_parquet, write_zarr
 from mtorscore.tl._stream_source import StreamSource, block_bytes, parse_memory
@@ -140,7 +139,7 @@ def score_file(
             refuse_cohort(plan, "A file is scored in blocks")
             return _learn(plan, over, parts)
 
-        with _bar(progress, source, "learning"):
+        with progress_bar(progress, source, "learning"):
             job.source, job.plans = prepare(
                 source,
                 file.genes,
@@ -156,7 +155,7 @@ def score_file(
             )
             refuse_random_nulls(job.plans)
             job.scale = _scale(job)
-        with _bar(progress, job.source, "scoring"):
+        with progress_bar(progress, job.source, "scoring"):
             if parts is None:
                 return _in_memory(job, threads)
             _run_blocks(job, parts, threads)
@@ -424,29 +423,3 @@ def _rows(file: DiskFile, mask: npt.ArrayLike | str | None) -> npt.NDArray[np.in
     if not values.any():
         raise DataError("mask_obs leaves no observation to score.")
     return np.flatnonzero(values)
-
-
-@contextmanager
-def _bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None]:
-    """Show how far scoring is, and how many observations it does per second."""
-    if not wanted:
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} cells/s")
-
-    shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} cells"))
-    with Progress(*shown, Speed(), TimeRemainingColumn(), console=Console(file=sys.stderr)) as bar:
-        # How often a method walks the file to learn is its own affair, so that bar has no end.
-        task = bar.add_task(what, total=source.n_obs if what == "scoring" else None, visible=what == "scoring")
-        source.on_rows = lambda n: bar.update(task, advance=n, visible=True)
-        try:
-            yield
-        finally:
-            source.on_rows = None
