@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -146,10 +145,8 @@ class Entry:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over `content`, the first 16 hexadecimal digits; independent of gene order and of prose."""
-        return hashlib.sha256(self._text().encode()).hexdigest()[:16]
-
-    def _text(self) -> str:
-        return json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +180,7 @@ class Signature(Entry):
             genes = getattr(self, direction)
             if isinstance(genes, str):
                 raise SignatureError(f"{self.id}: `{direction}` is the text {genes!r}; give a list of gene symbols.")
-            object.__setattr__(self, direction, tuple(map(str, genes)))
+            object.__setattr__(self, direction, _texts(genes))
         genes = self.genes
         if len(set(genes)) < len(genes):
             seen: set[str] = set()
@@ -230,14 +227,6 @@ class Signature(Entry):
     def content(self) -> dict[str, Any]:
         """Return id, kind and signed weights."""
         return super().content() | {"weights": dict(sorted(self.signed_weights().items()))}
-
-    def _text(self) -> str:
-        if self.down or self.weights or not self.up:
-            return super()._text()
-        # Thousands of plain sets are hashed per run: the same text, without a number per gene to be written.
-        head = json.dumps(super().content(), sort_keys=True, separators=(",", ":"))
-        genes = json.dumps(sorted(self.up), separators=(",", ":"))[1:-1].replace('","', '":1.0,"')
-        return f'{head[:-1]},"weights":{{{genes}:1.0}}}}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,5 +328,15 @@ def signature_from(name: str, value: object) -> Signature:
         )
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
-    # One object per symbol, however many sets name it: what compares genes later is several times faster.
-    return Signature(id=name, up=tuple(dict.fromkeys(map(sys.intern, map(str, value)))))
+    genes = tuple(value)
+    try:
+        return Signature(id=name, up=genes)
+    except SignatureError:
+        # Rare, so that thousands of lists are not gone through twice.
+        return Signature(id=name, up=tuple(dict.fromkeys(map(str, genes))))
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    """Return text as it is, and anything else as text."""
+    found: tuple[Any, ...] = tuple(values)
+    return found if set(map(type, found)) <= {str} else tuple(map(str, found))

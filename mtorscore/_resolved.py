@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Resolved"]
+from mtorscore._entries import Signature
+from mtorscore._vocabulary import Vocabulary, sort_keys
+
+__all__ = ["Resolved", "lay"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,51 @@ class Resolved:
             "coverage": share.tolist(),
             "missing": [",".join(m) for m in self.missing],
         }
+
+
+def lay(signatures: Sequence[Signature], vocabulary: Vocabulary, position: Mapping[str, int], n_vars: int) -> Resolved:
+    """Lay signatures over columns.
+
+    Parameters
+    ----------
+    signatures, vocabulary
+        The signatures, and their genes as numbers.
+    position
+        Gene -> column.
+    n_vars
+        Columns of the matrix.
+
+    Returns
+    -------
+    Resolved
+        One row per signature.
+    """
+    symbols, pointer = vocabulary.symbols, vocabulary.pointer
+    column = np.fromiter(map(position.get, symbols, repeat(-1)), np.int64, len(symbols))
+    place = column[vocabulary.codes]
+    plain = not vocabulary.sizes[:, 1].any() and not any(s.weights for s in signatures)
+    weights = np.ones(place.size) if plain else np.concatenate([s.weight_array() for s in signatures])
+    missing: list[tuple[str, ...]] = [()] * len(signatures)
+    found = place >= 0
+    if not found.all():
+        owner = np.repeat(np.arange(len(signatures)), np.diff(pointer))
+        for i in np.unique(owner[~found]):
+            missing[i] = tuple(g for g in signatures[i].genes if g not in position)
+        pointer = np.concatenate([[0], np.cumsum(np.bincount(owner[found], minlength=len(signatures)))])
+        place, weights = place[found], weights[found]
+    keys = sort_keys(pointer, place, n_vars)
+    if plain:
+        place = np.sort(keys) % n_vars
+    else:
+        order = np.argsort(keys)
+        place, weights = place[order], weights[order]
+    return Resolved(
+        names=tuple(s.id for s in signatures),
+        indptr=pointer.astype(np.int64),
+        indices=place,
+        weights=weights,
+        n_up=vocabulary.sizes[:, 0],
+        n_down=vocabulary.sizes[:, 1],
+        missing=tuple(missing),
+        n_vars=n_vars,
+    )

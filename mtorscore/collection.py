@@ -10,11 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-import numpy as np
 
 from mtorscore._entries import (
     BRANCHES,
@@ -33,7 +30,8 @@ from mtorscore._entries import (
     signature_from,
 )
 from mtorscore._leads import leads
-from mtorscore._resolved import Resolved
+from mtorscore._resolved import Resolved, lay
+from mtorscore._vocabulary import Vocabulary, plain_hashes
 from mtorscore.errors import SignatureError, examples, nearest
 
 if TYPE_CHECKING:
@@ -132,7 +130,14 @@ class SignatureCollection:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over the entries' hashes, the first 16 hexadecimal digits; independent of their order."""
-        return hashlib.sha256("\n".join(sorted(e.hash for e in self)).encode()).hexdigest()[:16]
+        signatures = self.signatures
+        plain = dict(zip((s.id for s in signatures), plain_hashes(signatures, self._vocabulary), strict=True))
+        hashes = sorted(plain.get(e.id) or e.hash for e in self)
+        return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary.of(self.signatures)
 
     def select(
         self,
@@ -254,27 +259,7 @@ class SignatureCollection:
                     f"{len(twice)} gene(s) of the signatures stand more than once in the matrix ({examples(twice)}). "
                     "Collapse them first, for example with pp.harmonise_genes(adata)."
                 )
-        genes = [g for s in chosen for g in s.genes]
-        place = np.fromiter(map(position.get, genes, repeat(-1)), dtype=np.int64, count=len(genes))
-        weights = np.concatenate([s.weight_array() for s in chosen]) if chosen else np.zeros(0)
-        sizes = np.array([len(s.genes) for s in chosen], dtype=np.int64)
-        owner = np.repeat(np.arange(len(chosen)), sizes)
-        found = place >= 0
-        absent: list[list[str]] = [[] for _ in chosen]
-        for k in np.flatnonzero(~found):
-            absent[owner[k]].append(genes[k])
-        order = np.argsort(owner[found] * len(names) + place[found], kind="stable")
-        matched = np.bincount(owner[found], minlength=len(chosen))
-        return Resolved(
-            names=tuple(s.id for s in chosen),
-            indptr=np.concatenate([[0], np.cumsum(matched)]).astype(np.int64),
-            indices=place[found][order],
-            weights=weights[found][order],
-            n_up=np.array([len(s.up) for s in chosen], dtype=np.int64),
-            n_down=np.array([len(s.down) for s in chosen], dtype=np.int64),
-            missing=tuple(tuple(a) for a in absent),
-            n_vars=len(names),
-        )
+        return lay(chosen, self._vocabulary, position, len(names))
 
     def union(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
         """Return one signature with every gene of several; see `mtorscore._algebra.union`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 
 import numpy as np
@@ -88,6 +89,33 @@ def test_hash_ignores_order_and_prose_only() -> None:
     assert first.hash != Signature(id="A", up=("G1", "G2"), down=("G3",), weights={"G1": 2.0}).hash
     one, two = Signature(id="A", up=("G1",)), Signature(id="B", up=("G1",))
     assert SignatureCollection([one, two]).hash == SignatureCollection([two, one]).hash
+
+
+@pytest.mark.parametrize("strange", ["", 'a"b', "a\\b", "é", "a\n", '":1.0,"'])
+def test_hash_of_a_collection_is_made_of_the_hashes_of_its_entries(abc: SignatureCollection, strange: str) -> None:
+    plain = {f"S {i}": [f"G{j}" for j in range(i, 2 * i)] for i in range(40)}
+    made = as_collection(plain | {"odd" + strange: ["B", "A" + strange]}) | abc
+    expected = hashlib.sha256("\n".join(sorted(e.hash for e in made)).encode()).hexdigest()[:16]
+    assert made.hash == expected
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(list("ABCDEFGHIJ")), st.sampled_from([-2.0, -1.0, 1.0])), max_size=5))
+def test_resolved_genes_are_those_of_a_lookup_by_hand(weights: list[dict[str, float]]) -> None:
+    collection = as_collection({f"S{i}": w for i, w in enumerate(weights)})
+    found = collection.resolve(list("GCAxyFz"))
+    position = {g: i for i, g in enumerate("GCAxyFz")}
+    for i, signed in enumerate(weights):
+        a, b = found.indptr[i : i + 2]
+        held = sorted((position[g], w) for g, w in signed.items() if g in position)
+        assert list(zip(found.indices[a:b], found.weights[a:b], strict=True)) == held
+        assert set(found.missing[i]) == set(signed) - set(position)
+    assert found.n_up.tolist() == [sum(w > 0 for w in signed.values()) for signed in weights]
+
+
+def test_genes_that_are_not_text_are_taken_as_text() -> None:
+    numbers = as_collection({"S": [1, "1", 2], "T": np.array(["A", "B"]), "U": (g for g in "ABA")})
+    assert [s.up for s in numbers.signatures] == [("1", "2"), ("A", "B"), ("A", "B")]
+    assert {type(g) for s in numbers.signatures for g in s.up} == {str}
 
 
 def test_as_collection_takes_what_people_have(abc: SignatureCollection) -> None:

@@ -268,7 +268,7 @@ def prepare(
         )
         if i == 0:
             engine.warn_coverage(plan, collection, genes, stacklevel=stacklevel)
-            engine.warn_other_names(collection, genes, stacklevel=stacklevel)
+            engine.warn_other_names(plan, collection, genes, stacklevel=stacklevel)
         engine.warn_ignored(spec, collection, stacklevel=stacklevel)
         frozen = references[name]
         if frozen is not None:

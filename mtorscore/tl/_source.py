@@ -20,8 +20,10 @@ __all__ = ["Source", "canonical", "open_source"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
-RESULT_BYTES = 4 << 20
+RESULT_BYTES = 8 << 20
 SHARE, FEWEST_ROWS = 4, 64
+# Kernels add up so many rows at a time where there are many sets; tiles hold no broken number of these.
+LANES = 32
 # Tiles per thread whose results may wait to be fetched.
 AHEAD = 4
 SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
@@ -107,6 +109,7 @@ class Source:
             # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
             n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
             step = -(-self.n_obs // (-(-n_tiles // shared_by) * shared_by))
+            step = -(-step // LANES) * LANES if step > 2 * LANES else step
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
 
         def work(start: int, stop: int) -> T:

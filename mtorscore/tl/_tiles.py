@@ -123,6 +123,8 @@ class Tile:
         Number of the first row in the whole matrix.
     n_vars
         Columns.
+    target
+        ``(n_obs, n_sets)`` where the scores end up; a method that writes them there saves a copy.
     """
 
     start: int
@@ -131,6 +133,7 @@ class Tile:
     data: Array | None = None
     indices: npt.NDArray[np.int32] | None = None
     indptr: Ints | None = None
+    target: Array | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -144,6 +147,10 @@ class Tile:
     def is_sparse(self) -> bool:
         """Whether zeros are implicit."""
         return self.x is None
+
+    def room(self, n_sets: int) -> Array:
+        """Return room for scores, whatever is in it."""
+        return np.empty((self.n_obs, n_sets)) if self.target is None else self.target
 
     def csr(self) -> tuple[Array, npt.NDArray[np.int32], Ints]:
         """Return the CSR arrays; an error for a dense tile."""

@@ -43,16 +43,12 @@ class Parts(NamedTuple):
 
     Attributes
     ----------
-    pointer, part
-        Gene g of ``sets.genes`` belongs to parts ``part[pointer[g]:pointer[g + 1]]``.
     sizes
         ``(n_parts,)`` genes per part.
     up_of, down_of
         ``(n_sets,)`` the parts of each set, -1 where it has none.
     """
 
-    pointer: Ints
-    part: npt.NDArray[np.int32]
     sizes: Ints
     up_of: Ints
     down_of: Ints
@@ -117,16 +113,32 @@ class Sets:
 
     @cached_property
     def parts(self) -> Parts:
-        """The up and the down parts that hold a gene, laid out by gene."""
+        """The up and the down parts that hold a gene."""
+        sizes = np.bincount(self._direction_of, minlength=2 * len(self)).astype(np.int64)
+        of = np.where(sizes > 0, np.cumsum(sizes > 0) - 1, -1)
+        return Parts(sizes[sizes > 0], of[: len(self)], of[len(self) :])
+
+    @cached_property
+    def parts_of_genes(self) -> tuple[Ints, npt.NDArray[np.int32]]:
+        """Parts by gene: gene g of `genes` belongs to parts ``part[pointer[g]:pointer[g + 1]]``."""
         from scipy.sparse import csr_array
 
-        key = np.where(self.weights > 0, self.owner, self.owner + len(self))
-        sizes = np.bincount(key, minlength=2 * len(self)).astype(np.int64)
-        of = np.where(sizes > 0, np.cumsum(sizes > 0) - 1, -1)
-        part = of[key].astype(np.int32)
+        part = np.concatenate([self.parts.up_of, self.parts.down_of])[self._direction_of].astype(np.int32)
         # Turning rows into columns is a sort by gene, in one pass.
         turned = csr_array((part, self.slots, self.indptr), shape=(len(self), self.genes.size)).tocsc()
-        return Parts(turned.indptr.astype(np.int64), turned.data, sizes[sizes > 0], of[: len(self)], of[len(self) :])
+        return turned.indptr.astype(np.int64), turned.data
+
+    @cached_property
+    def genes_of_parts(self) -> tuple[Ints, npt.NDArray[Any]]:
+        """Genes by part, ascending: part p holds ``slots[pointer[p]:pointer[p + 1]]``, in few bytes."""
+        pointer = np.concatenate([[0], np.cumsum(self.parts.sizes)]).astype(np.int64)
+        narrow = self.slots.astype(np.uint16 if self.genes.size < 1 << 16 else np.int32)
+        return pointer, narrow[np.argsort(self._direction_of, kind="stable")] if (self.weights < 0).any() else narrow
+
+    @cached_property
+    def _direction_of(self) -> Ints:
+        """The set of each entry of `slots`, counted on for down genes."""
+        return np.where(self.weights > 0, self.owner, self.owner + len(self))
 
     def once(self, work: Callable[[Sets], T]) -> T:
         """Return what a method works out from the sets alone; it is worked out for the first tile and kept."""

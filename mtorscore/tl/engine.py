@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -161,13 +162,20 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
     _share_genes(plans)
     width = sum(2 * len(plan.sets) for plan in plans)
     tables = any(plan.spec.holds_cohort for plan in plans)
-    return _gather(source.each(partial(score_tile, plans=plans), threads, width=width, tables=tables), source.n_obs)
+    # What is worked out elsewhere has to be sent anyway.
+    rooms = None if source.remote else [np.empty((source.n_obs, len(plan.sets))) for plan in plans]
+    score = partial(score_tile, plans=plans, rooms=rooms, first=source.offset)
+    return _gather(source.each(score, threads, width=width, tables=tables), source.n_obs, rooms)
 
 
-def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
-    """Score one tile by all methods."""
+def score_tile(
+    tile: Tile, plans: Sequence[Plan], rooms: Sequence[npt.NDArray[np.float64]] | None = None, first: int = 0
+) -> list[Scored]:
+    """Score one tile by all methods, if possible at once into the `rooms` for all rows from `first` on."""
     out = []
-    for plan in plans:
+    for k, plan in enumerate(plans):
+        at = tile.start - first
+        tile.target = None if rooms is None else rooms[k][at : at + tile.n_obs]
         if plan.sets.slots.size == 0:
             out.append(_nothing(tile.n_obs, plan))
             continue
@@ -181,8 +189,8 @@ def score_tile(tile: Tile, plans: Sequence[Plan]) -> list[Scored]:
 
 def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
     """Warn once about signatures with less than half of their genes present."""
-    wanted = [g for e in collection.signatures for g in e.genes]
-    if wanted and not plan.sets.genes.size and not any(plan.coverage["coverage"]):
+    wanted = [g for e in collection.signatures for g in e.genes] if not plan.sets.genes.size else []
+    if wanted and not any(plan.coverage["coverage"]):
         warnings.warn(
             f"None of the genes of {len(plan.reasons)} signature(s) is in this matrix, so that every score is NaN. "
             f"They are called {examples(wanted)}; the matrix has {examples(universe)}. If these are the same genes "
@@ -206,12 +214,16 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
         )
 
 
-def warn_other_names(collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
+def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
     """Warn once about genes that the matrix holds under an earlier or later name: they count as missing."""
     from mtorscore._symbols import other_names
 
-    absent = set().union(*(e.genes for e in collection)).difference(universe)
-    found = other_names((g for e in collection for g in e.genes if g in absent), universe) if absent else {}
+    complete = {
+        n for n, missing in zip(plan.coverage["signature"], plan.coverage["missing"], strict=True) if not missing
+    }
+    entries = [e for e in collection if e.id not in complete]
+    absent = set().union(*(e.genes for e in entries)).difference(universe) if entries else set()
+    found = other_names((g for e in entries for g in e.genes if g in absent), universe) if absent else {}
     if found:
         warnings.warn(
             f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
@@ -235,16 +247,17 @@ def warn_ignored(spec: MethodSpec, collection: SignatureCollection, stacklevel: 
             )
 
 
-def _gather(parts: Iterable[list[Scored]], n_obs: int) -> list[Scored]:
-    """Put tiles together as they come, into arrays that are made once."""
+def _gather(parts: Iterable[list[Scored]], n_obs: int, rooms: Sequence[npt.NDArray[np.float64]] | None) -> list[Scored]:
+    """Put tiles together as they come, into arrays that are made once; scores may stand there already."""
     out: list[Scored] = []
     at = 0
     for part in parts:
         if not out:
-            out = [_room_for(s, n_obs) for s in part]
+            out = [_room_for(s, n_obs, room) for s, room in zip(part, rooms or repeat(None), strict=False)]
         here = slice(at, at + part[0].scores.shape[0])
         for whole, piece in zip(out, part, strict=True):
-            whole.scores[here] = piece.scores
+            if not np.may_share_memory(whole.scores, piece.scores):
+                whole.scores[here] = piece.scores
             if whole.pvalues is not None:
                 whole.pvalues[here] = piece.pvalues
             for key, values in piece.extras.items():
@@ -253,12 +266,13 @@ def _gather(parts: Iterable[list[Scored]], n_obs: int) -> list[Scored]:
     return out
 
 
-def _room_for(like: Scored, n_obs: int) -> Scored:
+def _room_for(like: Scored, n_obs: int, scores: npt.NDArray[np.float64] | None) -> Scored:
     def room(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.empty((n_obs, *values.shape[1:]), dtype=values.dtype)
 
     extras = {key: room(values) for key, values in like.extras.items()}
-    return Scored(room(like.scores), None if like.pvalues is None else room(like.pvalues), extras)
+    found = room(like.scores) if scores is None else scores
+    return Scored(found, None if like.pvalues is None else room(like.pvalues), extras)
 
 
 def _nothing(n_obs: int, plan: Plan) -> Scored:

@@ -168,7 +168,7 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         collection = self._collection()
         plan = self._plan(names)
         engine.warn_coverage(plan, collection, names, stacklevel=4)
-        engine.warn_other_names(collection, names, stacklevel=4)
+        engine.warn_other_names(plan, collection, names, stacklevel=4)
         engine.warn_ignored(plan.spec, collection, stacklevel=4)
         engine.learn(plan, source)
         scores = None

@@ -84,7 +84,7 @@ def rank_sums(
     Returns
     -------
     sums
-        ``(n_obs, n_parts)``.
+        ``(n_obs, n_parts)`` twice the sums.
     counts
         Genes added up, ``(n_obs, n_parts)``, or ``(1, n_parts)`` where no value is NaN.
     """
@@ -118,11 +118,11 @@ def rank_sums(
             for j in range(gene_ptr[g], gene_ptr[g + np.uint32(1)]):
                 twice[np.uint32(gene_part[np.uint64(j)])] += move
         for s in range(twice.size):
-            sums[i, s] = size[s] * (0.5 * base) + 0.5 * twice[s]
+            sums[i, s] = size[s] * base + twice[s]
         if rows[i, 0] > 0:
             for k in range(pointer[i], pointer[i + 1]):
                 if less[k] < 0:
-                    _drop(sums[i], counts[i], gene_ptr, gene_part, slots[k], 0.5 * base, skip_nan)
+                    _drop(sums[i], counts[i], gene_ptr, gene_part, slots[k], base, skip_nan)
     return sums, counts
 
 

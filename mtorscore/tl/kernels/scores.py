@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,24 +27,37 @@ def _join(part: _Array, up_of: _Ints, down_of: _Ints, sign: float, out: _Array) 
 
 @jit
 def top_rank_scores(
-    sums: _Array, counts: _Ints, absent: _Array, up_of: _Ints, down_of: _Ints, limit: float, w_neg: float
-) -> _Array:
-    """Return UCell scores.
+    sums: npt.NDArray[Any],
+    unit: float,
+    counts: _Ints,
+    absent: _Array,
+    up_of: _Ints,
+    down_of: _Ints,
+    limit: float,
+    w_neg: float,
+    out: _Array,
+) -> None:
+    """Write UCell scores.
 
     Parameters
     ----------
-    sums, counts
-        Ranks cut at `limit`, and genes, per part; `counts` may have one row for all.
+    sums, unit, counts
+        Ranks cut at `limit`, what the sums of them are multiples of, and genes, per part; `counts` may have one row for
+        all.
     absent
         ``(n_parts,)`` genes that the matrix lacks and that count as ranked at `limit`.
     up_of, down_of
         ``(n_sets,)`` the parts of each set, -1 where it has none.
     limit, w_neg
         Largest rank, and the weight of the down part.
+    out
+        ``(n_obs, n_sets)``, which is filled.
     """
     n_obs, n_parts = sums.shape
-    out = np.empty((n_obs, up_of.size))
-    part = np.empty(n_parts)
+    plain = up_of.size == n_parts
+    for s in range(up_of.size):
+        plain = plain and up_of[s] == s and down_of[s] < 0
+    joined = np.empty(n_parts)
     low, room, extra = np.empty(n_parts), np.empty(n_parts), absent * limit
     for i in range(n_obs):
         if i < counts.shape[0]:
@@ -50,10 +65,12 @@ def top_rank_scores(
                 n = counts[i, p] + absent[p]
                 low[p] = n * (n + 1.0) / 2.0
                 room[p] = n * limit - low[p]
+        # Where each set is one up part, as is the rule with thousands of sets, nothing has to be joined.
+        part, row = out[i] if plain else joined, sums[i]
         for p in range(n_parts):
             # A set too long for the ranking has no room to vary.
-            part[p] = 1.0 - (sums[i, p] + extra[p] - low[p]) / room[p] if room[p] > 0.0 else np.nan
-        for s in range(up_of.size):
+            part[p] = 1.0 - (unit * row[p] + extra[p] - low[p]) / room[p] if room[p] > 0.0 else np.nan
+        for s in range(0 if plain else up_of.size):
             u, d = up_of[s], down_of[s]
             if d < 0:
                 out[i, s] = part[u] if u >= 0 else np.nan
@@ -62,7 +79,6 @@ def top_rank_scores(
             else:
                 total = part[u] - w_neg * part[d]
                 out[i, s] = 0.0 if total < 0.0 else total
-    return out
 
 
 @jit
@@ -84,13 +100,20 @@ def area_scores(sums: _Array, counts: _Ints, up_of: _Ints, down_of: _Ints, limit
 
 @jit
 def mean_rank_scores(
-    sums: _Array, counts: _Ints, n_valid: _Ints, up_of: _Ints, down_of: _Ints, unknown: bool, centre: float
+    sums: npt.NDArray[Any],
+    unit: float,
+    counts: _Ints,
+    n_valid: _Ints,
+    up_of: _Ints,
+    down_of: _Ints,
+    unknown: bool,
+    centre: float,
 ) -> _Array:
     """Return singscores.
 
     Parameters
     ----------
-    sums, counts
+    sums, unit, counts
         Ranks from below, or their distances from the middle, and genes, per part; see `top_rank_scores`.
     n_valid
         ``(n_obs,)`` ranks in the row.
@@ -115,7 +138,7 @@ def mean_rank_scores(
         for p in range(n_parts):
             k = np.float64(c[p])
             low, high = (k + 1.0) / 2.0, (2.0 * n - k + 1.0) / 2.0
-            total = sums[i, p]
+            total = unit * sums[i, p]
             if turned[p]:
                 total = k * (n + 1.0) - total
             elif unknown:

@@ -72,8 +72,10 @@ def singscore(
     else:
         entries = tile.entries(sets.genes)
         if params["known_direction"]:
+            unit = 0.5
             sums, counts = rank_sums(entries, sets, ties=params["ties"], omit=omit)
         else:
+            unit = 1.0
             values, zero = entries.ascending(params["ties"])
             middle = _middle(tile, params)
             values, zero = np.abs(values - middle[entries.owner]), np.abs(zero - middle)
@@ -82,7 +84,7 @@ def singscore(
         parts = sets.parts
         scored = Scored(
             mean_rank_scores(
-                sums, counts, entries.n_valid, parts.up_of, parts.down_of, not params["known_direction"], centre
+                sums, unit, counts, entries.n_valid, parts.up_of, parts.down_of, not params["known_direction"], centre
             )
         )
     if params["dispersion"]:

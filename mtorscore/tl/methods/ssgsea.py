@@ -97,7 +97,7 @@ def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
     else:
         sums, counts = walk_sums(
             entries.pointer, entries.slots, entries.less, entries.equal, entries.rows,
-            step_weights(tile.n_vars, params["alpha"]), parts.pointer, parts.part, parts.sizes, omit,
+            step_weights(tile.n_vars, params["alpha"]), *sets.parts_of_genes, parts.sizes, omit,
         )  # fmt: skip
     # The reference walks NaN genes last when told to use everything: they lengthen the walk below all others.
     n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)

@@ -59,17 +59,23 @@ def ucell(
     most = float(min(params["max_rank"], tile.n_vars))
     omit = params["na"] == "omit"
     if params["ties"] == "first":
+        unit = 1.0
         sums, counts = dense_sums(np.minimum(_descending(tile, sets.genes, "first"), most), sets, omit=omit)
     else:
-        entries = tile.entries(sets.genes)
+        entries, unit = tile.entries(sets.genes), 0.5
         sums, counts = rank_sums(entries, sets, ties=params["ties"], limit=int(most), omit=omit)
-    absent = sets.parts.pick(sets.up.missing_up, sets.down.missing_up).astype(np.float64)
-    if params["missing"] == "skip":
-        absent[:] = 0.0
-    scores = top_rank_scores(sums, counts, absent, sets.parts.up_of, sets.parts.down_of, most, float(params["w_neg"]))
+    absent = sets.once(_absent) if params["missing"] == "impute" else np.zeros(sets.parts.sizes.size)
+    scores = tile.room(len(sets))
+    up_of, down_of = sets.parts.up_of, sets.parts.down_of
+    top_rank_scores(sums, unit, counts, absent, up_of, down_of, most, float(params["w_neg"]), scores)
     if not pvalues:
         return Scored(scores)
     return Scored(scores, _pvalues(tile, sets, params, most))
+
+
+def _absent(sets: Sets) -> Array:
+    """Return per part the genes that the matrix lacks."""
+    return sets.parts.pick(sets.missing_up, sets.missing_down).astype(np.float64)
 
 
 def _descending(tile: Tile, genes: np.ndarray[Any, np.dtype[np.int64]], ties: str) -> Array:
