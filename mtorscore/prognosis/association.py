@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._threads import one_blas_thread
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis._clinical import say_repeated
 from mtorscore.prognosis._concordance import bootstrap_multiplicities
@@ -20,7 +21,6 @@ from mtorscore.prognosis._options import check_counts, check_level, names_of, no
 from mtorscore.prognosis._outcome import Outcome, estimate, make_outcome
 from mtorscore.prognosis._risksets import FloatArray
 from mtorscore.prognosis._rows import COLUMNS, MIN_EVENTS, NOT_PROPORTIONAL, PER_PARAMETER, blank_row, finish
-from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint
 
 __all__ = ["COLUMNS", "MIN_EVENTS", "associate"]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtorscore._threads import one_blas_thread
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis import _metrics as metrics
 from mtorscore.prognosis._clinical import say_repeated
@@ -25,7 +26,6 @@ from mtorscore.prognosis._options import (
     not_the_outcome,
 )
 from mtorscore.prognosis._risksets import FloatArray, IntArray
-from mtorscore.prognosis._threads import one_blas_thread
 from mtorscore.prognosis.endpoints import Endpoint, LabelData, SurvivalData
 
 __all__ = ["Evaluation", "evaluate"]

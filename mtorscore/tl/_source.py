@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._threads import one_blas_thread
 from mtorscore.errors import DataError, examples
 from mtorscore.tl._tiles import Tile
 
@@ -119,12 +120,13 @@ class Source:
             yield from (work(*ab) for ab in bounds)
             return
         waiting: deque[Future[T]] = deque()
-        for ab in bounds:
-            waiting.append(_threads(n_threads).submit(work, *ab))
-            if len(waiting) > AHEAD * n_threads:
+        with one_blas_thread():
+            for ab in bounds:
+                waiting.append(_threads(n_threads).submit(work, *ab))
+                if len(waiting) > AHEAD * n_threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Apply a function to every tile and put the results together from left to right."""
