@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels._jit import jit
 
-__all__ = ["areas", "rank_sums", "value_sums", "walk_sums"]
+__all__ = ["area_sums", "rank_sums", "value_sums", "walk_sums"]
 
 NONE = np.uint64(0)
 
@@ -147,37 +147,48 @@ def _drop(
 
 
 @jit
-def areas(
+def area_sums(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
-    pointer: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     n_vars: int,
     limit: float,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the area that each entry adds below the recovery curve, expected over all orders of ties, up to `limit`.
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+    skip_nan: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Add up the area that each gene adds below the recovery curve, expected over all orders of ties, up to `limit`.
 
     Parameters
     ----------
-    less, equal, pointer, rows, n_vars
+    pointer, slots, less, equal, rows, n_vars, gene_ptr, gene_part, sizes, skip_nan
         See `rank_sums`.
     limit
         The rank from above at which the area ends.
 
     Returns
     -------
-    values
-        Per entry; NaN for NaN.
-    zero
-        ``(n_obs,)`` what a gene that is 0 adds.
+    sums, counts
+        See `value_sums`.
     """
-    values, zero = np.empty(less.size), np.empty(pointer.size - 1)
-    for i in range(pointer.size - 1):
+    n_obs = pointer.size - 1
+    sums = np.empty((n_obs, sizes.size))
+    counts, size = _count(sizes, rows)
+    longest = np.int64(0)
+    for i in range(n_obs):
+        longest = max(longest, pointer[i + 1] - pointer[i])
+    values = np.empty(longest)
+    for i in range(n_obs):
+        a, b = pointer[i], pointer[i + 1]
         n_valid = n_vars - rows[i, 0]
-        zero[i] = _area(rows[i, 1], rows[i, 2], n_valid, limit)
-        for k in range(pointer[i], pointer[i + 1]):
-            values[k] = np.nan if less[k] < 0 else _area(less[k], equal[k], n_valid, limit)
-    return values, zero
+        for k in range(b - a):
+            values[k] = np.nan if less[a + k] < 0 else _area(less[a + k], equal[a + k], n_valid, limit)
+        base = _area(rows[i, 1], rows[i, 2], n_valid, limit)
+        _add_row(slots[a:b], values, base, gene_ptr, gene_part, size, skip_nan, sums[i], counts[i % counts.shape[0]])
+    return sums, counts
 
 
 @jit
@@ -192,27 +203,43 @@ def value_sums(
     sizes: npt.NDArray[np.int64],
     skip_nan: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Do what `rank_sums` does for any number per entry, and `zero` for the zeros of each row."""
+    """Do what `rank_sums` does, once and not twice, for any number per entry, and `zero` for the zeros of each row."""
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
     for i in range(n_obs):
-        base = zero[i]
-        row = sums[i]
-        for s in range(size.size):
-            row[s] = size[s] * base
-        for k in range(pointer[i], pointer[i + 1]):
-            g = np.uint32(slots[k])
-            v = values[k]
-            gone = v != v and skip_nan
-            v = -base if gone else v - base
-            if v == 0.0 and not gone:
-                continue
-            for j in range(gene_ptr[g], gene_ptr[g + np.uint32(1)]):
-                row[np.uint32(gene_part[np.uint64(j)])] += v
-                if gone:
-                    counts[i, gene_part[j]] -= 1
+        a, b = pointer[i], pointer[i + 1]
+        own = counts[i % counts.shape[0]]
+        _add_row(slots[a:b], values[a:b], zero[i], gene_ptr, gene_part, size, skip_nan, sums[i], own)
     return sums, counts
+
+
+@jit
+def _add_row(
+    slots: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    base: float,
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    size: npt.NDArray[np.float64],
+    skip_nan: bool,
+    sums: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Add up the numbers of one row over the parts, `base` standing for genes without an entry."""
+    for s in range(size.size):
+        sums[s] = size[s] * base
+    for k in range(slots.size):
+        g = np.uint32(slots[k])
+        v = values[k]
+        gone = v != v and skip_nan
+        v = -base if gone else v - base
+        if v == 0.0 and not gone:
+            continue
+        for j in range(gene_ptr[g], gene_ptr[g + np.uint32(1)]):
+            sums[np.uint32(gene_part[np.uint64(j)])] += v
+            if gone:
+                counts[gene_part[j]] -= 1
 
 
 @jit

@@ -114,11 +114,22 @@ def _lane_sums(
 
 def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:
     """Add up areas below the recovery curve, which ends at rank `limit`; see `rank_sums`."""
-    from mtorscore.tl.kernels.entries import areas
+    from mtorscore.tl.kernels import entries as kernel
 
     e = entries
-    values, zero = areas(e.less, e.equal, e.pointer, e.rows, e.n_vars, float(limit))
-    return value_sums(e, values, zero, sets, omit=omit)
+    found: tuple[Array, Ints] = kernel.area_sums(
+        e.pointer,
+        e.slots,
+        e.less,
+        e.equal,
+        e.rows,
+        e.n_vars,
+        float(limit),
+        *sets.parts_of_genes,
+        sets.parts.sizes,
+        omit,
+    )
+    return found
 
 
 def value_sums(entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:
