@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -188,7 +188,9 @@ class Signature(Entry):
             raise SignatureError(
                 f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
             )
-        strange = list(set(self.weights).difference(genes)) if self.weights else []
+        if not self.weights:
+            return
+        strange = list(set(self.weights).difference(genes))
         if strange:
             raise SignatureError(f"{self.id}: weights for genes that it does not hold ({examples(strange)}).")
         bad = [g for g, w in self.weights.items() if not (np.isfinite(w) and w > 0)]
@@ -196,6 +198,16 @@ class Signature(Entry):
             raise SignatureError(
                 f"{self.id}: weights must be finite and positive ({examples(bad)}); put the gene under `down` instead."
             )
+
+    @classmethod
+    def unchecked(cls, id: str, up: tuple[str, ...]) -> Signature:  # noqa: A002
+        """Return a plain gene list as a signature, without looking: for thousands that were looked at together."""
+        made = object.__new__(cls)
+        values, factories = _defaults()
+        made.__dict__.update(values, id=id, up=up)
+        for name, factory in factories:
+            made.__dict__[name] = factory()
+        return made
 
     @property
     def genes(self) -> tuple[str, ...]:
@@ -284,6 +296,14 @@ class Composite(Entry):
 
 
 ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, Panel, Composite)}
+
+
+@cache
+def _defaults() -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """Return what a signature holds by default, and what makes the defaults that are not shared."""
+    optional = [f for f in fields(Signature) if f.default is not MISSING]
+    factories = [(f.name, f.default_factory) for f in fields(Signature) if f.default_factory is not MISSING]
+    return {f.name: f.default for f in optional}, factories
 
 
 def signature_from(name: str, value: object) -> Signature:

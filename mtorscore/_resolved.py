@@ -101,7 +101,7 @@ def lay(signatures: Sequence[Signature], vocabulary: Vocabulary, position: Mappi
         place, weights = place[found], weights[found]
     keys = sort_keys(pointer, place, n_vars)
     if plain:
-        place = np.sort(keys) % n_vars
+        place = (np.sort(keys) % max(n_vars, 1)).astype(np.int64)
     else:
         order = np.argsort(keys)
         place, weights = place[order], weights[order]

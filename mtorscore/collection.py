@@ -31,7 +31,7 @@ from mtorscore._entries import (
 )
 from mtorscore._leads import leads
 from mtorscore._resolved import Resolved, lay
-from mtorscore._vocabulary import Vocabulary, plain_hashes
+from mtorscore._vocabulary import Vocabulary, plain_hashes, plain_signatures
 from mtorscore.errors import SignatureError, examples, nearest
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ __all__ = [
     "leads",
     "library",
 ]
+
+
+# So many gene lists are turned into signatures together.
+MANY = 64
 
 
 class SignatureCollection:
@@ -397,6 +401,11 @@ def as_collection(signatures: SignaturesLike) -> SignatureCollection:
     if isinstance(signatures, str | Path):
         return SignatureCollection.read(signatures)
     if isinstance(signatures, Mapping):
+        together = plain_signatures(signatures) if len(signatures) >= MANY else None
+        if together is not None:
+            found = SignatureCollection(together[0])
+            found.__dict__["_vocabulary"] = together[1]
+            return found
         return SignatureCollection([signature_from(str(name), value) for name, value in signatures.items()])
     if isinstance(signatures, Iterable):
         return SignatureCollection(signatures)

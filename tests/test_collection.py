@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mtorscore as mt
+from mtorscore._entries import signature_from
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection, as_collection
 from mtorscore.errors import DataWarning, SignatureError
 
@@ -116,6 +119,48 @@ def test_genes_that_are_not_text_are_taken_as_text() -> None:
     numbers = as_collection({"S": [1, "1", 2], "T": np.array(["A", "B"]), "U": (g for g in "ABA")})
     assert [s.up for s in numbers.signatures] == [("1", "2"), ("A", "B"), ("A", "B")]
     assert {type(g) for s in numbers.signatures for g in s.up} == {str}
+
+
+MANY_LISTS = {f"S {i}": [f"G{j}" for j in range(i % 7, 20 - i % 5)] for i in range(100)}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"empty": [], "tuple": ("A", "B")},
+        {"twice": ["A", "B", "A"]},
+        {"numbers": [1, 2]},
+        {"mixed": ["A", 1]},
+        {"none": ["A", None]},
+        {"bytes": ["A", b"B"]},
+        {"array": np.array(["A", "B"])},
+        {"numpy text": [np.str_("A"), "B"]},
+        {"signed": {"up": ["A"], "down": ["B"]}},
+        {"weighted": {"A": 2.0, "B": -1.0}},
+        {"signature": Signature(id="other", up=("A",), branch="mtorc1")},
+    ],
+    ids=lambda more: next(iter(more), "plain"),
+)
+def test_many_lists_at_once_are_what_they_are_one_by_one(more: dict[str, Any]) -> None:
+    lists = MANY_LISTS | more
+    found = as_collection(lists)
+    one_by_one = SignatureCollection(signature_from(name, value) for name, value in lists.items())
+    assert found == one_by_one
+    assert repr(list(found)) == repr(list(one_by_one))
+    assert found.hash == one_by_one.hash
+    assert {type(g) for s in found.signatures for g in s.genes} == {str}
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301
+    first, second = list(found)[:2]
+    assert first.expected is not second.expected
+    universe = ["G3", "A", "G9"]
+    np.testing.assert_equal(found.resolve(universe).coverage(), one_by_one.resolve(universe).coverage())
+
+
+@pytest.mark.parametrize("more", [{"": ["A"]}, {"text": "ABC"}, {"lone surrogate": ["\ud800"], "none": None}])
+def test_many_lists_with_one_that_is_wrong_are_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(SignatureError):
+        as_collection(MANY_LISTS | more)
 
 
 def test_as_collection_takes_what_people_have(abc: SignatureCollection) -> None:

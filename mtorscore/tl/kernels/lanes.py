@@ -26,6 +26,7 @@ __all__ = ["cheaper", "lane_sums", "table_for"]
 LINE = 64
 # Parts whose sums are turned from lanes into rows at a time, so that both stay in the fastest memory.
 TURNED = 64
+LARGE = 4 << 20
 NARROW = 16
 # Lanes of 16 bits have to take the ranks of so many genes before they are emptied, or they cost more than 32 bits.
 FEWEST = 8
@@ -55,7 +56,8 @@ def table_for(n_slots: int, largest: int, longest: int) -> tuple[npt.NDArray[Any
     narrow = ((1 << 16) - 1) // largest >= FEWEST
     room = getattr(_rooms, "room", None)
     if room is None or room.size < (n_slots + 1) * LINE:
-        room = _rooms.room = np.empty((n_slots + 1) * LINE, np.uint8)
+        # Of so many bytes numpy asks for large pages, in which more of the table can be found at once.
+        room = _rooms.room = np.empty(max((n_slots + 1) * LINE, LARGE), np.uint8)
     first = -room.ctypes.data % LINE
     table = room[first : first + n_slots * LINE].view(np.uint16 if narrow else np.uint32)
     return table, ((1 << 16) - 1) // largest if narrow else longest

@@ -108,8 +108,9 @@ def _rank_positive(
     slots: npt.NDArray[np.int32],
     less: npt.NDArray[np.int32],
     equal: npt.NDArray[np.int32],
+    lower: np.int64,
 ) -> np.int64:
-    """Write the entries of a row of positive values; return how many there are."""
+    """Write the entries of a row of positive values, above `lower` others; return how many there are."""
     n = bits.size
     shift = NONE
     while ((highest - lowest) >> shift) >= np.uint64(sample.size):
@@ -183,16 +184,16 @@ def _rank_positive(
                 below, same = _within(part, key, below)
         elif not placed and n_odd > NONE:
             # Values of the bucket that are not among the odd ones are equal to its sample.
-            lower, as_odd, others = np.int64(0), np.int64(0), np.int64(0)
+            under, as_odd, others = np.int64(0), np.int64(0), np.int64(0)
             for j in range(n_odd):
                 if (np.uint64(odd[j]) - lowest) >> shift == b0:
                     others += 1
-                    lower += np.int64(odd[j] < key)
+                    under += np.int64(odd[j] < key)
                     as_odd += np.int64(odd[j] == key)
             rest = same - others
-            below += lower + (rest if sample[b0] < key else np.int64(0))
+            below += under + (rest if sample[b0] < key else np.int64(0))
             same = as_odd + (rest if sample[b0] == key else np.int64(0))
-        less[e], equal[e] = below, same
+        less[e], equal[e] = lower + below, same
     for lane in range(1 if many else 4):
         counts[lane, :used] = 0
     return np.int64(m)
@@ -264,10 +265,11 @@ def _rank_rows(
                 keys, named = group[: np.int64(k)], names[: np.int64(k)]
             found = _rank_positive(
                 keys, named, slot_of, counts, first, sample, sorted_bucket, stored, chosen, odd,
-                low, high, slots[at:], less[at:], equal[at:],
+                low, high, slots[at:], less[at:], equal[at:], n_negative + n_zero if wanted == 0 else np.int64(0),
             )  # fmt: skip
-            for e in range(at, at + found):
-                less[e] = n_negative - less[e] - equal[e] if wanted == 1 else less[e] + n_negative + n_zero
+            if wanted == 1:
+                for e in range(at, at + found):
+                    less[e] = n_negative - less[e] - equal[e]
             at += found
         if n_nan > 0:
             for j in range(n):
