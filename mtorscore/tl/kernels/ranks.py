@@ -168,7 +168,12 @@ def _rank_positive(
         for b in range(used):
             first[b] -= c0[b]
         sorted_bucket[:used] = 0
-    for e in range(m):
+    if n_odd == NONE:
+        # One value per bucket, as is the rule with counts.
+        for e in range(m):
+            b0 = (np.uint64(bits[chosen[e]]) - lowest) >> shift
+            less[e], equal[e] = lower + np.int64(first[b0]), c0[b0]
+    for e in range(m if n_odd > NONE else NONE):
         key = bits[chosen[e]]
         b0 = (np.uint64(key) - lowest) >> shift
         below, same = np.int64(first[b0]), np.int64(c0[b0])
@@ -182,7 +187,7 @@ def _rank_positive(
                 below, same = below + low, high - low
             else:
                 below, same = _within(part, key, below)
-        elif not placed and n_odd > NONE:
+        elif not placed:
             # Values of the bucket that are not among the odd ones are equal to its sample.
             under, as_odd, others = np.int64(0), np.int64(0), np.int64(0)
             for j in range(n_odd):
