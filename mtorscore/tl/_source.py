@@ -22,7 +22,7 @@ __all__ = ["Source", "canonical", "open_source"]
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
 RESULT_BYTES = 8 << 20
-FREED_BYTES = 31 << 20
+FREED_BYTES = 16 << 20
 SHARE, FEWEST_ROWS = 4, 64
 # Kernels add up so many rows at a time where there are many sets; tiles hold no broken number of these.
 LANES = 32
@@ -33,7 +33,7 @@ SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData 
 
 @functools.lru_cache(maxsize=1)
 def _keep_freed_memory() -> None:
-    """Free a large array once: glibc then keeps what is freed, up to twice as much, for the next allocation.
+    """Free a large array once: glibc then keeps what is freed, up to twice as much per thread, for the next one.
 
     Without it each tile's arrays go back to the system, which clears the memory before it hands it out again. That is a
     tenth of the time of a rank method, and more where threads wait for each other over it.
