@@ -27,6 +27,15 @@ def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
 
 
 @jit
+def _longest(pointer: npt.NDArray[np.int64]) -> np.int64:
+    """Return the most entries of a row."""
+    longest = np.int64(0)
+    for i in range(pointer.size - 1):
+        longest = max(longest, pointer[i + 1] - pointer[i])
+    return longest
+
+
+@jit
 def _count(
     sizes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -91,9 +100,7 @@ def rank_sums(
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
-    longest = np.int64(0)
-    for i in range(n_obs):
-        longest = max(longest, pointer[i + 1] - pointer[i])
+    longest = _longest(pointer)
     genes, moves = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.int64)
     twice = np.empty(sizes.size, np.int64)
     # The lowest rank from below is the highest from above.
@@ -177,9 +184,7 @@ def area_sums(
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
-    longest = np.int64(0)
-    for i in range(n_obs):
-        longest = max(longest, pointer[i + 1] - pointer[i])
+    longest = _longest(pointer)
     values = np.empty(longest)
     for i in range(n_obs):
         a, b = pointer[i], pointer[i + 1]
