@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mtorscore as mt
-from mtorscore._entries import signature_from
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection, as_collection
+from mtorscore.collection.entries import signature_from
 from mtorscore.errors import DataWarning, SignatureError
 
 
@@ -253,7 +253,7 @@ def test_rename_follows_hgnc_history_and_never_guesses() -> None:
 
 
 def test_an_ambiguous_alias_is_reported() -> None:
-    from mtorscore._symbols import approved_symbols, current_symbol, old_symbols
+    from mtorscore.genes.symbols import approved_symbols, current_symbol, old_symbols
 
     name, options = next((n, o) for n, o in sorted(old_symbols().items()) if len(o) > 1 and n not in approved_symbols())
     assert current_symbol(name) == options
@@ -282,8 +282,8 @@ def test_translate_there_and_back() -> None:
 
 
 def test_leads_are_entries_of_their_branches() -> None:
-    from mtorscore._genesets import library_meta
     from mtorscore.collection import leads, library
+    from mtorscore.collection.files import library_meta
 
     whole = library()
     for branch, ids in library_meta()["leads"].items():

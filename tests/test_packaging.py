@@ -49,7 +49,7 @@ def test_rooms_import_only_from_below() -> None:
         room = path.relative_to(package).parts[0]
         assert upward(room, code) == set(), path
         assert room == "prognosis" or not re.search(r"^\s*(from|import) sksurv", code, re.M), path
-    assert upward("tl", "    from mtorscore.prognosis._cox import newton\n") == {"prognosis"}
+    assert upward("tl", "    from mtorscore.prognosis.statistics.cox import newton\n") == {"prognosis"}
     assert upward("collection.py", "from mtorscore import io, errors\n") == {"io"}
 
 

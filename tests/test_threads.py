@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mtorscore._threads import one_blas_thread
-from mtorscore.tl._source import open_source
+from mtorscore._blas_threads import one_blas_thread
+from mtorscore.tl.engine.source import open_source
 
 
 def blas_threads() -> set[int]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from mtorscore._library_schema import ROLES, dump
+from mtorscore.collection.yaml_format import ROLES, dump
 
 LIBRARY_VERSION = "1.0.0"
 EXPECTED = ("rapalog", "active_site", "tsc_loss")

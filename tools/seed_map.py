@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from mtorscore._genesets import library_folder
 from mtorscore.collection import SignatureCollection, library
+from mtorscore.collection.files import library_folder
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "seed_map.md"
 SETUP = """\

@@ -18,15 +18,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mtorscore.prognosis import Endpoint, _scoretest, evaluate
-from mtorscore.prognosis._concordance import concordance, with_interval
-from mtorscore.prognosis._inference import profile, wald
-from mtorscore.prognosis._kaplan import loglog_interval, logrank_statistic, product_limit
-from mtorscore.prognosis._outcome import SurvivalOutcome
-from mtorscore.prognosis._risksets import FloatArray, RiskSets
-from mtorscore.prognosis.association import MIN_EVENTS, PER_PARAMETER
-from mtorscore.prognosis.cutpoints import best_cut, logrank_scores
-from mtorscore.prognosis.endpoints import SurvivalData
+from mtorscore.prognosis import Endpoint, evaluate
+from mtorscore.prognosis.association.associate import MIN_EVENTS, PER_PARAMETER
+from mtorscore.prognosis.association.cutpoints import best_cut, logrank_scores
+from mtorscore.prognosis.endpoints.endpoints import SurvivalData
+from mtorscore.prognosis.endpoints.outcome_models import SurvivalOutcome
+from mtorscore.prognosis.statistics import score_test
+from mtorscore.prognosis.statistics.concordance import concordance, with_interval
+from mtorscore.prognosis.statistics.inference import profile, wald
+from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, logrank_statistic, product_limit
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 
 SIZES, SHARES = (100, 160, 360), (0.1, 0.4)
 EFFECT = 0.4
@@ -123,7 +124,7 @@ def _null(note, data: SurvivalData, score: FloatArray) -> None:  # type: ignore[
     scaled = ((score - score.mean()) / score.std())[:, None]
     coef = outcome.fit(scaled[:, :, None]).coef[:, 0]
     note("type I: proportional hazards", outcome.proportionality(scaled, coef) < 0.05)
-    z = _scoretest.cox(RiskSets(data.time, data.event), np.zeros(data.n), None)(score[:, None])[0]
+    z = score_test.cox(RiskSets(data.time, data.event), np.zeros(data.n), None)(score[:, None])[0]
     note("type I: score test", float(abs(z) > 1.959964))
     p = logrank_statistic(data.time, data.event, (score > np.median(score)).astype(np.int64))[2]
     note("type I: log-rank at the median", float(p < 0.05))
@@ -151,7 +152,7 @@ def _resampled(note, n: int, limit: float, resampled: int, rng: np.random.Genera
         others = rng.normal(size=(n, 200)) + 0.7 * rng.normal(size=(n, 1))
         null = cohort(np.zeros(n), limit, rng)
         if null.n_events:
-            z = np.abs(_scoretest.cox(RiskSets(null.time, null.event), np.zeros(n), None)(others))
+            z = np.abs(score_test.cox(RiskSets(null.time, null.event), np.zeros(n), None)(others))
             note("type I: random-signature p", float((1 + (z[1:] >= z[0]).sum()) / 200 <= 0.05))
 
 
@@ -225,7 +226,7 @@ def selection(cohorts: int, permutations: int, seed: int = 0) -> pd.DataFrame:
     for _ in range(permutations):
         order = rng.permutation(100)
         clinical = pd.DataFrame({"time": data.time[order], "event": data.event[order].astype(int)})
-        z = _scoretest.cox(RiskSets(data.time[order], data.event[order]), np.zeros(100), None)(x_all.to_numpy())
+        z = score_test.cox(RiskSets(data.time[order], data.event[order]), np.zeros(100), None)(x_all.to_numpy())
         best = list(x_all.columns[np.argsort(-np.abs(z))[:5]])
         for columns, into in ((list(x_all.columns[:5]), honest), (best, leaky)):
             got = evaluate(

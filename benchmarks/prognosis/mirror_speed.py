@@ -17,8 +17,8 @@ import pandas as pd
 from mtorscore import tl
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.prognosis import Endpoint, associate
-from mtorscore.prognosis import _cox as cox
-from mtorscore.prognosis._risksets import RiskSets
+from mtorscore.prognosis.statistics import cox
+from mtorscore.prognosis.statistics.risk_sets import RiskSets
 
 N, GENES, SETS, LOOP = 156, 20_000, 10_000, 100
 

@@ -14,8 +14,8 @@ from anndata import AnnData
 from scipy import stats
 
 import mtorscore as mt
-from mtorscore._symbols import current_symbol
 from mtorscore.errors import DataWarning
+from mtorscore.genes.symbols import current_symbol
 
 __all__ = ["Arm", "Profile", "arms", "drug_background", "overexpression", "profiles"]
 

@@ -23,8 +23,8 @@ from benchmarks.readout.composites import add_composites, flattened
 from benchmarks.readout.data import Arm, Profile, arms, drug_background, overexpression, profiles
 from benchmarks.readout.genes import gene_changes, section
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
-from mtorscore._genesets import library_meta
 from mtorscore.collection import Composite, Entry, Signature
+from mtorscore.collection.files import library_meta
 
 PRESET_RHO = 0.05
 RAPALOGS = {"DB00877": "sirolimus", "DB01590": "everolimus", "DB06287": "temsirolimus"}

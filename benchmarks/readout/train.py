@@ -26,9 +26,9 @@ from benchmarks.readout.alternatives import PROCEDURES
 from benchmarks.readout.data import arms, drug_background, profiles
 from benchmarks.readout.rotation import gene_effects
 from benchmarks.readout.run import RAPALOGS
-from mtorscore._library_schema import dump
 from mtorscore.collection import Signature, library
-from mtorscore.tl.translation import variance_prior
+from mtorscore.collection.yaml_format import dump
+from mtorscore.tl.analysis.translation import variance_prior
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "MTORC1_FOOTPRINT_LEARNED"

@@ -135,8 +135,8 @@ def gseapy(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
 
 
 def read_blocks(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
-    from mtorscore.tl._stream_disk import open_file
-    from mtorscore.tl._stream_source import StreamSource, block_bytes
+    from mtorscore.tl.streaming.disk_matrix import open_file
+    from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes
 
     def call() -> Any:
         most = block_bytes(10**9)

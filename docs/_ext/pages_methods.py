@@ -9,8 +9,8 @@ from pathlib import Path
 
 from markdown import cell, code, join, table, toctree
 
-from mtorscore.tl import registry
-from mtorscore.tl._types import MethodSpec
+from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.spec import MethodSpec
 
 __all__ = ["pages"]
 
@@ -105,7 +105,7 @@ def _calibration(specs: list[MethodSpec]) -> str:
 
 
 def _page(spec: MethodSpec) -> str:
-    module = importlib.import_module(f"mtorscore.tl.methods.{spec.name}")
+    module = importlib.import_module(f"mtorscore.tl.algorithms.{spec.name}")
     text = inspect.cleandoc(module.__doc__ or "")
     learns = "cohort-dependent" if spec.cohort_dependent else "single-sample"
     if spec.cohort_options:

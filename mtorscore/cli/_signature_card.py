@@ -188,7 +188,7 @@ def _gene_changes(before: Entry, after: Entry) -> list[str]:
 
 
 def _field_changes(before: Entry, after: Entry) -> list[str]:
-    from mtorscore._library_schema import entry_to_document
+    from mtorscore.collection.yaml_format import entry_to_document
 
     skip = {"up", "down", "numerator", "denominator", "drives", "brakes", "neither", "parts"}
     first, second = entry_to_document(before), entry_to_document(after)

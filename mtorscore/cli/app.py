@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mtorscore import __version__
+from mtorscore._version import __version__
 from mtorscore.cli import data, doctor, runs, scoring, signatures
 
 __all__ = ["app"]

@@ -48,8 +48,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
 
 
 def _checks() -> dict[str, str]:
-    from mtorscore import __version__, library
-    from mtorscore.io.fetching import cache_folder
+    from mtorscore._version import __version__
+    from mtorscore.collection import library
+    from mtorscore.io.download.fetching import cache_folder
 
     found: dict[str, str] = {}
     found["mtorscore"] = __version__

@@ -89,7 +89,7 @@ def run(
     if results is not None:
         overrides["results"] = str(results)
     if expression is not None:
-        from mtorscore.pipeline.own import OwnData, write_inputs
+        from mtorscore.pipeline.own_data import OwnData, write_inputs
 
         own = OwnData(name, expression, clinical, time, event, unit, group, tumour, normal)
         config = write_inputs(own, overrides.get("results", "results"))
@@ -222,7 +222,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
 
     from mtorscore.cli import quiet
     from mtorscore.pipeline import COMMAND, command_line
-    from mtorscore.pipeline._process import STARTED_BY
+    from mtorscore.pipeline.process import STARTED_BY
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),

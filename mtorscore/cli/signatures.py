@@ -63,7 +63,7 @@ def _record(entry: Entry, *, full: bool = False) -> dict[str, Any]:
         "hash": entry.hash,
     }
     if full:
-        from mtorscore._library_schema import entry_to_document
+        from mtorscore.collection.yaml_format import entry_to_document
 
         document = entry_to_document(entry)
         out = document | {"genes": len(entry.genes), "evidence": entry.evidence_counts, "hash": entry.hash}
@@ -102,8 +102,8 @@ def list_(
 
 
 def _table(chosen: SignatureCollection, matches: dict[str, str] | None = None) -> None:
-    from mtorscore._genesets import library_meta
     from mtorscore.cli._signature_tables import print_entries
+    from mtorscore.collection.files import library_meta
 
     titles = {branch: about["title"] for branch, about in library_meta()["branches"].items()}
     print_entries(list(chosen), titles=titles, version=chosen.version, matches=matches)
@@ -147,8 +147,8 @@ def search(
         mtorscore signatures search SREBF1
         mtorscore signatures search rapamycin
     """
-    from mtorscore._symbols import current_symbol
     from mtorscore.collection import SignatureCollection
+    from mtorscore.genes.symbols import current_symbol
 
     everything = _collection(library)
     symbols = {text, text.upper(), *current_symbol(text)}
@@ -213,7 +213,7 @@ def export(
         lost = int((report["status"] == "lost").sum())
         typer.echo(f"{lost} of {len(report)} genes have no one-to-one orthologue and are left out.", err=True)
     if path == "-":
-        from mtorscore._genesets import text_of
+        from mtorscore.collection.files import text_of
 
         typer.echo(text_of(chosen, f".{form.removeprefix('.')}"), nl=False)
         return
@@ -239,9 +239,9 @@ def validate(
     """
     from dataclasses import asdict
 
-    from mtorscore._genesets import library_folder
-    from mtorscore._library_validate import validate as check
-    from mtorscore._symbols import approved_symbols, old_symbols
+    from mtorscore.collection.files import library_folder
+    from mtorscore.collection.validation import validate as check
+    from mtorscore.genes.symbols import approved_symbols, old_symbols
 
     given = paths or [library_folder()]
     # Names of files, not their content: a broken file of the library must not hide the problems of this one.

@@ -13,9 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples
-from mtorscore.io import _binary, _detect, _files, _routes
-from mtorscore.io._cells import is_missing, typed
-from mtorscore.io._delimited import parse
+from mtorscore.io import detect
+from mtorscore.io.formats import binary
+from mtorscore.io.portals import clinical_tables
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_missing, typed
+from mtorscore.io.tables.delimited import parse
 
 __all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "read_named_rows", "simple_stage", "standardise"]
 
@@ -83,19 +86,19 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text_frame(path: Path, sheet: str | None) -> pd.DataFrame:
-    found = _detect.detect(path)
+    found = detect.detect(path)
     if found.kind == "excel":
-        frame, _, _, _ = _binary.sheet_frame(path, sheet)
+        frame, _, _, _ = binary.sheet_frame(path, sheet)
         return frame.loc[:, [bool(c) for c in frame.columns]]
     if found.kind == "parquet":
         return pd.read_parquet(path).reset_index()
     if found.kind == "rdata":
-        from mtorscore.io._r import objects
+        from mtorscore.io.formats.r_objects import objects
 
         tables = objects(path)
         return tables[max(tables, key=lambda n: tables[n].size)]
     if found.kind == "table" or found.kind.startswith("clinical:"):
-        return _routes.biotab_rows(parse(_files.load(path), text=True).frame())
+        return clinical_tables.biotab_rows(parse(file_bytes.load(path), text=True).frame())
     from mtorscore.io.reading import read
 
     obs = read(path).obs
@@ -179,7 +182,7 @@ def read_clinical(
     path = Path(path)
     frame = _where(_text_frame(path, sheet), where or {}, path)
     if key is None:
-        route, reduce = _routes.route_of(list(map(str, frame.columns)))
+        route, reduce = clinical_tables.route_of(list(map(str, frame.columns)))
         if reduce is not None:
             if route == "biotab":
                 forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
@@ -194,8 +197,8 @@ def read_clinical(
                 frame = pd.concat([*(_text_frame(f, None) for f in forms[::-1]), frame], ignore_index=True)
             try:
                 frame = reduce(frame)
-            except _routes.TimeError as error:
-                raise _routes.refused_time(str(error), frame, path) from error
+            except clinical_tables.TimeError as error:
+                raise clinical_tables.refused_time(str(error), frame, path) from error
             frame = _one_row_each(frame, str(frame.index.name), path)
             frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
             return standardise(clean(frame))
@@ -209,8 +212,8 @@ def read_clinical(
     frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
     try:
         return standardise(_one_row_each(frame, key, path))
-    except _routes.TimeError as error:
-        raise _routes.refused_time(str(error), frame, path) from error
+    except clinical_tables.TimeError as error:
+        raise clinical_tables.refused_time(str(error), frame, path) from error
 
 
 def _one_row_each(frame: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
@@ -258,7 +261,7 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
         if source is not None and not (standard in frame.columns and source == standard):
             new[standard] = frame[source]
     if not {"OS", "OS.time"} & set(map(str, frame.columns)):
-        new |= _routes.plain_survival(frame)
+        new |= clinical_tables.plain_survival(frame)
     out = frame.assign(**new)
     if "stage_raw" in out:
         stage = [simple_stage(v) for v in out["stage_raw"]]
@@ -277,7 +280,7 @@ def _years(values: pd.Series) -> npt.NDArray[np.float64]:
         odd = [
             str(v)
             for v, m in zip(values, parsed, strict=True)
-            if not m and not is_missing(v) and not _routes.unsaid(str(v))
+            if not m and not is_missing(v) and not clinical_tables.unsaid(str(v))
         ]
         if odd:
             warnings.warn(

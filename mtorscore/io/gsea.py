@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from mtorscore._replace import replacing
+from mtorscore._atomic import replacing
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.io._gsea_labels import check_names, numbers, read_cls, read_lines, read_rnk, write_cls, write_rnk
+from mtorscore.io.formats.gsea_labels import check_names, numbers, read_cls, read_lines, read_rnk, write_cls, write_rnk
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -58,9 +58,9 @@ def read_gmt(path: str | Path, *, join_up_down: bool = False) -> SignatureCollec
     FormatError
         If a line has fewer than three fields, or a name stands twice.
     """
-    from mtorscore import _genesets
+    from mtorscore.collection import files
 
-    return _genesets.read_gmt(Path(path), join_up_down=join_up_down)
+    return files.read_gmt(Path(path), join_up_down=join_up_down)
 
 
 def write_gmt(signatures: SignaturesLike, path: str | Path) -> Path:
@@ -83,10 +83,9 @@ def write_gmt(signatures: SignaturesLike, path: str | Path) -> Path:
     SignatureError
         If there is no gene list, or two sets would have one name.
     """
-    from mtorscore import _genesets
-    from mtorscore.collection import as_collection
+    from mtorscore.collection import as_collection, files
 
-    return _genesets.write_gmt(as_collection(signatures), Path(path))
+    return files.write_gmt(as_collection(signatures), Path(path))
 
 
 def write_gct(

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import DataError, FetchError, FormatError, MtorscoreError
-from mtorscore.io import _binary, _cbioportal, _detect, _files, _gct, _gdc, _geo, _lists, _quant, _tenx
-from mtorscore.io._delimited import parse
-from mtorscore.io._matrix import from_grid
+from mtorscore.io import detect
+from mtorscore.io.formats import binary, gct, gene_lists, quantifiers, tenx
+from mtorscore.io.portals import cbioportal, gdc, geo
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.delimited import parse
+from mtorscore.io.tables.matrix import from_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +75,7 @@ def describe(path: str | Path) -> Description:
     FormatError
         If it is missing, empty, or nothing that mtorscore reads.
     """
-    found = _detect.detect(Path(path))
+    found = detect.detect(Path(path))
     return Description(Path(path), found.kind, found.evidence, found.compression, found.details)
 
 
@@ -105,7 +108,7 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
         If samples repeat or values cannot be used.
     """
     if isinstance(path, str) and path.startswith(("http://", "https://", "ftp://")):
-        from mtorscore.io.fetching import fetch
+        from mtorscore.io.download.fetching import fetch
 
         path = fetch(path)
     path = Path(path)
@@ -113,7 +116,7 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
 
 
 def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
-    found = _detect.detect(path) if kind is None or kind in _TABLE_KINDS else _detect.Found(kind, "as asked")
+    found = detect.detect(path) if kind is None or kind in _TABLE_KINDS else detect.Found(kind, "as asked")
     if kind in _TABLE_KINDS:
         options["table"] = kind
     reader = _READERS.get(found.kind)
@@ -127,7 +130,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
         and next(inner.iterdir()).is_dir()
     ):
         inner = next(inner.iterdir())
-    if found.kind in _quant.FORMATS:
+    if found.kind in quantifiers.FORMATS:
         options["kind"] = found.kind
     adata, made = _guarded(reader, inner, found.kind, options)
     _refuse_infinite(adata, path)
@@ -135,7 +138,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
         "file": path.name,
         "kind": found.kind,
         "evidence": found.evidence,
-        "sha256": _files.sha256(path),
+        "sha256": file_bytes.sha256(path),
         "bytes": sum(f.stat().st_size for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file()),
         "units": "",
         "accession": "",
@@ -189,24 +192,24 @@ _TABLE_KINDS = frozenset({"matrix", "matrix_t", "clinical", "genes", "contrast"}
 def _table(
     path: Path, *, table: str = "", delimiter: str = "", skip: int = 0, measure: str = ""
 ) -> tuple[AnnData, dict[str, Any]]:
-    content = _files.load(path)
+    content = file_bytes.load(path)
     grid = parse(content, delimiter=delimiter, skip=skip)
     adata, made = from_grid(grid, content, table, measure)
-    if made["kind"] == "matrix" and _cbioportal.is_zscore_file(path):
-        _cbioportal.warn_zscores(path.name)
+    if made["kind"] == "matrix" and cbioportal.is_zscore_file(path):
+        cbioportal.warn_zscores(path.name)
     return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
                    "repairs": grid.repairs}  # fmt: skip
 
 
 def _counts(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
-    return (_gdc.folder if path.is_dir() else _gdc.single)(path, **options)
+    return (gdc.folder if path.is_dir() else gdc.single)(path, **options)
 
 
 def _archive(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
     """Read a tar archive, such as GEO's ``GSE1_RAW.tar`` or a download of the GDC, as the folder that it holds."""
     import tempfile
 
-    from mtorscore.io._unpack import unpack
+    from mtorscore.io.download.unpack import unpack
 
     with tempfile.TemporaryDirectory() as place:
         try:
@@ -223,39 +226,39 @@ def _archive(path: Path, **options: Any) -> tuple[AnnData, dict[str, Any]]:
 _READERS: dict[str, Reader] = {
     "table": _table,
     "archive": _archive,
-    "parquet": _binary.parquet,
-    "feather": _binary.feather,
-    "excel": _binary.excel,
-    "h5ad": _binary.h5ad,
-    "zarr": _binary.zarr,
-    "rdata": _binary.rdata,
-    "loom": _tenx.loom,
-    "10x-h5": _tenx.h5,
-    "10x-mtx": _tenx.folder,
-    "mtx": _tenx.mtx,
-    "10x-features": _lists.features,
-    "list": _lists.names,
-    "geo-series-matrix": _geo.series_matrix,
-    "geo-series": _lists.series,
-    "geo-soft": _geo.family,
-    "geo-dataset": _geo.dataset,
-    "geo-annotation": _geo.annotation,
-    "gct": _gct.gct,
-    "cls": _gct.cls,
+    "parquet": binary.parquet,
+    "feather": binary.feather,
+    "excel": binary.excel,
+    "h5ad": binary.h5ad,
+    "zarr": binary.zarr,
+    "rdata": binary.rdata,
+    "loom": tenx.loom,
+    "10x-h5": tenx.h5,
+    "10x-mtx": tenx.folder,
+    "mtx": tenx.mtx,
+    "10x-features": gene_lists.features,
+    "list": gene_lists.names,
+    "geo-series-matrix": geo.series_matrix,
+    "geo-series": gene_lists.series,
+    "geo-soft": geo.family,
+    "geo-dataset": geo.dataset,
+    "geo-annotation": geo.annotation,
+    "gct": gct.gct,
+    "cls": gct.cls,
     "gdc-star-counts": _counts,
     "htseq-counts": _counts,
-    "per-sample": _quant.read,
-    **dict.fromkeys(_quant.FORMATS, _quant.read),
-    "firehose-matrix": _lists.firehose,
-    "gdc-cart": _gdc.cart,
-    "gdc-manifest": _lists.manifest,
-    "gdc-sample-sheet": _lists.manifest,
-    "icgc-exp-seq": _lists.icgc,
-    "cbioportal-study": _cbioportal.study,
-    "cbioportal-meta": _cbioportal.meta,
-    "clinical:gdc-clinical": _cbioportal.clinical,
-    "clinical:biotab": _cbioportal.clinical,
-    "clinical:firehose": _cbioportal.clinical,
-    "clinical:cbioportal-clinical": _cbioportal.clinical,
-    "clinical:icgc-donor": _cbioportal.clinical,
+    "per-sample": quantifiers.read,
+    **dict.fromkeys(quantifiers.FORMATS, quantifiers.read),
+    "firehose-matrix": gene_lists.firehose,
+    "gdc-cart": gdc.cart,
+    "gdc-manifest": gene_lists.manifest,
+    "gdc-sample-sheet": gene_lists.manifest,
+    "icgc-exp-seq": gene_lists.icgc,
+    "cbioportal-study": cbioportal.study,
+    "cbioportal-meta": cbioportal.meta,
+    "clinical:gdc-clinical": cbioportal.clinical,
+    "clinical:biotab": cbioportal.clinical,
+    "clinical:firehose": cbioportal.clinical,
+    "clinical:cbioportal-clinical": cbioportal.clinical,
+    "clinical:icgc-donor": cbioportal.clinical,
 }

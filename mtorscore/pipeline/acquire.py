@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import ConfigError, nearest
-from mtorscore.pipeline._files import atomic, write_json
+from mtorscore.pipeline.table_files import atomic, write_json
 
 if TYPE_CHECKING:
     from mtorscore.pp import Recipe

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtorscore.pipeline._cells import are_cells, pseudobulk_of
-from mtorscore.pipeline._files import atomic
 from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.single_cells import are_cells, pseudobulk_of
+from mtorscore.pipeline.table_files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd

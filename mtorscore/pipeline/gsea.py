@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtorscore.pipeline._files import write_table
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.relate import TUMOUR, endpoints_of
+from mtorscore.pipeline.table_files import write_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import DataError
-from mtorscore.pipeline._cells import prepare_cells
-from mtorscore.pipeline._files import atomic, write_table
+from mtorscore.pipeline.single_cells import prepare_cells
+from mtorscore.pipeline.table_files import atomic, write_table
 
 if TYPE_CHECKING:
     from anndata import AnnData

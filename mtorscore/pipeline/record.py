@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mtorscore.errors import MtorscoreError
-from mtorscore.pipeline._files import write_json
+from mtorscore.pipeline.table_files import write_json
 
 __all__ = ["ERROR_PREFIX", "command_line", "logged", "write_run_record"]
 
@@ -69,7 +69,7 @@ def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signature
     pathlib.Path
         The file.
     """
-    from mtorscore import __version__
+    from mtorscore._version import __version__
 
     versions = {"mtorscore": __version__, "python": platform.python_version()}
     for name in _REPORTED:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples
-from mtorscore.pipeline._cells import summarise_cells
-from mtorscore.pipeline._files import read_table, write_table
-from mtorscore.pipeline._predict import HEADERS, Predictions, horizon_of
+from mtorscore.pipeline.predict import HEADERS, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.single_cells import summarise_cells
+from mtorscore.pipeline.table_files import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.errors import DataError
-from mtorscore.pipeline._files import write_table
 from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.table_files import write_table
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -223,7 +223,7 @@ def relate_survival(
         One row per signature and model.
     """
     from mtorscore import prognosis
-    from mtorscore.pipeline.own import events_of
+    from mtorscore.pipeline.own_data import events_of
 
     if event in clinical:
         clinical = clinical.assign(**{event: events_of(clinical[event], "The clinical table")})

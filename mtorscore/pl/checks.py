@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from mtorscore.tl.comparison import Comparison
-    from mtorscore.tl.diagnosis import Diagnosis
+    from mtorscore.tl.analysis.comparison import Comparison
+    from mtorscore.tl.analysis.diagnosis import Diagnosis
 
 __all__ = ["comparison", "diagnosis"]
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.io import _files, _genes
-from mtorscore.io._cells import is_missing
-from mtorscore.io._delimited import parse
-from mtorscore.io._geo import platform_symbols
+from mtorscore.genes.identifier_kinds import kind_of
+from mtorscore.io.portals.geo import platform_symbols
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_missing
+from mtorscore.io.tables.delimited import parse
 
 __all__ = ["advice", "probe_symbols", "read_mapping", "share_out", "shared_genes"]
 
@@ -79,7 +80,7 @@ def read_mapping(mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | P
 
 def _pairs(mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path) -> Iterable[tuple[object, object]]:
     if isinstance(mapping, str | Path):
-        grid = parse(_files.load(Path(mapping)), text=True)
+        grid = parse(file_bytes.load(Path(mapping)), text=True)
         if len(grid.columns) < 2:
             raise DataError(f"{mapping}: a mapping has two columns, identifier and gene; this has one.")
         # The first line may be names or the first pair; as a pair, names do no harm.
@@ -143,7 +144,7 @@ def share_out(
 
 def advice(table: pd.DataFrame) -> str:
     """Say how to mend it where most of the unmapped identifiers are of a kind that no table here translates."""
-    kinds = Counter(_genes.kind_of(n) for n in table.loc[table["hgnc"] == "", "id"])
+    kinds = Counter(kind_of(n) for n in table.loc[table["hgnc"] == "", "id"])
     kind, times = kinds.most_common(1)[0] if kinds else ("", 0)
     if times < 0.5 * max(sum(kinds.values()), 1):
         return ""

@@ -9,7 +9,17 @@ from typing import NamedTuple
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.io import _genes
+from mtorscore.genes.identifier_kinds import (
+    Gene,
+    GeneTable,
+    by_hgnc,
+    excel_dates,
+    human,
+    kind_of,
+    mouse,
+    split_pair,
+    strip_version,
+)
 
 __all__ = ["SEVERAL", "map_identifiers"]
 
@@ -34,7 +44,7 @@ class _Match(NamedTuple):
     ensembl: str = ""
 
 
-def _from_gene(gene: _genes.Gene, how: str, note: str = "") -> _Match:
+def _from_gene(gene: Gene, how: str, note: str = "") -> _Match:
     return _Match(gene.symbol, how, note, gene.hgnc, gene.entrez, gene.ensembl)
 
 
@@ -42,7 +52,7 @@ def _unmapped(name: str, note: str, how: str = "unmapped") -> _Match:
     return _Match(name, how, note)
 
 
-def _symbol(name: str, table: _genes.GeneTable) -> _Match:
+def _symbol(name: str, table: GeneTable) -> _Match:
     """Follow one human symbol through its history."""
     gene = table.by_symbol.get(name)
     if gene is not None:
@@ -67,7 +77,7 @@ def _symbol(name: str, table: _genes.GeneTable) -> _Match:
     return _unmapped(name, "not a symbol known to HGNC")
 
 
-def _date(name: str, table: _genes.GeneTable) -> _Match:
+def _date(name: str, table: GeneTable) -> _Match:
     """Undo what a spreadsheet did to a gene name, where only one gene can have been meant."""
     form = name
     if name[:4].isdigit():
@@ -79,7 +89,7 @@ def _date(name: str, table: _genes.GeneTable) -> _Match:
     else:
         number, word = name.split("-")
         form = f"{int(number)}-{word[:3]}"
-    symbols = _genes.excel_dates().get(form, ())
+    symbols = excel_dates().get(form, ())
     if len(symbols) == 1 and symbols[0] in table.by_symbol:
         return _from_gene(table.by_symbol[symbols[0]], "excel", f"{name} is what a spreadsheet made of its former name")
     if symbols:
@@ -87,19 +97,19 @@ def _date(name: str, table: _genes.GeneTable) -> _Match:
     return _unmapped(name, "a spreadsheet date")
 
 
-def _human(name: str, table: _genes.GeneTable, numbers: bool) -> _Match:
-    kind = _genes.kind_of(name)
+def _human(name: str, table: GeneTable, numbers: bool) -> _Match:
+    kind = kind_of(name)
     if kind == "ensembl":
-        gene = table.by_ensembl.get(_genes.strip_version(name))
+        gene = table.by_ensembl.get(strip_version(name))
         if gene is None:
-            return _unmapped(_genes.strip_version(name), "no approved gene has this Ensembl id")
+            return _unmapped(strip_version(name), "no approved gene has this Ensembl id")
         par = "pseudo-autosomal copy on Y" if name.startswith("ENSGR") or name.endswith("_PAR_Y") else ""
         return _from_gene(gene, "ensembl", par)
     if kind == "entrez" and numbers:
         gene = table.by_entrez.get(name)
         return _from_gene(gene, "entrez") if gene else _unmapped(name, "no approved gene has this Entrez id")
     if kind == "symbol|entrez":
-        symbol, entrez = _genes.split_pair(name)
+        symbol, entrez = split_pair(name)
         gene = table.by_entrez.get(entrez)
         if gene is not None:
             note = "" if symbol in ("", gene.symbol) else f"called {symbol} then"
@@ -119,13 +129,13 @@ def _human(name: str, table: _genes.GeneTable, numbers: bool) -> _Match:
     return _symbol(name, table)
 
 
-def _composite(name: str, table: _genes.GeneTable) -> _Match:
+def _composite(name: str, table: GeneTable) -> _Match:
     """Follow a name that holds several: the Ensembl id decides, else a symbol whose Entrez or HGNC id stands beside."""
-    gene = _genes.by_hgnc().get(name)
+    gene = by_hgnc().get(name)
     if gene is not None:
         return _from_gene(gene, "current", f"{name} is its HGNC id")
     parts = [p for p in re.split(r"[|_:;,() ]+", _PREFIX.sub("", name)) if p]
-    genes = {table.by_ensembl.get(_genes.strip_version(p)) for p in parts if _genes.kind_of(p) == "ensembl"} - {None}
+    genes = {table.by_ensembl.get(strip_version(p)) for p in parts if kind_of(p) == "ensembl"} - {None}
     if len(genes) == 1:
         return _from_gene(next(iter(genes)), "ensembl", f"part of {name}")  # type: ignore[arg-type]
     symbols = {m.symbol: m for m in (_symbol(p, table) for p in parts if not p.isdigit()) if m.hgnc}
@@ -139,17 +149,17 @@ def _composite(name: str, table: _genes.GeneTable) -> _Match:
     )
 
 
-def _mouse(name: str, table: _genes.GeneTable, target: str) -> _Match:
-    kind = _genes.kind_of(name)
-    gene = table.by_ensembl.get(_genes.strip_version(name)) if kind == "ensembl_mouse" else table.by_symbol.get(name)
+def _mouse(name: str, table: GeneTable, target: str) -> _Match:
+    kind = kind_of(name)
+    gene = table.by_ensembl.get(strip_version(name)) if kind == "ensembl_mouse" else table.by_symbol.get(name)
     if gene is None and kind == "":
         gene = table.by_upper.get(name.upper())
     if gene is None:
-        plain = _genes.strip_version(name) if kind == "ensembl_mouse" else name
+        plain = strip_version(name) if kind == "ensembl_mouse" else name
         return _unmapped(plain, "no one-to-one human orthologue is known")
     if target == "mouse":
         return _Match(gene.symbol, "ensembl" if kind else "current", "", gene.hgnc, "", gene.ensembl)
-    found = _genes.human().by_symbol[gene.human]
+    found = human().by_symbol[gene.human]
     return _from_gene(found, "orthologue", f"mouse {gene.symbol}")
 
 
@@ -183,18 +193,18 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
     if target not in ("human", "mouse") or (organism == "human" and target == "mouse"):
         raise DataError(f"{organism} identifiers cannot be mapped to {target!r}.")
     listed = [str(n).strip() for n in names]
-    other = sum(_genes.kind_of(n) == ("ensembl_mouse" if organism == "human" else "ensembl") for n in listed)
+    other = sum(kind_of(n) == ("ensembl_mouse" if organism == "human" else "ensembl") for n in listed)
     if other > 0.5 * max(len(listed), 1):
         wrong = "mouse" if organism == "human" else "human"
         raise DataError(f'{other} of {len(listed)} identifiers are {wrong} Ensembl ids; pass organism="{wrong}".')
     if organism == "human":
-        table = _genes.human()
+        table = human()
         # Bare numbers are Entrez ids only where they are the rule; among symbols they are debris.
         numbers = sum(n.isdigit() for n in listed) > 0.5 * len([n for n in listed if n != "?"])
         matches = [_human(n, table, numbers) for n in listed]
     else:
-        mouse = _genes.mouse()
-        matches = [_mouse(n, mouse, target) for n in listed]
+        mouse_table = mouse()
+        matches = [_mouse(n, mouse_table, target) for n in listed]
     _follow_numbered(listed, matches)
     columns = dict(zip(_Match._fields, zip(*matches, strict=True), strict=True)) if matches else {}
     found = pd.DataFrame({"id": listed, **{f: columns.get(f, ()) for f in _Match._fields}}, dtype=object)

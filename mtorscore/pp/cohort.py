@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import ConfigError, DataError, EndpointError, examples
-from mtorscore.io import _files
 from mtorscore.io.clinical import read_clinical, standardise
 from mtorscore.io.reading import read
+from mtorscore.io.tables import file_bytes
 from mtorscore.pp._recipes import UNITS, Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.identifiers import harmonise_genes
@@ -123,7 +123,7 @@ def read_cohort(recipe: str | Path | Recipe, data: str | Path | None) -> AnnData
     clinical_sources = {}
     for path, table in tables:
         attach_clinical(adata, _clinical(path, table), on=table.get("on"))
-        clinical_sources[path.name] = _files.sha256(path)
+        clinical_sources[path.name] = file_bytes.sha256(path)
     _add_fields(adata, chosen)
     adata.uns["source"]["clinical"] = clinical_sources
     adata.uns["source"]["accession"] = chosen.accession
@@ -162,7 +162,12 @@ def _labels_only(recipe: Recipe, files: list[Path]) -> tuple[AnnData, _Tables]:
     frame = _clinical(files[0], recipe.clinical[0])
     frame = frame[[c for c in frame.columns if frame[c].notna().any()]].set_axis([str(n) for n in frame.index])
     adata = AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
-    adata.uns["source"] = {"file": files[0].name, "kind": "clinical", "sha256": _files.sha256(files[0]), "units": ""}
+    adata.uns["source"] = {
+        "file": files[0].name,
+        "kind": "clinical",
+        "sha256": file_bytes.sha256(files[0]),
+        "units": "",
+    }
     return adata, list(zip(files[1:], recipe.clinical[1:], strict=True))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples
-from mtorscore.io import _genes
+from mtorscore.genes.identifier_kinds import kind_of, split_pair
 from mtorscore.pp._collapse import DUPLICATES, collapse
 from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, share_out, shared_genes
 from mtorscore.pp._matching import SEVERAL, map_identifiers
@@ -138,7 +138,7 @@ def harmonise_genes(
             f"{mend or 'name the column of var that holds them with `ids=`, or check the organism'}."
         )
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
-    annotation = table["id"].map(_genes.kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
+    annotation = table["id"].map(kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
     if mapped.mean() < 0.5 and not annotation:
         warnings.warn(
             f"only {int(mapped.sum())} of {len(names)} identifiers were mapped to genes (not: "
@@ -176,7 +176,7 @@ def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target
         if not len(lost) or not any(names):
             continue
         more = map_identifiers([n or "?" for n in names], organism=organism, target=target)
-        found = (more["hgnc"] != "").to_numpy() & np.array([_genes.kind_of(n) != "date" for n in names])
+        found = (more["hgnc"] != "").to_numpy() & np.array([kind_of(n) != "date" for n in names])
         rows = lost[found]
         for name in ("symbol", "match", "hgnc", "entrez", "ensembl"):
             table.loc[rows, name] = more.loc[found, name].to_numpy()
@@ -258,7 +258,7 @@ def _yield_to_stronger(table: pd.DataFrame) -> pd.DataFrame:
     for i in weaker:
         gene = table.at[i, "symbol"]
         own: Any = table.at[i, "id"]
-        name = _genes.split_pair(own)[0] or own
+        name = split_pair(own)[0] or own
         out.loc[i, ["hgnc", "entrez", "ensembl"]] = ""
         out.loc[i, "symbol"] = name if name not in taken else own
         out.loc[i, "note"] = f"{table.at[i, 'match']} name of {gene}, which has a row of its own"

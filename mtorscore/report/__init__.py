@@ -6,6 +6,6 @@ without JavaScript, and by one small interactive layer that reads the result tab
 
 from __future__ import annotations
 
-from mtorscore.report._write import write
+from mtorscore.report.page import write
 
 __all__ = ["write"]

@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mtorscore.collection import Composite, SignaturesLike, as_collection
 from mtorscore.errors import DataError
-from mtorscore.tl import _run, engine, registry
-from mtorscore.tl._source import Source, open_source
-from mtorscore.tl.reference import Reference
+from mtorscore.tl.engine import outcome as _run
+from mtorscore.tl.engine import plan as engine
+from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.reference import Reference
+from mtorscore.tl.engine.source import Source, open_source
 
 __all__ = ["SignatureScorer"]
 

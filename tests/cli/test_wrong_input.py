@@ -93,7 +93,7 @@ def test_negative_count_in_a_run(matrix: pd.DataFrame, tmp_path: Path, capsys: p
     matrix.to_csv(tmp_path / "m.tsv", sep="\t")
     from mtorscore.errors import DataError
     from mtorscore.pipeline import prepare
-    from mtorscore.pipeline.own import OwnData, write_inputs
+    from mtorscore.pipeline.own_data import OwnData, write_inputs
 
     write_inputs(OwnData("own", tmp_path / "m.tsv"), tmp_path)
     with pytest.raises(DataError, match="negative"):

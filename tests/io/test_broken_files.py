@@ -365,7 +365,7 @@ def test_missing_file_names_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtorscore.io._files.BOMB_FLOOR", 8 << 20)
+    monkeypatch.setattr("mtorscore.io.tables.file_bytes.BOMB_FLOOR", 8 << 20)
     for name, data in (("b.gz", gzip.compress(b"0\t" * (10 << 20))), ("b.zip", zipped(x=b"0\t" * (10 << 20)))):
         with pytest.raises(FormatError, match="bomb"):
             mt.read(write(tmp_path, name, data), kind="table")

@@ -17,7 +17,7 @@ import pytest
 
 import mtorscore as mt
 from mtorscore.errors import DataWarning, FetchError, FormatError
-from mtorscore.io._transport import Remote, client, download
+from mtorscore.io.download.http import Remote, client, download
 from tests.io.server import Archive, tar_of
 
 MATRIX = "/geo/series/GSE1nnn/GSE1234/matrix/GSE1234_series_matrix.txt.gz"
@@ -349,7 +349,7 @@ def test_published_checksums_are_demanded(archive: Archive, tmp_path: Path) -> N
 CHILD = """
 import sys
 from pathlib import Path
-from mtorscore.io._transport import Remote, client, download
+from mtorscore.io.download.http import Remote, client, download
 with client() as http:
     download(Remote(sys.argv[1], "big.gz"), Path(sys.argv[2]), http=http, sleep=lambda s: None)
 """
@@ -389,7 +389,7 @@ def test_fifty_kills_leave_no_corrupt_file(archive: Archive, tmp_path: Path) -> 
 
 
 def test_a_trickle_is_given_up(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtorscore.io._transport.STALL_SECONDS", 0.2)
+    monkeypatch.setattr("mtorscore.io.download.http.STALL_SECONDS", 0.2)
     archive.faults[MATRIX] = ["trickle:5:0.02"] * 9
     with pytest.raises(FetchError, match=r"only \d+ bytes came"):
         geo(archive, retries=2)
@@ -448,7 +448,7 @@ def test_disk_full_and_forbidden_folders(archive: Archive, tmp_path: Path, monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mtorscore.io._transport._copy", full)
+    monkeypatch.setattr("mtorscore.io.download.http._copy", full)
     with pytest.raises(FetchError, match="No space left") as caught:
         geo(archive)
     assert str(caught.value).count("MTORSCORE_CACHE") == 1

@@ -16,7 +16,7 @@ from anndata import AnnData
 
 import mtorscore as mt
 from mtorscore.errors import DataError, FormatError
-from mtorscore.io import _genes
+from mtorscore.genes import identifier_kinds
 
 GENES = ["TP53", "ALB", "MYC"]
 
@@ -102,7 +102,7 @@ def test_star_and_htseq_are_not_mixed(tmp_path: Path) -> None:
 
 
 def test_long_table(tmp_path: Path) -> None:
-    from mtorscore.io._lists import long_table
+    from mtorscore.io.formats.gene_lists import long_table
 
     rows = [
         (g, f"s{g}", c, t, i) for i, (g, c, t) in enumerate((g, c, t) for g in GENES for c in "ab" for t in (0, 15))
@@ -118,16 +118,16 @@ def test_long_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["hcc-os-150-panel/testdata.Rdata", "singlecell-mouse-hepatoblast/liver.rda"])
 def test_r_files_are_read_as_the_library_reads_them(shared: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mtorscore.io import _r
-    from mtorscore.io._rserial import NotPlainError
+    from mtorscore.io.formats import r_objects
+    from mtorscore.io.formats.r_serialisation import NotPlainError
 
-    ours = _r.objects(shared / "data" / name)
+    ours = r_objects.objects(shared / "data" / name)
 
     def refuse(_: bytes) -> None:
         raise NotPlainError
 
-    monkeypatch.setattr(_r, "parse", refuse)
-    theirs = _r.objects(shared / "data" / name)
+    monkeypatch.setattr(r_objects, "parse", refuse)
+    theirs = r_objects.objects(shared / "data" / name)
     assert set(ours) == set(theirs)
     for key, frame in ours.items():
         assert list(map(str, frame.columns)) == list(map(str, theirs[key].columns))
@@ -148,8 +148,8 @@ def test_xena_matrix_and_survival(tmp_path: Path) -> None:
 
 
 def test_excel_dates_table_is_complete() -> None:
-    assert _genes.excel_dates()["2-Sep"] == ("SEPTIN2",)
-    assert len(_genes.excel_dates()["1-Mar"]) == 3
+    assert identifier_kinds.excel_dates()["2-Sep"] == ("SEPTIN2",)
+    assert len(identifier_kinds.excel_dates()["1-Mar"]) == 3
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mtorscore.errors import FetchError
-from mtorscore.io._unpack import unpack
+from mtorscore.io.download.unpack import unpack
 from tests.io.server import tar_of
 
 
@@ -48,7 +48,7 @@ def test_hostile_archives_are_not_unpacked(tmp_path: Path, content: bytes, words
 
 
 def test_archive_bombs_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtorscore.io._unpack.FLOOR", 1 << 20)
+    monkeypatch.setattr("mtorscore.io.download.unpack.FLOOR", 1 << 20)
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("zeros.txt", b"0" * (30 << 20))

@@ -20,10 +20,10 @@ from scipy import sparse
 
 import mtorscore as mt
 from mtorscore.errors import DataError, DataWarning, FormatError
-from mtorscore.io import _genes
+from mtorscore.genes import identifier_kinds
 
 GENES = ["TP53", "ALB", "MYC", "EGFR", "FASN", "RPS6", "MTOR", "SCD", "LDLR", "PTEN"]
-HUMAN = _genes.human()
+HUMAN = identifier_kinds.human()
 ENSEMBL = [HUMAN.by_symbol[g].ensembl for g in GENES]
 ENTREZ = [HUMAN.by_symbol[g].entrez for g in GENES]
 SAMPLES = ["LC01N", "LC01T", "LC02N", "LC02T"]
@@ -193,7 +193,7 @@ def test_folders_and_archives_of_samples(
         np.testing.assert_array_equal(dense(adata), x.T)
         assert [n.removeprefix("GSM1_") for n in adata.obs_names] == SAMPLES
         assert (adata.uns["source"]["kind"], adata.uns["source"]["units"]) == (kind, units)
-        assert [_genes.strip_version(i).replace("ENST", "ENSG") for i in adata.var["id"]] == ENSEMBL
+        assert [identifier_kinds.strip_version(i).replace("ENST", "ENSG") for i in adata.var["id"]] == ENSEMBL
     if units == "tpm":
         np.testing.assert_array_equal(adata.layers["counts"], COUNTS.T)
         np.testing.assert_array_equal(dense(mt.read(folder, units="counts")), COUNTS.T)

@@ -16,13 +16,13 @@ import yaml
 from typer.testing import CliRunner
 
 import mtorscore as mt
-from mtorscore._genesets import library_folder, library_meta, read
-from mtorscore._library_rules import CANCERS, LICENCES, RESTRICTED
-from mtorscore._library_schema import Loader
-from mtorscore._library_validate import validate
-from mtorscore._symbols import approved_symbols, old_symbols
 from mtorscore.cli.signatures import app
 from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS, Composite, Panel, Ratio, Signature
+from mtorscore.collection.files import library_folder, library_meta, read
+from mtorscore.collection.rules import CANCERS, LICENCES, RESTRICTED
+from mtorscore.collection.validation import validate
+from mtorscore.collection.yaml_format import Loader
+from mtorscore.genes.symbols import approved_symbols, old_symbols
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -213,7 +213,7 @@ def test_contributing_holds_a_whole_file(tmp_path: Path) -> None:
 
 def test_library_loads_fast() -> None:
     code = (
-        "import time, yaml, mtorscore._genesets as g; from mtorscore.collection import library;"
+        "import time, yaml, mtorscore.collection.files as g; from mtorscore.collection import library;"
         "times = []\n"
         "for _ in range(3):\n"
         "    g.read_library.cache_clear(); library.cache_clear(); t = time.process_time(); library();"

@@ -11,10 +11,10 @@ from anndata import AnnData
 from typer.testing import CliRunner
 
 import mtorscore as mt
-from mtorscore._symbols import current_symbol, other_names
 from mtorscore.cli.app import app
 from mtorscore.collection import as_collection
 from mtorscore.errors import CoverageWarning, DataWarning
+from mtorscore.genes.symbols import current_symbol, other_names
 from mtorscore.pipeline.config import open_signatures
 
 RENAMED = {"GATSL3": "CASTOR1", "C7orf60": "BMT2", "C12orf66": "KICS2", "LARS": "LARS1"}

@@ -15,8 +15,8 @@ import yaml
 from anndata import AnnData
 
 import mtorscore as mt
-from mtorscore._genesets import library_folder
-from mtorscore._symbols import human_to_mouse
+from mtorscore.collection.files import library_folder
+from mtorscore.genes.symbols import human_to_mouse
 
 N_GENES = 7000
 ROOT = Path(__file__).resolve().parents[2]

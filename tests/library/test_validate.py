@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mtorscore._genesets import library_folder, read
-from mtorscore._library_validate import CODES, Problem, validate
-from mtorscore._symbols import approved_symbols, old_symbols
+from mtorscore.collection.files import library_folder, read
+from mtorscore.collection.validation import CODES, Problem, validate
 from mtorscore.errors import FormatError, SignatureError
+from mtorscore.genes.symbols import approved_symbols, old_symbols
 
 GOOD = """\
 id: MY_SET

@@ -15,7 +15,7 @@ import mtorscore as mt
 from mtorscore.errors import ConfigError, DataWarning, EndpointError
 from mtorscore.pipeline import load_cohort, prepare, read_table
 from mtorscore.pipeline.config import load_config
-from mtorscore.pipeline.own import OwnData, write_inputs
+from mtorscore.pipeline.own_data import OwnData, write_inputs
 from mtorscore.pipeline.relate import endpoints_of, relate
 from mtorscore.pipeline.score import score
 from mtorscore.pipeline.tables import relate_survival

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtorscore.pipeline._predict import horizon_of
+from mtorscore.pipeline.predict import horizon_of
 
 YEAR = 365.25
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from mtorscore import pl
 from mtorscore.collection import Signature
-from mtorscore.tl.comparison import Comparison
-from mtorscore.tl.diagnosis import Diagnosis
+from mtorscore.tl.analysis.comparison import Comparison
+from mtorscore.tl.analysis.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

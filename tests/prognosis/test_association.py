@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, associate, residual_scores
-from mtorscore.prognosis.association import COLUMNS
+from mtorscore.prognosis.association.associate import COLUMNS
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event")

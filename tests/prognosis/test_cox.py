@@ -11,9 +11,9 @@ from scipy.optimize import approx_fprime, minimize
 
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, cox, logrank
-from mtorscore.prognosis import _cox as engine
-from mtorscore.prognosis import _logistic as logistic
-from mtorscore.prognosis._risksets import RiskSets
+from mtorscore.prognosis.statistics import cox as engine
+from mtorscore.prognosis.statistics import logistic
+from mtorscore.prognosis.statistics.risk_sets import RiskSets
 from tests.prognosis.simulate import correlated, survival_table
 
 ENDPOINT = Endpoint.survival("time", "event")
@@ -119,17 +119,17 @@ def test_batch_equals_one_by_one(cohort: pd.DataFrame) -> None:
 
 
 def test_score_test_of_two_groups_is_the_logrank_test(cohort: pd.DataFrame) -> None:
-    from mtorscore.prognosis import _scoretest
+    from mtorscore.prognosis.statistics import score_test
 
     distinct = cohort.assign(time=cohort["time"] + np.linspace(0, 0.9, 150))
     group = (distinct["a"] > 0).astype(float)
     risk = RiskSets(distinct["time"].to_numpy(), distinct["event"].to_numpy(bool))
-    z = _scoretest.cox(risk, np.zeros(150), None)(group.to_numpy()[:, None])[0]
+    z = score_test.cox(risk, np.zeros(150), None)(group.to_numpy()[:, None])[0]
     assert_allclose(z**2, logrank(group, distinct, ENDPOINT)["chisq"].iloc[0], rtol=1e-10)
 
 
 def test_adjusted_score_test_is_close_to_the_likelihood_ratio(cohort: pd.DataFrame) -> None:
-    from mtorscore.prognosis._outcome import SurvivalOutcome
+    from mtorscore.prognosis.endpoints.outcome_models import SurvivalOutcome
 
     outcome = SurvivalOutcome(ENDPOINT.resolve_survival(cohort))
     a, b = (cohort[c].to_numpy()[:, None] for c in "ab")

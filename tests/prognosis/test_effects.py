@@ -27,8 +27,8 @@ from mtorscore.prognosis import (
     restricted_mean,
     trend_test,
 )
-from mtorscore.prognosis.cutpoints import best_cut, lausen_schumacher, logrank_scores
-from mtorscore.prognosis.meta import combine
+from mtorscore.prognosis.association.cutpoints import best_cut, lausen_schumacher, logrank_scores
+from mtorscore.prognosis.association.meta_analysis import combine
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event")
@@ -215,7 +215,7 @@ def test_naive_cutpoints_fail_and_corrected_ones_hold() -> None:
     """Under a true null the naive p-value is below 5% far too often, the corrected one is not."""
     rng = np.random.default_rng(3)
     naive, corrected = [], []
-    from mtorscore.prognosis._kaplan import logrank_statistic
+    from mtorscore.prognosis.statistics.kaplan_meier import logrank_statistic
 
     for _ in range(150):
         table = survival_table(np.zeros(100), rng, events=0.5)

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, cox, evaluate, minimum_sample_size, survival_target
-from mtorscore.prognosis import _metrics as metrics
-from mtorscore.prognosis._folds import assign_folds
-from mtorscore.prognosis._models import on_request
+from mtorscore.prognosis.prediction.candidates import on_request
+from mtorscore.prognosis.prediction.folds import assign_folds
+from mtorscore.prognosis.statistics import metrics
 from tests.prognosis.simulate import survival_table
 
 LABEL = Endpoint.label("y")
@@ -211,8 +211,8 @@ def test_permuted_survival_gives_no_skill_and_a_leak_is_caught() -> None:
     x = pd.DataFrame(rng.normal(size=(100, 300)), index=[f"P{i:04d}" for i in range(100)])
     x.columns = [f"G{i}" for i in range(300)]
     outcome = survival_table(np.zeros(100), rng, events=0.4)
-    from mtorscore.prognosis import _scoretest
-    from mtorscore.prognosis._risksets import RiskSets
+    from mtorscore.prognosis.statistics import score_test
+    from mtorscore.prognosis.statistics.risk_sets import RiskSets
 
     honest, leaky = [], []
     for _ in range(200):
@@ -221,7 +221,7 @@ def test_permuted_survival_gives_no_skill_and_a_leak_is_caught() -> None:
         options: dict[str, Any] = {"n_repeats": 1, "n_boot": 0, "times": [200.0]}
         honest.append(value(evaluate(None, x.iloc[:, :5], clinical, SURVIVAL, **options), "score", "harrell_c"))
         risk = RiskSets(clinical["time"].to_numpy(), clinical["event"].to_numpy(bool))
-        z = _scoretest.cox(risk, np.zeros(100), None)(x.to_numpy())
+        z = score_test.cox(risk, np.zeros(100), None)(x.to_numpy())
         chosen = x.columns[np.argsort(-np.abs(z))[:5]]
         leaky.append(value(evaluate(None, x[chosen], clinical, SURVIVAL, **options), "score", "harrell_c"))
     print(f"honest {np.mean(honest):.4f}, leaky {np.mean(leaky):.4f}")

@@ -17,7 +17,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mtorscore.prognosis import Endpoint, associate, concordance_index, cox, kaplan_meier, logrank
-from mtorscore.prognosis._risksets import RiskSets
+from mtorscore.prognosis.statistics.risk_sets import RiskSets
 
 ENDPOINT = Endpoint.survival("time", "event", unit="days")
 
@@ -85,7 +85,7 @@ def test_kaplan_meier(patients: pd.DataFrame, expected: Path) -> None:
     want = table(expected / "kaplan_meier_loglogCI__survival.tsv")
     groups = pd.Series(["all"] * 119 + ["other"], index=patients.index, name="g")
     assert set(kaplan_meier(groups, patients, ENDPOINT)["group"]) == {"all", "other"}
-    from mtorscore.prognosis._kaplan import loglog_interval, product_limit
+    from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, product_limit
 
     curve = product_limit(patients["time"].to_numpy(float), patients["event"].to_numpy(bool))
     low, high = loglog_interval(curve.survival, curve.se)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from mtorscore.errors import DataError
 from mtorscore.prognosis import Endpoint, associate, associate_imputed
-from mtorscore.prognosis.imputation import pool
+from mtorscore.prognosis.association.imputation import pool
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event")

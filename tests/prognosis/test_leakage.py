@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from mtorscore import SignatureScorer
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, evaluate
-from mtorscore.prognosis._models import Predicted
-from mtorscore.prognosis.endpoints import LabelData
-from mtorscore.prognosis.evaluation import _candidates
+from mtorscore.prognosis.endpoints.endpoints import LabelData
+from mtorscore.prognosis.prediction.candidates import Predicted
+from mtorscore.prognosis.prediction.cross_validation import _candidates
 
 N = 120
 SURVIVAL = Endpoint.survival("time", "event")

@@ -15,7 +15,7 @@ from mtorscore import library, tl
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.errors import SignatureError
 from mtorscore.prognosis import Endpoint, associate
-from mtorscore.tl.random_sets import hold, score_columns
+from mtorscore.tl.engine.random_signatures import hold, score_columns
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event")

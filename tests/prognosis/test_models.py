@@ -244,10 +244,10 @@ def test_pickles_are_not_executed(survival_model: FittedModel, tmp_path: Path) -
 
 
 def test_zip_bombs_are_refused(survival_model: FittedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mtorscore.prognosis import _persist
+    from mtorscore.prognosis.models import model_file
 
     path = survival_model.save(tmp_path / "m.mtor")
-    monkeypatch.setitem(_persist.LARGEST_OF, "CARD.md", 100_000)
+    monkeypatch.setitem(model_file.LARGEST_OF, "CARD.md", 100_000)
     rewrite(path, lambda p: p.update({"CARD.md": b"0" * 200_000}))
     with pytest.raises(FormatError, match="refused"):
         load_model(path)

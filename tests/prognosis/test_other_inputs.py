@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from mtorscore.errors import DataError
 from mtorscore.prognosis import Endpoint, concordance_index, cox, kaplan_meier, logrank, survival_performance
-from mtorscore.prognosis import _metrics as metrics
+from mtorscore.prognosis.statistics import metrics
 
 ENDPOINT = Endpoint.survival("time", "event")
 

@@ -6,7 +6,7 @@ import pytest
 
 from mtorscore.errors import DataError
 from mtorscore.prognosis import evaluate, reporting_table
-from mtorscore.prognosis.reporting import GAP
+from mtorscore.prognosis.prediction.checklists import GAP
 from tests.prognosis.test_models import ENDPOINT, cohort
 
 

@@ -12,9 +12,9 @@ from mtorscore import tl
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.datasets import draw_outcomes, simulate_cohort
 from mtorscore.prognosis import Endpoint, associate
-from mtorscore.prognosis._outcome import SurvivalOutcome, estimate
-from mtorscore.prognosis._risksets import FloatArray
-from mtorscore.prognosis.endpoints import SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import SurvivalData
+from mtorscore.prognosis.endpoints.outcome_models import SurvivalOutcome, estimate
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 ENDPOINT = Endpoint.survival("OS.time", "OS")
 DRAWS = 2000

@@ -13,14 +13,14 @@ import pytest
 
 from mtorscore.errors import ConfigError
 from mtorscore.pipeline import prepare, read_table
-from mtorscore.report._cells import thinned
-from mtorscore.report._columns import meanings
-from mtorscore.report._drugs import template_values, templates
-from mtorscore.report._load import read_run
-from mtorscore.report._prediction import _compared
-from mtorscore.report._words import scored_by
-from mtorscore.tl import registry
-from mtorscore.tl._types import NO_ORIGIN
+from mtorscore.report.data.run_files import read_run
+from mtorscore.report.figures.cells import thinned
+from mtorscore.report.figures.drug_templates import template_values, templates
+from mtorscore.report.figures.prediction import _compared
+from mtorscore.report.tables import meanings
+from mtorscore.report.text import scored_by
+from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.spec import NO_ORIGIN
 from tests.report.runs import cells_run
 from tests.report.test_report import Page
 

@@ -13,8 +13,8 @@ import pytest
 
 from mtorscore import report
 from mtorscore.errors import DataError, FormatError
-from mtorscore.report._payload import column, packed
-from mtorscore.report._write import cell, safe_json
+from mtorscore.report.page import cell, safe_json
+from mtorscore.report.payload import column, packed
 
 
 class Page(HTMLParser):
@@ -157,9 +157,9 @@ def test_payload_holds_the_scores(path: Path, results: Path) -> None:
 def test_a_missing_file_is_a_sentence(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, sentence: str
 ) -> None:
-    from mtorscore.report import _figures
+    from mtorscore.report.figures import overview
 
-    monkeypatch.setattr(_figures, "cohort_pictures", no_pictures)
+    monkeypatch.setattr(overview, "cohort_pictures", no_pictures)
     copy = shutil.copytree(results, tmp_path / "run")
     shutil.rmtree(copy / "sim-cca")
     (copy / "sim-hcc" / file).unlink()
@@ -168,7 +168,7 @@ def test_a_missing_file_is_a_sentence(
 
 
 def no_pictures(*_: object) -> dict[str, object]:
-    from mtorscore.report._figures import Picture
+    from mtorscore.report.figures.overview import Picture
 
     kinds = ("flow", "coverage", "heatmap", "violin", "landscape", "correlation", "calibration", "drugs", "gsea")
     return {k: Picture(k, k, "", "", "", "left out of this test") for k in kinds}

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mtorscore.tl.methods._controls import _mean_shares, expected_shares
+from mtorscore.tl.algorithms._control_genes import _mean_shares, expected_shares
 
 
 def by_hand(counts: list[tuple[int, np.ndarray]]) -> np.ndarray:

@@ -15,8 +15,8 @@ from scipy import sparse
 
 from mtorscore import tl
 from mtorscore.errors import DataError, MethodError
-from mtorscore.tl._dask import DaskSource
-from mtorscore.tl._source import open_source
+from mtorscore.tl.engine.dask_source import DaskSource
+from mtorscore.tl.engine.source import open_source
 
 N_OBS, N_VARS = 230, 120
 SETS: dict[str, Any] = {
@@ -90,7 +90,7 @@ def test_each_chunk_is_computed_once_per_pass() -> None:
 
 
 def test_large_cohorts_are_refused_where_the_method_must_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtorscore.tl.engine.HELD_BYTES", 1000)
+    monkeypatch.setattr("mtorscore.tl.engine.plan.HELD_BYTES", 1000)
     for method in ("gsva", "plage"):
         with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
             tl.score(wrapped(lazy()), SETS, method=method)

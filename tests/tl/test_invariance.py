@@ -95,8 +95,8 @@ def test_containers_blocks_and_threads_do_not_matter(method: str, tmp_path: Path
 @pytest.mark.parametrize("method", METHODS)
 def test_threads_change_no_bit(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also not where the cohort is learned from: what is added up is cut alike for any number of threads."""
-    monkeypatch.setattr("mtorscore.tl._source.TILE_BYTES", 120 * 8 * 20)
-    monkeypatch.setattr("mtorscore.tl._source.FEWEST_ROWS", 7)
+    monkeypatch.setattr("mtorscore.tl.engine.source.TILE_BYTES", 120 * 8 * 20)
+    monkeypatch.setattr("mtorscore.tl.engine.source.FEWEST_ROWS", 7)
     for container in (np.asarray, sparse.csr_matrix):
         adata = cohort(n_obs=331)
         adata.X = container(adata.X)

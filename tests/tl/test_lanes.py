@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mtorscore import tl
-from mtorscore.tl._source import open_source
-from mtorscore.tl._types import Sets
-from mtorscore.tl.kernels import entries, lanes
-from mtorscore.tl.methods import _common
+from mtorscore.tl.algorithms import _shared
+from mtorscore.tl.engine.source import open_source
+from mtorscore.tl.engine.spec import Sets
+from mtorscore.tl.kernels import rank_sums, rank_sums_simd
 
 # From the top, cut; from the top, so long a ranking that lanes of 16 bits are too narrow; from below.
 LIMITS = [60, 4500, None]
@@ -31,10 +31,10 @@ def both(x: Any, sets: Sets, limit: int | None, ties: int) -> tuple[Any, Any]:
     """Return twice the sums by both kernels."""
     e = open_source(x).tile(0, x.shape[0]).entries(sets.genes)
     ranking = (e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, limit is not None, ties, limit or 0)
-    room = lanes.table_for(e.n_slots, 2 * (limit or e.n_vars), int(sets.parts.sizes.max()))
+    room = rank_sums_simd.table_for(e.n_slots, 2 * (limit or e.n_vars), int(sets.parts.sizes.max()))
     assert room is not None
-    expected, _ = entries.rank_sums(*ranking, *sets.parts_of_genes, sets.parts.sizes, False)
-    return lanes.lane_sums(*ranking, *(*sets.genes_of_parts, *room)), expected
+    expected, _ = rank_sums.rank_sums(*ranking, *sets.parts_of_genes, sets.parts.sizes, False)
+    return rank_sums_simd.lane_sums(*ranking, *(*sets.genes_of_parts, *room)), expected
 
 
 @pytest.mark.parametrize("limit", LIMITS)
@@ -67,7 +67,7 @@ def test_sums_that_do_not_fit_into_a_narrow_lane_are_still_right() -> None:
     # The genes at the top of every row: twice the distance from the limit, summed over 400 of them, is a million.
     x[:, :400] += np.where(np.arange(40) % 3 == 0, 1.0, 0.0)[:, None]
     sets = Sets.from_lists([np.arange(400), np.arange(100, 2000)], [np.ones(400), np.ones(1900)], 3000)
-    table, _ = lanes.table_for(3000, 2 * 1500, 1900) or (None, 0)
+    table, _ = rank_sums_simd.table_for(3000, 2 * 1500, 1900) or (None, 0)
     assert table is not None
     assert table.dtype == np.uint16
     found, expected = both(x, sets, 1500, 0)
@@ -76,14 +76,14 @@ def test_sums_that_do_not_fit_into_a_narrow_lane_are_still_right() -> None:
 
 
 def test_sums_that_do_not_fit_at_all_are_left_to_the_entries() -> None:
-    assert lanes.table_for(10, 2**20, 2**10) is not None
-    assert lanes.table_for(10, 2**20, 2**11) is None
+    assert rank_sums_simd.table_for(10, 2**20, 2**10) is not None
+    assert rank_sums_simd.table_for(10, 2**20, 2**11) is None
 
 
 def test_lanes_pay_for_many_sets_and_rows_only() -> None:
-    assert lanes.cheaper(128, 128 * 2500, 20_000, 330_000, 1500)
-    assert not lanes.cheaper(1, 2500, 20_000, 330_000, 1500)
-    assert not lanes.cheaper(128, 128 * 20, 20_000, 100, 1500)
+    assert rank_sums_simd.cheaper(128, 128 * 2500, 20_000, 330_000, 1500)
+    assert not rank_sums_simd.cheaper(1, 2500, 20_000, 330_000, 1500)
+    assert not rank_sums_simd.cheaper(128, 128 * 20, 20_000, 100, 1500)
 
 
 @pytest.mark.parametrize("method", ["ucell", "singscore"])
@@ -101,16 +101,16 @@ def test_scores_are_the_same_whichever_kernel_adds(method: str, missing: bool, m
     sets = {n: {k: list(dict.fromkeys(v)) for k, v in s.items()} for n, s in sets.items()}
     scores = {}
     used: list[bool] = []
-    kernel = lanes.lane_sums
+    kernel = rank_sums_simd.lane_sums
 
     def counted(*arguments: Any) -> Any:
         used.append(True)
         return kernel(*arguments)
 
-    monkeypatch.setattr(lanes, "lane_sums", counted)
+    monkeypatch.setattr(rank_sums_simd, "lane_sums", counted)
     for few in (1 << 60, 0):
-        monkeypatch.setattr(_common, "FEW_MEMBERS", few)
-        monkeypatch.setattr(lanes, "cheaper", lambda *_: True)
+        monkeypatch.setattr(_shared, "FEW_MEMBERS", few)
+        monkeypatch.setattr(rank_sums_simd, "cheaper", lambda *_: True)
         adata = AnnData(x.copy())
         adata.var_names = names
         tl.score(adata, sets, method=method, max_rank=50) if method == "ucell" else tl.score(adata, sets)

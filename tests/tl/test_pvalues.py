@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from mtorscore import tl
-from mtorscore.tl._multiple import benjamini_hochberg
-from mtorscore.tl.random_sets import draw, expression_bins
+from mtorscore._multiple_testing import adjust_p
+from mtorscore.tl.engine.random_signatures import draw, expression_bins
 from tests.tl.test_invariance import METHODS, cohort
 
 CLOSED = ["singscore", "ucell", "aucell", "mean", "wmean", "ulm", "mlm"]
@@ -86,15 +86,15 @@ def test_random_signatures_serve_where_there_is_no_closed_form(method: str) -> N
     pd.testing.assert_frame_equal(again.obsm[f"pval_{method}"], p)
 
 
-def test_benjamini_hochberg() -> None:
+def test_adjust_p() -> None:
     from statsmodels.stats.multitest import multipletests
 
     rng = np.random.default_rng(0)
     p = rng.uniform(size=(5, 9))
-    for i, row in enumerate(benjamini_hochberg(p)):
+    for i, row in enumerate(adjust_p(p)):
         np.testing.assert_allclose(row, multipletests(p[i], method="fdr_bh")[1])
     p[0, 3] = np.nan
-    adjusted = benjamini_hochberg(p)
+    adjusted = adjust_p(p)
     assert np.isnan(adjusted[0, 3])
     np.testing.assert_allclose(np.delete(adjusted[0], 3), multipletests(np.delete(p[0], 3), method="fdr_bh")[1])
 

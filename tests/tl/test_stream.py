@@ -21,9 +21,9 @@ from scipy import sparse
 from mtorscore import tl
 from mtorscore.errors import DataError, FormatError, MethodError
 from mtorscore.tl import SignatureScorer
-from mtorscore.tl._stream_disk import open_file, panel_edges
-from mtorscore.tl._stream_parts import read_scores
-from mtorscore.tl._stream_source import StreamSource, parse_memory
+from mtorscore.tl.streaming.checkpoints import read_scores
+from mtorscore.tl.streaming.disk_matrix import open_file, panel_edges
+from mtorscore.tl.streaming.stream_source import StreamSource, parse_memory
 
 N_OBS, N_VARS = 700, 300
 SETS: dict[str, Any] = {
@@ -55,9 +55,9 @@ def write(folder: Path, layout: str, container: str, compression: Any = None) ->
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the small file into many blocks of small tiles."""
-    monkeypatch.setattr("mtorscore.tl.stream.block_bytes", lambda _: 40_000)
-    monkeypatch.setattr("mtorscore.tl._source.TILE_BYTES", 40_000)
-    monkeypatch.setattr("mtorscore.tl._stream_parts.ROW_GROUP_BYTES", 9_000)
+    monkeypatch.setattr("mtorscore.tl.streaming.score_file.block_bytes", lambda _: 40_000)
+    monkeypatch.setattr("mtorscore.tl.engine.source.TILE_BYTES", 40_000)
+    monkeypatch.setattr("mtorscore.tl.streaming.checkpoints.ROW_GROUP_BYTES", 9_000)
 
 
 def assert_same(found: Any, wanted: ad.AnnData, keys: list[str]) -> None:
@@ -134,7 +134,7 @@ def test_scores_go_to_a_file(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mtorscore.tl._stream_parts import Parts
+    from mtorscore.tl.streaming.checkpoints import Parts
 
     path, out = write(tmp_path, "csr", "h5ad"), tmp_path / "scores.parquet"
     write_block = Parts.write
@@ -153,7 +153,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Parts, "write", write_block)
     with pytest.raises(DataError, match="differs in methods"):
         tl.score(path, SETS, method="ucell", out=out)
-    monkeypatch.setattr("mtorscore.tl.engine.learn", lambda *_: pytest.fail("learned again"))
+    monkeypatch.setattr("mtorscore.tl.engine.plan.learn", lambda *_: pytest.fail("learned again"))
     tl.score(path, SETS, method="zscore", out=out)
     monkeypatch.undo()
     assert_same(read_scores(out)[0], tl.score(cells(), SETS, method="zscore"), ["score_zscore"])
@@ -164,9 +164,9 @@ def test_a_killed_run_resumes_bit_identically(tmp_path: Path) -> None:
     path, out = write(tmp_path, "csr", "h5ad", "gzip"), tmp_path / "scores.parquet"
     code = (
         "import sys, time, warnings; warnings.simplefilter('ignore')\n"
-        "import mtorscore.tl._source as s, mtorscore.tl.stream as t\n"
+        "import mtorscore.tl.engine.source as s, mtorscore.tl.streaming.score_file as t\n"
         "from mtorscore import tl\n"
-        "from mtorscore.tl._stream_parts import Parts\n"
+        "from mtorscore.tl.streaming.checkpoints import Parts\n"
         "s.TILE_BYTES = 40_000; t.block_bytes = lambda _: 40_000\n"
         "write = Parts.write\n"
         "def slow(self, i, tables):\n"

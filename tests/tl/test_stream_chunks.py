@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtorscore.errors import DataError
-from mtorscore.tl._stream_chunks import TASK_BYTES, ZSTD, Spare, open_vector
 from mtorscore.tl.kernels.lzf import unpack_lzf
+from mtorscore.tl.streaming.hdf5_chunks import TASK_BYTES, ZSTD, Spare, open_vector
 
 RNG = np.random.default_rng(5)
 VALUES: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels._jit import jit
+from mtorscore.tl.kernels.jit import jit
 
 __all__ = ["unpack_lzf"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels._jit import jit
+from mtorscore.tl.kernels.jit import jit
 
 __all__ = ["as_bits", "rank_csr", "rank_dense", "spread_entries"]
 

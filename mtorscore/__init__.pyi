@@ -1,0 +1,14 @@
+from . import datasets as datasets
+from . import io as io
+from . import pl as pl
+from . import pp as pp
+from . import prognosis as prognosis
+from . import report as report
+from . import tl as tl
+from ._version import __version__ as __version__
+from .collection import Signature as Signature
+from .collection import SignatureCollection as SignatureCollection
+from .collection import library as library
+from .io import fetch as fetch
+from .io import read as read
+from .tl import SignatureScorer as SignatureScorer

@@ -1,0 +1,117 @@
+"""Signatures laid over a gene universe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.collection.entries import Signature
+from mtorscore.collection.gene_index import Vocabulary, sort_keys
+
+__all__ = ["Resolved", "lay"]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Signatures laid over a gene universe, as plain arrays for the kernels.
+
+    Attributes
+    ----------
+    names
+        Signature ids, length ``n``.
+    indptr
+        ``(n + 1,)`` int64; signature ``i`` owns ``indices[indptr[i]:indptr[i + 1]]``.
+    indices
+        Positions in the gene universe, ascending within a signature (so that no score depends on list order).
+    weights
+        Signed weights beside `indices`: positive for up genes, negative for down genes.
+    n_up, n_down
+        ``(n,)`` int64; genes asked for per direction, matched or not.
+    missing
+        Per signature the genes that the universe lacks.
+    n_vars
+        Size of the universe.
+    """
+
+    names: tuple[str, ...]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    n_up: npt.NDArray[np.int64]
+    n_down: npt.NDArray[np.int64]
+    missing: tuple[tuple[str, ...], ...]
+    n_vars: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def coverage(self) -> dict[str, list[Any]]:
+        """Return columns of the coverage table: matched and total genes per direction, share, missing genes."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        up = np.bincount(owner[self.weights > 0], minlength=len(self))
+        down = np.bincount(owner[self.weights < 0], minlength=len(self))
+        total = self.n_up + self.n_down
+        with np.errstate(invalid="ignore"):
+            share = np.where(total > 0, (up + down) / np.maximum(total, 1), np.nan)
+        return {
+            "signature": list(self.names),
+            "n_up": self.n_up.tolist(),
+            "matched_up": up.tolist(),
+            "n_down": self.n_down.tolist(),
+            "matched_down": down.tolist(),
+            "coverage": share.tolist(),
+            "missing": [",".join(m) for m in self.missing],
+        }
+
+
+def lay(signatures: Sequence[Signature], vocabulary: Vocabulary, position: Mapping[str, int], n_vars: int) -> Resolved:
+    """Lay signatures over columns.
+
+    Parameters
+    ----------
+    signatures, vocabulary
+        The signatures, and their genes as numbers.
+    position
+        Gene -> column.
+    n_vars
+        Columns of the matrix.
+
+    Returns
+    -------
+    Resolved
+        One row per signature.
+    """
+    symbols, pointer = vocabulary.symbols, vocabulary.pointer
+    column = np.fromiter(map(position.get, symbols, repeat(-1)), np.int64, len(symbols))
+    place = column[vocabulary.codes]
+    plain = not vocabulary.sizes[:, 1].any() and not any(s.weights for s in signatures)
+    weights = np.ones(place.size) if plain else np.concatenate([s.weight_array() for s in signatures])
+    missing: list[tuple[str, ...]] = [()] * len(signatures)
+    found = place >= 0
+    if not found.all():
+        owner = np.repeat(np.arange(len(signatures)), np.diff(pointer))
+        for i in np.unique(owner[~found]):
+            missing[i] = tuple(g for g in signatures[i].genes if g not in position)
+        pointer = np.concatenate([[0], np.cumsum(np.bincount(owner[found], minlength=len(signatures)))])
+        place, weights = place[found], weights[found]
+    keys = sort_keys(pointer, place, n_vars)
+    if plain:
+        place = (np.sort(keys) % max(n_vars, 1)).astype(np.int64)
+    else:
+        order = np.argsort(keys)
+        place, weights = place[order], weights[order]
+    return Resolved(
+        names=tuple(s.id for s in signatures),
+        indptr=pointer.astype(np.int64),
+        indices=place,
+        weights=weights,
+        n_up=vocabulary.sizes[:, 0],
+        n_down=vocabulary.sizes[:, 1],
+        missing=tuple(missing),
+        n_vars=n_vars,
+    )

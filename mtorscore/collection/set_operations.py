@@ -1,0 +1,418 @@
+"""Sets of genes: union, intersection, subtraction, overlap, and symbols through time and species."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.collection.collection import SignatureCollection
+from mtorscore.collection.entries import Composite, Entry, Panel, Ratio, Signature
+from mtorscore.errors import DataWarning, SignatureError, examples
+from mtorscore.genes.symbols import current_symbol, human_to_mouse
+
+__all__ = ["intersection", "minus", "overlap", "overlap_matrix", "rename_genes", "translate", "union"]
+
+_Mapper = Callable[[str], tuple[str, ...]]
+
+
+def union(signatures: Sequence[Signature], *, id: str) -> Signature:  # noqa: A002
+    """Return one signature with every gene of several.
+
+    Parameters
+    ----------
+    signatures
+        At least one.
+    id
+        Id of the result.
+
+    Returns
+    -------
+    Signature
+        Genes in order of first appearance, unweighted. A gene that is up in one and down in another is left out,
+        with one `DataWarning`.
+
+    Raises
+    ------
+    SignatureError
+        If there is no signature.
+    """
+    directions = _directions(signatures)
+    clash = [g for g, d in directions.items() if len(d) > 1]
+    if clash:
+        warnings.warn(
+            f"{len(clash)} gene(s) are up in one signature and down in another ({examples(clash)}); they are left out.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return _combined(signatures, {g: d.copy().pop() for g, d in directions.items() if len(d) == 1}, id)
+
+
+def intersection(signatures: Sequence[Signature], *, id: str) -> Signature:  # noqa: A002
+    """Return one signature with the genes that all of several hold in the same direction.
+
+    Parameters
+    ----------
+    signatures
+        At least one.
+    id
+        Id of the result.
+
+    Returns
+    -------
+    Signature
+        Genes in the order of the first signature, unweighted.
+
+    Raises
+    ------
+    SignatureError
+        If there is no signature, or they share no gene.
+    """
+    directions = _directions(signatures)
+    held = [set(s.genes) for s in signatures]
+    shared = {g: d.copy().pop() for g, d in directions.items() if len(d) == 1 and all(g in h for h in held)}
+    if not shared:
+        raise SignatureError(f"{examples(s.id for s in signatures)} share no gene in the same direction.")
+    return _combined(signatures, shared, id)
+
+
+def minus(
+    collection: SignatureCollection, confounder: str | Signature | SignatureCollection | Iterable[str]
+) -> SignatureCollection:
+    """Return the collection without a confounder's genes.
+
+    Parameters
+    ----------
+    collection
+        Entries; ratios, panels and composites stay as they are.
+    confounder
+        A signature, the id of one in the collection or the library, a collection (such as
+        ``mt.library().select(branch="confounder")``), or genes.
+
+    Returns
+    -------
+    SignatureCollection
+        Signatures that lost genes keep their id and say so in `remark`; the confounder itself, where it is in the
+        collection, stays.
+
+    Raises
+    ------
+    SignatureError
+        If a signature would be left without a gene.
+    """
+    own: set[str] = set()
+    if isinstance(confounder, str):
+        from mtorscore.collection.collection import library
+
+        entry = collection[confounder] if confounder in collection else library(experimental=True)[confounder]
+        genes, own, name = set(entry.genes), {entry.id}, entry.id
+    elif isinstance(confounder, Signature):
+        genes, own, name = set(confounder.genes), {confounder.id}, confounder.id
+    elif isinstance(confounder, SignatureCollection):
+        genes = {g for e in confounder.signatures for g in e.genes}
+        own, name = set(confounder.names), examples(confounder.names)
+    else:
+        genes = set(confounder)
+        name = f"{len(genes)} genes"
+    kept: list[Entry] = []
+    empty: list[str] = []
+    for entry in collection:
+        lost = genes.intersection(entry.genes)
+        if not isinstance(entry, Signature) or entry.id in own or not lost:
+            kept.append(entry)
+            continue
+        if len(lost) == len(entry.genes):
+            empty.append(entry.id)
+            continue
+        remark = f"{entry.remark} Without {len(lost)} gene(s) of {name}.".strip()
+        kept.append(replace(_restricted(entry, set(entry.genes) - lost), remark=remark))
+    if empty:
+        raise SignatureError(
+            f"{len(empty)} signature(s) hold no gene outside {name} ({examples(empty)}); leave them out first."
+        )
+    return SignatureCollection(kept, version=collection.version)
+
+
+def overlap(collection: SignatureCollection, *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
+    """Return shared genes and Jaccard index of every pair.
+
+    Parameters
+    ----------
+    collection
+        Entries with genes; composites are left out.
+    by
+        ``"entry"``, or ``"branch"`` for the union of genes per branch.
+    share
+        Where two entries of different branches (or two branches) share more than this part of the smaller one's
+        genes, one `DataWarning` names them: their scores are not independent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair: ``first, second, first_branch, second_branch, n_first, n_second, shared, jaccard,
+        share_of_smaller, opposed`` (genes up in one and down in the other), ``genes`` (shared, sorted, joined by
+        commas), by falling Jaccard index, then names.
+
+    Raises
+    ------
+    SignatureError
+        If `by` is unknown.
+    """
+    if by not in {"entry", "branch"}:
+        raise SignatureError(f"Overlap is by 'entry' or 'branch', not {by!r}.")
+    sets: dict[str, tuple[str, set[str], set[str]]] = {}
+    for entry in collection:
+        if not entry.genes:
+            continue
+        name = entry.id if by == "entry" else entry.branch
+        _, up, down = sets.setdefault(name, (entry.branch, set(), set()))
+        falling = set(entry.down) if isinstance(entry, Signature) else set()
+        up |= set(entry.genes) - falling
+        down |= falling
+    rows = []
+    for (first, (branch, up, down)), (second, (other, up2, down2)) in combinations(sets.items(), 2):
+        a, b = up | down, up2 | down2
+        both = a & b
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "first_branch": branch,
+                "second_branch": other,
+                "n_first": len(a),
+                "n_second": len(b),
+                "shared": len(both),
+                "jaccard": len(both) / len(a | b),
+                "share_of_smaller": len(both) / min(len(a), len(b)),
+                "opposed": len((up & down2) | (down & up2)),
+                "genes": ",".join(sorted(both)),
+            }
+        )
+    columns = [
+        "first", "second", "first_branch", "second_branch", "n_first", "n_second", "shared", "jaccard",
+        "share_of_smaller", "opposed", "genes",
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    table = table.sort_values(["jaccard", "first", "second"], ascending=[False, True, True], ignore_index=True)
+    close = table[(table["share_of_smaller"] > share) & (table["first_branch"] != table["second_branch"])]
+    if len(close):
+        pairs = (f"{r.first} and {r.second} ({r.share_of_smaller:.0%})" for r in close.itertuples())
+        warnings.warn(
+            f"{len(close)} pair(s) of different branches share more than {share:.0%} of the smaller one's genes: "
+            f"{examples(pairs)}. Their scores are not independent.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return table
+
+
+def overlap_matrix(collection: SignatureCollection, *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
+    """Return the overlap of every pair as a square table.
+
+    Parameters
+    ----------
+    collection, by
+        As for `overlap`; nothing is warned of here.
+    value
+        ``"jaccard"``, ``"shared"`` (number of genes), or ``"share_of_smaller"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Entries (or branches) x the same, symmetric, in the collection's order; an entry with itself on the diagonal.
+
+    Raises
+    ------
+    SignatureError
+        If `by` or `value` is unknown.
+    """
+    if value not in {"jaccard", "shared", "share_of_smaller"}:
+        raise SignatureError(f"`value` is 'jaccard', 'shared' or 'share_of_smaller', not {value!r}.")
+    pairs = overlap(collection, by=by, share=1.0)
+    sizes: dict[str, set[str]] = {}
+    for entry in collection:
+        if entry.genes:
+            sizes.setdefault(entry.id if by == "entry" else entry.branch, set()).update(entry.genes)
+    place = {name: i for i, name in enumerate(sizes)}
+    cells = np.diag([float(len(genes)) if value == "shared" else 1.0 for genes in sizes.values()])
+    rows, columns = ([place[n] for n in pairs[side]] for side in ("first", "second"))
+    cells[rows, columns] = cells[columns, rows] = pairs[value].to_numpy(dtype=np.float64)
+    table = pd.DataFrame(cells, index=list(sizes), columns=list(sizes))
+    return table.astype(int) if value == "shared" else table
+
+
+def rename_genes(collection: SignatureCollection) -> tuple[SignatureCollection, pd.DataFrame]:
+    """Return the collection in current HGNC symbols.
+
+    Parameters
+    ----------
+    collection
+        Human entries.
+
+    Returns
+    -------
+    SignatureCollection
+        Symbols that are not current are replaced where exactly one gene can be meant; ambiguous and unknown ones
+        stay as they are.
+    pandas.DataFrame
+        One row per symbol that is not current: ``entry, symbol, current, status`` with status ``renamed``,
+        ``merged`` (the current symbol stands in the entry already), ``ambiguous`` or ``unknown``.
+    """
+
+    def status(options: tuple[str, ...]) -> str:
+        return "renamed" if len(options) == 1 else "ambiguous" if options else "unknown"
+
+    return _mapped(collection, current_symbol, status, keep_unmapped=True)
+
+
+def translate(collection: SignatureCollection, organism: str) -> tuple[SignatureCollection, pd.DataFrame]:
+    """Return the collection in the symbols of the other species, by one-to-one orthologues.
+
+    Parameters
+    ----------
+    collection
+        Human entries to go to ``"mouse"``, mouse entries to go to ``"human"``.
+    organism
+        ``"mouse"`` or ``"human"``.
+
+    Returns
+    -------
+    SignatureCollection
+        Genes without a one-to-one orthologue are left out; an entry that loses all of them, a ratio that loses a
+        side, and a composite that loses a part are dropped.
+    pandas.DataFrame
+        One row per gene: ``entry, symbol, current, status`` with status ``renamed``, ``same``, ``merged`` or
+        ``lost``.
+
+    Raises
+    ------
+    SignatureError
+        If the organism is neither.
+    """
+    if organism not in {"human", "mouse"}:
+        raise SignatureError(f"Signatures are translated to 'human' or 'mouse', not {organism!r}.")
+    pairs = human_to_mouse()
+    table: Mapping[str, str] = pairs if organism == "mouse" else {m: h for h, m in pairs.items()}
+
+    def lookup(symbol: str) -> tuple[str, ...]:
+        return (table[symbol],) if symbol in table else ()
+
+    return _mapped(collection, lookup, lambda options: "renamed" if options else "lost", keep_unmapped=False)
+
+
+def _directions(signatures: Sequence[Signature]) -> dict[str, set[int]]:
+    if not signatures:
+        raise SignatureError("There is no signature to combine; name at least one.")
+    out: dict[str, set[int]] = {}
+    for signature in signatures:
+        for gene in signature.up:
+            out.setdefault(gene, set()).add(1)
+        for gene in signature.down:
+            out.setdefault(gene, set()).add(-1)
+    return out
+
+
+def _combined(signatures: Sequence[Signature], directions: Mapping[str, int], name: str) -> Signature:
+    strongest = ("read", "cross-checked", "recalled")
+    evidence: dict[str, str] = {}
+    for signature in signatures:
+        for gene, label in signature.evidence.items():
+            if gene in directions:
+                evidence[gene] = min(evidence.get(gene, label), label, key=strongest.index)
+    notes: dict[str, str] = {}
+    for signature in reversed(signatures):
+        notes |= {g: text for g, text in signature.gene_sources.items() if g in directions}
+    signs = {s.sign for s in signatures}
+    branches = {s.branch for s in signatures}
+    levels = {s.level for s in signatures}
+    return Signature(
+        id=name,
+        title=f"Combined from {', '.join(s.id for s in signatures)}",
+        branch=branches.pop() if len(branches) == 1 else "user",
+        level=levels.pop() if len(levels) == 1 else "transcriptional",
+        up=tuple(g for g, d in directions.items() if d > 0),
+        down=tuple(g for g, d in directions.items() if d < 0),
+        sign=signs.pop() if len(signs) == 1 else 0,
+        evidence=evidence,
+        gene_sources=notes,
+        licence="; ".join(dict.fromkeys(s.licence for s in signatures if s.licence)),
+        sources=tuple(dict.fromkeys(source for s in signatures for source in s.sources)),
+        experimental=any(s.experimental for s in signatures),
+    )
+
+
+def _restricted(signature: Signature, genes: set[str]) -> Signature:
+    return replace(
+        signature,
+        up=tuple(g for g in signature.up if g in genes),
+        down=tuple(g for g in signature.down if g in genes),
+        weights={g: w for g, w in signature.weights.items() if g in genes},
+        evidence={g: e for g, e in signature.evidence.items() if g in genes},
+        gene_sources={g: t for g, t in signature.gene_sources.items() if g in genes},
+    )
+
+
+def _mapped(
+    collection: SignatureCollection, lookup: _Mapper, status: Callable[[tuple[str, ...]], str], *, keep_unmapped: bool
+) -> tuple[SignatureCollection, pd.DataFrame]:
+    rows: list[tuple[str, str, str, str]] = []
+    kept: list[Entry] = []
+    for entry in collection:
+        table: dict[str, str] = {}
+        taken: set[str] = set()
+        for gene in entry.genes:
+            options = lookup(gene)
+            word = status(options)
+            new = options[0] if len(options) == 1 else gene if keep_unmapped else ""
+            if new == gene and len(options) == 1:
+                word = "same"
+            if new and new in taken:
+                word, new = "merged", ""
+            if new:
+                taken.add(new)
+                table[gene] = new
+            rows.append((entry.id, gene, ",".join(options), word))
+        new_entry = _with_symbols(entry, table)
+        one_sided = isinstance(new_entry, Ratio) and not (new_entry.numerator and new_entry.denominator)
+        if isinstance(entry, Composite) or (table and not one_sided):
+            kept.append(new_entry)
+    report = pd.DataFrame(rows, columns=["entry", "symbol", "current", "status"])
+    if keep_unmapped:
+        report = report[report["status"] != "same"].reset_index(drop=True)
+    ids = {e.id for e in kept}
+    kept = [e for e in kept if not isinstance(e, Composite) or set(e.parts) <= ids]
+    return SignatureCollection(kept, version=collection.version), report
+
+
+def _with_symbols(entry: Entry, table: Mapping[str, str]) -> Entry:
+    def each(genes: Iterable[str]) -> tuple[str, ...]:
+        return tuple(table[g] for g in genes if g in table)
+
+    def keyed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {table[g]: v for g, v in values.items() if g in table}
+
+    if isinstance(entry, Signature):
+        return replace(
+            entry,
+            up=each(entry.up),
+            down=each(entry.down),
+            weights=keyed(entry.weights),
+            evidence=keyed(entry.evidence),
+            gene_sources=keyed(entry.gene_sources),
+        )
+    if isinstance(entry, Ratio):
+        return replace(
+            entry,
+            numerator=each(entry.numerator),
+            denominator=each(entry.denominator),
+            evidence=keyed(entry.evidence),
+            gene_sources=keyed(entry.gene_sources),
+        )
+    if isinstance(entry, Panel):
+        return replace(entry, members=keyed(entry.members), notes=keyed(entry.notes), evidence=keyed(entry.evidence))
+    return entry

@@ -1,0 +1,199 @@
+"""Find what is wrong with signature files: file, line, what, and how to mend it.
+
+`read` needs a file to be usable; `validate` asks for what the library promises its readers: sources, licence, caveat,
+evidence per gene, current symbols, nothing restricted. Every problem has a code, listed in `CODES`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from mtorscore.collection.rules import CODES, check_entry
+from mtorscore.collection.yaml_format import Loader
+from mtorscore.collection.yaml_nodes import Node
+from mtorscore.errors import SignatureError
+
+__all__ = ["CODES", "Problem", "first_problem", "validate"]
+
+_NOT_ENTRIES = {"library.yaml", "seed_map.yaml"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    line
+        One-based line.
+    code
+        A key of `CODES`.
+    message
+        What is wrong and how to mend it.
+    """
+
+    path: str
+    line: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.code}: {self.message}"
+
+
+def validate(
+    paths: Iterable[str | Path],
+    *,
+    symbols: Mapping[str, tuple[str, ...]] | None = None,
+    approved: frozenset[str] | None = None,
+    known: Iterable[str] = (),
+) -> list[Problem]:
+    """Check signature files.
+
+    Parameters
+    ----------
+    paths
+        Files, or folders that are searched for YAML files.
+    symbols
+        Old symbol -> current symbols, several where the old one is ambiguous; with `approved` it turns on the
+        check for current symbols.
+    approved
+        Approved gene symbols.
+    known
+        Ids of entries elsewhere that composites may name.
+
+    Returns
+    -------
+    list of Problem
+        Sorted by file and line; empty where all is well.
+
+    Raises
+    ------
+    SignatureError
+        If a path does not exist, or a folder holds no YAML file.
+    """
+    files = list(_files(paths))
+    problems: list[Problem] = []
+    entries: list[tuple[Path, Node]] = []
+    for path in files:
+        found, documents = _documents(path)
+        problems += found
+        entries += [(path, d) for d in documents]
+    ids: dict[str, tuple[Path, Node]] = {}
+    kinds = dict.fromkeys(known, "signature")
+    for path, document in entries:
+        node = document.get("id")
+        if node is None:
+            continue
+        if node.raw in ids:
+            first = ids[node.raw][0]
+            problems.append(
+                Problem(str(path), node.line, "duplicate-id", f"The id {node.raw} is taken by {first}; rename one.")
+            )
+        ids.setdefault(node.raw, (path, document))
+        kind = document.get("kind")
+        kinds[node.raw] = kind.raw if kind is not None else "signature"
+    for path, document in entries:
+        for line, code, message in check_entry(document, path, kinds, symbols or {}, approved):
+            problems.append(Problem(str(path), line, code, message))
+    return sorted(problems, key=lambda p: (p.path, p.line, p.code))
+
+
+def first_problem(path: Path, text: str | None = None) -> Problem | None:
+    """Return the first problem that keeps a file from being read, None where the file can be read."""
+    problems, documents = _documents(path, text)
+    for document in documents:
+        for line, code, message in check_entry(document, path, {}, {}, None, strict=False):
+            problems.append(Problem(str(path), line, code, message))
+    return min(problems, key=lambda p: p.line, default=None)
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    for given in paths:
+        path = Path(given)
+        if not path.exists():
+            raise SignatureError(f"There is no file or folder {path}.")
+        if path.is_file():
+            if path.name not in _NOT_ENTRIES:
+                yield path
+            continue
+        found = sorted(p for p in path.rglob("*.y*ml") if p.name not in _NOT_ENTRIES)
+        if not found:
+            raise SignatureError(f"The folder {path} holds no YAML file.")
+        yield from found
+
+
+def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list[Node]]:
+    name = str(path)
+    if text is None:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            return [Problem(name, line, "encoding", "The file is not UTF-8 text; save it as UTF-8.")], []
+    try:
+        nodes = list(yaml.compose_all(text, Loader=Loader))
+    except yaml.MarkedYAMLError as error:
+        # An unclosed bracket or quote is best shown where it opens; everything else where the parser stopped.
+        opens = re.search("flow|quoted|simple key", str(error.context or ""))
+        mark = (error.context_mark if opens else None) or error.problem_mark or error.context_mark
+        what = re.sub(r"\s+", " ", str(error.problem or error.context or "cannot be parsed"))
+        mend = "indent with blanks, not tabs" if "\t" in text else "check indentation, colons and quotes there"
+        return [Problem(name, mark.line + 1 if mark else 1, "yaml", f"This is not valid YAML ({what}); {mend}.")], []
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        message = f"The character {chr(error.character)!r} is not allowed in YAML; delete it."
+        return [Problem(name, line, "yaml", message)], []
+    except yaml.YAMLError as error:
+        return [Problem(name, 1, "yaml", f"This is not valid YAML ({error}).")], []
+    if not nodes:
+        return [Problem(name, 1, "empty", "The file holds no entry; write one, or delete the file.")], []
+    problems: list[Problem] = []
+    documents = []
+    for raw in nodes:
+        try:
+            node = Node(raw)
+        except RecursionError:
+            problems.append(
+                Problem(
+                    name, 1, "yaml", "This nests too deeply, or an alias (*name) holds itself; write its content out."
+                )
+            )
+            continue
+        if node.kind != "mapping":
+            problems.append(Problem(name, node.line, "mapping", "An entry is a mapping that begins with `id: NAME`."))
+            continue
+        problems += [Problem(name, line, "duplicate-key", message) for line, message in _repeated(node)]
+        problems += [
+            Problem(name, n.line, "yaml", f"The tag {n.tag} is not known; write the value plainly.")
+            for n in _tagged(node)
+        ]
+        documents.append(node)
+    return problems, documents
+
+
+def _tagged(node: Node) -> Iterator[Node]:
+    """Yield nodes with a tag that reading the file would not know."""
+    if node.tag not in {"str", "int", "float", "bool", "null", "map", "seq"}:
+        yield node
+    for child in (*node.items, *(n for pair in node.pairs for n in pair)):
+        yield from _tagged(child)
+
+
+def _repeated(node: Node) -> Iterator[tuple[int, str]]:
+    """Yield keys that a mapping repeats; YAML would silently keep the last one."""
+    seen: dict[str, int] = {}
+    for key, value in node.pairs:
+        if key.raw in seen:
+            yield key.line, f"`{key.raw}` stands in line {seen[key.raw]} already; keep one."
+        seen.setdefault(key.raw, key.line)
+        yield from _repeated(value)
+    for item in node.items:
+        yield from _repeated(item)

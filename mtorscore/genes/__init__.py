@@ -1,0 +1,1 @@
+"""Gene symbols through time, kinds of identifiers, and orthologues."""

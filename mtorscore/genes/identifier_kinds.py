@@ -1,0 +1,135 @@
+"""Gene identifiers: which kind a name is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mtorscore.genes.tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
+
+__all__ = [
+    "Gene",
+    "GeneTable",
+    "by_hgnc",
+    "excel_dates",
+    "gene_likeness",
+    "human",
+    "is_date",
+    "is_symbol",
+    "kind_of",
+    "mouse",
+    "split_pair",
+    "strip_version",
+]
+
+_ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
+# Letters and digits only, and no beginning that any other kind has: by far the most names are such.
+_PLAIN = re.compile(r"^(?!(?i:ENS|TCGA|GS[ME]|SR[RX]|SA[MN]|DO|SP))[A-Za-z][A-Za-z0-9]*$")
+_ENSGR = re.compile(r"^ENSGR")
+_ENTREZ = re.compile(r"^\d{1,9}$")
+_PAIR = re.compile(r"^(?P<symbol>[^|]+)\|(?P<entrez>\d+)$")
+_REFSEQ = re.compile(r"^[NX][MRP]_\d{6,9}(?:\.\d+)?$")
+_COMPOSITE = re.compile(
+    r"(?:^|[|_:;,( ])ENS[A-Z]{0,6}G\d{11}(?:\.\d+)?(?:[|_:;,) ]|$)|^[A-Za-z][\w.-]* \(\d+\)$|^HGNC:\d+$|^gene[:-]\S+$"
+)
+_PROBE = re.compile(r"^(?:\d+(?:_[a-z]{1,2})*_at|AFFX-\S+|ILMN_\d+|A_\d\d_P\d+|TC\d{8,}\.hg\.\d)$")
+_SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d+|SP\d+)", re.IGNORECASE)
+_DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
+
+
+def is_date(name: str) -> bool:
+    """Whether a spreadsheet made a date of the name."""
+    return bool(_DATE.match(name))
+
+
+def strip_version(name: str) -> str:
+    """Cut the version and the pseudo-autosomal marks off an Ensembl id: ENSG..15, ENSGR.., .._PAR_Y -> ENSG..
+
+    Examples
+    --------
+    >>> strip_version("ENSG00000182378.15_PAR_Y"), strip_version("ENSGR0000182378.12")
+    ('ENSG00000182378', 'ENSG00000182378')
+    """
+    name = _ENSGR.sub("ENSG0", name)
+    return re.split(r"[._]", name, maxsplit=1)[0]
+
+
+@lru_cache(maxsize=1 << 17)
+def kind_of(name: str) -> str:
+    """Name the kind of one identifier, "" where nothing is recognised by its form alone.
+
+    One of ``ensembl``, ``ensembl_mouse``, ``ensembl_transcript``, ``ensembl_other``, ``entrez``, ``symbol|entrez``,
+    ``refseq``, ``probe``, ``date``, ``sample``, ``composite`` (several names in one, such as ``ENSG.._TP53``).
+    """
+    if _PLAIN.match(name):
+        return ""
+    found = _ENSEMBL.match(name)
+    if found:
+        if found["type"] == "T":
+            return "ensembl_transcript"
+        if found["type"] not in "GR":
+            return "ensembl_other"
+        return {"": "ensembl", "MUS": "ensembl_mouse"}.get(found["species"], "ensembl_other")
+    for kind, pattern in (
+        ("entrez", _ENTREZ),
+        ("symbol|entrez", _PAIR),
+        ("refseq", _REFSEQ),
+        ("probe", _PROBE),
+        ("date", _DATE),
+        ("sample", _SAMPLE),
+        ("composite", _COMPOSITE),
+    ):
+        if pattern.search(name):
+            return kind
+    return ""
+
+
+def split_pair(name: str) -> tuple[str, str]:
+    """Split ``SYMBOL|Entrez``; the symbol is "" where it is ``?``."""
+    found = _PAIR.match(name)
+    if not found:
+        return name, ""
+    return ("" if found["symbol"] == "?" else found["symbol"]), found["entrez"]
+
+
+def is_symbol(name: str) -> bool:
+    """Whether a name is or was a human symbol, or is a mouse symbol, in any case."""
+    table = human()
+    upper = name.upper()
+    return (
+        name in table.by_symbol
+        or upper in table.by_upper
+        or name in table.previous
+        or (name in table.alias and len(name) > 2)
+        or upper in table.previous
+    )
+
+
+def gene_likeness(names: Sequence[str], most: int = 400) -> tuple[float, str]:
+    """Return the share of names that look like gene identifiers, and the commonest kind.
+
+    Parameters
+    ----------
+    names
+        Row or column names.
+    most
+        Names looked at, evenly spread.
+    """
+    if not len(names):
+        return 0.0, ""
+    step = max(1, len(names) // most)
+    chosen = [str(n) for n in names[::step]]
+    counts: dict[str, int] = {}
+    for name in chosen:
+        kind = kind_of(name)
+        if kind in ("sample", "date"):
+            continue
+        if kind in ("", "entrez") and is_symbol(name):
+            kind = "symbol"
+        if kind:
+            counts[kind] = counts.get(kind, 0) + 1
+    if not counts:
+        return 0.0, ""
+    best = max(sorted(counts), key=lambda k: counts[k])
+    return sum(counts.values()) / len(chosen), best

@@ -1,0 +1,1 @@
+"""Fetching from public archives into the cache: sources, HTTP, verification, unpacking."""

@@ -1,0 +1,333 @@
+"""`fetch`: from an accession to files in the cache, whole and verified, or an error and no file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mtorscore.errors import FetchError, examples
+from mtorscore.io.download import archives
+from mtorscore.io.download.http import Remote, cached, client, download, locked
+from mtorscore.io.download.unpack import unpack
+from mtorscore.io.tables.file_bytes import sha256 as file_digest
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["cache_folder", "fetch"]
+
+WORKERS = 4
+_GEO = re.compile(r"^(GSE|GDS|GPL)\d+$", re.IGNORECASE)
+_PROJECT = re.compile(r"^(TCGA|TARGET|CPTAC|HCMI)-\w+$", re.IGNORECASE)
+
+
+def cache_folder() -> Path:
+    """Return the folder of fetched files: ``MTORSCORE_CACHE``, else the user's cache folder."""
+    chosen = os.environ.get("MTORSCORE_CACHE")
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return platformdirs.user_cache_path("mtorscore")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a fetch needs to know."""
+
+    folder: Path
+    mirror: str | None
+    offline: bool
+    retries: int
+    sleep: Callable[[float], None]
+    progress: bool
+    fresh: bool = False
+
+
+def fetch(
+    what: str,
+    *,
+    source: str | None = None,
+    cache: str | Path | None = None,
+    mirror: str | None = None,
+    supplementary: bool = False,
+    force: bool = False,
+    offline: bool | None = None,
+    progress: bool | None = None,
+    retries: int = 6,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Fetch a published data set into the cache; what is there whole is not fetched again.
+
+    Parameters
+    ----------
+    what
+        A GEO accession (``GSE14520``, ``GDS507``, ``GPL97``), a TCGA project (``TCGA-LIHC``), a cBioPortal study with
+        ``source="cbioportal"``, or a URL.
+    source
+        ``"geo"``, ``"gdc"`` (the default for projects), ``"xena"``, ``"cbioportal"`` or ``"url"``.
+    cache
+        Folder instead of ``MTORSCORE_CACHE`` or the user's cache folder.
+    mirror
+        Address to use instead of the archive's own.
+    supplementary
+        Also the supplementary files of a GEO series.
+    force
+        Fetch again; what is there stays until the new files are whole, and a file that changed is warned about.
+    offline
+        Use the cache alone (default: ``MTORSCORE_OFFLINE``).
+    progress
+        Show a progress bar; by default where a terminal is.
+    retries
+        Attempts after a failure without progress.
+    sleep
+        Waits between attempts; replaced in tests.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, or a folder where there are several. Beside each file ``<name>.source.json`` records URL, SHA-256,
+        size and date.
+
+    Raises
+    ------
+    FetchError
+        If the data set is unknown, or could not be had whole; nothing is left under its name then.
+    """
+    if what.startswith("ftp://ftp.ncbi.nlm.nih.gov/"):
+        # The series name their supplements so; the same files are served over HTTPS.
+        what = "https" + what.removeprefix("ftp")
+    chosen = source or _source_of(what)
+    if chosen not in ("geo", "gdc", "xena", "cbioportal", "url"):
+        raise FetchError(f"unknown source {chosen!r}; known: geo, gdc, xena, cbioportal, url.")
+    root = Path(cache) if cache is not None else cache_folder()
+    name = _folder_name(what, chosen)
+    away = offline if offline is not None else os.environ.get("MTORSCORE_OFFLINE", "") not in ("", "0")
+    job = _Job(root / chosen / name, mirror, away, retries, sleep, _shown(progress), force and not away)
+    ready = None if job.fresh else _ready(job.folder, supplementary)
+    if ready is not None:
+        return ready
+    if away:
+        raise FetchError(
+            f"{what} is not in the cache ({job.folder}), and mtorscore is offline. Fetch it once with a connection: "
+            f"mtorscore fetch {what}."
+        )
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with locked(job.folder):
+            # Another process may have fetched it meanwhile.
+            ready = None if job.fresh else _ready(job.folder, supplementary)
+            return ready if ready is not None else _fetch(what, chosen, job, supplementary)
+    except FetchError:
+        raise
+    except OSError as error:
+        raise FetchError(
+            f"{what} cannot be kept in {job.folder} ({error.strerror or error}); free some space, or name another "
+            "folder with MTORSCORE_CACHE."
+        ) from error
+
+
+def _fetch(what: str, source: str, job: _Job, supplementary: bool) -> Path:
+    with client() as http:
+        files = {"geo": _geo, "gdc": _gdc, "xena": _xena, "cbioportal": _cbioportal, "url": _url}[source](
+            what, job, http, supplementary
+        )
+    note = {"what": what, "source": source, "supplementary": supplementary, "files": files}
+    archives.write_json(note, job.folder / "fetched.json")
+    ready = _ready(job.folder, supplementary)
+    if ready is None:
+        raise FetchError(f"{what}: the files changed while they were fetched; try again.")
+    return ready
+
+
+def _source_of(what: str) -> str:
+    if what.startswith(("http://", "https://")):
+        return "url"
+    if _GEO.match(what):
+        return "geo"
+    if _PROJECT.match(what):
+        return "gdc"
+    raise FetchError(
+        f"{what!r} is neither a GEO accession (GSE14520), a project (TCGA-LIHC) nor a URL; for a study of cBioPortal "
+        'add source="cbioportal".'
+    )
+
+
+def _folder_name(what: str, source: str) -> str:
+    if source == "url":
+        return hashlib.sha256(what.encode()).hexdigest()[:16]
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", what) or what.startswith("."):
+        raise FetchError(f"{what!r} is no name of a data set.")
+    return what.upper() if source in ("geo", "gdc", "xena") else what
+
+
+def _shown(progress: bool | None) -> bool:
+    import sys
+
+    return sys.stderr.isatty() if progress is None else progress
+
+
+def _ready(folder: Path, supplementary: bool = False) -> Path | None:
+    """Return what was fetched, if everything is there and unchanged."""
+    import json
+
+    note = folder / "fetched.json"
+    if not note.is_file():
+        return None
+    try:
+        known = json.loads(note.read_text())
+        files = dict(known["files"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if supplementary and not known.get("supplementary"):
+        return None
+    for name, digest in files.items():
+        path = folder / name
+        if not path.exists() or not (cached(path) if digest == "recorded" else file_digest(path) == digest):
+            return None
+    shown = [n for n in files if not n.endswith(".json")]
+    return folder / shown[0] if len(shown) == 1 else folder
+
+
+@contextmanager
+def _bar(title: str, shown: bool) -> Iterator[Callable[[int], None]]:
+    if not shown:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda n: bar.advance(task, n)
+
+
+def _all(remotes: list[Remote], job: _Job, http: httpx.Client) -> dict[str, str]:
+    """Fetch several files at a time; the first failure is raised when the others have ended."""
+    with _bar(job.folder.name, job.progress) as advance, ThreadPoolExecutor(WORKERS) as pool:
+
+        def one(remote: Remote) -> Path:
+            target = job.folder / remote.name
+            return download(
+                remote, target, http=http, retries=job.retries, sleep=job.sleep, advance=advance, fresh=job.fresh
+            )
+
+        results = [pool.submit(one, r) for r in remotes]
+    for result in results:
+        result.result()
+    return {r.name: "recorded" for r in remotes}
+
+
+def _text(url: str, http: httpx.Client, job: _Job) -> str:
+    target = job.folder / ".listing.html"
+    target.unlink(missing_ok=True)
+    target.with_name(f"{target.name}.source.json").unlink(missing_ok=True)
+    download(Remote(url, "listing.html"), target, http=http, retries=job.retries, sleep=job.sleep)
+    text = target.read_text(errors="replace")
+    target.unlink()
+    target.with_name(f"{target.name}.source.json").unlink(missing_ok=True)
+    return text
+
+
+def _geo(what: str, job: _Job, http: httpx.Client, supplementary: bool) -> dict[str, str]:
+    remotes = archives.geo(
+        what, mirror=job.mirror, supplementary=supplementary, http=http, fetch_text=lambda u, h: _text(u, h, job)
+    )
+    return _all(remotes, job, http)
+
+
+def _xena(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
+    return _all(archives.xena(what.upper(), mirror=job.mirror), job, http)
+
+
+def _url(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
+    parts = urlsplit(what)
+    # GEO's download page names the file in the query.
+    asked = dict(parse_qsl(parts.query))
+    name = Path(asked.get("file") or asked.get("filename") or unquote(parts.path)).name
+    name = name.lstrip(".") or "download"
+    return _all([Remote(what, name)], job, http)
+
+
+def _cbioportal(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
+    remote = archives.cbioportal(what, mirror=job.mirror)
+    _all([remote], job, http)
+    name = remote.name.removesuffix(".tar.gz")
+    folder = unpack(job.folder / remote.name, job.folder / f"{name}.unpacked")
+    inner = [p for p in folder.iterdir() if p.is_dir()]
+    single = len(inner) == 1 and len(list(folder.iterdir())) == 1
+    final = job.folder / name
+    if final.exists():
+        shutil.rmtree(final)
+    Path(inner[0] if single else folder).replace(final)
+    shutil.rmtree(folder, ignore_errors=True)
+    (job.folder / remote.name).unlink()
+    return {name: file_digest(final)}
+
+
+def _gdc(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
+    again: dict[str, Any] = {"retries": job.retries, "sleep": job.sleep}
+    project = what.upper()
+    files = archives.gdc_files(project, mirror=job.mirror, http=http, **again)
+    cases = archives.gdc_cases(project, mirror=job.mirror, http=http, **again)
+    counts = job.folder / "counts"
+    counts.mkdir(exist_ok=True)
+    missing = [f for f in files if not _whole(counts / str(f["file_id"]) / str(f["file_name"]), str(f["md5sum"]))]
+    for remote, block in archives.bundles(missing, mirror=job.mirror):
+        target = job.folder / remote.name
+        with _bar(what, job.progress) as advance:
+            download(remote, target, http=http, retries=job.retries, sleep=job.sleep, advance=advance)
+        _place(target, block, counts)
+        target.unlink(missing_ok=True)
+        target.with_name(f"{target.name}.source.json").unlink(missing_ok=True)
+    archives.sample_sheet(files, counts / "gdc_sample_sheet.tsv")
+    archives.write_json(cases, job.folder / "clinical.cart.json")
+    return {n: file_digest(job.folder / n) for n in ("counts", "clinical.cart.json")}
+
+
+def _whole(path: Path, md5: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "md5").hexdigest() == md5
+
+
+def _place(archive: Path, block: list[dict[str, Any]], counts: Path) -> None:
+    """Move the files of a bundle into place, each checked against its published MD5."""
+    single = len(block) == 1
+    folder = archive.parent / f"{archive.name}.unpacked"
+    if single:
+        folder.mkdir(exist_ok=True)
+        inner = folder / str(block[0]["file_id"])
+        inner.mkdir(exist_ok=True)
+        shutil.copyfile(archive, inner / str(block[0]["file_name"]))
+    else:
+        unpack(archive, folder)
+    try:
+        wrong = [
+            f["file_name"]
+            for f in block
+            if not _whole(folder / str(f["file_id"]) / str(f["file_name"]), str(f["md5sum"]))
+        ]
+        if wrong:
+            raise FetchError(
+                f"{len(wrong)} of {len(block)} files of a GDC bundle are missing or do not have their published MD5 "
+                f"({examples(wrong)}); try again."
+            )
+        for file in block:
+            target = counts / str(file["file_id"])
+            target.mkdir(exist_ok=True)
+            Path(folder / str(file["file_id"]) / str(file["file_name"])).replace(target / str(file["file_name"]))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

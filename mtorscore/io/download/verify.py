@@ -1,0 +1,113 @@
+"""What arrived from a server: the file, whole, or something else in its place."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import re
+import shutil
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import FetchError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from mtorscore.io.download.http import Remote
+
+__all__ = ["AgainError", "encoded_on_the_way", "refuse_page", "unwrap", "verify"]
+
+
+class AgainError(Exception):
+    """The attempt failed in a way that another one may mend."""
+
+    def __init__(self, reason: str, wait: float | None = None, *, restart: bool = False) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.restart = restart
+
+
+def encoded_on_the_way(answer: httpx.Response, remote: Remote) -> bool:
+    """Whether the server compressed the file for the way, although it was asked not to; a .gz is meant as it is."""
+    coding = answer.headers.get("Content-Encoding", "").strip().lower()
+    return coding not in ("", "identity") and not remote.name.lower().endswith(tuple(_OPENERS))
+
+
+def unwrap(part: Path) -> None:
+    """Take a gz out of the gz that a server put around it; one that is merely called encoded stays as it is."""
+    try:
+        with gzip.open(part) as handle:
+            if handle.read(2) != b"\x1f\x8b":
+                return
+            handle.seek(0)
+            inner = part.with_name(f"{part.name}.inner")
+            with inner.open("wb") as out:
+                shutil.copyfileobj(handle, out)
+    except (OSError, EOFError, zlib.error):
+        # Not whole: `verify` says so.
+        part.with_name(f"{part.name}.inner").unlink(missing_ok=True)
+        return
+    inner.replace(part)
+
+
+def refuse_page(answer: httpx.Response, remote: Remote, part: Path) -> None:
+    """Raise FetchError where the server says that it sent a page, and what came looks like one."""
+    if not answer.headers.get("Content-Type", "").lower().startswith("text/html"):
+        return
+    with part.open("rb") as handle:
+        page = handle.read(200).lstrip().startswith(b"<")
+    if page and not remote.name.endswith((".html", ".htm")):
+        raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
+
+
+def verify(remote: Remote, part: Path) -> None:
+    """Check the whole partial file; what is wrong is fetched again from the start."""
+    size = part.stat().st_size
+    if size == 0:
+        raise AgainError("the server sent an empty file", restart=True)
+    with part.open("rb") as handle:
+        start = handle.read(2048).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if (
+        start.startswith(b"<")
+        and (b"<html" in start or b"<!doctype html" in start)
+        and not remote.name.endswith((".html", ".htm"))
+    ):
+        raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
+    if re.match(rb'<\?xml[^>]*>\s*<error>|\{\s*"(error|message)"', start) and size < 10_000:
+        raise FetchError(
+            f"{remote.url}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
+        )
+    if remote.size is not None and size != remote.size:
+        raise AgainError(f"{size} bytes where {remote.size} are published", restart=True)
+    for name, published in (("md5", remote.md5), ("sha256", remote.sha256)):
+        if published:
+            with part.open("rb") as handle:
+                found = hashlib.file_digest(handle, name).hexdigest()
+            if found != published.lower():
+                raise AgainError(f"its {name} is {found}, and {published} is published", restart=True)
+    _check_archive(remote, part)
+
+
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def _check_archive(remote: Remote, part: Path) -> None:
+    name = remote.name.lower()
+    try:
+        opener = next((o for e, o in _OPENERS.items() if name.endswith(e)), None)
+        if opener:
+            with opener(part) as handle:
+                while handle.read(1 << 20):
+                    pass
+        elif name.endswith((".zip", ".xlsx")):
+            with zipfile.ZipFile(part) as archive:
+                broken = archive.testzip()
+            if broken:
+                raise AgainError(f"{broken} inside it is damaged", restart=True)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise AgainError(f"the compressed file is not whole ({error})", restart=True) from error

@@ -1,0 +1,335 @@
+"""Formats that keep their own types: Parquet, Excel, h5ad, R workspaces."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.formats.gene_lists import long_table
+from mtorscore.io.tables.cell_text import is_missing, typed
+from mtorscore.io.tables.delimited import Grid
+from mtorscore.io.tables.matrix import all_samples, assemble, from_grid, unique
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = [
+    "excel",
+    "excel_sheets",
+    "feather",
+    "frame_to_grid",
+    "h5ad",
+    "parquet",
+    "rdata",
+    "sheet",
+    "sheet_frame",
+    "zarr",
+]
+
+
+# A formula that ends its cell, or has an empty result behind it.
+_EMPTY_FORMULA = re.compile(rb"(</f>|<f\b[^<>]*/>)\s*(<v\s*/>|<v></v>)?\s*</c>")
+
+
+def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
+    """Turn a DataFrame into the columns that the table reader works on."""
+    names, columns = [], []
+    if index:
+        names.append(str(frame.index.name or ""))
+        columns.append(np.array([str(v) for v in frame.index], dtype=object))
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        names.append("" if is_missing(name) else str(name))
+        if column.dtype.kind in "iufb" and (columns or index):
+            columns.append(column.to_numpy(dtype=np.float64))
+            continue
+        text = np.array(["" if v is None or v != v else str(v).strip() for v in column], dtype=object)
+        columns.append(typed(text) if columns else text)
+    return Grid(names, columns, path, header_line, header_line + 1, "")
+
+
+def parquet(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read a Parquet table in either orientation; the stored number type is kept."""
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    try:
+        frame = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"the Parquet file is truncated or damaged ({error}); download it again.", path=path
+        ) from error
+    return _arrow(frame, path, table)
+
+
+def feather(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read an Arrow (Feather) table in either orientation; the stored number type is kept."""
+    import pyarrow as pa
+    from pyarrow.feather import read_table
+
+    try:
+        frame = read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"the Feather file is truncated or damaged ({error}); download it again.", path=path
+        ) from error
+    return _arrow(frame, path, table)
+
+
+def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]:
+    import pyarrow as pa
+
+    numeric = [n for n in frame.column_names if pa.types.is_floating(frame.schema.field(n).type)]
+    text = [n for n in frame.column_names if n not in numeric]
+    plain = not table or table == "matrix"
+    if plain and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type) and all_samples(numeric):
+        # The common case, one column of names, without a detour through Python objects.
+        from mtorscore.genes.identifier_kinds import gene_likeness
+
+        ids = frame.column(text[0]).to_pylist()
+        share, what = gene_likeness(ids)
+        if table or share >= 0.25:
+            x = np.empty((len(numeric), len(ids)), dtype=_common([frame.schema.field(n).type for n in numeric]))
+            for row, name in enumerate(numeric):
+                x[row] = frame.column(name).to_numpy()
+            evidence = f"{share:.0%} of the row names look like genes ({what})"
+            made = {"table": "matrix", "evidence": evidence, "orientation": "genes in rows"}
+            return assemble(x, numeric, [str(i) for i in ids]), made
+    pandas = frame.to_pandas()
+    if isinstance(pandas.index, pd.MultiIndex):
+        pandas = pandas.reset_index()
+    ranged = isinstance(pandas.index, pd.RangeIndex)
+    grid = frame_to_grid(pandas, path, index=not ranged)
+    adata, made = from_grid(grid, None, table)
+    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
+                   "repairs": made["repairs"]}  # fmt: skip
+
+
+def _common(types: list[Any]) -> Any:
+    return np.float32 if all(str(t) in ("float", "halffloat") for t in types) else np.float64
+
+
+def excel_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets of an Excel workbook."""
+    import openpyxl
+
+    try:
+        with contextlib.closing(openpyxl.load_workbook(path, read_only=True, keep_links=False)) as book:
+            return list(book.sheetnames)
+    except Exception as error:
+        raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the search for cycles, which costs a third of the time while hundreds of thousands of cells are made."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[int], str, list[str]]:
+    """Return the rows of one sheet (the first that holds a table if none is named), their numbers, and the names."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        except Exception as error:
+            raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
+        with contextlib.closing(book):
+            names = list(book.sheetnames)
+            if name is not None and name not in names:
+                raise FormatError(f"there is no sheet {name!r}; there are {examples(names, 10)}.", path=path)
+            for candidate in [name] if name is not None else names:
+                try:
+                    book[candidate].reset_dimensions()
+                    with _without_collection():
+                        rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
+                except Exception as error:
+                    raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
+                numbers = [i for i, r in enumerate(rows, 1) if any(v is not None for v in r)]
+                rows = [rows[i - 1] for i in numbers]
+                # A sheet of notes has one column; it is read only where it is asked for.
+                if len(rows) > 1 and (name is not None or sum(sum(v is not None for v in r) > 1 for r in rows) > 1):
+                    _refuse_formulas(path, candidate, rows)
+                    return rows, numbers, candidate, names
+    raise FormatError("no sheet of the workbook holds a table.", path=path)
+
+
+def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
+    """Raise FormatError where a cell has a formula without a stored result, as programs write them."""
+    import zipfile
+
+    import openpyxl
+
+    if all(v is not None for r in rows for v in r):
+        return
+    with zipfile.ZipFile(path) as archive:
+        sheets = [n for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
+        if not any(_EMPTY_FORMULA.search(archive.read(n)) for n in sheets):
+            return
+    with (
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as results,
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as formulas,
+    ):
+        results[name].reset_dimensions()
+        formulas[name].reset_dimensions()
+        both = itertools.zip_longest(
+            results[name].iter_rows(values_only=True), formulas[name].iter_rows(), fillvalue=()
+        )
+        # To the end, because the library lets go of the file only there.
+        empty = [
+            (line, column, str(cell.value))
+            for line, (stored, written) in enumerate(both, 1)
+            for column, (result, cell) in enumerate(zip(stored, written, strict=False), 1)
+            if result is None and cell.data_type == "f"
+        ]
+    if empty:
+        raise FormatError(
+            f"{len(empty)} formula(s) without a stored result, first {empty[0][2][:40]!r}; open the workbook in a "
+            "spreadsheet program and save it, or replace formulas by values.",
+            path=path,
+            line=empty[0][0],
+            column=empty[0][1],
+        )
+
+
+def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str, list[int], list[str]]:
+    """Return one sheet as text columns, its name, the row numbers (of the header first) and all sheet names.
+
+    Title lines above the header (rows with one filled cell) are passed over.
+    """
+    rows, numbers, found, names = sheet(path, name)
+    # Title lines and group headings above the names fill few cells, or repeat themselves.
+    filled = [len({str(v) for v in r if v is not None}) for r in rows[:50]]
+    filled += [sum(v is not None for v in r) for r in rows[50:200]]
+    at = next(
+        (i for i, n in enumerate(filled[:-1]) if n >= 0.6 * max(filled) and any(v is not None for v in rows[i][:2])), 0
+    )
+    header = [("" if v is None else str(v).strip()) for v in rows[at]]
+    while header and not header[-1] and all(len(r) < len(header) or r[len(header) - 1] is None for r in rows[at + 1 :]):
+        header.pop()
+    body = [[_cell(v) for v in [*r[: len(header)], *[None] * (len(header) - len(r))]] for r in rows[at + 1 :]]
+    return pd.DataFrame(body, columns=pd.Index(header), dtype=object), found, numbers[at:], names
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return str(value).strip()
+
+
+def excel(
+    path: Path, *, sheet: str | None = None, measure: str = "", table: str = ""
+) -> tuple[AnnData, dict[str, Any]]:
+    """Read a sheet of an Excel workbook."""
+    frame, name, lines, names = sheet_frame(path, sheet)
+    if (
+        len(frame.columns)
+        and frame.columns[0] == ""
+        and frame.iloc[:, 0].str.fullmatch(r"\d+").all()
+        and len(frame.columns) > 2
+    ):
+        frame = frame.iloc[:, 1:]
+    grid = frame_to_grid(frame, path, index=False, header_line=lines[0])
+    grid.rows = lines[1:]
+    adata, made = from_grid(grid, None, table, measure)
+    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
+            "repairs": grid.repairs}  # fmt: skip
+    return adata, {**made, "sheet": name, "sheets": names}
+
+
+def h5ad(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read an AnnData file."""
+    import anndata
+
+    try:
+        with warnings.catch_warnings():
+            # Names that repeat are looked after below.
+            warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
+            adata = anndata.read_h5ad(path)
+    except Exception as error:
+        raise FormatError(f"the h5ad file is truncated or damaged ({error}); download it again.", path=path) from error
+    old = dict(adata.uns.get("source", {}))
+    adata, repairs = _checked(adata, path)
+    return adata, {k: v for k, v in old.items() if k in ("units", "accession")} | {"repairs": repairs}
+
+
+def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
+    """Return a stored AnnData with unique names and genes as variables, and what had to be changed for that."""
+    from mtorscore.genes.identifier_kinds import gene_likeness
+
+    repairs = []
+    if adata.X is None and adata.n_vars:
+        raise FormatError(
+            f"there are no values in X; the layers are {examples(sorted(adata.layers)) or 'none'}. Move one to X.",
+            path=path,
+        )
+    if not adata.obs_names.is_unique:
+        repeated = adata.obs_names[adata.obs_names.duplicated()].unique()
+        raise DataError(
+            f"{path}: {len(repeated)} observation name(s) stand more than once ({examples(repeated)}); make them "
+            "unique (obs_names_make_unique), since nothing says which one is meant."
+        )
+    genes, cells = gene_likeness(list(adata.var_names))[0], gene_likeness(list(adata.obs_names))[0]
+    if cells >= 0.5 and genes < 0.1:
+        adata = adata.T
+        repairs.append("genes stood in the rows; transposed")
+    if "id" not in adata.var:
+        adata.var["id"] = [str(n) for n in adata.var_names]
+    if not adata.var_names.is_unique:
+        repairs.append(f"{int(adata.var_names.duplicated().sum())} repeated gene names numbered (A~2)")
+        adata.var_names = pd.Index(unique([str(n) for n in adata.var_names]), dtype=object)
+    return adata, repairs
+
+
+def zarr(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read an AnnData store in Zarr."""
+    try:
+        import zarr as _  # noqa: F401
+    except ImportError as error:
+        raise FormatError("reading Zarr needs the package zarr: pip install 'mtorscore[scale]'.", path=path) from error
+    import anndata
+
+    try:
+        adata = anndata.read_zarr(path)
+    except Exception as error:
+        raise FormatError(f"the Zarr store is damaged ({error}).", path=path) from error
+    adata, repairs = _checked(adata, path)
+    return adata, {"repairs": repairs}
+
+
+def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:
+    """Read a matrix or data frame from an R file (``.rda``, ``.RData``, ``.rds``)."""
+    from mtorscore.io.formats.r_objects import objects
+
+    found = objects(path)
+    if name is not None and name not in found:
+        raise FormatError(f"there is no object {name!r}; there are {examples(sorted(found), 10)}.", path=path)
+    chosen = name or max(found, key=lambda n: found[n].size)
+    frame = found[chosen]
+    long = long_table(frame, path)
+    if long is not None:
+        return long, {"table": "matrix", "orientation": "long", "object": chosen, "objects": sorted(found)}
+    ranged = isinstance(frame.index, pd.RangeIndex) or list(map(str, frame.index[:2])) == ["1", "2"]
+    adata, made = from_grid(frame_to_grid(frame, path, index=not ranged), None, table)
+    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
+    return adata, {**made, "object": chosen, "objects": sorted(found)}

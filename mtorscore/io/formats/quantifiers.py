@@ -1,0 +1,346 @@
+"""Per-sample output of quantifiers: STAR, featureCounts, salmon, kallisto, RSEM, Cufflinks, and plain pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_number
+from mtorscore.io.tables.checks import not_number_error, refuse_headless
+from mtorscore.io.tables.delimited import Grid, parse
+from mtorscore.io.tables.matrix import SPECIAL, assemble
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["FORMATS", "by_columns", "folder_kind", "is_star", "read"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a quantifier writes one sample.
+
+    Attributes
+    ----------
+    columns
+        Columns that must be there.
+    gene
+        Column of identifiers.
+    units
+        Units -> column, the default first.
+    files
+        Names that such files have in a folder; "" where any name will do.
+    further
+        Columns that describe the gene.
+    """
+
+    columns: frozenset[str]
+    gene: str
+    units: dict[str, str]
+    files: str
+    further: tuple[str, ...] = ()
+
+
+FORMATS: dict[str, Format] = {
+    "salmon": Format(
+        frozenset({"Name", "Length", "EffectiveLength", "TPM", "NumReads"}),
+        "Name",
+        {"tpm": "TPM", "counts": "NumReads"},
+        r"quant(\.genes)?\.sf",
+    ),
+    "kallisto": Format(
+        frozenset({"target_id", "length", "eff_length", "est_counts", "tpm"}),
+        "target_id",
+        {"tpm": "tpm", "counts": "est_counts"},
+        r"abundance\.tsv",
+    ),
+    "rsem": Format(
+        frozenset({"length", "effective_length", "expected_count", "TPM", "FPKM"}),
+        "gene_id|transcript_id",
+        {"tpm": "TPM", "counts": "expected_count", "fpkm": "FPKM"},
+        r".*(genes|isoforms)\.results",
+        ("gene_id", "transcript_id(s)"),
+    ),
+    "cufflinks": Format(
+        frozenset({"tracking_id", "gene_short_name", "FPKM", "FPKM_status"}),
+        "tracking_id",
+        {"fpkm": "FPKM"},
+        r".*\.fpkm_tracking",
+        ("gene_id", "gene_short_name", "locus"),
+    ),
+    # STAR counts each read unstranded, and as of either strand; nothing in the file says which protocol was used.
+    "star-counts": Format(
+        frozenset(),
+        "",
+        {"counts": "unstranded", "stranded_first": "stranded_first", "stranded_second": "stranded_second"},
+        r".*ReadsPerGene\.out\.tab",
+    ),
+    "featurecounts": Format(
+        frozenset({"Geneid", "Chr", "Start", "End", "Strand", "Length"}), "Geneid", {"counts": ""}, ""
+    ),
+}
+_PAIRS = ("htseq-counts", "featurecounts", "table")
+_AUXILIARY = re.compile(
+    r"^(readme|licen[cs]e|manifest|md5|checksums?|filelist|\.)|\.(md|json|log|html?|pdf|summary|yaml|yml|h5)$|"
+    r"_(summary|log)\.|\.source\.json$",
+    re.IGNORECASE,
+)
+_GENCODE = re.compile(r"^ENS[A-Z]*T\d+[^|]*\|(?P<gene>ENS[A-Z]*G[^|]*)\|(?:[^|]*\|){3}(?P<symbol>[^|]*)\|")
+_NAMELESS = re.compile(r"(quant(\.genes)?\.sf|abundance\.tsv|genes\.(fpkm_tracking|results))(\.gz)?")
+_ENDINGS = re.compile(
+    r"(\.gz|\.bz2|\.txt|\.tsv|\.csv|\.tab|\.bam|\.sam|\.cram|\.sorted|\.out|ReadsPerGene|\.genes|\.isoforms|\.results|"
+    r"\.fpkm_tracking|\.sf|[._-]?Aligned|\.sortedByCoord|\.toTranscriptome|[._-]htseq|[._-](read_?|raw_?|gene_?)?counts?|"
+    r"[._-]featurecounts?)$",
+    re.IGNORECASE,
+)
+
+
+def by_columns(names: Sequence[str]) -> tuple[str, str] | None:
+    """Recognise a quantifier by the names of the columns."""
+    for kind, known in FORMATS.items():
+        if known.columns and known.columns <= set(names):
+            return kind, f"the columns of {kind}"
+    return None
+
+
+def is_star(rows: list[list[str]]) -> bool:
+    """Whether lines are STAR's ReadsPerGene: four columns, the first rows counters."""
+    return (
+        len(rows) > 3 and all(len(r) == 4 for r in rows[:50]) and rows[0][0] == "N_unmapped" and is_number(rows[0][1])
+    )
+
+
+def folder_kind(files: list[Path]) -> tuple[str, list[Path]] | None:
+    """Name the quantifier that wrote the files of a folder, and which of them hold the samples.
+
+    Files with names of a quantifier are taken wherever they lie. Others are taken only where all files lie in one
+    folder, apart from documentation, and the first and the last are tables of one sample.
+    """
+    from mtorscore.io.detect import detect
+
+    for kind, known in FORMATS.items():
+        if known.files:
+            chosen = [f for f in files if re.fullmatch(known.files + r"(\.gz)?", f.name)]
+            genes = [f for f in chosen if ".genes." in f.name]
+            if chosen:
+                return kind, genes or chosen
+    rest = [f for f in files if not _AUXILIARY.search(f.name)]
+    if len(rest) < 2 or len({f.parent for f in rest}) > 1:
+        return None
+    kinds = set()
+    for file in (rest[0], rest[-1]):
+        try:
+            found = detect(file)
+        except FormatError:
+            return None
+        columns = int(found.details.get("columns", 2))
+        kinds.add(found.kind if found.kind in ("htseq-counts", "featurecounts") or columns == 2 else "")
+    kind = kinds.pop()
+    return (kind, rest) if not kinds and kind in _PAIRS else None
+
+
+def read(
+    path: Path,
+    *,
+    units: str | None = None,
+    kind: str = "",
+    table: str = "",  # noqa: ARG001
+) -> tuple[AnnData, dict[str, Any]]:
+    """Read the output of a quantifier, one file or a folder with a file per sample.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    units
+        Column to read: ``counts``, ``tpm`` or ``fpkm`` where the quantifier writes them. Salmon, kallisto and RSEM
+        give TPM by default, with the estimated counts in ``layers["counts"]``; STAR the unstranded counts.
+    kind
+        The quantifier.
+    table
+        Not used.
+
+    Returns
+    -------
+    anndata.AnnData, dict
+        Samples x genes (or transcripts). Samples are called by their file, or the folder of a file whose name is
+        always the same. STAR's and HTSeq's counters are in ``obs``.
+    """
+    files = [path]
+    if path.is_dir():
+        found = folder_kind(sorted(f for f in path.rglob("*") if f.is_file()))
+        if found is None:
+            raise FormatError("no file of a quantifier in this folder.", path=path)
+        kind, files = found
+    parts = [_one(f, kind, units) for f in files]
+    genes, var = parts[0].genes, parts[0].var
+    rows = [p.aligned(genes) for p in parts]
+    samples = [s for p in parts for s in p.samples]
+    frame = pd.DataFrame({"file_name": [p.file.name for p in parts for _ in p.samples]})
+    if parts[0].columns:
+        frame["column"] = [c for p in parts for c in p.columns]
+    accessions = [re.match(r"GSM\d+", s) for s in samples]
+    if all(accessions):
+        frame["geo_accession"] = [m[0] for m in accessions if m]
+    for key in dict.fromkeys(k for p in parts for k in p.facts):
+        frame[key] = [float(v) for p in parts for v in p.facts.get(key, [np.nan] * len(p.samples))]
+    if len(distinct := {p.units for p in parts}) > 1:
+        raise DataError(
+            f"{path}: files with different units ({', '.join(sorted(distinct))}) lie together; separate them."
+        )
+    adata = assemble(np.vstack([r["x"] for r in rows]), samples, genes, obs=frame, var=var)
+    if all("counts" in r for r in rows):
+        adata.layers["counts"] = np.vstack([r["counts"] for r in rows])
+    evidence = f"{len(files)} file(s) of {kind}" if path.is_dir() else f"the columns of {kind}"
+    return adata, {"table": "matrix", "kind": kind, "units": parts[0].units, "evidence": evidence,
+                   "orientation": "one file per sample", "repairs": sorted({r for p in parts for r in p.repairs}),
+                   "level": "transcripts" if _transcripts(genes) else "genes"}  # fmt: skip
+
+
+@dataclass
+class _Part:
+    """One file: samples x genes."""
+
+    file: Path
+    genes: list[str]
+    values: dict[str, npt.NDArray[np.float64]]
+    samples: list[str]
+    columns: list[str]
+    units: str
+    var: pd.DataFrame | None
+    facts: dict[str, list[float]]
+    repairs: list[str]
+
+    def aligned(self, genes: list[str]) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the values in the order of `genes`; other genes are refused."""
+        if self.genes == genes:
+            return self.values
+        if len(set(self.genes)) == len(self.genes) and set(self.genes) == set(genes):
+            at = {g: i for i, g in enumerate(self.genes)}
+            order = [at[g] for g in genes]
+            return {k: v[:, order] for k, v in self.values.items()}
+        odd = sorted(set(self.genes) ^ set(genes)) or self.genes[:1]
+        raise DataError(
+            f"{self.file}: its {len(self.genes)} genes are not the {len(genes)} of the files before it "
+            f"({examples(odd)}); the folder mixes annotations. Read them apart."
+        )
+
+
+def _one(file: Path, kind: str, units: str | None) -> _Part:
+    content = file_bytes.load(file)
+    if kind == "star-counts":
+        names = ["gene", "unstranded", "stranded_first", "stranded_second"]
+        grid = parse(content, delimiter="\t", header=False, names=names)
+    elif kind == "htseq-counts":
+        grid = parse(content, delimiter="\t", header=False, names=["gene", "value"])
+    else:
+        grid = parse(content)
+        refuse_headless(grid)
+    columns, unit = _columns(grid, kind, units, file)
+    for i in {i for wanted in columns.values() for i in wanted}:
+        if grid.is_text(i):
+            raise not_number_error(grid, content, i, grid.names[i])
+    known = FORMATS.get(kind)
+    at = next((grid.names.index(n) for n in (known.gene.split("|") if known else []) if n in grid.names), 0)
+    ids = [str(v) for v in grid.columns[at]]
+    keep = [i for i, n in enumerate(ids) if not SPECIAL.match(n)]
+    special = [i for i in range(len(ids)) if SPECIAL.match(ids[i])]
+    values = {k: np.vstack([grid.columns[i] for i in wanted]) for k, wanted in columns.items()}
+    missing = np.isnan(values["x"][:, keep])
+    if missing.any():
+        row = keep[int(np.argwhere(missing)[0][1])]
+        raise FormatError("a gene without a value.", path=file, line=grid.first_line + row, column=columns["x"][0] + 1)
+    if unit and (negative := values["x"][:, keep] < 0).any():
+        row = keep[int(np.argwhere(negative)[0][1])]
+        raise FormatError(
+            f"a negative value where {unit} are expected.",
+            path=file,
+            line=grid.first_line + row,
+            column=columns["x"][0] + 1,
+        )
+    facts = {ids[i].lstrip("_"): [float(v) for v in values["x"][:, i]] for i in special}
+    genes = [ids[i] for i in keep]
+    samples, published = _sample_names(file, kind, [grid.names[i] for i in columns["x"]])
+    return _Part(
+        file, genes, {k: v[:, keep] for k, v in values.items()}, samples, published, unit,
+        _var(grid, kind, at, keep, genes), facts, grid.repairs,
+    )  # fmt: skip
+
+
+def _columns(grid: Grid, kind: str, units: str | None, file: Path) -> tuple[dict[str, list[int]], str]:
+    """Return which columns hold the values (and the counts beside them), and the units."""
+    if kind not in FORMATS:
+        known_units = _units_of_name(file.name) or ("" if kind == "table" else "counts")
+        if units not in (None, known_units):
+            raise DataError(f"{file}: units must be {known_units or 'left out'}; there is one column of values.")
+        return {"x": [1]}, known_units
+    if kind == "featurecounts":
+        first = grid.names.index("Length") + 1
+        wanted = [i for i in range(first, len(grid.names)) if not grid.is_text(i)]
+        if not wanted:
+            raise FormatError("no column of counts behind Length.", path=file, line=grid.header_line)
+        return {"x": wanted}, "counts"
+    known = {u: c for u, c in FORMATS[kind].units.items() if c in grid.names}
+    chosen = units or next(iter(known))
+    if chosen not in known:
+        raise DataError(f"{file}: units must be one of {', '.join(known)}, not {chosen!r}.")
+    columns = {"x": [grid.names.index(known[chosen])]}
+    if chosen != "counts" and "counts" in known and kind != "star-counts":
+        columns["counts"] = [grid.names.index(known["counts"])]
+    return columns, "counts" if chosen.startswith("stranded") else chosen
+
+
+def _units_of_name(name: str) -> str:
+    found = re.search(r"fpkm|rpkm|tpm|counts?", name, re.IGNORECASE)
+    return {"fpkm": "fpkm", "rpkm": "fpkm", "tpm": "tpm"}.get(found[0].lower(), "counts") if found else ""
+
+
+def _sample_names(file: Path, kind: str, columns: list[str]) -> tuple[list[str], list[str]]:
+    """Return the samples' names, and the published names of their columns where those are paths of alignments."""
+    if kind == "featurecounts":
+        names = [_cut(PurePosixPath(c.replace("\\", "/")).name) for c in columns]
+        if len(set(names)) < len(names):
+            # The same file name in a folder per sample: the folders tell the samples apart.
+            names = [PurePosixPath(c.replace("\\", "/")).parent.name or c for c in columns]
+        return (names if len(set(names)) == len(names) else columns), columns
+    fixed = kind in FORMATS and _NAMELESS.fullmatch(file.name)
+    return [file.parent.name if fixed else _cut(file.name)], []
+
+
+def _cut(name: str) -> str:
+    """Cut the endings off a file name that say how it was made."""
+    while (shorter := _ENDINGS.sub("", name)) not in (name, ""):
+        name = shorter
+    return name.rstrip("._-") or name
+
+
+def _var(grid: Grid, kind: str, at: int, keep: list[int], genes: list[str]) -> pd.DataFrame | None:
+    table: dict[str, list[str]] = {}
+    known = FORMATS.get(kind)
+    wanted = known.further if known else ()
+    if kind == "featurecounts":
+        wanted = tuple(n for i, n in enumerate(grid.names) if n == "Length" or (i > at and grid.is_text(i)))
+    for name in wanted:
+        if name in grid.names and grid.names.index(name) != at:
+            column = grid.columns[grid.names.index(name)]
+            table[name] = [str(column[i]).removesuffix(".0") for i in keep]
+    matches = [_GENCODE.match(g) for g in genes]
+    if genes and all(matches):
+        table["gene_id"] = [m["gene"] for m in matches if m]
+        table["symbol"] = [m["symbol"] for m in matches if m]
+    return pd.DataFrame(table) if table else None
+
+
+def _transcripts(genes: list[str]) -> bool:
+    from mtorscore.genes.identifier_kinds import kind_of
+
+    return bool(genes) and kind_of(genes[0].split("|")[0]) == "ensembl_transcript"

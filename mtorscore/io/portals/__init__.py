@@ -1,0 +1,1 @@
+"""Readers of what GEO, GDC, cBioPortal, Firehose and ICGC publish."""

@@ -1,0 +1,313 @@
+"""Files of the Genomic Data Commons: per-sample counts, sample sheets, carts, manifests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, DataWarning, FormatError, examples
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.checks import not_number_error
+from mtorscore.io.tables.delimited import parse
+from mtorscore.io.tables.matrix import SPECIAL, assemble, described
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["COUNT_FILE", "aliquots", "cart", "folder", "htseq", "single"]
+
+COUNT_FILE = re.compile(
+    r"(augmented_star_gene_counts\.tsv|star_gene_counts\.tsv|\.htseq[._]counts(\.txt)?|\.counts|\.FPKM(-UQ)?\.txt|"
+    r"[-_.]counts?\.(txt|tsv))(\.gz)?$",
+    re.IGNORECASE,
+)
+# Column of STAR files -> units of the values.
+STAR_UNITS = {
+    "counts": "unstranded",
+    "stranded_first": "stranded_first",
+    "stranded_second": "stranded_second",
+    "tpm": "tpm_unstranded",
+    "fpkm": "fpkm_unstranded",
+    "fpkm_uq": "fpkm_uq_unstranded",
+}
+
+
+def aliquots(folder: Path, metadata: str | Path | None = None) -> dict[str, str]:
+    """Map GDC file names and ids to aliquot (or sample) barcodes, from a metadata cart or a sample sheet.
+
+    Parameters
+    ----------
+    folder
+        Where to look: the folder itself, then the two above it.
+    metadata
+        The cart JSON or sample sheet, where it lies elsewhere.
+    """
+    found: list[Path] = [Path(metadata)] if metadata is not None else []
+    for place in [folder, folder.parent, folder.parent.parent] if metadata is None else []:
+        found += sorted(place.glob("metadata*.json*")) + sorted(place.glob("*sample_sheet*.tsv*"))
+        if found:
+            break
+    names: dict[str, str] = {}
+    for path in found:
+        content = file_bytes.load(path)
+        if content.data.lstrip().startswith(b"["):
+            for entry in _json(content.data, path):
+                who = [e.get("entity_submitter_id", "") for e in entry.get("associated_entities", [])]
+                if who and who[0]:
+                    names[str(entry.get("file_name"))] = names[str(entry.get("file_id"))] = who[0]
+        else:
+            frame = parse(content, text=True).frame()
+            sample = next((c for c in ("Aliquot ID", "Sample ID") if c in frame), None)
+            if sample is None or "File Name" not in frame:
+                raise FormatError("a sample sheet needs the columns File Name and Sample ID.", path=path, line=1)
+            for _, row in frame.iterrows():
+                names[row["File Name"]] = row[sample].split(",")[0].strip()
+                if "File ID" in frame:
+                    names[row["File ID"]] = row[sample].split(",")[0].strip()
+    return names
+
+
+def _json(data: bytes, path: Path) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise FormatError(
+            f"the JSON is truncated or damaged ({error}); download it again.",
+            path=path,
+            line=line,
+            column=getattr(error, "colno", None),
+        ) from error
+
+
+def _one(
+    path: Path, units: str
+) -> tuple[list[str], npt.NDArray[np.float64], dict[str, list[str]], str, dict[str, str]]:
+    """Read one per-sample file: identifiers, values, other gene columns, units, facts."""
+    content = file_bytes.load(path)
+    first = content.lines(8)
+    star = any(line.startswith("gene_id\t") for line in first)
+    if star:
+        if not content.data.endswith(b"\n"):
+            raise FormatError(
+                "the last line has no end: the file is cut off; download it again.",
+                path=path,
+                line=content.data.count(b"\n") + 1,
+            )
+        grid = parse(content, delimiter="\t")
+        column = STAR_UNITS.get(units)
+        if column is None or column not in grid.names:
+            raise DataError(f"{path}: units must be one of {', '.join(STAR_UNITS)}, not {units!r}.")
+        at = grid.names.index(column)
+        model = first[0].partition(":")[2].strip() if first[0].startswith("#") else ""
+        facts = {"gene_model": model}
+        extra = {
+            c: [str(v) for v in grid.columns[grid.names.index(c)]]
+            for c in ("gene_name", "gene_type")
+            if c in grid.names
+        }
+    else:
+        grid = parse(content, delimiter="\t", header=False, names=["gene", "value"])
+        at, facts, extra = 1, {}, {}
+        name = path.name.lower()
+        units = "fpkm_uq" if "fpkm-uq" in name else ("fpkm" if "fpkm" in name else "counts")
+    if grid.is_text(at):
+        raise not_number_error(grid, content, at, grid.names[at])
+    ids = [str(v) for v in grid.columns[0]]
+    keep = [i for i, n in enumerate(ids) if not SPECIAL.match(n)]
+    for i in set(range(len(ids))) - set(keep):
+        value = grid.columns[at][i]
+        facts[ids[i].lstrip("_")] = "" if value != value else str(int(value))
+    values = grid.columns[at][keep]
+    if np.isnan(values).any():
+        row = keep[int(np.flatnonzero(np.isnan(values))[0])]
+        raise FormatError("a gene without a value.", path=path, line=grid.first_line + row, column=at + 1)
+    if (values < 0).any():
+        row = keep[int(np.argmax(values < 0))]
+        raise FormatError(
+            f"a negative value ({grid.columns[at][row]:g}) where {units} are expected.",
+            path=path,
+            line=grid.first_line + row,
+            column=at + 1,
+        )
+    return [ids[i] for i in keep], values, {k: [v[i] for i in keep] for k, v in extra.items()}, units, facts
+
+
+def folder(
+    path: Path,
+    *,
+    units: str = "counts",
+    metadata: str | Path | None = None,
+    table: str = "",  # noqa: ARG001
+) -> tuple[AnnData, dict[str, Any]]:
+    """Read a folder of per-sample count files (GDC STAR or HTSeq, or plain HTSeq) into one matrix.
+
+    Parameters
+    ----------
+    path
+        The folder, as the GDC client leaves it (a folder per file) or flat.
+    units
+        Which column of STAR files: counts, tpm, fpkm, fpkm_uq, stranded_first, stranded_second.
+    metadata
+        Metadata cart or sample sheet that names the samples; looked for beside the files if None.
+    table
+        Not used.
+    """
+    files = sorted(f for f in path.rglob("*") if f.is_file() and COUNT_FILE.search(f.name))
+    check_manifest(path)
+    return _gather(files, path, units, aliquots(path, metadata))
+
+
+def check_manifest(path: Path) -> None:
+    """Compare a folder with the manifests in it: a file of another size or checksum is refused, missing ones named."""
+    unfinished = sorted(f.name for f in path.rglob("*.partial"))
+    listed: dict[str, tuple[int, str]] = {}
+    for manifest in sorted([*path.glob("gdc_manifest*.t*"), *path.glob("MANIFEST.txt")]):
+        frame = parse(file_bytes.load(manifest), delimiter="\t", text=True).frame()
+        if {"filename", "size", "md5"} <= set(frame.columns):
+            sizes = [int(s) if s.isdigit() else -1 for s in frame["size"]]
+            names = [str(n).rsplit("/", 1)[-1] for n in frame["filename"]]
+            listed |= dict(zip(names, zip(sizes, frame["md5"], strict=True), strict=True))
+    here = {f.name: f for f in path.rglob("*") if f.is_file() and f.name in listed}
+    for name, file in here.items():
+        size, md5 = listed[name]
+        if size >= 0 and file.stat().st_size != size:
+            raise FormatError(
+                f"{file.stat().st_size} bytes where the manifest says {size}: the download is not complete; "
+                "download it again.",
+                path=file,
+            )
+        if len(md5) == 32 and hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5.lower():
+            raise FormatError(
+                "not the MD5 checksum of the manifest: the file is damaged; download it again.", path=file
+            )
+    missing = [n for n in listed if n not in here and COUNT_FILE.search(n)]
+    if missing or unfinished:
+        said = [f"{len(missing)} files of the manifest are not here ({examples(missing)})"] if missing else []
+        said += [f"{len(unfinished)} downloads are not finished ({examples(unfinished)})"] if unfinished else []
+        warnings.warn(f"{path.name}: {'; '.join(said)}. They are left out.", DataWarning, stacklevel=5)
+
+
+def single(
+    path: Path,
+    *,
+    units: str = "counts",
+    metadata: str | Path | None = None,
+    table: str = "",  # noqa: ARG001
+) -> tuple[AnnData, dict[str, Any]]:
+    """Read one per-sample count file."""
+    return _gather([path], path.parent, units, aliquots(path.parent, metadata))
+
+
+htseq = single
+
+
+def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) -> tuple[AnnData, dict[str, Any]]:
+    if not files:
+        raise FormatError("no count file in this folder.", path=root)
+    rows: list[npt.NDArray[np.float64]] = []
+    genes: list[str] = []
+    extra: dict[str, list[str]] = {}
+    found: set[str] = set()
+    facts: list[dict[str, str]] = []
+    for file in files:
+        ids, values, others, unit, fact = _one(file, units)
+        if not rows:
+            genes, extra = ids, others
+        elif ids != genes:
+            values = _aligned(ids, values, genes, file)
+        rows.append(values)
+        found.add(unit)
+        facts.append(fact)
+    if len(found) > 1:
+        raise DataError(f"{root}: files with different units ({', '.join(sorted(found))}) lie together; separate them.")
+    stems = [_stem(f) for f in files]
+    barcodes = [
+        names.get(f.name) or names.get(f.name.removesuffix(".gz")) or names.get(f.parent.name) or "" for f in files
+    ]
+    known = all(barcodes)
+    if names and not known:
+        without = [f.name for f, b in zip(files, barcodes, strict=True) if not b]
+        warnings.warn(
+            f"{root.name}: {len(without)} of {len(files)} files are not in the metadata cart or sample sheet "
+            f"({examples(without)}); samples are called by their files.",
+            DataWarning,
+            stacklevel=5,
+        )
+    obs = pd.DataFrame({"file_name": [f.name for f in files], "file_id": [f.parent.name for f in files]})
+    for key in sorted({k for fact in facts for k in fact} - {"gene_model"}):
+        obs[key] = [float(fact.get(key) or "nan") for fact in facts]
+    chosen = barcodes if known and len(set(barcodes)) == len(barcodes) else stems
+    if any(barcodes) and chosen is stems:
+        obs["barcode"] = barcodes
+    adata = assemble(np.vstack(rows), chosen, genes, obs=obs, var=pd.DataFrame(extra) if extra else None)
+    reason = "not every file has a barcode of its own" if names else "no metadata cart or sample sheet was found"
+    named = "barcodes from the metadata" if chosen is barcodes else f"file names: {reason}"
+    return adata, {"units": found.pop(), "table": "matrix", "orientation": "one file per sample", "names": named,
+                   "gene_model": " / ".join(sorted({f.get("gene_model", "") for f in facts}))}  # fmt: skip
+
+
+def _stem(file: Path) -> str:
+    name = file.name.removesuffix(".gz")
+    found = COUNT_FILE.search(name)
+    return (
+        name[: found.start()].rstrip(".-_").removesuffix(".rna_seq")
+        if found and found.start()
+        else name.rsplit(".", 1)[0]
+    )
+
+
+def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], file: Path) -> npt.NDArray[np.float64]:
+    if len(set(ids)) == len(ids) and set(ids) == set(genes):
+        at = {g: i for i, g in enumerate(ids)}
+        return values[[at[g] for g in genes]]
+    short, what = (ids, "its") if len(ids) < len(genes) else (genes, "the first file's")
+    if len(ids) != len(genes) and (ids[: len(short)] == genes[: len(short)]):
+        raise DataError(
+            f"{file}: {len(ids)} genes, and {len(genes)} in the files before it, equal as far as they go: {what} table "
+            "is cut off. Download that file again."
+        )
+    odd = sorted(set(ids) ^ set(genes)) or [g for g in ids if ids.count(g) > 1]
+    raise DataError(
+        f"{file}: its {len(ids)} genes are not the {len(genes)} of the files before it ({examples(odd)}); the folder "
+        "mixes annotations. Read them apart."
+    )
+
+
+def cart(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a GDC cart in JSON: cases (clinical) or files (metadata), one observation each."""
+    entries = _json(file_bytes.load(path).data, path)
+    if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
+        raise FormatError("JSON, but not a cart of cases or files (a list of records).", path=path, line=1)
+    if "file_name" in entries[0]:
+        rows = [
+            {
+                "file_name": e.get("file_name", ""),
+                "file_id": e.get("file_id", ""),
+                "barcode": next(iter(_entities(e)), ""),
+                "md5sum": e.get("md5sum", ""),
+                "workflow": (e.get("analysis") or {}).get("workflow_type", ""),
+            }
+            for e in entries
+        ]
+        return described(pd.DataFrame(rows), [str(r["file_id"]) for r in rows], genes=False), {"table": "files"}
+    from mtorscore.io.portals.clinical_tables import TimeError, cart_frame
+
+    try:
+        frame = cart_frame(entries, path)
+    except TimeError as error:
+        raise FormatError(f"{str(error)!r} where a number of days is expected.", path=path) from error
+    return described(frame, list(frame.index), genes=False), {"table": "clinical"}
+
+
+def _entities(entry: dict[str, Any]) -> Iterable[str]:
+    return [str(e.get("entity_submitter_id", "")) for e in entry.get("associated_entities", [])]

@@ -1,0 +1,430 @@
+"""Files of the Gene Expression Omnibus: series matrix, SOFT families, DataSets and platform annotation."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_missing, is_number, split, typed
+from mtorscore.io.tables.checks import refuse_unusable
+from mtorscore.io.tables.delimited import Grid, parse
+from mtorscore.io.tables.matrix import assemble, described, unique
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from mtorscore.io.tables.file_bytes import Content
+
+__all__ = ["annotation", "characteristics", "dataset", "family", "platform_symbols", "series_matrix"]
+
+_SYMBOLS = ("gene symbol", "gene_symbol", "symbol", "gene_sym", "genesymbol", "ilmn_gene", "orf", "gene", "hugo")
+_KEPT = (
+    "title",
+    "geo_accession",
+    "source_name_ch1",
+    "organism_ch1",
+    "platform_id",
+    "description",
+    "molecule_ch1",
+    "type",
+)
+
+
+def characteristics(rows: list[list[str]], n: int | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Parse the ``key: value`` cells of characteristics lines into typed columns.
+
+    Parameters
+    ----------
+    rows
+        One list per line, one cell per sample. Cells of a line may have different keys: they are sorted by key, not by
+        line, since submitters shift them.
+    n
+        Number of samples; by default that of the longest line.
+
+    Returns
+    -------
+    dict
+        Column name -> values (float64, or text with "" for missing).
+    """
+    n = max((len(r) for r in rows), default=0) if n is None else n
+    columns: dict[str, list[str]] = {}
+    for number, row in enumerate(rows, 1):
+        for sample, cell in enumerate(row[:n]):
+            key, colon, value = cell.partition(":")
+            if not colon or len(key) > 80:
+                key, value = f"characteristic_{number}", cell
+            if is_missing(cell):
+                continue
+            name = key.strip()
+            column = columns.setdefault(name, [""] * n)
+            if column[sample]:
+                column = columns.setdefault(f"{name} (line {number})", [""] * n)
+            column[sample] = value.strip()
+    return {k: typed(np.array(v, dtype=object)) for k, v in columns.items()}
+
+
+def _header(content: Content) -> tuple[list[str], int]:
+    """Return the lines before the table and the number of the line that begins it (0 where there is none)."""
+    at = content.data.find(b"!series_matrix_table_begin")
+    if at < 0:
+        return content.data.decode().split("\n"), 0
+    return content.data[:at].decode().split("\n"), content.data.count(b"\n", 0, at) + 1
+
+
+def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a GEO series matrix: probes or genes as published, samples with typed characteristics.
+
+    An empty table, as in RNA-seq series, gives an object without variables and a warning that names the
+    supplementary files.
+    """
+    content = file_bytes.load(path)
+    lines, begin = _header(content)
+    series: dict[str, list[str]] = {}
+    samples: dict[str, list[list[str]]] = {}
+    for number, line in enumerate(lines, 1):
+        if line.startswith("!Series_"):
+            fields = split(line, "\t")
+            series.setdefault(fields[0][8:], []).append(fields[1] if len(fields) > 1 else "")
+        elif line.startswith("!Sample_"):
+            fields = split(line, "\t")
+            samples.setdefault(fields[0][8:], []).append(fields[1:])
+            if "geo_accession" in samples and len(fields) - 1 > len(samples["geo_accession"][0]):
+                raise FormatError(
+                    f"{fields[0]} has {len(fields) - 1} cells for {len(samples['geo_accession'][0])} samples.",
+                    path=path,
+                    line=number,
+                )
+    if "geo_accession" not in samples:
+        raise FormatError("no !Sample_geo_accession line: not a complete series matrix.", path=path)
+    names = samples["geo_accession"][0]
+    if not all(names) or len(set(names)) < len(names):
+        raise FormatError("a sample without an accession, or one that stands twice.", path=path)
+    obs = _sample_table(samples, len(names))
+    accession = series.get("geo_accession", [""])[0]
+    platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
+    made = {"accession": accession, "platform": platform, "title": series.get("title", [""])[0], "table": "matrix"}
+    made["supplementary"] = [f for f in series.get("supplementary_file", []) if f and f != "NONE"]
+    if content.data.count(b"!series_matrix_table_begin") > 1:
+        raise FormatError("several series matrices in one file; separate them.", path=path)
+    if not begin:
+        raise FormatError("no !series_matrix_table_begin: the file is cut off; download it again.", path=path)
+    grid = _table(content, begin, "!series_matrix_table_end", path)
+    if grid is None:
+        files = examples([Path(f).name for f in made["supplementary"]]) or "none are named"
+        warnings.warn(
+            f"{path.name}: the expression table is empty, as is usual for RNA-seq series; the values are in the "
+            f"supplementary files ({files}). Samples and their characteristics are returned.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return described(obs, names, genes=False), made | {"table": "clinical"}
+    adata = _values(grid, content, names, obs)
+    return adata, made | {"repairs": grid.repairs, "orientation": "genes in rows"}
+
+
+def _sample_table(samples: dict[str, list[list[str]]], n: int) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for key in _KEPT:
+        rows = samples.get(key)
+        if rows:
+            columns[key.removesuffix("_ch1")] = [*rows[0], *[""] * n][:n]
+    for channel in ("ch1", "ch2"):
+        parsed = characteristics(samples.get(f"characteristics_{channel}", []), n)
+        for name, values in parsed.items():
+            label = name if channel == "ch1" else f"{name} ({channel})"
+            columns[label if label not in columns else f"{label} (characteristic)"] = values
+    return pd.DataFrame(columns, index=range(n))
+
+
+def _table(content: Content, begin: int, end: str, path: Path) -> Grid | None:
+    """Parse the table that starts after line `begin`; None if it has no row."""
+    data, at = content.data, 0
+    for _ in range(begin + 1):
+        at = (data.find(b"\n", at) + 1) or len(data)
+    ends = data.find(b"\n", at)
+    first = data[at : ends if ends >= 0 else len(data)]
+    if not first.strip() or first.startswith(end.encode()):
+        if end.encode() not in content.data:
+            raise FormatError(f"the table is not closed by {end}: the file is cut off; download it again.", path=path)
+        return None
+    return parse(content, delimiter="\t", skip=begin, until=end, comment="")
+
+
+def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -> AnnData:
+    listed = grid.names[1:]
+    twice = [n for n, c in Counter(listed).items() if c > 1]
+    if set(listed) != set(names) or twice:
+        wrong = [n for n in listed if n not in names] or [n for n in names if n not in listed] or twice
+        raise FormatError(
+            f"the table's samples are not those of the header ({examples(wrong)}); the file was edited or cut.",
+            path=grid.path,
+            line=grid.header_line,
+        )
+    wanted = list(range(1, len(grid.names)))
+    refuse_unusable(grid, content, wanted)
+    x = grid.matrix(wanted)
+    order = [names.index(n) for n in listed]
+    return assemble(x, listed, [str(v) for v in grid.columns[0]], obs=obs.iloc[order])
+
+
+def platform_symbols(columns: list[str]) -> str | None:
+    """Return the column of a platform table that holds gene symbols."""
+    lower = {c.lower().replace("_", " "): c for c in columns}
+    return next((lower[s.replace("_", " ")] for s in _SYMBOLS if s.replace("_", " ") in lower), None)
+
+
+def annotation(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a GEO platform annotation or platform SOFT file: one variable per probe, no observations.
+
+    ``var["symbol"]`` repeats the column of gene symbols, which may hold ``A///B``.
+    """
+    content = file_bytes.load(path)
+    lines = content.lines(2000)
+    begin = next((i for i, line in enumerate(lines) if line.startswith("!platform_table_begin")), None)
+    if begin is None:
+        raise FormatError("no !platform_table_begin: the platform has no table, or the file is cut off.", path=path)
+    facts = _facts(lines[:begin], "!Annotation_") or _facts(lines[:begin], "!Platform_")
+    accession = facts.get("platform", facts.get("geo_accession", [""]))[0]
+    if content.data.find(b"\n!platform_table_end") < 0:
+        raise FormatError("the platform table is not closed; the file is cut off.", path=path)
+    grid = parse(content, delimiter="\t", skip=begin + 1, until="!platform_table_end", comment="", text=True)
+    return _platform(grid), {"accession": accession, "table": "genes", "repairs": grid.repairs}
+
+
+def _platform(grid: Grid) -> AnnData:
+    frame = grid.frame()
+    ids = [str(v) for v in grid.columns[0]]
+    symbol = platform_symbols(list(frame.columns))
+    if symbol is not None and symbol != "symbol":
+        frame["symbol"] = frame[symbol]
+    return described(frame, unique(ids), genes=True, ids=ids)
+
+
+def _facts(lines: list[str], prefix: str) -> dict[str, list[str]]:
+    facts: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(prefix):
+            key, _, value = line[len(prefix) :].partition(" = ")
+            facts.setdefault(key.strip(), []).append(value.strip())
+    return facts
+
+
+def dataset(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a GEO DataSet (GDS): ``IDENTIFIER`` beside the probes, the curated subsets as columns of `obs`."""
+    content = file_bytes.load(path)
+    lines = content.lines(20_000)
+    begin = next((i for i, line in enumerate(lines) if line.startswith("!dataset_table_begin")), None)
+    if begin is None:
+        raise FormatError("no !dataset_table_begin: the file is cut off; download it again.", path=path)
+    grid = parse(content, delimiter="\t", skip=begin + 1, until="!dataset_table_end", comment="")
+    facts = _facts(lines[:begin], "!dataset_")
+    first = 2 if len(grid.names) > 1 and grid.names[1].upper() == "IDENTIFIER" else 1
+    names = grid.names[first:]
+    wanted = list(range(first, len(grid.names)))
+    refuse_unusable(grid, content, wanted)
+    x = grid.matrix(wanted)
+    obs = pd.DataFrame(_subsets(lines[:begin], names), index=range(len(names)))
+    var = pd.DataFrame({"symbol": [str(v) for v in grid.columns[1]]}) if first == 2 else None
+    adata = assemble(x, names, [str(v) for v in grid.columns[0]], obs=obs, var=var)
+    accession = next((line.partition("=")[2].strip() for line in lines if line.startswith("^DATASET")), "")
+    units = "log" if facts.get("value_type", [""])[0].lower().startswith("log") else ""
+    return adata, {"accession": accession, "platform": facts.get("platform", []), "units": units, "table": "matrix",
+                   "repairs": grid.repairs, "value_type": facts.get("value_type", [""])[0]}  # fmt: skip
+
+
+def _subsets(lines: list[str], names: list[str]) -> dict[str, list[str]]:
+    columns: dict[str, list[str]] = {}
+    current: dict[str, str] = {}
+    for line in [*lines, "^END"]:
+        if line.startswith("^"):
+            if {"description", "sample_id", "type"} <= set(current):
+                members = {s.strip() for s in current["sample_id"].split(",")}
+                column = columns.setdefault(current["type"], [""] * len(names))
+                for i, name in enumerate(names):
+                    if name in members:
+                        column[i] = current["description"]
+            current = {}
+        elif line.startswith("!subset_"):
+            key, _, value = line[8:].partition(" = ")
+            current[key] = value.strip()
+    return columns
+
+
+def family(path: Path, *, platform: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+    """Read a SOFT family file: platform tables, sample tables and sample characteristics.
+
+    Parameters
+    ----------
+    path
+        The file.
+    platform
+        Accession of the platform wanted, where the family has samples of several.
+    table
+        Not used.
+
+    Returns
+    -------
+    anndata.AnnData, dict
+        ``X`` holds the VALUE column of each sample; a family without tables has no variables.
+    """
+    content = file_bytes.load(path)
+    parts = _parts(content.data.decode(), path)
+    series = next((p for p in parts if p["kind"] == "SERIES"), None)
+    platforms = {p["name"]: p for p in parts if p["kind"] == "PLATFORM"}
+    samples = [p for p in parts if p["kind"] == "SAMPLE"]
+    accession = series["facts"].get("Series_geo_accession", [series["name"]])[0] if series else ""
+    made: dict[str, Any] = {"accession": accession, "platform": sorted(platforms), "table": "matrix"}
+    if not samples and len(platforms) == 1 and not series:
+        return _soft_platform(next(iter(platforms.values())), path), made | {"table": "genes"}
+    used = sorted({s["facts"].get("Sample_platform_id", [""])[0] for s in samples})
+    if platform is not None:
+        samples = [s for s in samples if s["facts"].get("Sample_platform_id", [""])[0] == platform]
+        if not samples:
+            raise FormatError(f"no sample is of platform {platform!r}; there are {examples(used)}.", path=path)
+    elif len(used) > 1 and any(s["rows"] for s in samples):
+        raise FormatError(
+            f"samples of {len(used)} platforms ({examples(used)}); choose one with platform=, since their probes "
+            "differ.",
+            path=path,
+        )
+    if not samples:
+        listed = series["facts"].get("Series_sample_id", []) if series else []
+        if not listed:
+            raise FormatError("the family names no sample.", path=path)
+        return described(pd.DataFrame(index=range(len(listed))), listed, genes=False), made | {"table": "clinical"}
+    obs = _soft_obs(samples)
+    names = [s["facts"].get("Sample_geo_accession", [s["name"]])[0] for s in samples]
+    if not any(s["rows"] for s in samples):
+        return described(obs, names, genes=False), made | {"table": "clinical"}
+    adata, repairs = _soft_matrix(samples, names, obs, platforms, path)
+    return adata, made | {"repairs": repairs}
+
+
+def _parts(text: str, path: Path) -> list[dict[str, Any]]:
+    """Split a SOFT file into its entities: kind, name, facts, and the rows of the table."""
+    parts: list[dict[str, Any]] = []
+    inside = False
+    for number, line in enumerate([*text.split("\n"), "^"], 1):
+        if line.startswith("^") and inside:
+            raise FormatError(
+                f"the table of {parts[-1]['name']} is not closed by !{parts[-1]['kind'].lower()}_table_end; the file "
+                "is cut off. Download it again.",
+                path=path,
+                line=number - 1,
+            )
+        if line == "^":
+            break
+        if line.startswith("^"):
+            kind, _, name = line[1:].partition("=")
+            parts.append({"kind": kind.strip().upper(), "name": name.strip(), "facts": {}, "rows": [], "line": number})
+        elif not parts or line.startswith("#"):
+            continue
+        elif re.match(r"!\w+_table_begin", line, re.IGNORECASE):
+            inside = True
+            parts[-1]["line"] = number
+        elif re.match(r"!\w+_table_end", line, re.IGNORECASE):
+            inside = False
+        elif inside:
+            parts[-1]["rows"].append([f.strip() for f in line.split("\t")])
+        elif line.startswith("!"):
+            key, _, value = line[1:].partition("=")
+            parts[-1]["facts"].setdefault(key.strip(), []).append(value.strip())
+    return parts
+
+
+def _soft_platform(part: dict[str, Any], path: Path) -> AnnData:
+    rows = part["rows"]
+    if len(rows) < 2:
+        raise FormatError("the platform has no table; it describes sequencing or the file is cut off.", path=path)
+    width = len(rows[0])
+    body = [[*r[:width], *[""] * (width - len(r))] for r in rows[1:]]
+    columns = [np.array([r[i] for r in body], dtype=object) for i in range(width)]
+    return _platform(Grid(rows[0], columns, path, part["line"], part["line"] + 1, "\t"))
+
+
+def _soft_obs(samples: list[dict[str, Any]]) -> pd.DataFrame:
+    table: dict[str, list[list[str]]] = {}
+    n = len(samples)
+    for i, sample in enumerate(samples):
+        for key, values in sample["facts"].items():
+            rows = table.setdefault(key.removeprefix("Sample_"), [])
+            for j, value in enumerate(values):
+                if len(rows) <= j:
+                    rows.append([""] * n)
+                rows[j][i] = value
+    return _sample_table(table, n)
+
+
+def _soft_matrix(
+    samples: list[dict[str, Any]], names: list[str], obs: pd.DataFrame, platforms: dict[str, dict[str, Any]], path: Path
+) -> tuple[AnnData, list[str]]:
+    order: dict[str, int] = {}
+    columns: list[dict[str, float]] = []
+    for sample in samples:
+        rows = sample["rows"]
+        if not rows:
+            columns.append({})
+            continue
+        header = [h.upper() for h in rows[0]]
+        if "ID_REF" not in header or "VALUE" not in header:
+            raise FormatError(
+                f"the table of {sample['name']} has no ID_REF and VALUE columns (it has {examples(rows[0], 8)}).",
+                path=path,
+                line=sample["line"] + 1,
+            )
+        column = _soft_values(sample, header.index("ID_REF"), header.index("VALUE"), path)
+        for probe in column:
+            order.setdefault(probe, len(order))
+        columns.append(column)
+    x = np.full((len(samples), len(order)), np.nan)
+    for i, column in enumerate(columns):
+        for probe, number in column.items():
+            x[i, order[probe]] = number
+    used = samples[0]["facts"].get("Sample_platform_id", [""])[0]
+    part = platforms.get(used) or (next(iter(platforms.values())) if len(platforms) == 1 else None)
+    var = None
+    if part is not None and len(part["rows"]) > 1:
+        frame = _soft_platform(part, path).var.drop(columns="id")
+        var = frame.reindex(list(order)).fillna("")
+    repairs = []
+    if empty := [n for n, c in zip(names, columns, strict=True) if not c]:
+        repairs.append(f"{len(empty)} samples have no table ({examples(empty)}); their values are missing")
+    if short := [n for n, c in zip(names, columns, strict=True) if 0 < len(c) < len(order)]:
+        repairs.append(f"{len(short)} samples lack some of the probes ({examples(short)}); those values are missing")
+    return assemble(x, names, list(order), obs=obs, var=var), repairs
+
+
+def _soft_values(sample: dict[str, Any], at: int, value: int, path: Path) -> dict[str, float]:
+    """Return probe -> value of the table of one sample."""
+    out: dict[str, float] = {}
+    for line, row in enumerate(sample["rows"][1:], sample["line"] + 2):
+        if not any(row):
+            continue
+        text = row[value] if len(row) > value else ""
+        number = float("nan") if is_missing(text) else (float(text) if is_number(text) else None)
+        if number is None or number in (float("inf"), float("-inf")) or len(row) <= at:
+            raise FormatError(
+                f"{text!r} is no number in the VALUE column of {sample['name']}.",
+                path=path,
+                line=line,
+                column=value + 1,
+            )
+        if row[at] in out and repr(out[row[at]]) != repr(number):
+            raise FormatError(
+                f"probe {row[at]!r} stands twice in the table of {sample['name']}, with different values; nothing says "
+                "which is meant.",
+                path=path,
+                line=line,
+                column=at + 1,
+            )
+        out[row[at]] = number
+    return out

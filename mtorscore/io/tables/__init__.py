@@ -1,0 +1,1 @@
+"""Text tables: bytes, preamble, cells, delimiters, checks, the expression matrix."""

@@ -1,0 +1,76 @@
+"""What makes a table unusable as a matrix: no header, text among the numbers, infinite values; each names its place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtorscore.errors import FormatError, examples
+from mtorscore.genes.identifier_kinds import is_symbol, kind_of
+from mtorscore.io.tables.cell_text import is_missing, is_number
+from mtorscore.io.tables.delimited import Grid, line_of, not_numbers
+
+if TYPE_CHECKING:
+    from mtorscore.io.tables.file_bytes import Content
+
+__all__ = ["not_number_error", "refuse_headless", "refuse_infinite", "refuse_unusable"]
+
+_ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
+# Words above a column of row names; some are aliases of genes.
+_HEADINGS = frozenset(
+    {"gene", "genes", "id", "ids", "name", "names", "symbol", "probe", "probes", "sample", "ensembl", "cell"}
+)
+
+
+def not_number_error(grid: Grid, content: Content | None, i: int, name: str) -> FormatError:
+    """Return the error for text in a column of numbers: which cells, on which line."""
+    row = next((r for r, value in enumerate(grid.columns[i]) if not is_missing(value) and not is_number(value)), 0)
+    line = line_of(grid, content, row) if content is not None else grid.line_of_row(row)
+    bad = not_numbers(grid, i)
+    hint = ""
+    if all(c in "0123456789.,+-'eE " for c in str(grid.columns[i][row])):
+        hint = " If commas or points group thousands, or commas are decimals, say so by exporting plain numbers."
+    return FormatError(
+        f"text where numbers are expected in column {name!r} ({bad}); correct or remove these cells.{hint}",
+        path=grid.path,
+        line=line,
+        column=i + 1,
+    )
+
+
+def refuse_unusable(grid: Grid, content: Content | None, columns: list[int]) -> None:
+    """Raise FormatError at the first column of values with text in it, or a number too large to be one."""
+    for i in columns:
+        if grid.is_text(i):
+            raise not_number_error(grid, content, i, grid.names[i])
+        refuse_infinite(grid, content, i)
+
+
+def refuse_infinite(grid: Grid, content: Content | None, i: int) -> None:
+    """Raise FormatError where column `i` holds an infinite value."""
+    infinite = np.isinf(grid.columns[i])
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise FormatError(
+            f"{int(infinite.sum())} infinite value(s) in column {grid.names[i]!r}, or numbers beyond 1e308; where the "
+            "logarithm of 0 was taken, add an offset before the logarithm.",
+            path=grid.path,
+            line=line_of(grid, content, row) if content is not None else grid.line_of_row(row),
+            column=i + 1,
+        )
+
+
+def refuse_headless(grid: Grid) -> None:
+    """Raise FormatError where the line taken for the header is a row: a gene and numbers instead of sample names."""
+    first, others = grid.names[0], grid.names[1:]
+    row = _ROW.match(first) or is_number(first) or kind_of(first) not in ("", "sample") or is_symbol(first)
+    counted = grid.names in ([str(i) for i in range(len(grid.names))], [str(i + 1) for i in range(len(grid.names))])
+    if others and all(map(is_number, others)) and row and first.lower() not in _HEADINGS and not counted:
+        raise FormatError(
+            f"no header: the first line ({examples(grid.names)}) is a row of data. Add a line with the names of the "
+            "samples.",
+            path=grid.path,
+            line=grid.header_line or 1,
+        )

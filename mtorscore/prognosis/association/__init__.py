@@ -1,0 +1,1 @@
+"""Scores against outcomes: effects, negative controls, random signatures, meta-analysis."""

@@ -1,0 +1,399 @@
+"""Relate scores to an outcome, with the mirrors that keep one from being fooled beside every result."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore._blas_threads import one_blas_thread
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis.association.negative_controls import PROLIFERATION, Confounder, Mirror, find_confounder
+from mtorscore.prognosis.association.result_rows import (
+    COLUMNS,
+    MIN_EVENTS,
+    NOT_PROPORTIONAL,
+    PER_PARAMETER,
+    blank_row,
+    finish,
+)
+from mtorscore.prognosis.endpoints.checks import check_counts, check_level, names_of, not_the_outcome
+from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.covariates import encode
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcome
+from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
+from mtorscore.prognosis.statistics.inference import Effects, ratio
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+__all__ = ["COLUMNS", "MIN_EVENTS", "associate"]
+
+
+@dataclass
+class _Options:
+    level: float
+    n_boot: int
+    seed: int
+    ties: str
+    family: str
+
+
+@dataclass
+class _Block:
+    """Signatures that are scored on the same observations, standardised there."""
+
+    names: list[str]
+    outcome: Outcome
+    x: FloatArray
+    sd: FloatArray
+    effects: Effects | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def associate(
+    scores: Any,
+    clinical: pd.DataFrame | None = None,
+    endpoint: Endpoint | Sequence[Endpoint] = (),
+    adjust: Sequence[Any] = (),
+    expression: Any = None,
+    signatures: Any = None,
+    method: str | None = None,
+    *,
+    mirrors: Sequence[str] = ("random", "proliferation", "purity"),
+    n_random: int = 1000,
+    n_boot: int = 500,
+    family: str = "model",
+    ties: str = "efron",
+    level: float = 0.95,
+    params: dict[str, Any] | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Relate every score to one or more endpoints.
+
+    For survival a Cox model on the continuous score, for a two-class label a logistic model; the effect is per SD of
+    the score (n - 1 in the denominator) among the patients of the endpoint who have one, in adjusted models too. One
+    adjusted model per entry of `adjust`, each with one confounder beside the score.
+
+    Parameters
+    ----------
+    scores
+        DataFrame ``(n_obs, n_signatures)``, or a scored AnnData, which also carries clinical table, expression and
+        method.
+    clinical
+        DataFrame indexed by observation; ``adata.obs`` when `scores` is an AnnData.
+    endpoint
+        One endpoint or several.
+    adjust
+        Confounders, each giving one adjusted model: the name of a clinical column or of another score,
+        ``"proliferation"`` or another confounder signature of `signatures` (scored from `expression` with the genes
+        that it shares with the signature removed), or a tuple of names for one joint adjustment.
+        Patients without a confounder are left out of its model and counted in ``reason`` (complete cases);
+        `associate_imputed` imputes instead.
+    expression
+        DataFrame ``(n_obs, n_genes)`` or AnnData on the scale that the scores were made from.
+    signatures
+        The collection that was scored; the shipped library when None.
+    method
+        Scoring method of the scores; needed by the mirrors that score anew.
+    mirrors
+        The mirrors, all three by default: ``"random"`` (random signatures), ``"proliferation"`` and ``"purity"``
+        (stroma, immune and hepatocyte scores, one at a time). They need `expression` and `method`; without, their
+        columns are NaN with a reason. ``()`` turns them off.
+    n_random
+        Random signatures per signature; 200 at most for the methods that must be refitted per set (gsva, plage).
+    n_boot
+        Bootstrap resamples for the interval of the concordance where the closed form (logit scale, jackknife error,
+        Student's t) does not apply: weighted labels, a concordance of 0 or 1. 0 for no interval at all.
+    family
+        The family of the Benjamini-Hochberg adjustment: ``"model"`` (the signatures tested by one model for one
+        endpoint) or ``"all"`` (every test of this call).
+    ties
+        ``"efron"`` or ``"breslow"``.
+    level
+        Of the intervals.
+    params
+        Parameters of the scoring method, for the mirrors.
+    seed
+        Of bootstrap and random signatures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per signature, endpoint and model, with the columns of `COLUMNS`; label endpoints add ``odds_ratio``,
+        ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. ``c_index`` of an
+        unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
+        linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
+        The ``residual_`` columns, on rows adjusted for proliferation, are of what is left of the score once
+        proliferation is regressed out: ratio per its own SD with interval, p, and p among equally treated random
+        signatures.
+        ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why.
+        ``.attrs["excluded"]`` lists the excluded observations, as records; ``.attrs["null"]`` holds per row the
+        absolute score statistic and 41 quantiles of those of its random signatures, least to largest, as text.
+
+    Raises
+    ------
+    EndpointError
+        If an endpoint has no event, a column is missing or holds text.
+    DataError
+        If scores and clinical table share no observation, or a confounder is unknown.
+    """
+    if family not in ("model", "all"):
+        raise DataError(f"Unknown family {family!r}; use 'model' or 'all'.")
+    check_level(level)
+    check_counts(n_boot=n_boot, seed=seed)
+    wanted = names_of(mirrors)
+    if "random" in wanted:
+        check_counts(1, n_random=n_random)
+    with one_blas_thread():
+        return _associate(
+            scores, clinical, endpoint, names_of(adjust), expression, signatures, method, wanted, n_random, params,
+            _Options(level, n_boot, seed, ties, family),
+        )  # fmt: skip
+
+
+def _associate(
+    scores: Any,
+    clinical: pd.DataFrame | None,
+    endpoint: Endpoint | Sequence[Endpoint],
+    adjust: Sequence[Any],
+    expression: Any,
+    signatures: Any,
+    method: str | None,
+    mirrors: Sequence[str],
+    n_random: int,
+    params: dict[str, Any] | None,
+    options: _Options,
+) -> pd.DataFrame:
+    endpoints = as_endpoints(endpoint)
+    inputs = read_inputs(scores, clinical, expression, signatures, method, params)
+    mirror = Mirror(inputs, mirrors, n_random, options.seed)
+    rows: list[dict[str, Any]] = []
+    excluded = []
+    for one in endpoints:
+        for item in adjust:
+            not_the_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
+        data = one.resolve(inputs.clinical, inputs.scores.index)
+        outcome = make_outcome(data, options.ties)
+        say_repeated(inputs.clinical, data.index, stacklevel=4)
+        excluded.append(data.excluded)
+        rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
+    mirror.run()
+    table = finish(rows, options.family)
+    # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
+    table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
+    table.attrs["family"] = options.family
+    table.attrs["level"] = options.level
+    table.attrs["null"] = mirror.nulls
+    return table
+
+
+def _one_endpoint(
+    inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], mirror: Mirror, options: _Options
+) -> list[dict[str, Any]]:
+    blocks = _blocks(inputs.scores, outcome)
+    confounders = [_confounder(inputs, item) for item in adjust]
+    known = {c.label for c in confounders}
+    confounders += [c for c in mirror.confounders() if c.label not in known]
+    multiplicities = bootstrap_multiplicities(len(outcome.index), options.n_boot, options.seed)
+    for block in blocks:
+        _unadjusted(block, name, multiplicities[:, outcome.index.get_indexer(block.outcome.index)], mirror, options)
+        for confounder in confounders:
+            _adjusted(block, name, confounder, outcome, multiplicities, mirror, options)
+    order = {str(c): i for i, c in enumerate(inputs.scores.columns)}
+    rows = [row for block in blocks for row in block.rows]
+    rows.sort(key=lambda r: order[r["signature"]])
+    return rows
+
+
+def _blocks(scores: pd.DataFrame, outcome: Outcome) -> list[_Block]:
+    """Group signatures by who is scored; a signature scored for nobody makes a block of its own."""
+    values = scores.reindex(outcome.index).to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    blocks = []
+    groups: dict[bytes, list[int]] = {}
+    for j in range(values.shape[1]):
+        groups.setdefault(known[:, j].tobytes(), []).append(j)
+    for columns in groups.values():
+        keep = known[:, columns[0]]
+        part = outcome if keep.all() else outcome.take(keep)
+        x = values[np.ix_(keep, columns)]
+        sd = x.std(axis=0, ddof=1) if len(x) > 1 else np.zeros(len(columns))
+        size = np.abs(x).max(axis=0, initial=0.0)
+        sd = np.where(sd <= 1e-12 * np.maximum(size, 1e-300), 0.0, sd)
+        centred = (x - x.mean(axis=0)) if len(x) else x
+        blocks.append(_Block([str(scores.columns[j]) for j in columns], part, centred / np.where(sd > 0, sd, 1), sd))
+    return blocks
+
+
+def _confounder(inputs: Inputs, item: Any) -> Confounder:
+    """Resolve one entry of `adjust`."""
+    if isinstance(item, pd.Series):
+        return Confounder(str(item.name or "series"), encode(item.to_frame(name=item.name or "series")))
+    names: list[Hashable] = list(item) if isinstance(item, tuple | list) else [item]
+    parts = []
+    for name in names:
+        if name in inputs.clinical.columns:
+            parts.append(encode(inputs.clinical[[name]]))
+        elif name in inputs.scores.columns and len(names) > 1:
+            parts.append(inputs.scores[[name]])
+        else:
+            found = find_confounder(inputs, str(name))
+            if found is None:
+                known = [*inputs.clinical.columns, *inputs.scores.columns]
+                raise DataError(
+                    f"Nothing to adjust for is called {name!r}: no clinical column, no score, no confounder signature. "
+                    f"There are {examples(known, 6)}."
+                )
+            if len(names) == 1:
+                return found
+            parts.append(found.table)
+    return Confounder(" + ".join(str(n) for n in names), pd.concat(parts, axis=1))
+
+
+def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mirror, options: _Options) -> None:
+    outcome = block.outcome
+    few = outcome.events < PER_PARAMETER
+    block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
+    if outcome.events == 0 or outcome.n < 2:
+        block.rows += [
+            blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+            for j, signature in enumerate(block.names)
+        ]
+        return
+    test = outcome.score_test(None)
+    observed = test(block.x)
+    for j, signature in enumerate(block.names):
+        row = blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+        if np.isfinite(row["coef"]):
+            row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
+        if outcome.one_time:
+            row["reason"].append("all events fall on one time: nothing can be said of the course of the hazards")
+        if row["ph_p"] < NOT_PROPORTIONAL:
+            row["reason"].append("hazards are not proportional: see prognosis.over_time")
+        if block.sd[j] > 0 and outcome.events:
+            row |= _concordance(outcome, block.x[:, j], multiplicities)
+        mirror.request(row, signature, outcome.index, test, observed[j])
+        block.rows.append(row)
+
+
+def _adjusted(
+    block: _Block,
+    name: str,
+    confounder: Confounder,
+    outcome: Outcome,
+    multiplicities: FloatArray,
+    mirror: Mirror,
+    options: _Options,
+) -> None:
+    """Fit score + confounder; signatures whose confounder is the same are fitted together."""
+    for table, columns in confounder.per_signature(block.names):
+        names = [block.names[j] for j in columns]
+        if table is None:
+            for j in columns:
+                label = confounder.label
+                row = blank_row(block.names[j], name, "adjusted", label, block.outcome, 0, None, 0, block.sd[j])
+                row["reason"] += confounder.notes_of(block.names[j])
+                block.rows.append(row)
+            continue
+        z = table.reindex(block.outcome.index).to_numpy(dtype=np.float64)
+        keep = np.isfinite(z).all(axis=1)
+        part = block.outcome if keep.all() else block.outcome.take(keep)
+        lacking = _lacking(block, part, z[keep], confounder.label)
+        if lacking:
+            for j in columns:
+                row = blank_row(block.names[j], name, "adjusted", confounder.label, part, 0, None, 0, block.sd[j])
+                row["valid"], row["reason"] = False, [lacking]
+                block.rows.append(row)
+            continue
+        z = z[keep]
+        spread = z.std(axis=0)
+        z = (z[:, spread > 0] - z[:, spread > 0].mean(axis=0)) / spread[spread > 0]
+        x = np.concatenate([block.x[keep][:, None, columns], np.repeat(z[:, :, None], len(columns), axis=2)], axis=1)
+        parameters = x.shape[1]
+        firth = part.events < PER_PARAMETER * parameters
+        effects = _estimate(part, x, firth, options)
+        same = _estimate(part, x[:, :1], part.events < PER_PARAMETER, options)
+        test = part.score_test(z, firth=firth)
+        observed = test(x[:, 0])
+        resample = multiplicities[:, outcome.index.get_indexer(part.index)]
+        for k, j in enumerate(columns):
+            row = blank_row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
+            row["unadjusted_same_n"] = float(ratio(same.coef[k]))
+            if np.isfinite(row["coef"]):
+                coef = effects.all_coef[:parameters, k]
+                row["ph_p"] = part.proportionality(x[:, :, k], coef)
+                row |= _concordance(part, x[:, :, k] @ coef, resample)
+            elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:
+                row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
+            if not keep.all():
+                row["reason"].append(f"{int((~keep).sum())} without {confounder.label} left out")
+            row["reason"] += confounder.notes_of(names[k])
+            mirror.request(row, names[k], part.index, test, observed[k])
+            block.rows.append(row)
+        if confounder.label == PROLIFERATION:
+            _residual(block.rows[-len(columns) :], part, x[:, 0], z, mirror, options)
+
+
+def _residual(
+    rows: list[dict[str, Any]], part: Outcome, x: FloatArray, z: FloatArray, mirror: Mirror, options: _Options
+) -> None:
+    """Test what is left of each score once the confounder is regressed out; random scores are treated alike."""
+    design = np.column_stack([np.ones(len(z)), z])
+    onto = np.linalg.pinv(design)
+
+    def left_of(scores: FloatArray) -> FloatArray:
+        out: FloatArray = scores - design @ (onto @ scores)
+        return out
+
+    left = left_of(x)
+    sd = left.std(axis=0, ddof=1)
+    told = sd > 1e-8
+    left = np.where(told, left / np.where(told, sd, 1.0), 0.0)
+    effects = _estimate(part, left[:, None, :], part.events < PER_PARAMETER, options)
+    test = part.score_test(None)
+    observed = test(left)
+    for k, row in enumerate(rows):
+        if told[k] and np.isfinite(effects.coef[k]):
+            row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
+            row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
+            name = row["signature"]
+            mirror.request(row, name, part.index, lambda s: test(left_of(s)), observed[k], residual=True)
+
+
+def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
+    """Why there is no adjusted model; empty where there can be one."""
+    if not block.outcome.n:
+        return "no score"
+    if not z.shape[1] or (len(z) > 1 and not z.std(axis=0).any()):
+        return f"{label} does not vary among these patients (or is missing): nothing to adjust for"
+    if not part.n:
+        return f"{label} is missing for every patient with a score"
+    if part.events == 0 or part.n < 2:
+        return f"no event among the {part.n} patient(s) with {label}"
+    return ""
+
+
+def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -> Effects:
+    """Fit; what separates is fitted again with Firth's penalty."""
+    if outcome.events == 0 or outcome.n < 2:
+        nan = np.full(x.shape[2], np.nan)
+        empty = np.zeros(x.shape[2], dtype=bool)
+        return Effects(nan, nan, nan, nan, nan, np.full(x.shape[1:], np.nan), firth, empty, empty, nan, nan)
+    effects = estimate(outcome, x, firth=firth, level=options.level)
+    if firth or not effects.infinite.any():
+        return effects
+    rows = np.flatnonzero(effects.infinite)
+    again = estimate(outcome, x[:, :, rows], firth=True, level=options.level)
+    for name in ("coef", "se", "low", "high", "p"):
+        getattr(effects, name)[rows] = getattr(again, name)
+    effects.all_coef[:, rows] = again.all_coef
+    return effects
+
+
+def _concordance(outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray) -> dict[str, float]:
+    c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None)
+    return {"c_index": c.c, "c_low": c.low, "c_high": c.high}

@@ -1,0 +1,311 @@
+"""The mirrors beside every result: random signatures, proliferation, purity and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
+from mtorscore.errors import DataError
+from mtorscore.prognosis.association.random_null import null_statistics, place
+from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.prognosis.statistics.score_test import ScoreTest
+
+Request = tuple[dict[str, Any], pd.Index, ScoreTest, float, bool]
+
+PROLIFERATION = "proliferation"
+KNOWN = ("random", PROLIFERATION, "purity")
+ROLES: dict[str, tuple[str, ...]] = {
+    PROLIFERATION: ("META_PCNA", "PCNA", "PROLIFERATION"),
+    "stroma": ("ESTIMATE_STROMAL", "STROMA"),
+    "immune": ("ESTIMATE_IMMUNE", "IMMUNE"),
+    "hepatocyte": ("HEPATOCYTE_IDENTITY", "HEPATOCYTE"),
+}
+"""How the confounder signatures of a collection are recognised: by a part of their id, the first that fits."""
+PURITY = ("stroma", "immune", "hepatocyte")
+REFITTED = {"gsva": 200, "plage": 200}
+"""Methods whose random scores are no matrix product: fewer sets, and the row says so."""
+N_BINS = 10
+N_QUANTILES = 41
+
+
+@dataclass
+class Confounder:
+    """What stands beside a score in an adjusted model.
+
+    Attributes
+    ----------
+    label
+        What the table calls it.
+    table
+        Observations x columns, the same for every signature unless `variants` says otherwise; None: not available.
+    variants
+        Per signature another table: the confounder without the genes that it shares with the signature.
+    notes
+        Per signature what is to be said.
+    """
+
+    label: str
+    table: pd.DataFrame | None
+    variants: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    note: str = ""
+
+    def per_signature(self, names: Sequence[str]) -> Iterator[tuple[pd.DataFrame | None, list[int]]]:
+        """Yield a table with the positions of the signatures that it goes with."""
+        groups: dict[int, tuple[pd.DataFrame | None, list[int]]] = {}
+        for j, name in enumerate(names):
+            table = self.variants.get(name, self.table)
+            groups.setdefault(id(table), (table, []))[1].append(j)
+        yield from groups.values()
+
+    def notes_of(self, name: str) -> list[str]:
+        """Return what is to be said of one signature."""
+        return ([self.note] if self.note else []) + self.notes.get(name, [])
+
+
+def find_confounder(inputs: Inputs, name: str) -> Confounder | None:
+    """Resolve a name to a confounder: a role such as "proliferation", a signature, or another score.
+
+    The confounder is scored anew without the genes that it shares with each signature, where expression, method and
+    definitions allow it; otherwise its column among the scores is used as it is, and the row says so.
+    """
+    signature = _definition(inputs.signatures, name)
+    column = _column(inputs.scores, name, signature)
+    if signature is None and column is None:
+        return None
+    if signature is not None and inputs.expression is not None and inputs.method is not None:
+        return _rescored(inputs, name, signature)
+    if column is None:
+        missing = "expression" if inputs.expression is None else "method"
+        return Confounder(name, None, note=f"{name}: no {missing} to score it from")
+    found = Confounder(name, inputs.scores[[column]], note="genes shared with the confounder are not removed")
+    _not_itself(found, inputs.scores, str(column))
+    return found
+
+
+def _definition(collection: SignatureCollection | None, name: str) -> Signature | None:
+    """Find a confounder in the collection; a role such as "proliferation" also in the shipped library."""
+    if collection is None:
+        return None
+    if name in collection:
+        entry = collection[name]
+        return entry if isinstance(entry, Signature) else None
+    if name not in ROLES:
+        return None
+    return _of_role(collection, name) or _of_role(library(), name)
+
+
+def _of_role(collection: SignatureCollection, role: str) -> Signature | None:
+    confounders = [s for s in collection.signatures if s.branch == CONFOUNDER]
+    return next((s for p in ROLES[role] for s in confounders if p in s.id.upper()), None)
+
+
+def _entry(collection: SignatureCollection, name: str) -> Entry | None:
+    if name not in collection:
+        return None
+    return collection[name]
+
+
+def _column(scores: pd.DataFrame, name: str, signature: Signature | None) -> Any:
+    if name in scores.columns:
+        return name
+    if signature is not None and signature.id in scores.columns:
+        return signature.id
+    return next((c for p in ROLES.get(name, ()) for c in scores.columns if p in str(c).upper()), None)
+
+
+def _not_itself(found: Confounder, scores: pd.DataFrame, column: str) -> None:
+    for name in map(str, scores.columns):
+        if name == column:
+            found.variants[name] = None
+            found.notes[name] = [f"this is the confounder ({found.label})"]
+
+
+def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
+    """Score the confounder once as it is, and once per distinct set of genes shared with a signature."""
+    collection, expression, method = inputs.signatures, inputs.matrix, inputs.method
+    if collection is None or expression is None or method is None:
+        raise DataError(f"{label}: expression, signatures and method are needed to score it.")
+    if not len(expression.columns(signature)[0]):
+        return Confounder(label, None, note=f"{label}: none of the genes of {signature.id} is in the matrix")
+    shared: dict[str, frozenset[str]] = {}
+    for name in map(str, inputs.scores.columns):
+        entry = _entry(collection, name)
+        genes = frozenset(entry.genes) if entry is not None else frozenset()
+        shared[name] = genes & frozenset(signature.genes)
+    variants: dict[frozenset[str], Signature] = {frozenset(): replace(signature, id="0")}
+    for common in shared.values():
+        if common and common not in variants:
+            left = _without(signature, common, str(len(variants)))
+            if left is not None:
+                variants[common] = left
+    scored = score_signatures(expression, list(variants.values()), method, inputs.params)
+    base = scored[["0"]].set_axis([label], axis=1)
+    found = Confounder(label, base, note=_coverage(label, signature, expression))
+    tables = {common: scored[[v.id]].set_axis([label], axis=1) for common, v in variants.items() if common}
+    for name, common in shared.items():
+        if name == signature.id:
+            found.variants[name] = None
+            found.notes[name] = [f"this is the confounder ({label})"]
+        elif common and common in tables:
+            found.variants[name] = tables[common]
+            found.notes[name] = [f"{len(common)} shared gene(s) removed from {label}"]
+        elif common:
+            found.variants[name] = None
+            found.notes[name] = [f"{label} has no gene of its own beside this signature"]
+    return found
+
+
+def _without(signature: Signature, common: frozenset[str], name: str) -> Signature | None:
+    up = tuple(g for g in signature.up if g not in common)
+    down = tuple(g for g in signature.down if g not in common)
+    if not up and not down:
+        return None
+    weights = {g: w for g, w in signature.weights.items() if g not in common}
+    return replace(signature, id=name, up=up, down=down, weights=weights, evidence={}, gene_sources={})
+
+
+def _coverage(label: str, signature: Signature, expression: Expression) -> str:
+    present, total = len(expression.columns(signature)[0]), len(set(signature.genes))
+    return f"{label} has {present} of {total} genes in the matrix" if 2 * present < total else ""
+
+
+def score_signatures(
+    expression: Expression, signatures: Sequence[Signature], method: str, params: dict[str, Any]
+) -> pd.DataFrame:
+    """Score signatures on expression with a method of `tl`; observations x ids."""
+    from mtorscore.tl.engine.random_signatures import score_columns
+
+    columns = [expression.columns(s) for s in signatures]
+    scores = score_columns(expression.held, columns, method=method, params=params)
+    return pd.DataFrame(scores, index=expression.index, columns=[s.id for s in signatures])
+
+
+class Mirror:
+    """The default mirrors of one call of `associate`."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        mirrors: Sequence[str],
+        n_random: int,
+        seed: int,
+    ) -> None:
+        unknown = [m for m in mirrors if m not in KNOWN]
+        if unknown:
+            raise DataError(f"Unknown mirror {unknown[0]!r}; there are {', '.join(KNOWN)}.")
+        self.inputs = inputs
+        self.mirrors = tuple(mirrors)
+        self.n_random = n_random
+        self.seed = seed
+        self.nulls: list[dict[str, Any]] = []
+        self._requests: dict[str, list[Request]] = {}
+
+    def confounders(self) -> list[Confounder]:
+        """Return the confounders that are adjusted for by default, one at a time."""
+        roles = (("proliferation",) if "proliferation" in self.mirrors else ()) + (
+            PURITY if "purity" in self.mirrors else ()
+        )
+        out = []
+        for role in roles:
+            found = find_confounder(self.inputs, role)
+            if found is None:
+                why = "no expression to score it from" if self.inputs.expression is None else "no such signature"
+                found = Confounder(role, None, note=f"{role}: {why}")
+            out.append(found)
+        return out
+
+    @property
+    def why_not(self) -> str | None:
+        """Why there are no random signatures; empty where they are not wanted, None where there will be some."""
+        if "random" not in self.mirrors:
+            return ""
+        if self.inputs.expression is None:
+            return "no expression: no random signatures"
+        if self.inputs.method is None:
+            return "no method: no random signatures"
+        return None
+
+    def request(
+        self,
+        row: dict[str, Any],
+        name: str,
+        index: pd.Index,
+        test: ScoreTest,
+        observed: float,
+        *,
+        residual: bool = False,
+    ) -> None:
+        """Ask for the null of one row, or of its residual score; `run` fills it in."""
+        reason = self.why_not
+        if reason and not residual:
+            row["reason"].append(reason)
+        if reason is None and np.isfinite(observed):
+            self._requests.setdefault(name, []).append((row, index, test, float(abs(observed)), residual))
+
+    def run(self) -> None:
+        """Score random signatures once and compare every requested row with them."""
+        if self._requests:
+            self._fill()
+
+    def _fill(self) -> None:
+        inputs, expression = self.inputs, self.inputs.matrix
+        if expression is None or inputs.signatures is None or inputs.method is None:
+            raise DataError("Random signatures need expression, signatures and method.")
+        templates, names = [], []
+        for name, requests in self._requests.items():
+            entry = _entry(inputs.signatures, name)
+            found = expression.columns(entry) if isinstance(entry, Signature) else None
+            if found is not None and len(found[0]):
+                templates.append(found)
+                names.append(name)
+            else:
+                why = "no gene list of its own" if not isinstance(entry, Signature) else "no gene in the matrix"
+                for row, *_ in requests:
+                    row["reason"].append(f"{why}: no random signatures")
+        if not templates:
+            return
+        most = REFITTED.get(inputs.method, self.n_random)
+        n_sets = min(self.n_random, most)
+        rows = inputs.scores.index
+        for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
+            for row, index, test, observed, residual in self._requests[names[k]]:
+                part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
+                null = null_statistics(test, part)
+                if residual:
+                    row["residual_null_p"] = place(null, observed)[1]
+                    continue
+                row["null_percentile"], row["null_p"], row["n_null"] = place(null, observed)
+                self._record(row, null, observed)
+                if n_sets < self.n_random:
+                    row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
+
+    def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
+        """Keep the shape of the null, as text: pandas copies what hangs on a table at every step."""
+        if len(null):
+            quantiles = np.quantile(null, np.linspace(0, 1, N_QUANTILES))
+            named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
+            text = " ".join(f"{q:.5g}" for q in quantiles)
+            self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
+
+
+def _random_scores(
+    expression: Expression,
+    templates: list[tuple[IntArray, FloatArray]],
+    n_sets: int,
+    method: str,
+    seed: int,
+    params: dict[str, Any],
+) -> Iterator[tuple[int, FloatArray]]:
+    """Random scores by the scoring methods' own implementation."""
+    from mtorscore import tl
+
+    yield from tl.random_scores(
+        expression.held, templates, n_sets, method=method, bins=N_BINS, seed=seed, params=params
+    )

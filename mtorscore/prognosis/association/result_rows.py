@@ -1,0 +1,137 @@
+"""Rows of a table of associations: their columns, when they are valid and why not, and the adjusted p-values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore._multiple_testing import adjust_p
+from mtorscore.errors import StatisticsWarning, examples
+from mtorscore.prognosis.endpoints.outcome_models import Outcome
+from mtorscore.prognosis.statistics.inference import Effects, ratio
+
+MIN_EVENTS = 10
+"""Below this many events a row is returned with ``valid=False``; see the calibration benchmark."""
+NOT_PROPORTIONAL = 0.01
+"""A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
+PER_PARAMETER = 10
+"""Events asked for per parameter; beyond it the model is penalised (Firth) and flagged."""
+
+COLUMNS = [
+    "signature",
+    "endpoint",
+    "model",
+    "adjusted_for",
+    "effect",
+    "n",
+    "events",
+    "parameters",
+    "hr",
+    "hr_low",
+    "hr_high",
+    "p",
+    "q",
+    "ph_p",
+    "c_index",
+    "c_low",
+    "c_high",
+    "null_percentile",
+    "null_p",
+    "n_null",
+    "unadjusted_same_n",
+    "residual_ratio",
+    "residual_low",
+    "residual_high",
+    "residual_p",
+    "residual_null_p",
+    "sd",
+    "firth",
+    "valid",
+    "reason",
+]
+
+
+def blank_row(
+    signature: str,
+    endpoint: str,
+    model: str,
+    adjusted_for: str,
+    outcome: Outcome,
+    parameters: int,
+    effects: Effects | None,
+    j: int,
+    sd: float,
+) -> dict[str, Any]:
+    """Return one row with what is known before any estimate; the rest is NaN."""
+    reason: list[str] = []
+    bad = False
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | {
+        "signature": signature,
+        "endpoint": endpoint,
+        "model": model,
+        "adjusted_for": adjusted_for,
+        "effect": outcome.effect,
+        "n": outcome.n,
+        "events": outcome.events,
+        "parameters": parameters,
+        "sd": sd if sd > 0 else (0.0 if outcome.n else np.nan),
+        "coef": np.nan,
+        "firth": False,
+    }
+    if outcome.n == 0:
+        reason, bad = ["no score"], True
+    elif sd == 0:
+        reason, bad = ["the score is constant"], True
+    elif effects is not None:
+        infinite = bool(effects.infinite[j])
+        row["firth"] = effects.firth or infinite
+        row["coef"], row["p"] = float(effects.coef[j]), float(effects.p[j])
+        row["low"], row["high"] = float(effects.low[j]), float(effects.high[j])
+        if infinite:
+            reason.append("the groups separate (no finite maximum): Firth penalty")
+        elif effects.firth and parameters > 1:
+            reason.append(f"{parameters} parameters for {outcome.events} events: Firth penalty")
+        if not np.isfinite(row["coef"]):
+            reason.append("the model did not converge")
+            bad = True
+    else:
+        bad = True
+    if outcome.n and outcome.events < MIN_EVENTS:
+        reason.append(f"only {outcome.events} event(s); at least {MIN_EVENTS} are asked for")
+        bad = True
+    return row | {"valid": not bad, "reason": reason}
+
+
+def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
+    """Ratios, adjusted p-values, joined reasons, column order."""
+    table = pd.DataFrame(list(rows))
+    for name in ("coef", "low", "high"):
+        if name not in table:
+            table[name] = np.nan
+    survival = table["effect"] == "hazard ratio"
+    for prefix, rows_of in (("hr", survival), ("or", ~survival)):
+        if prefix == "or" and not rows_of.any():
+            continue
+        first = "hr" if prefix == "hr" else "odds_ratio"
+        for column, source in ((first, "coef"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
+            table[column] = np.where(rows_of, ratio(table[source].astype(float)), np.nan)
+    table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
+    keys = ["endpoint", "model", "adjusted_for"]
+    if family == "all":
+        table["q"] = adjust_p(table["p"])
+    else:
+        table["q"] = table.groupby(keys, sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
+    extra = [c for c in ("odds_ratio", "or_low", "or_high") if c in table]
+    doubtful = table.loc[~table["valid"] & table["p"].notna(), "signature"].unique()
+    if len(doubtful):
+        warnings.warn(
+            f"{len(doubtful)} signature(s) have results that should not be trusted ({examples(doubtful)}); "
+            "see the columns `valid` and `reason`.",
+            StatisticsWarning,
+            stacklevel=4,
+        )
+    return table[COLUMNS + extra].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""What the outcome is: endpoints, clinical columns, covariates, checks of inputs."""

@@ -1,0 +1,64 @@
+"""Options that many functions share, checked once: levels, counts, seeds, and covariates that are no outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+
+def check_level(level: Any) -> None:
+    """Refuse a confidence level that is no share, such as 95."""
+    if not (isinstance(level, int | float) and 0 < level < 1):
+        raise DataError(f"The level of intervals lies between 0 and 1, such as 0.95; got {level!r}.")
+
+
+def check_counts(least: int = 0, **counts: Any) -> None:
+    """Refuse numbers of resamples, folds and the like that are no whole numbers, or too small."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise DataError(f"{name} must be a whole number, {least} at least; got {value!r}.")
+
+
+def names_of(columns: Any) -> list[Any]:
+    """Return a list of one name, or of several."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def not_the_outcome(columns: Iterable[Hashable], endpoint: Endpoint, what: str) -> None:
+    """Refuse the endpoint's own columns as covariates: they would tell the model its answer."""
+    own = [c for c in columns if isinstance(c, str) and c in endpoint.columns]
+    if own:
+        raise DataError(f"{examples(own)} belong(s) to the endpoint {endpoint.name} itself and cannot be {what}.")
+
+
+def evaluation_times(times: Any, longest: float) -> FloatArray:
+    """Return times of evaluation, ascending.
+
+    Parameters
+    ----------
+    times
+        One or several.
+    longest
+        Longest follow-up; nothing is known at or beyond it.
+    """
+    found = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+        raise DataError(f"The times of evaluation must be numbers, one at least; got {times!r:.60}.")
+    if (found <= 0).any() or (found >= longest).any():
+        raise DataError(
+            f"The times of evaluation must lie between 0 and the longest follow-up ({longest:g}); "
+            f"got {examples(found.tolist())}."
+        )
+    return np.unique(found)
+
+
+def check_horizon(horizon: float | None) -> None:
+    """Refuse a horizon that is not positive."""
+    if horizon is not None and not horizon > 0:
+        raise DataError(f"The horizon must be positive, not {horizon}.")

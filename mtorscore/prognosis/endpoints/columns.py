@@ -1,0 +1,161 @@
+"""Columns of a clinical table as times, events and rules of exclusion; what a column cannot be is one clear error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest
+
+EXCLUDED = ["observation", "endpoint", "rule", "reason"]
+"""Columns of a table of excluded observations."""
+
+
+def row(observation: object, endpoint: str, rule: str) -> dict[str, str]:
+    """Return one row of the exclusion log."""
+    return {
+        "observation": str(observation),
+        "endpoint": endpoint,
+        "rule": rule,
+        "reason": f"{endpoint}: {rule}",
+    }
+
+
+def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """Return the clinical rows of the observations, and log rows for those without one."""
+    if not isinstance(clinical, pd.DataFrame):
+        raise EndpointError(f"The clinical table must be a DataFrame indexed by observation, not {type(clinical)}.")
+    twice = clinical.index[clinical.index.duplicated()].unique()
+    if len(twice):
+        raise EndpointError(
+            f"{len(twice)} observation(s) stand more than once in the clinical table ({examples(twice)}); "
+            "keep one row per patient (pp.resolve_patients does, and logs it)."
+        )
+    if index is None:
+        return clinical, []
+    if index.has_duplicates:
+        again = index[index.duplicated()].unique()
+        raise EndpointError(
+            f"Endpoint {name}: {len(again)} observation(s) stand more than once ({examples(again)}); keep one row per "
+            "patient."
+        )
+    if not len(index):
+        raise EndpointError(f"Endpoint {name}: there is no observation with a value to relate to it.")
+    known = index.isin(clinical.index)
+    if not known.any():
+        raise EndpointError(
+            f"None of the {len(index)} observations ({examples(index)}) is in the clinical table "
+            f"({examples(clinical.index)}); join both on the same identifier."
+        )
+    lost = [row(o, name, "not in the clinical table") for o in index[~known]]
+    return clinical.loc[index[known]], lost
+
+
+def pick(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
+    """Return a column, or name the nearest ones."""
+    if column not in table.columns:
+        near = nearest(column, table.columns)
+        hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
+        raise EndpointError(f"Endpoint {name}: the clinical table has no column {column!r}.{hint}")
+    return table[column]
+
+
+def numbers(
+    column: pd.Series, what: str, mend: str = "set them to missing when the table is read"
+) -> npt.NDArray[np.float64]:
+    """Return a column as floats; dates, text and infinite values are errors that quote examples."""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "-"
+    if kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        found = "durations" if kind == "m" else "dates"
+        raise EndpointError(
+            f"The {what} holds {found}; numbers are needed. Turn dates into the time since diagnosis, and durations "
+            "into numbers of the endpoint's unit (column / pd.Timedelta(days=1))."
+        )
+    values: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = column[np.isnan(values) & column.notna().to_numpy()]
+    if len(text):
+        raise EndpointError(
+            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); {mend}."
+        )
+    if np.isinf(values).any():
+        raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
+    return values
+
+
+def status_of(
+    column: pd.Series, value: Hashable | None = None, code: str | int | None = None
+) -> npt.NDArray[np.float64]:
+    """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
+    if value is not None:
+        return _by_value(column, value, code)
+    mend = "say which value is the event (event_value=), or set them to missing when the table is read"
+    values = numbers(column, f"event column {column.name!r}", mend)
+    allowed = {0.0, 1.0}
+    if isinstance(code, int):
+        allowed.add(float(code))
+    odd = values[~np.isnan(values) & ~np.isin(values, list(allowed))]
+    if len(odd):
+        raise EndpointError(
+            f"Event column {column.name!r} holds {len(odd)} value(s) other than 0 and 1 ({examples(np.unique(odd))}); "
+            "say which value is the event (event_value=) or the competing event (competing=)."
+        )
+    if isinstance(code, int):
+        values = np.where(values == code, 2.0, values)
+    return values
+
+
+def _by_value(column: pd.Series, value: Hashable, code: str | int | None) -> npt.NDArray[np.float64]:
+    """1 where the column holds the value that means the event, 2 where the competing code, 0 another, NaN none."""
+    found = column.dropna()
+    hit = (found == value).to_numpy(dtype=bool)
+    other = (found == code).to_numpy(dtype=bool) & ~hit if isinstance(code, int) else np.zeros(len(found), dtype=bool)
+    others = found[~hit & ~other].astype(str).value_counts()
+    if len(found) and not hit.any():
+        raise EndpointError(
+            f"Event column {column.name!r} holds no {value!r}, the value that is said to mean the event; it holds "
+            f"{examples(others.index, 6)}."
+        )
+    if len(others) > 1:
+        counts = ", ".join(f"{v} ({n})" for v, n in others.items())
+        warnings.warn(
+            f"Event column {column.name!r}: {len(others)} values count as no event: {counts}. Set those that mean "
+            "'not known' to missing.",
+            DataWarning,
+            stacklevel=2,
+        )
+    out = np.full(len(column), np.nan)
+    out[column.notna().to_numpy()] = np.where(other, 2.0, hit)
+    return out
+
+
+def apply_rules(
+    index: pd.Index, name: str, rules: Iterable[tuple[str, npt.NDArray[np.bool_]]]
+) -> tuple[npt.NDArray[np.bool_], list[dict[str, str]]]:
+    """Drop by the first rule that fits; every dropped observation is logged once."""
+    keep = np.ones(len(index), dtype=bool)
+    log: list[dict[str, str]] = []
+    for rule, hit in rules:
+        hit = np.asarray(hit, dtype=bool) & keep
+        log += [row(o, name, rule) for o in index[hit]]
+        keep &= ~hit
+    return keep, log
+
+
+def say_repeated(clinical: pd.DataFrame, index: pd.Index, stacklevel: int = 3) -> None:
+    """Warn where the column ``patient`` names somebody twice among the observations of an endpoint."""
+    if "patient" not in clinical.columns:
+        return
+    names = clinical["patient"].reindex(index).dropna()
+    twice = names[names.duplicated()].unique()
+    if len(twice):
+        warnings.warn(
+            f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}), which count as if "
+            "they were independent: intervals and p-values are too small. Keep one each (pp.resolve_patients does), or "
+            "hand groups='patient' to evaluate.",
+            StatisticsWarning,
+            stacklevel=stacklevel,
+        )

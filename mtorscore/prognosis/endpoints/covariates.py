@@ -1,0 +1,147 @@
+"""Clinical covariates as model columns, and the Benjamini-Hochberg adjustment."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mtorscore._multiple_testing import adjust_p
+from mtorscore.errors import DataError, examples, nearest
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+__all__ = [
+    "adjust_p",
+    "ajcc_stage",
+    "check_column",
+    "check_numbers",
+    "check_observations",
+    "check_table",
+    "encode",
+    "pick_columns",
+]
+
+
+def check_table(table: pd.DataFrame, what: str) -> None:
+    """Refuse a table without columns, with columns or observations that stand twice, or with infinite numbers.
+
+    Parameters
+    ----------
+    table
+        Observations x columns.
+    what
+        What the message calls it, such as ``"scores"``.
+    """
+    if table.shape[1] == 0:
+        raise DataError(f"The table of {what} has no column.")
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise DataError(
+            f"{len(twice)} column(s) of the {what} stand more than once ({examples(twice)}); keep one each."
+        )
+    check_observations(table.index, what)
+    numbers = table.select_dtypes(include="number")
+    infinite = [c for c in numbers.columns if np.isinf(numbers[c].to_numpy(dtype=np.float64, na_value=np.nan)).any()]
+    if infinite:
+        raise DataError(
+            f"{len(infinite)} column(s) of the {what} hold infinite values ({examples(infinite)}); set them to missing."
+        )
+
+
+def check_observations(index: pd.Index, what: str) -> None:
+    """Refuse observations that stand twice."""
+    if index.has_duplicates:
+        twice = index[index.duplicated()].unique()
+        raise DataError(
+            f"{len(twice)} observation(s) stand more than once in the {what} ({examples(twice)}); keep one row per "
+            "patient (pp.resolve_patients does, and logs it)."
+        )
+
+
+def check_numbers(table: pd.DataFrame, what: str) -> None:
+    """Refuse columns that hold anything but numbers."""
+    text = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c].dtype)]
+    if text:
+        raise DataError(f"{len(text)} column(s) of the {what} are not numeric ({examples(text)}); drop them.")
+
+
+def check_column(values: object, what: str, *, numeric: bool = False) -> None:
+    """Refuse what is not one named column with one value (a number, where asked for) per observation."""
+    if not isinstance(values, pd.Series):
+        raise DataError(f"{what[:1].upper()}{what[1:]} must be a Series, one column, not {type(values).__name__}.")
+    check_observations(values.index, what)
+    if numeric:
+        check_numbers(values.to_frame(name=what if values.name is None else values.name), what)
+
+
+def pick_columns(table: pd.DataFrame, columns: Sequence[Hashable], what: str) -> pd.DataFrame:
+    """Return `columns` of a table, or say which are missing and what is near."""
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        near = nearest(missing[0], table.columns)
+        hint = f" Near: {', '.join(near)}." if near else f" It has {examples(table.columns, 6)}."
+        raise DataError(f"{len(missing)} {what} not in the clinical table ({examples(missing)}).{hint}")
+    return table[list(columns)]
+
+
+def encode(table: pd.DataFrame) -> pd.DataFrame:
+    """Code covariates as numbers, NaN where missing.
+
+    Parameters
+    ----------
+    table
+        Observations x covariates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbers and booleans as they are; ordered categories as 1, 2, 3, ... (one parameter, a trend); other
+        categories as one 0/1 column per level but the most frequent. Columns that do not vary are left out.
+    """
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise DataError(f"{len(twice)} covariate(s) stand more than once ({examples(twice)}); keep one each.")
+    parts: dict[str, FloatArray] = {}
+    for name in table.columns:
+        column = table[name]
+        missing = column.isna().to_numpy()
+        if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
+            raise DataError(f"Covariate {name!r} holds dates or durations; turn them into numbers, such as years.")
+        if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+            parts[str(name)] = np.where(missing, np.nan, column.cat.codes.to_numpy(dtype=np.float64) + 1)
+        elif pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+            parts[str(name)] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            text = column.astype(object)
+            numbers = pd.to_numeric(text, errors="coerce")
+            if bool((numbers.notna() | column.isna()).all()):
+                parts[str(name)] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+                continue
+            counts = text.value_counts()
+            levels = sorted(counts.index, key=lambda v: (-counts[v], str(v)))
+            for level in levels[1:]:
+                parts[f"{name}={level}"] = np.where(missing, np.nan, (text == level).to_numpy(dtype=np.float64))
+    coded = pd.DataFrame(parts, index=table.index)
+    varies = [c for c in coded.columns if coded[c].nunique(dropna=True) > 1]
+    return coded[varies]
+
+
+def ajcc_stage(stages: pd.Series) -> pd.Series:
+    """Collapse AJCC stages such as ``"Stage IIIA"`` to an ordered I < II < III < IV.
+
+    Parameters
+    ----------
+    stages
+        Text as cancer registries write it; any case, with or without the word stage.
+
+    Returns
+    -------
+    pandas.Series
+        Ordered category, missing where the text is no stage (``"[Discrepancy]"``, ``"Not Available"``). As a
+        covariate it is a trend with one parameter.
+    """
+    text = stages.astype("string").str.upper().str.strip()
+    roman = text.str.extract(r"^(?:STAGE\s*)?(IV|III|II|I)(?:[ABC]\d?)?$", expand=False)
+    dtype = pd.CategoricalDtype(["I", "II", "III", "IV"], ordered=True)
+    return pd.Series(pd.Categorical(roman.astype(object), dtype=dtype), index=stages.index, name=stages.name)

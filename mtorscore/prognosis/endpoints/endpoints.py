@@ -1,0 +1,384 @@
+"""Endpoints: what is to be predicted, where it stands in a clinical table, and who has to be left out of it.
+
+A survival endpoint is a time and an event (and, where needed, an entry time and a competing event); a label endpoint
+is a class. Both are only *names of columns* until `Endpoint.resolve` lays them over a clinical table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import EndpointError, examples
+from mtorscore.prognosis.endpoints.columns import EXCLUDED, align, apply_rules, numbers, pick, row, status_of
+
+__all__ = ["DAYS", "Endpoint", "LabelData", "SurvivalData"]
+
+DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+"""Length of each unit of time in days."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalData:
+    """A survival endpoint laid over a clinical table.
+
+    Attributes
+    ----------
+    index
+        Observations that count, in the order of the clinical table; length ``n``.
+    time
+        ``(n,)`` follow-up in `unit`, at least 0.
+    event
+        ``(n,)`` bool, the event of interest.
+    entry
+        ``(n,)`` start of observation (left truncation), or None.
+    status
+        ``(n,)`` int: 0 censored, 1 event of interest, 2 competing event. Equals `event` without competing events.
+    excluded
+        Table observation, endpoint, rule, reason.
+    zero_times
+        Observations with a follow-up of 0, which count in ``n``.
+    """
+
+    name: str
+    unit: str
+    index: pd.Index
+    time: npt.NDArray[np.float64]
+    event: npt.NDArray[np.bool_]
+    entry: npt.NDArray[np.float64] | None
+    status: npt.NDArray[np.int64]
+    excluded: pd.DataFrame
+    zero_times: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return len(self.time)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events of interest."""
+        return int(self.event.sum())
+
+    def take(self, keep: npt.NDArray[Any]) -> SurvivalData:
+        """Return the observations at positions, or under a mask, `keep`."""
+        return SurvivalData(
+            self.name,
+            self.unit,
+            self.index[keep],
+            self.time[keep],
+            self.event[keep],
+            None if self.entry is None else self.entry[keep],
+            self.status[keep],
+            self.excluded,
+            self.zero_times,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelData:
+    """A label endpoint laid over a clinical table.
+
+    Attributes
+    ----------
+    index
+        Observations that count; length ``n``.
+    y
+        ``(n,)`` int codes into `classes`.
+    classes
+        Class names; for a binary label the last is the positive one, for an ordinal one they ascend.
+    ordered
+        Whether the order of `classes` means something.
+    weights
+        ``(n,)`` weights; 1 but for derived endpoints, where they are inverse probabilities of being uncensored.
+    follow_up
+        Time, event and horizon that a derived label comes from; None otherwise.
+    """
+
+    name: str
+    index: pd.Index
+    y: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    ordered: bool
+    weights: npt.NDArray[np.float64]
+    excluded: pd.DataFrame
+    follow_up: tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], float] | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return len(self.y)
+
+    def weights_within(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Weights of some observations as if there were no others: what a model may learn from them."""
+        if self.follow_up is None:
+            own: npt.NDArray[np.float64] = self.weights[rows]
+            return own
+        time, event, horizon = self.follow_up
+        return inverse_weights(time[rows], event[rows], horizon)
+
+    @property
+    def n_events(self) -> int:
+        """Size of the last (for a binary label: the positive) class."""
+        return int((self.y == len(self.classes) - 1).sum())
+
+    def take(self, keep: npt.NDArray[Any]) -> LabelData:
+        """Return the observations at positions, or under a mask, `keep`."""
+        source = None if self.follow_up is None else (*(v[keep] for v in self.follow_up[:2]), self.follow_up[2])
+        return replace(self, index=self.index[keep], y=self.y[keep], weights=self.weights[keep], follow_up=source)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An outcome, by the columns that hold it. Make one with `survival`, `label` or `early`.
+
+    Attributes
+    ----------
+    kind
+        ``"survival"``, ``"label"`` or ``"early"``.
+    name
+        What tables call it; the event column or the label column unless given.
+    """
+
+    kind: str
+    name: str
+    time: str | None = None
+    event: str | None = None
+    unit: str = "days"
+    entry: str | None = None
+    competing: str | int | None = None
+    horizon: float | None = None
+    event_value: Hashable | None = None
+    column: str | None = None
+    positive: Hashable | None = None
+    order: tuple[Hashable, ...] = field(default=())
+
+    @classmethod
+    def survival(
+        cls,
+        time: str,
+        event: str,
+        unit: str = "days",
+        entry: str | None = None,
+        competing: str | int | None = None,
+        *,
+        horizon: float | None = None,
+        event_value: Hashable | None = None,
+        name: str | None = None,
+    ) -> Endpoint:
+        """Time to an event.
+
+        Parameters
+        ----------
+        time, event
+            Columns of follow-up time and event (1/0, True/False, or text with `event_value`).
+        unit
+            ``"days"``, ``"weeks"``, ``"months"`` or ``"years"``.
+        entry
+            Column of the time at which an observation came under risk (left truncation).
+        competing
+            Column that is 1 where a competing event ended follow-up, or the code of competing events in `event`.
+        horizon
+            Follow-up is cut here: later events count as censored at the horizon. In `unit`.
+        event_value
+            The value of `event` that means the event, where it is neither 0/1 nor boolean.
+        name
+            What tables call it.
+
+        Returns
+        -------
+        Endpoint
+            The endpoint; nothing is read yet.
+
+        Raises
+        ------
+        EndpointError
+            If the unit is unknown or the horizon is not positive.
+        """
+        if unit not in DAYS:
+            raise EndpointError(f"Unknown unit of time {unit!r}; use one of {', '.join(DAYS)}.")
+        if horizon is not None and not horizon > 0:
+            raise EndpointError(f"The horizon must be positive, not {horizon}.")
+        return cls("survival", name or event, time, event, unit, entry, competing, horizon, event_value)
+
+    @classmethod
+    def label(
+        cls,
+        column: str,
+        *,
+        positive: Hashable | None = None,
+        order: Sequence[Hashable] = (),
+        name: str | None = None,
+    ) -> Endpoint:
+        """Class of an observation.
+
+        Parameters
+        ----------
+        column
+            Column of the labels.
+        positive
+            The positive class of a binary label; by default the larger one (1 of 0/1, True of False/True).
+        order
+            Ascending classes of an ordinal label, such as ``("normal", "NASH", "cirrhosis", "HCC")``; values that are
+            not listed are excluded and logged.
+        name
+            What tables call it.
+        """
+        return cls("label", name or column, column=column, positive=positive, order=tuple(order))
+
+    @classmethod
+    def early(
+        cls,
+        time: str,
+        event: str,
+        horizon: float,
+        unit: str = "months",
+        *,
+        event_value: Hashable | None = None,
+        name: str | None = None,
+    ) -> Endpoint:
+        """Event within a horizon against none, derived from survival; such as recurrence within 24 months.
+
+        Observations censored before the horizon are neither: they keep their place with weight 0, and the others are
+        weighted by the inverse Kaplan-Meier probability of being uncensored (at the event, or at the horizon), so
+        that the weighted sample stands for all. `horizon` and the time column are in `unit`.
+        """
+        base = cls.survival(time, event, unit, horizon=horizon, event_value=event_value)
+        label = name or f"{event} within {horizon:g} {unit}"
+        return cls("early", label, base.time, base.event, unit, horizon=horizon, event_value=event_value)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the clinical table that hold the outcome."""
+        found = (self.time, self.event, self.entry, self.competing, self.column)
+        return tuple(c for c in found if isinstance(c, str))
+
+    def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData | LabelData:
+        """Lay the endpoint over a clinical table.
+
+        Parameters
+        ----------
+        clinical
+            Observations x columns.
+        index
+            Observations to look at; those missing from `clinical` are excluded and logged.
+
+        Returns
+        -------
+        SurvivalData or LabelData
+            Who counts, their outcome, and who was excluded by which rule.
+
+        Raises
+        ------
+        EndpointError
+            If a column is missing, holds values that are no time or no event, or an observation stands twice.
+        """
+        table, missing = align(clinical, index, self.name)
+        if self.kind == "survival":
+            return self._survival(table, missing)
+        if self.kind == "early":
+            return self._early(table, missing)
+        return self._label(table, missing)
+
+    def resolve_survival(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData:
+        """Like `resolve`, and an `EndpointError` where the endpoint is no survival endpoint."""
+        data = self.resolve(clinical, index)
+        if not isinstance(data, SurvivalData):
+            raise EndpointError(f"{self.name} is a label; this needs a survival endpoint (Endpoint.survival).")
+        if data.n == 0:
+            counts = data.excluded["rule"].value_counts()
+            why = ", ".join(f"{count} {rule}" for rule, count in counts.items()) or "there are no observations"
+            raise EndpointError(f"Endpoint {self.name}: no observation is left ({why}).")
+        return data
+
+    def resolve_label(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> LabelData:
+        """Like `resolve`, and an `EndpointError` where the endpoint is no label."""
+        data = self.resolve(clinical, index)
+        if not isinstance(data, LabelData):
+            raise EndpointError(f"{self.name} is a survival endpoint; this needs a label (Endpoint.label or .early).")
+        return data
+
+    def _survival(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> SurvivalData:
+        time = numbers(pick(table, self.time, self.name), f"time column {self.time!r}")
+        status = status_of(pick(table, self.event, self.name), self.event_value, self.competing)
+        if isinstance(self.competing, str):
+            other = status_of(pick(table, self.competing, self.name))
+            status = np.where((status == 0) & (other == 1), 2.0, status)
+        entry = None
+        if self.entry is not None:
+            entry = numbers(pick(table, self.entry, self.name), f"entry column {self.entry!r}")
+        rules = [
+            ("time missing", np.isnan(time)),
+            ("event missing", np.isnan(status)),
+            ("time negative", time < 0),
+        ]
+        if entry is not None:
+            rules += [("entry missing", np.isnan(entry)), ("entry not before time", entry >= time)]
+        keep, log = apply_rules(table.index, self.name, rules)
+        index, time, codes = table.index[keep], time[keep], status[keep].astype(np.int64)
+        entry = None if entry is None else entry[keep]
+        if self.horizon is not None:
+            codes = np.where(time > self.horizon, 0, codes)
+            time = np.minimum(time, self.horizon)
+            if entry is not None and bool((entry >= time).any()):
+                late = entry >= time
+                log += [row(o, self.name, "entry after horizon") for o in index[late]]
+                index, time, codes, entry = index[~late], time[~late], codes[~late], entry[~late]
+        zero = tuple(str(o) for o in index[time == 0])
+        excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
+        return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero)
+
+    def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
+        if self.horizon is None:
+            raise EndpointError(f"{self.name} has no horizon; make it with Endpoint.early.")
+        full = Endpoint.survival(str(self.time), str(self.event), self.unit, event_value=self.event_value)
+        data = full._survival(table, missing)
+        by = data.event & (data.time <= self.horizon)
+        weights = inverse_weights(data.time, data.event, self.horizon)
+        names = (f"no event within {self.horizon:g} {self.unit}", f"event within {self.horizon:g} {self.unit}")
+        source = (data.time, data.event, self.horizon)
+        return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded, source)
+
+    def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
+        column = pick(table, self.column, self.name)
+        rules = [("label missing", column.isna().to_numpy())]
+        classes: list[Hashable] = list(self.order)
+        if self.order:
+            rules.append(("label not among the ordered classes", ~column.isin(classes).to_numpy()))
+        keep, log = apply_rules(table.index, self.name, rules)
+        column = column[keep]
+        if not self.order:
+            classes = list(column.unique())
+            classes.sort(key=lambda v: (isinstance(v, str), v))
+            if self.positive is not None:
+                if self.positive not in classes:
+                    raise EndpointError(
+                        f"{self.column!r} holds no {self.positive!r}; it holds {examples(classes, 5)}. "
+                        "Name one of these as the positive class."
+                    )
+                rest = [c for c in classes if c != self.positive]
+                classes = [*rest, self.positive]
+        y = np.array([classes.index(v) for v in column], dtype=np.int64)
+        names = tuple(str(c) for c in classes)
+        excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
+        return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
+
+
+def inverse_weights(
+    time: npt.NDArray[np.float64], event: npt.NDArray[np.bool_], horizon: float
+) -> npt.NDArray[np.float64]:
+    """``(n,)`` inverse Kaplan-Meier probability of being uncensored at the event or horizon; 0 where neither is known.
+
+    G is taken just before the time: who is censored at t was still under observation when an event at t struck.
+    """
+    from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival
+
+    by = event & (time <= horizon)
+    known = by | (time >= horizon)
+    g = censoring_survival(time, event, np.where(by, time, horizon))
+    return np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)

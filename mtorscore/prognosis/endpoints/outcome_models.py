@@ -1,0 +1,260 @@
+"""One face for survival and binary outcomes, so that association, mirrors and adjustment are written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import EndpointError, examples
+from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.statistics import cox, logistic
+from mtorscore.prognosis.statistics import score_test as _scoretest
+from mtorscore.prognosis.statistics.concordance import Concordance, concordance, with_interval
+from mtorscore.prognosis.statistics.cox import Fits
+from mtorscore.prognosis.statistics.inference import Effects, profile, wald
+from mtorscore.prognosis.statistics.metrics import roc_auc
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.statistics.score_test import ScoreTest
+
+Mask = npt.NDArray[Any]
+
+
+class Outcome(Protocol):
+    """What `associate` needs of an outcome."""
+
+    @property
+    def effect(self) -> str:
+        """What the exponentiated coefficient is."""
+        ...
+
+    @property
+    def index(self) -> pd.Index:
+        """Observations."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        ...
+
+    @property
+    def events(self) -> int:
+        """Events, or the size of the smaller class."""
+        ...
+
+    @property
+    def one_time(self) -> bool:
+        """Whether several events all fall on one time."""
+        ...
+
+    def take(self, keep: Mask) -> Outcome:
+        """Return the observations under a mask."""
+        ...
+
+    def fit(self, x: FloatArray, **options: Any) -> Fits:
+        """Fit B models on ``(n, p, B)`` covariates."""
+        ...
+
+    def proportionality(self, x: FloatArray, coef: FloatArray) -> float:
+        """P-value of the proportional-hazards test of the first covariate; NaN where it does not apply."""
+        ...
+
+    def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
+        """Return the score test of one covariate beside `z` ``(n, q)``."""
+        ...
+
+    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+        """Concordance of a linear predictor (the area under the ROC curve for a binary label)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalOutcome:
+    """Cox's model; optional strata."""
+
+    data: SurvivalData
+    ties: str = "efron"
+    strata: IntArray | None = None
+    effect: str = "hazard ratio"
+
+    @cached_property
+    def risk(self) -> RiskSets:
+        """Risk sets."""
+        return RiskSets(self.data.time, self.data.event, self.data.entry, self.strata, ties=self.ties)
+
+    @property
+    def index(self) -> pd.Index:
+        """Observations."""
+        return self.data.index
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return self.data.n
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return self.data.n_events
+
+    @property
+    def one_time(self) -> bool:
+        """Whether several events all fall on one time."""
+        return self.events > 1 and len(np.unique(self.data.time[self.data.event])) == 1
+
+    def take(self, keep: Mask) -> SurvivalOutcome:
+        """Return the observations under a mask."""
+        strata = None if self.strata is None else self.strata[keep]
+        return SurvivalOutcome(self.data.take(keep), self.ties, strata)
+
+    def fit(self, x: FloatArray, **options: Any) -> Fits:
+        """Fit B models on ``(n, p, B)`` covariates."""
+        return cox.newton(self.risk, x, **options)
+
+    def proportionality(self, x: FloatArray, coef: FloatArray) -> float:
+        """P-value of the score test of ``x * g(t)`` for the first covariate."""
+        if self.events < 2:
+            return float("nan")
+        return float(cox.zph(self.risk, x, coef)[1][0])
+
+    def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
+        """Return the score test of one covariate beside `z`."""
+        eta = np.zeros(self.n)
+        if z is not None:
+            eta = z @ cox.newton(self.risk, z[:, :, None], firth=firth).coef[:, 0]
+        return _scoretest.cox(self.risk, eta, z)
+
+    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+        """Harrell's C."""
+        d = self.data
+        plain = concordance(predictor, d.time, d.event, d.entry, self.strata)
+        if multiplicities is None or with_interval(plain, self.events):
+            return plain
+        return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities)
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryOutcome:
+    """Logistic model of a two-class label."""
+
+    data: LabelData
+    effect: str = "odds ratio"
+
+    @property
+    def index(self) -> pd.Index:
+        """Observations."""
+        return self.data.index
+
+    @property
+    def n(self) -> int:
+        """Number of observations with a weight above 0."""
+        return int((self.data.weights > 0).sum())
+
+    @property
+    def events(self) -> int:
+        """Size of the smaller class, among observations with a weight."""
+        known = self.data.y[self.data.weights > 0]
+        positive = int(known.sum())
+        return min(positive, len(known) - positive)
+
+    @property
+    def one_time(self) -> bool:
+        """Not a thing of labels."""
+        return False
+
+    def take(self, keep: Mask) -> BinaryOutcome:
+        """Return the observations under a mask."""
+        return BinaryOutcome(self.data.take(keep))
+
+    def fit(self, x: FloatArray, **options: Any) -> Fits:
+        """Fit B models on ``(n, p, B)`` covariates; the intercept is the last coefficient."""
+        if options.get("fixed") is not None:
+            options["fixed"] = np.append(options["fixed"][: x.shape[1]], False)
+        fit = logistic.newton(x, self.data.y.astype(np.float64), self.data.weights, **options)
+        weights = self.data.weights
+        if ((weights != 0) & (weights != 1)).any() and not options.get("firth"):
+            # With inverse-probability weights the information is no variance: the sandwich is.
+            fit.covariance = _sandwich(x, self.data.y, weights, fit)
+        return fit
+
+    def proportionality(self, x: FloatArray, coef: FloatArray) -> float:  # noqa: ARG002
+        """Not a thing of labels."""
+        return float("nan")
+
+    def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
+        """Return the score test of one covariate beside `z` and the intercept."""
+        q = np.zeros((len(self.data.y), 0)) if z is None else z
+        fit = logistic.newton(q[:, :, None], self.data.y.astype(np.float64), self.data.weights, firth=firth)
+        eta = q @ fit.coef[:-1, 0] + fit.coef[-1, 0]
+        return _scoretest.logistic(self.data.y, self.data.weights, eta, q)
+
+    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+        """Area under the ROC curve, over observations with a weight (weighted pairs where weights differ)."""
+        y, w = self.data.y, self.data.weights
+        keep = w > 0
+        # A positive is an event at time 0, a negative is censored at time 1: the pairs are the same.
+        time = np.where(y == 1, 0.0, 1.0)
+        if len(np.unique(w[keep])) == 1:
+            plain = concordance(predictor[keep], time[keep], y[keep] == 1)
+            if multiplicities is None or with_interval(plain, self.events):
+                return plain
+        resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
+        out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample)
+        if len(np.unique(w[keep])) > 1:
+            out.c = float(roc_auc(y[keep], predictor[keep], w[None, keep])[0])
+        return out
+
+
+def _sandwich(x: FloatArray, y: IntArray, weights: FloatArray, fit: Fits) -> FloatArray:
+    design = np.concatenate([x, np.ones((len(x), 1, x.shape[2]))], axis=1)
+    mu = 1.0 / (1.0 + np.exp(-np.einsum("npb,pb->nb", design, fit.coef)))
+    residual = weights[:, None] * (y[:, None] - mu)
+    meat = np.einsum("nb,njb,nkb->jkb", residual**2, design, design)
+    out: FloatArray = np.einsum("jkb,klb,lmb->jmb", fit.covariance, meat, fit.covariance)
+    return out
+
+
+def make_outcome(data: SurvivalData | LabelData, ties: str = "efron", strata: IntArray | None = None) -> Outcome:
+    """Wrap resolved endpoint data, refusing what holds nothing to learn from.
+
+    Raises
+    ------
+    EndpointError
+        If nobody is left, no event happened, or a label has not exactly two classes.
+    """
+    if data.n == 0:
+        raise EndpointError(f"Endpoint {data.name}: no observation is left ({_why(data.excluded)}).")
+    if isinstance(data, SurvivalData):
+        if data.n_events == 0:
+            raise EndpointError(
+                f"Endpoint {data.name}: none of the {data.n} observations has an event, so nothing can be related to "
+                "it; check how events are coded, or leave the endpoint out."
+            )
+        return SurvivalOutcome(data, ties, strata)
+    if len(data.classes) != 2 or len(np.unique(data.y)) != 2:
+        raise EndpointError(
+            f"Endpoint {data.name}: a binary label is needed, and {len(data.classes)} class(es) were found "
+            f"({examples(data.classes, 5)}). For ordered groups use prognosis.trend_test; otherwise one class "
+            "against the rest."
+        )
+    return BinaryOutcome(data)
+
+
+def _why(excluded: pd.DataFrame) -> str:
+    counts = excluded["rule"].value_counts()
+    return ", ".join(f"{count} {rule}" for rule, count in counts.items()) or "the table is empty"
+
+
+def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.95) -> Effects:
+    """Effect of the first covariate in B models, Wald or (with Firth's penalty) profile likelihood.
+
+    Models whose likelihood runs to infinity (separation) are returned as not usable by the Wald form.
+    """
+    if not firth:
+        return wald(outcome.fit(x), level)
+    return profile(outcome.fit, x, level)

@@ -1,0 +1,1 @@
+"""Fitted models: frozen on file, validated in other cohorts."""

@@ -1,0 +1,400 @@
+"""Fit one prediction model to keep: its numbers, where they came from, and what it may be used on."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from mtorscore.collection import SignatureCollection, as_collection
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples
+from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
+from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+if TYPE_CHECKING:
+    from mtorscore.tl import Reference
+
+__all__ = ["FittedModel", "fit_model", "load_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A ridge Cox or ridge logistic model with everything needed to apply it elsewhere.
+
+    Attributes
+    ----------
+    name, kind
+        Name, and ``"survival"`` or ``"label"``.
+    endpoint
+        The training endpoint.
+    scores
+        Score columns, in the order of the coefficients; clinical columns follow.
+    clinical
+        Coded clinical columns: per column the median (numbers) or the levels (categories).
+    coef, mean, scale
+        ``(p,)`` coefficients per SD of training, and the training means and SDs.
+    intercept
+        Log odds at the mean (labels).
+    times, hazard, offset
+        Breslow's cumulative baseline hazard at a linear predictor of `offset` (survival).
+    signatures
+        Signature id -> hash and signed weights.
+    reference
+        Frozen reference of the scorer, where the model takes expression.
+    training
+        Summary of the training cohort: n, events, follow-up, and mean, SD and quantiles of every column.
+    versions
+        Of mtorscore, Python and numpy.
+    """
+
+    name: str
+    kind: str
+    endpoint: Endpoint
+    scores: tuple[str, ...]
+    clinical: Mapping[str, Mapping[str, Any]]
+    columns: tuple[str, ...]
+    coef: FloatArray
+    mean: FloatArray
+    scale: FloatArray
+    penalty: float
+    intercept: float = 0.0
+    times: FloatArray = field(default_factory=lambda: np.zeros(0))
+    hazard: FloatArray = field(default_factory=lambda: np.zeros(0))
+    offset: float = 0.0
+    signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reference: Reference | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def features(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the model's columns for new observations, scoring expression where the model holds a reference.
+
+        Raises
+        ------
+        DataError
+            If a score or clinical column is missing.
+        ReferenceMismatchError
+            If expression does not hold the genes of the reference.
+        """
+        table = self._scored(X)
+        missing = [c for c in self.scores if c not in table.columns]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(self.scores)} score(s) of model {self.name} are missing "
+                f"({examples(missing)}); score the same signatures by the same method."
+            )
+        parts = [table[list(self.scores)].astype(float)]
+        if self.clinical:
+            if clinical is None:
+                raise DataError(f"Model {self.name} needs clinical columns: {', '.join(self.clinical)}.")
+            check_observations(clinical.index, "clinical table")
+            absent = table.index[~table.index.isin(clinical.index)]
+            if len(absent):
+                raise DataError(
+                    f"{len(absent)} observation(s) have no row in the clinical table ({examples(absent)}); model "
+                    f"{self.name} needs it."
+                )
+            parts.append(self._encode(clinical.loc[table.index]))
+        out = pd.concat(parts, axis=1)
+        out.columns = list(self.columns)
+        return out
+
+    def takes_expression(self, x: Any) -> bool:
+        """Whether `x` is expression, which the model scores, and not a table that holds its scores."""
+        holds_scores = isinstance(x, pd.DataFrame) and set(self.scores) <= set(x.columns)
+        return self.reference is not None and not holds_scores
+
+    def _scored(self, x: Any) -> pd.DataFrame:
+        if isinstance(x, pd.DataFrame) and set(self.scores) <= set(x.columns):
+            return x
+        if self.reference is not None:
+            from mtorscore.tl import SignatureScorer
+
+            scored = SignatureScorer.from_reference(self.reference).transform(x)
+            return pd.DataFrame(scored)
+        if is_anndata(x):
+            raise DataError(f"Model {self.name} was fitted on scores; hand over adata.obsm['score_...'].")
+        return x if isinstance(x, pd.DataFrame) else pd.DataFrame(x, columns=list(self.scores))
+
+    def _encode(self, clinical: pd.DataFrame) -> pd.DataFrame:
+        from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
+
+        encoder = ClinicalEncoder()
+        encoder.columns_ = list(self.clinical)
+        encoder.medians_ = {c: float(v["median"]) for c, v in self.clinical.items() if "median" in v}
+        encoder.levels_ = {c: list(v["levels"]) for c, v in self.clinical.items() if "levels" in v}
+        return pd.DataFrame(encoder.transform(clinical), index=clinical.index)
+
+    def linear_predictor(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
+        """Linear predictor; higher means the event. NaN where a score is missing."""
+        features = self.features(X, clinical)
+        values = (features.to_numpy() - self.mean) / self.scale @ self.coef + self.intercept
+        return pd.Series(values, index=features.index, name=self.name)
+
+    def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
+        """Probability of the positive class, or (survival) the linear predictor."""
+        linear = self.linear_predictor(X, clinical)
+        return pd.Series(expit(linear), index=linear.index, name=self.name) if self.kind == "label" else linear
+
+    def predict_survival(self, X: Any, times: Sequence[float], clinical: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Probability of being free of the event at each time; observations x times."""
+        if self.kind != "survival":
+            raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
+        linear = self.linear_predictor(X, clinical)
+        return pd.DataFrame(self.survival_at(linear.to_numpy(), np.asarray(times)), index=linear.index, columns=times)
+
+    def survival_at(self, linear: FloatArray, times: FloatArray) -> FloatArray:
+        """``(n, T)`` survival of observations with these linear predictors."""
+        at = np.searchsorted(self.times, times, side="right")
+        cumulative = np.concatenate([[0.0], self.hazard])[at]
+        out: FloatArray = np.exp(-np.outer(np.exp(np.minimum(linear - self.offset, 500.0)), cumulative))
+        return out
+
+    def save(self, path: str | Path) -> Path:
+        """Write one file (JSON and plain arrays in a zip archive); see `load_model`."""
+        from mtorscore.prognosis.models.model_file import save
+
+        return save(self, Path(path))
+
+    @property
+    def card(self) -> str:
+        """A model card: what it is, what it was learned on, what it is not."""
+        t = self.training
+        names = ", ".join(f"{k} ({v.get('hash', '')})" for k, v in self.signatures.items())
+        lines = [
+            f"# {self.name}",
+            "",
+            f"Predicts: {self.endpoint.name} ({self.kind}). "
+            + ("Ridge Cox regression." if self.kind == "survival" else "Ridge logistic regression."),
+            f"Trained on {t.get('n', '?')} observations with {t.get('events', '?')} events"
+            + (
+                f", median follow-up {t['median_follow_up']:g} {self.endpoint.unit}."
+                if "median_follow_up" in t
+                else "."
+            ),
+            f"Columns: {', '.join(self.columns)}.",
+            f"Penalty per event or observation: {self.penalty:g}.",
+            f"Signatures: {names or 'none'}.",
+            "",
+            "Not validated on other cohorts unless a validation report says so.",
+            "Research use; no clinical decision may rest on it.",
+        ]
+        adequacy = t.get("n_needed")
+        if adequacy is not None:
+            lines.insert(4, f"Riley's criteria ask for {adequacy} observations.")
+        return "\n".join(lines) + "\n"
+
+
+def fit_model(
+    X: Any,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    baseline: Sequence[str] = (),
+    *,
+    scorer: Any = None,
+    signatures: Any = None,
+    name: str = "model",
+    seed: int = 0,
+) -> FittedModel:
+    """Fit a ridge Cox or ridge logistic model on a whole cohort, to be saved and validated elsewhere.
+
+    Parameters
+    ----------
+    X
+        DataFrame of scores; or expression, with `scorer`.
+    clinical, endpoint
+        The outcome.
+    baseline
+        Clinical columns beside the scores.
+    scorer
+        A `SignatureScorer`; it is fitted here on the observations of the endpoint and frozen into the model.
+    signatures
+        The collection that the scores come from; its hashes are kept. That of `scorer` by default.
+    name
+        Of the model.
+    seed
+        Of the inner folds that choose the penalty.
+
+    Returns
+    -------
+    FittedModel
+        Ready to predict, save and validate.
+
+    Raises
+    ------
+    EndpointError
+        If nothing can be learned.
+    DataError
+        If scores are missing.
+    """
+    from mtorscore.prognosis.prediction.candidates import rows
+    from mtorscore.prognosis.prediction.cross_validation import _check
+    from mtorscore.prognosis.prediction.ridge import ClinicalEncoder, RidgeCox, RidgeLogistic, survival_target
+
+    index = X.obs_names if is_anndata(X) else X.index
+    if isinstance(X, pd.DataFrame):
+        check_table(X, "features")
+    baseline = names_of(baseline)
+    not_the_outcome(baseline, endpoint, "part of the baseline")
+    if len(baseline):
+        pick_columns(clinical, list(baseline), "baseline column(s)")
+    data = endpoint.resolve(clinical, index)
+    _check(data)
+    say_repeated(clinical, data.index)
+    chosen = rows(X, index.get_indexer(data.index))
+    reference = raw = None
+    if scorer is not None:
+        from sklearn.base import clone
+
+        raw, fitted = chosen, clone(scorer).fit(chosen)
+        reference = fitted.reference_
+        chosen = pd.DataFrame(fitted.transform(chosen), index=data.index, columns=fitted.get_feature_names_out())
+        signatures = scorer.signatures if signatures is None else signatures
+    check_numbers(chosen, "scores")
+    table = chosen.dropna(axis=1, how="all").astype(float)
+    if not table.shape[1]:
+        raise DataError("No score is known for any observation of the endpoint.")
+    if table.shape[1] < chosen.shape[1]:
+        gone = [c for c in chosen.columns if c not in table.columns]
+        warnings.warn(
+            f"{len(gone)} score(s) are missing for everybody and are left out of model {name} ({examples(gone)}).",
+            DataWarning,
+            stacklevel=2,
+        )
+    if table.isna().any(axis=None):
+        bad = table.index[table.isna().any(axis=1)]
+        raise DataError(f"{len(bad)} observation(s) miss a score ({examples(bad)}); drop them or the score.")
+    parts = [table.to_numpy()]
+    coded: dict[str, dict[str, Any]] = {}
+    columns = [str(c) for c in table.columns]
+    if len(baseline):
+        encoder = ClinicalEncoder().fit(clinical.loc[data.index, list(baseline)])
+        parts.append(encoder.transform(clinical.loc[data.index, list(baseline)]))
+        columns += [str(c) for c in encoder.get_feature_names_out()]
+        coded = {str(c): {"median": m} for c, m in encoder.medians_.items()}
+        coded |= {str(c): {"levels": [_plain(v) for v in levels]} for c, levels in encoder.levels_.items()}
+        coded = {str(c): coded[str(c)] for c in baseline}
+    if len(set(columns)) < len(columns):
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        raise DataError(f"A score and a clinical column have one name ({examples(twice)}); rename one of them.")
+    x = np.column_stack(parts)
+    common: dict[str, Any] = {
+        "name": name,
+        "endpoint": endpoint,
+        "scores": tuple(str(c) for c in table.columns),
+        "clinical": coded,
+        "columns": tuple(columns),
+        "signatures": _definitions(signatures, table.columns),
+        "reference": reference,
+        "training": _summary(data, x, columns) | ({} if scorer is None else {"expression": value_quantiles(raw)}),
+        "versions": _versions(),
+    }
+    if isinstance(data, LabelData):
+        logistic = RidgeLogistic(seed=seed).fit(x, data.y, sample_weight=data.weights)
+        return FittedModel(
+            kind="label", coef=logistic.coef_[0], mean=logistic.mean_, scale=logistic.scale_,
+            penalty=logistic.penalty_, intercept=float(logistic.intercept_[0]), **common,
+        )  # fmt: skip
+    model = RidgeCox(seed=seed).fit(x, survival_target(data.time, data.event))
+    return FittedModel(
+        kind="survival", coef=model.coef_, mean=model.mean_, scale=model.scale_, penalty=model.penalty_,
+        times=model.baseline_times_, hazard=model.baseline_hazard_, offset=model.offset_, **common,
+    )  # fmt: skip
+
+
+def load_model(path: str | Path, signatures: Any = None) -> FittedModel:
+    """Read a model that `FittedModel.save` wrote; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path
+        The file.
+    signatures
+        A collection to check the model's signatures against: other definitions are refused. By default they are
+        compared with the shipped library, and a difference is a warning, since the model brings its own.
+
+    Returns
+    -------
+    FittedModel
+        The model.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, too large or no model.
+    ReferenceMismatchError
+        If `signatures` differ from those of the model.
+    """
+    from mtorscore.prognosis.models.model_file import load
+
+    return load(Path(path), signatures)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and text as JSON knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _definitions(signatures: Any, columns: Any) -> dict[str, dict[str, Any]]:
+    if signatures is None:
+        return {}
+    collection: SignatureCollection = as_collection(signatures)
+    out: dict[str, dict[str, Any]] = {}
+    for name in map(str, columns):
+        if name in collection:
+            entry = collection[name]
+            out[name] = {"hash": entry.hash, "content": entry.content()}
+    return out
+
+
+def _summary(data: LabelData | SurvivalData, x: FloatArray, columns: list[str]) -> dict[str, Any]:
+    from mtorscore.prognosis.prediction.sample_size import adequacy
+
+    out: dict[str, Any] = {"n": data.n, "events": data.n_events, "excluded": len(data.excluded)}
+    if isinstance(data, SurvivalData):
+        out["median_follow_up"] = float(np.median(data.time))
+    else:
+        out["classes"] = list(data.classes)
+    needed = adequacy(data, x.shape[1])
+    if len(needed):
+        out["n_needed"] = int(needed["n_needed"].max())
+    quantiles = np.quantile(x, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    out["columns"] = {
+        c: {"mean": float(x[:, j].mean()), "sd": float(x[:, j].std(ddof=1)), "quantiles": quantiles[:, j].tolist()}
+        for j, c in enumerate(columns)
+    }
+    return out
+
+
+def value_quantiles(x: Any) -> list[float]:
+    """5, 25, 50, 75 and 95% quantiles of expression values, over 200 observations at most: what scale they are on."""
+    matrix = x.X if is_anndata(x) else x.to_numpy() if isinstance(x, pd.DataFrame) else x
+    rows = np.unique(np.linspace(0, matrix.shape[0] - 1, min(200, matrix.shape[0])).astype(int))
+    part = matrix[rows]
+    values = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
+    found: list[float] = np.quantile(values[np.isfinite(values)], [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
+    return found
+
+
+def _versions() -> dict[str, str]:
+    from mtorscore._version import __version__
+
+    return {"mtorscore": __version__, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def recalibrated(model: FittedModel, slope: float, **changes: Any) -> FittedModel:
+    """Return the model with its linear predictor multiplied by `slope` and other fields changed."""
+    return replace(model, coef=model.coef * slope, **changes)

@@ -1,0 +1,209 @@
+"""Models on disk: one zip archive of JSON and plain arrays. Loading checks everything and executes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import tokenize
+import warnings
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtorscore.collection import as_collection, library
+from mtorscore.errors import DataWarning, FormatError, ReferenceMismatchError, examples
+from mtorscore.prognosis.models.model_header import TABLES, TEXT, build
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+if TYPE_CHECKING:
+    from mtorscore.prognosis.models.fitted import FittedModel
+    from mtorscore.tl import Reference
+
+FORMAT = "mtorscore-model/1"
+LARGEST = 256 * 2**20
+"""No member of an archive may be larger than this when unpacked."""
+LARGEST_OF = {"model.json": 8 * 2**20, "CARD.md": 2**20, "reference.npz": LARGEST}
+"""Members with a limit of their own; JSON takes many times its size in memory."""
+LARGEST_ARRAY = 16 * 2**20
+ARRAYS = ("coef", "mean", "scale", "times", "hazard")
+_MEMBERS = {"model.json", "CARD.md", "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
+
+
+def save(model: FittedModel, path: Path) -> Path:
+    """Write under a temporary name in the same folder, then move."""
+    header = {
+        "format": FORMAT,
+        **{k: getattr(model, k) for k in TEXT},
+        **{k: _plain(getattr(model, k)) for k in TABLES},
+        "scores": list(model.scores),
+        "columns": list(model.columns),
+        "endpoint": {k: v for k, v in asdict(model.endpoint).items() if v is not None},
+        "penalty": model.penalty,
+        "intercept": model.intercept,
+        "offset": model.offset,
+    }
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("model.json", json.dumps(header, indent=1, default=str))
+            archive.writestr("CARD.md", model.card)
+            for key in ARRAYS:
+                buffer = io.BytesIO()
+                # Infinite scales mark constant columns; NaN never stands here.
+                np.save(buffer, np.asarray(getattr(model, key), dtype=np.float64), allow_pickle=False)
+                archive.writestr(f"{key}.npy", buffer.getvalue())
+            if model.reference is not None:
+                archive.writestr("reference.npz", _reference_bytes(model.reference))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _reference_bytes(reference: Reference) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return reference.save(Path(folder) / "reference.npz").read_bytes()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=lambda v: v.item() if isinstance(v, np.generic) else str(v)))
+
+
+def load(path: Path, signatures: Any = None) -> FittedModel:
+    """Read, check, build."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_members(archive, path)
+            header = _header(archive, path)
+            arrays = {key: _array(archive, f"{key}.npy", path) for key in ARRAYS}
+            reference = _reference(archive, path)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, FormatError | FileNotFoundError | PermissionError | IsADirectoryError):
+            raise
+        raise FormatError(f"This is no saved model, or it is damaged ({error}).", path=path) from error
+    except zipfile.zlib.error as error:  # type: ignore[attr-defined]
+        raise FormatError(f"The archive is damaged ({error}).", path=path) from error
+    model = build(header, arrays, reference, path)
+    _compare(model, signatures, path)
+    return model
+
+
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    infos = archive.infolist()
+    names = [i.filename for i in infos]
+    strange = [n for n in names if n not in _MEMBERS]
+    if strange or len(set(names)) < len(names):
+        raise FormatError(f"The archive holds parts that no model has ({examples(strange or names)}).", path=path)
+    large = [i for i in infos if i.file_size > _limit(i.filename)]
+    if large:
+        name, limit = large[0].filename, _limit(large[0].filename) / 2**20
+        raise FormatError(f"{name} would unpack to more than {limit:g} MiB; refused.", path=path)
+    missing = [n for n in ("model.json", *(f"{a}.npy" for a in ARRAYS)) if n not in names]
+    if missing:
+        raise FormatError(f"The model lacks {examples(missing)}.", path=path)
+
+
+def _limit(name: str) -> int:
+    return LARGEST_OF.get(name, LARGEST_ARRAY)
+
+
+def _read(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    """Read a member, but never more than its directory entry promised to be allowed."""
+    with archive.open(name) as member:
+        content = member.read(_limit(name) + 1)
+    if len(content) > _limit(name):
+        raise FormatError(f"{name} unpacks to more than {_limit(name) / 2**20:g} MiB; refused.", path=path)
+    return content
+
+
+def _header(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    try:
+        text = _read(archive, "model.json", path).decode()
+        header = json.loads(text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("model.json is not readable JSON.", path=path) from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else type(header).__name__
+        newer = isinstance(found, str) and found.startswith(FORMAT.split("/")[0] + "/")
+        mend = " Another version of mtorscore wrote it: update mtorscore, or fit the model again." if newer else ""
+        raise FormatError(f"The model is of format {found!r:.60}, not {FORMAT}.{mend}", path=path)
+    return header
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 18:
+        raise ValueError("an integer of that size is no count and no code")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not np.isfinite(value):
+        raise ValueError(f"{text:.20} is too large")
+    return value
+
+
+def _array(archive: zipfile.ZipFile, name: str, path: Path) -> FloatArray:
+    content = _read(archive, name, path)
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version != (1, 0):
+            raise FormatError(f"{name} is an array of format {version}, not (1, 0).", path=path)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise FormatError(f"{name} is no plain array.", path=path) from error
+    if dtype != np.float64 or len(shape) != 1 or shape[0] * 8 != len(content) - stream.tell():
+        raise FormatError(f"{name} must be one row of 64-bit numbers, not {dtype} of shape {shape}.", path=path)
+    values: FloatArray = np.frombuffer(content[stream.tell() :], dtype=np.float64).copy()
+    return values
+
+
+def _reference(archive: zipfile.ZipFile, path: Path) -> Reference | None:
+    if "reference.npz" not in archive.namelist():
+        return None
+    from mtorscore.tl import Reference
+
+    content = _read(archive, "reference.npz", path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as inner:
+            if sum(i.file_size for i in inner.infolist()) > LARGEST:
+                raise FormatError("The reference unpacks to more than is allowed; refused.", path=path)
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "reference.npz"
+            target.write_bytes(content)
+            return Reference.load(target)
+    except FormatError as error:
+        raise FormatError(f"The reference inside the model is damaged: {error}", path=path) from error
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, MemoryError, OSError, RecursionError) as error:
+        raise FormatError("The reference inside the model is damaged.", path=path) from error
+
+
+def _compare(model: FittedModel, signatures: Any, path: Path) -> None:
+    """Refuse other signatures than the model's, or (for the shipped library) say that they changed."""
+    known = library(experimental=True) if signatures is None else as_collection(signatures)
+    changed = [n for n, s in model.signatures.items() if n in known and known[n].hash != s["hash"]]
+    absent = [n for n in model.signatures if n not in known]
+    if signatures is not None and (changed or absent):
+        raise ReferenceMismatchError(
+            f"{path}: {len(changed)} signature(s) of the model are defined otherwise ({examples(changed) or 'none'}) "
+            f"and {len(absent)} are missing ({examples(absent) or 'none'}). Use the definitions that the model holds "
+            "(load it without `signatures`), or fit it again."
+        )
+    if changed:
+        warnings.warn(
+            f"{len(changed)} signature(s) of model {model.name} have changed in the library since it was fitted "
+            f"({examples(changed)}); score new data with the definitions stored in the model.",
+            DataWarning,
+            stacklevel=4,
+        )

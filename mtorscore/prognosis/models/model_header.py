@@ -1,0 +1,170 @@
+"""What stands in the header of a saved model: every value is checked before a model is built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtorscore.errors import EndpointError, FormatError
+from mtorscore.prognosis.endpoints.endpoints import DAYS, Endpoint
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+if TYPE_CHECKING:
+    from mtorscore.prognosis.models.fitted import FittedModel
+    from mtorscore.tl import Reference
+
+TEXT = ("name", "kind")
+TABLES = ("clinical", "signatures", "training", "versions")
+STEEPEST = 1e6
+"""No coefficient, intercept or offset of a log ratio is larger."""
+
+
+class _Refused(Exception):
+    """What is wrong, without the path."""
+
+
+def build(
+    header: dict[str, Any], arrays: dict[str, FloatArray], reference: Reference | None, path: Path
+) -> FittedModel:
+    """Build a model from a header and arrays of which nothing is taken on trust.
+
+    Raises
+    ------
+    FormatError
+        If a value is not what a model has there.
+    """
+    from mtorscore.prognosis.models.fitted import FittedModel
+
+    try:
+        for key in TEXT:
+            _need(_is_text(header.get(key)), key, header.get(key))
+        _need(header["kind"] in ("survival", "label"), "kind", header["kind"])
+        columns, scores = _names(header, "columns"), _names(header, "scores")
+        for key in TABLES:
+            _need(isinstance(header.get(key), dict), key, header.get(key))
+        _check_arrays(arrays, len(columns))
+        _check_columns(header["clinical"], scores, columns)
+        _check_training(header["training"], columns)
+        for name, entry in header["signatures"].items():
+            good = (
+                isinstance(entry, dict) and _is_text(entry.get("hash")) and isinstance(entry.get("content", {}), dict)
+            )
+            _need(good, f"signatures, {name}", entry)
+        for name, entry in header["versions"].items():
+            _need(_is_text(entry), f"versions, {name}", entry)
+        numbers: dict[str, Any] = {}
+        for key in ("penalty", "intercept", "offset"):
+            value: Any = header.get(key)
+            _need(_is_number(value) and abs(value) <= STEEPEST, key, value)
+            numbers[key] = float(value)
+        endpoint = _endpoint(header.get("endpoint"), header["kind"])
+    except _Refused as error:
+        raise FormatError(f"model.json: {error}", path=path) from None
+    tables: dict[str, Any] = {key: header[key] for key in TABLES}
+    return FittedModel(
+        name=header["name"], kind=header["kind"], endpoint=endpoint, scores=scores, columns=columns,
+        reference=reference, **numbers, **tables, **arrays,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _need(good: bool, what: str, value: object) -> None:
+    if not good:
+        raise _Refused(f"{what!r} is {value!r:.60}, not what a model has there.")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | bool) or _is_number(value)
+
+
+def _are_quantiles(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 5 and all(map(_is_number, value))
+
+
+def _names(header: dict[str, Any], key: str) -> tuple[str, ...]:
+    values = header.get(key)
+    good = isinstance(values, list) and all(map(_is_text, values)) and len(set(values)) == len(values)
+    _need(good, key, values)
+    return tuple(values or ())
+
+
+def _check_arrays(arrays: dict[str, FloatArray], p: int) -> None:
+    if any(len(arrays[k]) != p for k in ("coef", "mean", "scale")):
+        raise _Refused(f"the model has {p} columns but arrays of other lengths.")
+    times, hazard = arrays["times"], arrays["hazard"]
+    if len(times) != len(hazard) or (np.diff(times) <= 0).any() or (times < 0).any():
+        raise _Refused("the baseline hazard does not belong to ascending times from 0.")
+    for key in ("coef", "mean", "times", "hazard"):
+        if not np.isfinite(arrays[key]).all():
+            raise _Refused(f"{key} holds values that are no numbers.")
+    if (np.abs(arrays["coef"]) > STEEPEST).any():
+        raise _Refused(f"coef holds a value beyond {STEEPEST:g}.")
+    if not (arrays["scale"] > 0).all() or (hazard < 0).any() or (np.diff(hazard) < 0).any():
+        raise _Refused("scale and hazard must be positive, and the hazard must not fall.")
+
+
+def _check_columns(clinical: dict[str, Any], scores: tuple[str, ...], columns: tuple[str, ...]) -> None:
+    """Scores come first, then the columns that the clinical table is coded to."""
+    made = list(scores)
+    for name, coded in clinical.items():
+        found = coded if isinstance(coded, dict) else {}
+        levels = found.get("levels")
+        if list(found) == ["median"] and _is_number(found["median"]):
+            made.append(name)
+        elif list(found) == ["levels"] and isinstance(levels, list) and all(map(_is_scalar, levels)):
+            made += [f"{name}={v}" for v in levels[1:]]
+        else:
+            raise _Refused(f"clinical column {name!r} has neither one median nor levels.")
+    if tuple(made) != columns:
+        raise _Refused(f"scores and clinical columns make {len(made)} columns, and not those of the model.")
+
+
+def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
+    checks: dict[str, Callable[[object], bool]] = {
+        "n": _is_number,
+        "events": _is_number,
+        "excluded": _is_number,
+        "median_follow_up": _is_number,
+        "n_needed": _is_number,
+        "classes": lambda v: isinstance(v, list) and all(map(_is_text, v)),
+        "columns": lambda v: isinstance(v, dict) and set(v) <= set(columns),
+        "expression": _are_quantiles,
+    }
+    for key, value in training.items():
+        _need(key in checks and checks[key](value), f"training, {key}", value)
+    for name, described in training.get("columns", {}).items():
+        good = isinstance(described, dict) and all(_is_number(described.get(k)) for k in ("mean", "sd"))
+        _need(good and _are_quantiles(described.get("quantiles")), f"training, columns, {name}", described)
+
+
+def _endpoint(fields: object, kind: str) -> Endpoint:
+    _need(isinstance(fields, dict), "endpoint", fields)
+    found: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
+    found["order"] = tuple(found["order"]) if isinstance(found.get("order"), list) else ()
+    for key in ("kind", "name", "time", "event", "entry", "column", "unit"):
+        _need(found.get(key) is None or _is_text(found[key]), f"endpoint, {key}", found.get(key))
+    for key in ("event_value", "positive", "competing"):
+        _need(found.get(key) is None or _is_scalar(found[key]), f"endpoint, {key}", found.get(key))
+    _need(all(map(_is_scalar, found["order"])), "endpoint, order", found["order"])
+    _need(found.get("unit", "days") in DAYS, "endpoint, unit", found.get("unit"))
+    horizon = found.get("horizon")
+    _need(horizon is None or (_is_number(horizon) and horizon > 0), "endpoint, horizon", horizon)
+    needed = {"survival": ("time", "event"), "early": ("time", "event", "horizon"), "label": ("column",)}
+    _need(found.get("kind") in needed, "endpoint, kind", found.get("kind"))
+    _need((found["kind"] == "survival") == (kind == "survival"), "endpoint, kind", found["kind"])
+    for key in ("name", *needed[found["kind"]]):
+        _need(found.get(key) is not None, f"endpoint, {key}", found.get(key))
+    try:
+        return Endpoint(**found)
+    except (TypeError, EndpointError) as error:
+        raise _Refused(f"the endpoint is not one ({error}).") from None

@@ -1,0 +1,99 @@
+"""Whether a cohort is one that a frozen model may be carried to: scale, case mix, and values it never saw.
+
+References
+----------
+Debray et al., J Clin Epidemiol 2015;68:279 (case mix).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import examples
+from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.models.fitted import FittedModel
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+
+def case_mix(fitted: FittedModel, features: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, SD and spread of each column beside those of the training cohort."""
+    described = fitted.training.get("columns", {})
+    rows = []
+    for column in fitted.columns:
+        there = described.get(column, {})
+        here = features[column].to_numpy(dtype=np.float64)
+        quantiles = there.get("quantiles", [np.nan] * 5)
+        mean, sd = there.get("mean", np.nan), there.get("sd", np.nan)
+        gap = (here.mean() - mean) / sd if sd and sd > 0 else np.nan
+        ratio = here.std(ddof=1) / sd if sd and sd > 0 and len(here) > 1 else np.nan
+        outside = float(((here < quantiles[0]) | (here > quantiles[4])).mean()) if len(here) else np.nan
+        rows.append(
+            {
+                "column": column, "mean_training": mean, "sd_training": sd, "mean": float(here.mean()),
+                "sd": float(here.std(ddof=1)) if len(here) > 1 else np.nan, "standardised_difference": gap,
+                "sd_ratio": ratio, "outside_90": outside,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def notes_of(
+    fitted: FittedModel,
+    mix: pd.DataFrame,
+    data: LabelData | SurvivalData,
+    known: npt.NDArray[np.bool_],
+    linear: FloatArray,
+) -> tuple[str, ...]:
+    """Return sentences on what limits the validation: scale, spread, missing predictions, few events."""
+    notes = []
+    far = mix[mix["standardised_difference"].abs() > 1]["column"]
+    if len(far):
+        notes.append(
+            f"{len(far)} column(s) lie more than one SD off the training cohort ({examples(far)}): another scale, "
+            "platform or case mix"
+        )
+    odd = mix[(mix["sd_ratio"] > 2) | (mix["sd_ratio"] < 0.5)]["column"]
+    if len(odd):
+        notes.append(f"{len(odd)} column(s) vary more than twice or less than half as much ({examples(odd)})")
+    if not known.all():
+        notes.append(f"{int((~known).sum())} observation(s) without a prediction were left out")
+    if data.n_events < 100:
+        notes.append(f"{data.n_events} events: calibration is imprecise below about 100")
+    if linear.std() == 0:
+        notes.append("the model predicts the same for everybody")
+    if fitted.kind == "survival" and isinstance(data, SurvivalData) and len(fitted.times):
+        beyond = float((data.time > fitted.times[-1]).mean())
+        if beyond > 0.2:
+            notes.append(f"{beyond:.0%} were followed beyond the last event of the training cohort")
+    return tuple(notes)
+
+
+def other_scale(there: list[float] | None, here: list[float]) -> list[str]:
+    """Whether expression is on another scale than the training cohort's (a log against counts, say)."""
+    if there is None:
+        return []
+    spread, own = there[4] - there[0], here[4] - here[0]
+    if spread > 0 and 0.5 <= own / spread <= 2 and abs(here[2] - there[2]) <= spread / 2:
+        return []
+    text = f"expression is on another scale: 90% of the values lie from {here[0]:.3g} to {here[4]:.3g}"
+    return [f"{text}, in the training cohort from {there[0]:.3g} to {there[4]:.3g}"]
+
+
+def guessed(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
+    """Clinical values that the model does not know: it takes the median or the commonest level of its training."""
+    notes = []
+    for column, coded in fitted.clinical.items():
+        values = clinical[column]
+        gone = int(values.isna().sum())
+        if gone:
+            notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
+        if "levels" in coded:
+            new = values.dropna()[~values.dropna().isin(coded["levels"])]
+            if len(new):
+                notes.append(
+                    f"{len(new)} observation(s) have a {column} that the model never saw ({examples(new.unique())}): "
+                    "they count as its commonest level"
+                )
+    return notes

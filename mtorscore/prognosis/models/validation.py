@@ -1,0 +1,371 @@
+"""External validation: discrimination, calibration, case mix, recalibration.
+
+References
+----------
+van Houwelingen, Stat Med 2000;19:3401 and Steyerberg 2019 (validation and recalibration); Debray et al., J Clin
+Epidemiol 2015;68:279 (case mix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level
+from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
+from mtorscore.prognosis.models.transportability import case_mix, guessed, notes_of, other_scale
+from mtorscore.prognosis.prediction.folds import group_multiplicities
+from mtorscore.prognosis.statistics import cox, logistic, metrics
+from mtorscore.prognosis.statistics.kaplan_meier import km_at, loglog_interval, product_limit
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+
+__all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
+
+MIN_EVENTS = 10
+"""Below this many events the rows of a validation are returned with ``valid=False``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Result of `validate`.
+
+    Attributes
+    ----------
+    summary
+        One row per metric: value, low, high (bootstrap over observations), n, events, valid, reason.
+    calibration
+        Groups by predicted risk: n, predicted, observed, low, high.
+    case_mix
+        Per column of the model: mean and SD in training and here, standardised difference, share outside the training
+        range.
+    recalibrated
+        The model with slope and baseline (or intercept) of this cohort; it must be validated anew.
+    notes
+        What should be said with the result.
+    """
+
+    summary: pd.DataFrame
+    calibration: pd.DataFrame
+    case_mix: pd.DataFrame
+    recalibrated: FittedModel
+    notes: tuple[str, ...]
+
+
+def validate(
+    fitted: FittedModel,
+    X: Any,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint | None = None,
+    *,
+    horizon: float | None = None,
+    n_boot: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Validation:
+    """Apply a frozen model to another cohort.
+
+    Parameters
+    ----------
+    fitted
+        From `fit_model` or `load_model`.
+    X
+        Scores, or expression when the model holds a reference.
+    clinical, endpoint
+        The outcome there; the model's own endpoint definition by default. Units must agree.
+    horizon
+        Time at which calibration is judged; the median event time by default.
+    n_boot, level, seed
+        Of the bootstrap intervals.
+
+    Returns
+    -------
+    Validation
+        Nothing of the model is changed; a recalibrated one is returned beside.
+
+    Raises
+    ------
+    EndpointError
+        If kinds or units of the endpoints differ, or there is no event.
+    DataError
+        If columns are missing.
+    """
+    endpoint = fitted.endpoint if endpoint is None else endpoint
+    check_level(level)
+    check_horizon(horizon)
+    check_counts(n_boot=n_boot, seed=seed)
+    if endpoint.kind == "survival" and endpoint.unit != fitted.endpoint.unit:
+        raise EndpointError(
+            f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."
+        )
+    if (endpoint.kind == "survival") != (fitted.kind == "survival"):
+        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    if endpoint.entry is not None:
+        raise EndpointError(
+            f"Endpoint {endpoint.name} has entry times, which the metrics of prediction do not know; leave `entry` out."
+        )
+    X, lost = _in_clinical(X, clinical, endpoint)
+    features = fitted.features(X, clinical)
+    linear = fitted.linear_predictor(X, clinical)
+    data = endpoint.resolve(clinical, features.index)
+    features, linear = features.loc[data.index], linear.loc[data.index]
+    known = np.isfinite(linear.to_numpy())
+    data, features, values = data.take(known), features[known], linear.to_numpy()[known]
+    if data.n == 0 or data.n_events == 0:
+        raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
+    weights = group_multiplicities(data.n, None, n_boot, np.random.default_rng(seed))
+    if isinstance(data, LabelData):
+        rows, curve, updated = _label(fitted, data, values, weights * data.weights)
+    else:
+        at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
+        rows, curve, updated = _survival(fitted, data, values, weights, at)
+    summary = pd.DataFrame([_interval(name, v, level) for name, v in rows.items()])
+    mix = case_mix(fitted, features)
+    summary.insert(0, "model", fitted.name)
+    summary["n"], summary["events"] = data.n, data.n_events
+    few = data.n_events < MIN_EVENTS
+    summary["valid"] = ~summary["value"].isna() & (not few)
+    summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
+    if few:
+        summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
+    notes = (*notes_of(fitted, mix, data, known, values), *guessed(fitted, clinical.loc[data.index]))
+    if fitted.takes_expression(X):
+        notes = (*notes, *other_scale(fitted.training.get("expression"), value_quantiles(X)))
+    if lost:
+        notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
+    return Validation(summary, curve, mix, updated, notes)
+
+
+def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
+    """Leave out the observations that the clinical table does not hold; return how many there were."""
+    if not (isinstance(x, pd.DataFrame) or is_anndata(x)):
+        return x, 0
+    index = x.index if isinstance(x, pd.DataFrame) else x.obs_names
+    check_observations(index, "features")
+    known = index.isin(clinical.index)
+    if not known.any():
+        raise EndpointError(
+            f"Endpoint {endpoint.name}: none of the {len(index)} observations ({examples(index)}) is in the clinical "
+            f"table ({examples(clinical.index)}); join both on the same identifier."
+        )
+    return (x if known.all() else x[known]), int((~known).sum())
+
+
+def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
+    boot = values[1:][np.isfinite(values[1:])]
+    low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2]) if len(boot) else (np.nan, np.nan)
+    return {"metric": name, "value": float(values[0]), "low": float(low), "high": float(high)}
+
+
+def _survival(
+    fitted: FittedModel, data: SurvivalData, linear: FloatArray, weights: FloatArray, at: float
+) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
+    time, event = data.time, data.event
+    g = metrics.censoring(time, event, time)
+    grid = np.unique(np.quantile(time[event], np.linspace(0.1, 0.8, 9)))
+    g_grid = metrics.censoring(time, event, grid)
+    survival = fitted.survival_at(linear, grid)
+    briers = np.array(
+        [
+            metrics.survival_brier(time, event, survival[:, j], weights, g, float(g_grid[j]), float(t))
+            for j, t in enumerate(grid)
+        ]
+    )
+    predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
+    slope = _slopes(data, linear, weights)
+    observed = np.array([1 - km_at(time, event, at, w) for w in weights])
+    expected = weights @ predicted / weights.sum(axis=1)
+    rows = {
+        "harrell_c": metrics.harrell_c(time, event, linear, weights),
+        "uno_c": metrics.uno_c(time, event, linear, weights, g, float(grid[-1])),
+        "auc_at_horizon": metrics.dynamic_auc(time, event, linear, weights, g, at),
+        "integrated_brier": metrics.integrate(grid, briers),
+        "calibration_slope": slope,
+        "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
+    }
+    return rows, calibration_curve(predicted, data, at), _recalibrate(fitted, data, linear, float(slope[0]))
+
+
+def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> FloatArray:
+    """Calibration slope in the cohort (first) and in each resample, by repeating rows."""
+    out = np.full(len(weights), np.nan)
+    spread = float(linear.std())
+    if spread == 0:
+        return out
+    for b, w in enumerate(weights[:201]):
+        rows = np.repeat(np.arange(data.n), w.astype(int))
+        if not data.event[rows].any():
+            continue
+        entry = None if data.entry is None else data.entry[rows]
+        risk = RiskSets(data.time[rows], data.event[rows], entry, ties="breslow")
+        fit = cox.newton(risk, ((linear[rows] - linear.mean()) / spread)[:, None, None], tol=1e-8)
+        out[b] = fit.coef[0, 0] / spread if fit.converged[0] else np.nan
+    return out
+
+
+def _recalibrate(fitted: FittedModel, data: SurvivalData, linear: FloatArray, slope: float) -> FittedModel:
+    if not np.isfinite(slope):
+        return fitted
+    eta = linear * slope
+    offset = float(eta.max())
+    risk = RiskSets(data.time, data.event, data.entry)
+    hazard = 1.0 / risk.sum(np.exp(eta - offset))
+    times, at = np.unique(risk.times, return_inverse=True)
+    cumulative = np.cumsum(np.bincount(at, weights=hazard))
+    return recalibrated(
+        fitted, slope, times=times, hazard=cumulative, offset=offset, name=f"{fitted.name} recalibrated"
+    )
+
+
+def _label(
+    fitted: FittedModel, data: LabelData, linear: FloatArray, weights: FloatArray
+) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
+    p = expit(linear)
+    y = data.y
+    total = weights.sum(axis=1)
+    spread = float(linear.std())
+    fit = logistic.newton(linear[:, None, None], y.astype(np.float64), weights[0])
+    slope, intercept = float(fit.coef[0, 0]), float(fit.coef[1, 0])
+    many = min(len(weights), 201)
+    slopes = np.full(len(weights), np.nan)
+    if spread > 0:
+        boot = logistic.newton(np.repeat(linear[:, None, None], many, axis=2), y.astype(np.float64), weights[:many].T)
+        slopes[:many] = np.where(boot.converged, boot.coef[0], np.nan)
+    rows = {
+        "roc_auc": metrics.roc_auc(y, linear, weights),
+        "average_precision": metrics.average_precision(y, linear, weights),
+        "brier": metrics.brier(y, p, weights),
+        "calibration_slope": slopes,
+        "calibration_in_the_large": np.array([_in_the_large(y, linear, w) for w in weights]),
+        "observed_expected": (weights @ y) / np.maximum(weights @ p, 1e-300) * (total / total),
+    }
+    good = np.isfinite(slope) and bool(fit.converged[0])
+    updated = fitted
+    if good:
+        updated = recalibrated(
+            fitted, slope, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
+        )
+    return rows, calibration_curve(p, data), updated
+
+
+def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
+    """Shift of the linear predictor that makes the mean prediction equal the mean outcome."""
+    target = float(w @ y)
+    if not 0 < target < w.sum():
+        return float("nan")
+    return float(brentq(lambda a: float(w @ expit(linear + a)) - target, -50, 50))
+
+
+def calibration_curve(
+    predicted: npt.ArrayLike, data: LabelData | SurvivalData, horizon: float | None = None, groups: int = 5
+) -> pd.DataFrame:
+    """Observed against predicted risk in groups of equal size.
+
+    Parameters
+    ----------
+    predicted
+        ``(n,)`` predicted risk (by `horizon`, for survival).
+    data
+        Resolved endpoint.
+    horizon
+        For survival.
+    groups
+        Quantile groups; fewer where predictions tie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        group, n, events, predicted, observed, low, high. Kaplan-Meier with log-log interval, or Wilson's interval.
+    """
+    values = np.asarray(predicted, dtype=np.float64)
+    cuts = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
+    code = np.searchsorted(cuts, values, side="left")
+    rows = []
+    for g in np.unique(code):
+        at = code == g
+        row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
+        if isinstance(data, LabelData):
+            w = data.weights[at]
+            if not w.any():
+                continue
+            # With weights the interval is that of as many observations as they are worth (Kish).
+            n = float(w.sum() ** 2 / (w**2).sum())
+            k = n * float((w * data.y[at]).sum() / w.sum())
+            row["predicted"] = float((w * values[at]).sum() / w.sum())
+            z2 = 1.959964**2
+            centre = (k + z2 / 2) / (n + z2)
+            half = 1.959964 * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
+            row |= {
+                "events": int(data.y[at][w > 0].sum()),
+                "observed": k / n,
+                "low": centre - half,
+                "high": centre + half,
+            }
+        else:
+            if horizon is None:
+                raise DataError("Calibration of a survival endpoint needs a horizon.")
+            curve = product_limit(data.time[at], data.event[at], None if data.entry is None else data.entry[at])
+            low, high = loglog_interval(curve.survival, curve.se)
+            i = int(np.searchsorted(curve.time, horizon, side="right")) - 1
+            s = curve.survival[i] if i >= 0 else 1.0
+            row |= {"events": int((data.event[at] & (data.time[at] <= horizon)).sum()), "observed": float(1 - s)}
+            row |= {"low": float(1 - high[i]) if i >= 0 else np.nan, "high": float(1 - low[i]) if i >= 0 else np.nan}
+        rows.append(row)
+    return pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
+
+
+def leave_one_cohort_out(
+    X: pd.DataFrame,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    cohort: str,
+    baseline: Sequence[str] = (),
+    *,
+    standardise: bool = False,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Fit on all cohorts but one, validate on that one, in turn.
+
+    Parameters
+    ----------
+    X
+        Scores of all cohorts.
+    clinical
+        With the column `cohort`.
+    standardise
+        Standardise scores within each cohort first: needed where platforms differ, but then a single new patient
+        cannot be scored.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `Validation.summary`, with the held-out cohort and notes.
+    """
+    check_table(X, "features")
+    check_observations(clinical.index, "clinical table")
+    pick_columns(clinical, [cohort], "cohort column(s)")
+    names = clinical[cohort].reindex(X.index).dropna()
+    if names.empty:
+        raise DataError(f"No observation of X has a value of {cohort!r} in the clinical table; join both on one id.")
+    X = X.loc[names.index]
+    if names.nunique() < 2:
+        raise DataError(f"Column {cohort!r} holds {names.nunique()} cohort(s); two at least are needed.")
+    if standardise:
+        X = X.groupby(names).transform(lambda v: (v - v.mean()) / v.std(ddof=1))
+    parts = []
+    for held in sorted(names.unique()):
+        inside = (names != held).to_numpy()
+        model = fit_model(X[inside], clinical, endpoint, baseline, name=f"without {held}", seed=seed)
+        result = validate(model, X[~inside], clinical, endpoint, seed=seed)
+        parts.append(result.summary.assign(cohort=held, notes="; ".join(result.notes)))
+    return pd.concat(parts, ignore_index=True)

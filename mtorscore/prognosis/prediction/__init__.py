@@ -1,0 +1,1 @@
+"""Cross-validated prediction, calibration, performance, decision curves, sample size."""

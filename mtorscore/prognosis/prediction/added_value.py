@@ -1,0 +1,264 @@
+"""What a score adds to clinical variables, how optimistic a model is, and how stable its predictions are.
+
+References
+----------
+Harrell, Lee and Mark, Stat Med 1996;15:361 (optimism by bootstrap); Riley and Collins, Biom J 2023;65:2200302
+(instability of predictions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mtorscore._multiple_testing import adjust_p
+from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
+from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.inputs import read_inputs
+from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, SurvivalOutcome, make_outcome
+from mtorscore.prognosis.prediction.folds import group_multiplicities
+from mtorscore.prognosis.statistics import metrics
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+
+__all__ = ["Optimism", "added_value", "optimism"]
+
+
+def added_value(
+    scores: Any,
+    clinical: pd.DataFrame | None,
+    endpoint: Endpoint,
+    baseline: Sequence[str],
+    *,
+    method: str | None = None,
+    n_boot: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Likelihood-ratio test of each score beside the baseline columns, and the gain in concordance.
+
+    Parameters
+    ----------
+    scores, clinical, endpoint, method
+        As in `associate`.
+    baseline
+        Clinical columns; observations without them are left out.
+    n_boot, level, seed
+        Of the bootstrap interval of the gain (models fitted once, in sample: an honest gain comes from `evaluate`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        signature, endpoint, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain, gain_low, gain_high,
+        valid, reason. Not valid with fewer than ten events per parameter.
+    """
+    baseline = names_of(baseline)
+    not_the_outcome(baseline, endpoint, "part of the baseline")
+    if not len(baseline):
+        raise DataError("Name at least one clinical column as the baseline.")
+    inputs = read_inputs(scores, clinical, None, None, method)
+    z_table = encode(pick_columns(inputs.clinical, list(baseline), "baseline column(s)"))
+    if z_table.shape[1] == 0:
+        raise DataError(f"No baseline column varies among the {len(z_table)} observations ({examples(baseline)}).")
+    rows = []
+    for name in inputs.scores.columns:
+        known = inputs.scores[name].notna()
+        index = inputs.scores.index[known].intersection(z_table.dropna().index, sort=False)
+        if not len(index):
+            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0, "valid": False})
+            rows[-1]["reason"] = "no observation has a score and the baseline columns"
+            continue
+        outcome = make_outcome(endpoint.resolve(inputs.clinical, index))
+        z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
+        x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))
+        row: dict[str, Any] = {"signature": str(name), "endpoint": endpoint.name, "n": outcome.n}
+        row |= {"events": outcome.events, "parameters": z.shape[1] + x.shape[1]}
+        both = np.concatenate([x, z], axis=1)
+        fits = [outcome.fit(m[:, :, None]) for m in (z, both)]
+        if x.shape[1] and all(f.converged[0] for f in fits):
+            chisq = 2 * float(fits[1].loglik[0] - fits[0].loglik[0])
+            row |= {"lr_chisq": chisq, "p": float(stats.chi2.sf(chisq, 1))}
+            eta = [m @ f.coef[: m.shape[1], 0] for m, f in zip((z, both), fits, strict=True)]
+            weights = group_multiplicities(len(outcome.index), None, n_boot, np.random.default_rng(seed))
+            c = [_concordance(outcome, e, weights) for e in eta]
+            gain = c[1] - c[0]
+            boot = gain[1:][np.isfinite(gain[1:])]
+            row |= {"c_baseline": float(c[0][0]), "c_both": float(c[1][0]), "gain": float(gain[0])}
+            if len(boot):
+                low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
+                row |= {"gain_low": float(low), "gain_high": float(high)}
+        enough = outcome.events >= 10 * row["parameters"]
+        weighted = isinstance(outcome, BinaryOutcome) and bool((outcome.data.weights % 1 != 0).any())
+        row["valid"] = bool(enough and not weighted and "p" in row)
+        row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"
+        if weighted:
+            row["reason"] = "observations are weighted: a likelihood ratio has no chi-squared distribution"
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    if "p" in table:
+        table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
+    return table
+
+
+def _scaled(values: FloatArray) -> FloatArray:
+    sd = values.std(axis=0)
+    keep = sd > 0
+    out: FloatArray = (values[:, keep] - values[:, keep].mean(axis=0)) / sd[keep]
+    return out
+
+
+def _concordance(outcome: Any, eta: FloatArray, weights: FloatArray) -> FloatArray:
+    if isinstance(outcome, SurvivalOutcome):
+        return metrics.harrell_c(outcome.data.time, outcome.data.event, eta, weights)
+    return metrics.roc_auc(outcome.data.y, eta, weights * outcome.data.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Optimism:
+    """Apparent and corrected performance, and how much predictions move when the sample does.
+
+    Attributes
+    ----------
+    summary
+        metric, apparent, optimism, corrected.
+    instability
+        Per observation: the prediction, and SD, 2.5% and 97.5% quantile of the predictions by bootstrap models.
+    mean_instability
+        Mean absolute difference between original and bootstrap predictions.
+    """
+
+    summary: pd.DataFrame
+    instability: pd.DataFrame
+    mean_instability: float
+
+
+def optimism(
+    X: pd.DataFrame,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    model: Any = None,
+    *,
+    n_boot: int = 200,
+    horizon: float | None = None,
+    seed: int = 0,
+) -> Optimism:
+    """Correct apparent performance for optimism: refit on bootstrap samples, tuning included.
+
+    Parameters
+    ----------
+    X
+        Scores, without missing values.
+    clinical, endpoint
+        The outcome.
+    model
+        Estimator; the default ridge model when None.
+    n_boot
+        Bootstrap samples.
+    horizon
+        Time of the predicted risk (survival); the median event time by default.
+    seed
+        Of the samples.
+
+    Returns
+    -------
+    Optimism
+        Corrected values and instability of the predicted risks.
+    """
+    from sklearn.base import clone
+
+    from mtorscore.prognosis.prediction.candidates import fit
+    from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic
+
+    check_table(X, "scores")
+    check_numbers(X, "scores")
+    data = endpoint.resolve(clinical, X.index)
+    table = X.loc[data.index]
+    if table.isna().any(axis=None):
+        raise DataError("Some observations miss a score; drop or impute them first.")
+    if data.n_events < 2:
+        raise EndpointError(f"Endpoint {data.name} has {data.n_events} event(s); two at least are needed.")
+    label = isinstance(data, LabelData)
+    estimator = model if model is not None else (RidgeLogistic() if label else RidgeCox())
+    at = 0.0
+    if isinstance(data, SurvivalData):
+        at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
+    rng = np.random.default_rng(seed)
+    everyone = np.arange(data.n)
+    original = fit(clone(estimator), table, data, everyone, everyone)
+    base = _predict(original, table, data, at)
+    apparent = _perform(data, base, everyone, at)
+    gaps, predictions = [], []
+    for _ in range(n_boot):
+        drawn = rng.integers(0, data.n, data.n)
+        if not _learnable(data, drawn):
+            continue
+        # Copies of one observation stay in one inner fold: apart, they would tell each other's outcome to the tuning.
+        refit = fit(clone(estimator), table.iloc[drawn], data, drawn, drawn)
+        predicted = _predict(refit, table, data, at)
+        inside = _perform(data, tuple(p[drawn] for p in predicted), drawn, at)
+        outside = _perform(data, predicted, everyone, at)
+        gaps.append({k: inside[k] - outside[k] for k in apparent})
+        predictions.append(predicted[1])
+    mean = pd.DataFrame(gaps).mean()
+    summary = pd.DataFrame(
+        [
+            {"metric": k, "apparent": v, "optimism": float(mean[k]), "corrected": v - float(mean[k])}
+            for k, v in apparent.items()
+        ]
+    )
+    stack = np.array(predictions)
+    spread = pd.DataFrame(
+        {
+            "prediction": base[1],
+            "sd": stack.std(axis=0),
+            "low": np.quantile(stack, 0.025, axis=0),
+            "high": np.quantile(stack, 0.975, axis=0),
+        },
+        index=data.index,
+    )
+    return Optimism(summary, spread, float(np.abs(stack - base[1]).mean()))
+
+
+def _learnable(data: LabelData | SurvivalData, rows: IntArray) -> bool:
+    if isinstance(data, LabelData):
+        return len(np.unique(data.y[rows][data.weights[rows] > 0])) == 2
+    return int(data.event[rows].sum()) >= 2
+
+
+def _predict(
+    model: Any, table: pd.DataFrame, data: LabelData | SurvivalData, at: float
+) -> tuple[FloatArray, FloatArray]:
+    """Ranking value, and risk."""
+    from mtorscore.prognosis.prediction.candidates import predicted_survival
+
+    if isinstance(data, LabelData):
+        p = np.asarray(model.predict_proba(table), dtype=np.float64)[:, 1]
+        return p, p
+    linear = np.asarray(model.predict(table), dtype=np.float64)
+    survival = predicted_survival(model, table, np.array([at]))
+    return linear, linear if survival is None else 1 - survival[:, 0]
+
+
+def _perform(
+    data: LabelData | SurvivalData, predicted: tuple[FloatArray, ...], rows: IntArray, at: float
+) -> dict[str, float]:
+    one = np.ones((1, len(rows)))
+    if isinstance(data, LabelData):
+        y, one = data.y[rows], data.weights[None, rows]
+        return {
+            "roc_auc": float(metrics.roc_auc(y, predicted[0], one)[0]),
+            "brier": float(metrics.brier(y, predicted[1], one)[0]),
+        }
+    time, event = data.time[rows], data.event[rows]
+    g = metrics.censoring(time, event, time)
+    g_at = float(metrics.censoring(time, event, np.array([at]))[0])
+    return {
+        "harrell_c": float(metrics.harrell_c(time, event, predicted[0], one)[0]),
+        "brier_at_horizon": float(metrics.survival_brier(time, event, 1 - predicted[1], one, g, g_at, at)[0]),
+    }

@@ -1,0 +1,91 @@
+"""Decision curves: the net benefit of acting on a predicted risk.
+
+References
+----------
+Vickers and Elkin, Med Decis Making 2006;26:565; Vickers et al., BMC Med Inform Decis Mak 2008;8:53 (with censoring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError
+from mtorscore.prognosis.endpoints.covariates import check_column
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.statistics.kaplan_meier import km_at
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+__all__ = ["decision_curve"]
+
+
+def decision_curve(
+    predicted: pd.Series,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    *,
+    thresholds: Sequence[float] = tuple(np.round(np.arange(0.05, 0.65, 0.05), 2)),
+    horizon: float | None = None,
+) -> pd.DataFrame:
+    """Net benefit of acting on a predicted risk, beside acting on all and on none.
+
+    Parameters
+    ----------
+    predicted
+        Predicted risk (by `horizon`, for survival), out of sample.
+    clinical, endpoint
+        The outcome.
+    thresholds
+        Risks above which one would act.
+    horizon
+        For survival.
+
+    Returns
+    -------
+    pandas.DataFrame
+        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share).
+    """
+    check_column(predicted, "predicted risk", numeric=True)
+    data = endpoint.resolve(clinical, predicted.dropna().index)
+    risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
+    if isinstance(data, SurvivalData) and horizon is None:
+        raise DataError("A decision curve of a survival endpoint needs a horizon.")
+    if ((risk < 0) | (risk > 1)).any():
+        raise DataError(
+            f"Predicted risks lie between 0 and 1; these reach from {risk.min():.3g} to {risk.max():.3g}. A score or "
+            "linear predictor is no risk: take predictions of evaluate or FittedModel.predict_survival."
+        )
+    return net_benefit(data, risk, thresholds, horizon)
+
+
+def net_benefit(
+    data: LabelData | SurvivalData, risk: FloatArray, thresholds: Sequence[float], horizon: float | None
+) -> pd.DataFrame:
+    """Return the decision curve of resolved data; see `decision_curve`."""
+
+    def benefit(act: npt.NDArray[np.bool_], t: float) -> float:
+        if not act.any():
+            return 0.0
+        if isinstance(data, LabelData):
+            w = data.weights
+            share, event = (w * act).sum() / w.sum(), (w * act * data.y).sum() / (w * act).sum()
+        else:
+            share = act.mean()
+            event = 1 - km_at(data.time[act], data.event[act], float(horizon or 0))
+        return float(share * event - share * (1 - event) * t / (1 - t))
+
+    rows = []
+    for t in thresholds:
+        if not 0 < t < 1:
+            raise DataError(f"Thresholds lie between 0 and 1; got {t}.")
+        act = risk >= t
+        everyone = np.ones(data.n, dtype=bool)
+        rows += [
+            {"strategy": "model", "threshold": t, "net_benefit": benefit(act, t), "acted": float(act.mean())},
+            {"strategy": "all", "threshold": t, "net_benefit": benefit(everyone, t), "acted": 1.0},
+            {"strategy": "none", "threshold": t, "net_benefit": 0.0, "acted": 0.0},
+        ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,104 @@
+"""How well given predictions of survival do, whoever made them: concordance, time-dependent AUC, Brier score.
+
+References
+----------
+Uno et al., Stat Med 2011;30:1105; Uno et al., JASA 2007;102:527; Graf et al., Stat Med 1999;18:2529.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, EndpointError
+from mtorscore.prognosis.endpoints.checks import evaluation_times
+from mtorscore.prognosis.endpoints.covariates import check_column, check_numbers, check_table
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.statistics import metrics
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
+
+__all__ = ["survival_performance"]
+
+
+def survival_performance(
+    risk: pd.Series,
+    clinical: pd.DataFrame,
+    endpoint: Endpoint,
+    times: npt.ArrayLike,
+    *,
+    survival: pd.DataFrame | None = None,
+    training: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Judge predictions of a survival endpoint.
+
+    Parameters
+    ----------
+    risk
+        Higher should go with earlier events; missing ones are left out.
+    clinical, endpoint
+        The outcome of these observations, which the model must not have seen.
+    times
+        Times of evaluation, in the endpoint's unit; Uno's C looks at events before the last of them.
+    survival
+        Observations x times: predicted probability of being free of the event at each of `times`, for the Brier score.
+    training
+        Clinical table whose censoring weights the observations; that of these observations themselves by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        metric, time (missing where there is none), value: ``harrell_c``, ``uno_c``, ``auc`` per time, and with
+        `survival` ``brier`` per time and ``integrated_brier`` (time-average). Equal to scikit-survival. NaN where a
+        metric is not defined.
+
+    Raises
+    ------
+    EndpointError
+        If there is no event, or entry times.
+    DataError
+        If `survival` does not fit to the observations or times.
+    """
+    check_column(risk, "risk", numeric=True)
+    data = endpoint.resolve_survival(clinical, risk.dropna().index)
+    if data.entry is not None:
+        raise EndpointError(
+            f"Endpoint {data.name} has entry times, which these metrics do not know; leave `entry` out."
+        )
+    if data.n_events == 0:
+        raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
+    grid = evaluation_times(times, float(data.time.max()))
+    source = data if training is None else endpoint.resolve_survival(training)
+    values = risk.loc[data.index].to_numpy(dtype=np.float64)
+    one = np.ones((1, data.n))
+    g = metrics.censoring(source.time, source.event, data.time)
+    rows: list[tuple[str, float, float]] = [
+        ("harrell_c", np.nan, float(metrics.harrell_c(data.time, data.event, values, one)[0])),
+        ("uno_c", np.nan, float(metrics.uno_c(data.time, data.event, values, one, g, float(grid[-1]))[0])),
+    ]
+    rows += [("auc", float(t), float(metrics.dynamic_auc(data.time, data.event, values, one, g, t)[0])) for t in grid]
+    if survival is not None:
+        curves = _curves(survival, data.index, len(grid), times)
+        g_grid = metrics.censoring(source.time, source.event, grid)
+        found = np.array(
+            [
+                metrics.survival_brier(data.time, data.event, curves[:, j], one, g, float(g_grid[j]), float(t))
+                for j, t in enumerate(grid)
+            ]
+        )
+        rows += [("brier", float(t), float(b[0])) for t, b in zip(grid, found, strict=True)]
+        rows.append(("integrated_brier", np.nan, float(metrics.integrate(grid, found)[0])))
+    return pd.DataFrame(rows, columns=["metric", "time", "value"])
+
+
+def _curves(survival: pd.DataFrame, index: pd.Index, n_times: int, times: npt.ArrayLike) -> FloatArray:
+    """Predicted survival of the observations, columns in the order of ascending times."""
+    check_table(survival, "predicted survival")
+    check_numbers(survival, "predicted survival")
+    order = np.argsort(np.atleast_1d(np.asarray(times, dtype=np.float64)), kind="stable")
+    if survival.shape[1] != n_times or len(order) != n_times:
+        raise DataError(f"The predicted survival has {survival.shape[1]} columns for {n_times} distinct times.")
+    values: FloatArray = survival.reindex(index).to_numpy(dtype=np.float64)[:, order]
+    if not ((values >= 0) & (values <= 1)).all():
+        raise DataError("Predicted survival must lie between 0 and 1 for every observation with a risk.")
+    return values

@@ -1,0 +1,148 @@
+"""Metrics of predictions, each for many weightings of the observations at once.
+
+``weights`` is ``(R, n)``: row 0 the plain sample, the others bootstrap resamples. Every function returns ``(R,)``,
+NaN where the metric is not defined.
+
+References
+----------
+Uno et al., Stat Med 2011;30:1105; Uno et al., JASA 2007;102:527 and Hung and Chiang, Stat Med 2010;29:1180 (time-
+dependent AUC); Graf et al., Stat Med 1999;18:2529 (Brier score under censoring).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.integrate import trapezoid
+
+from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+
+Bools = npt.NDArray[np.bool_]
+
+
+def _ratio(a: FloatArray, b: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out: FloatArray = np.where(b > 0, a / np.where(b > 0, b, 1.0), np.nan)
+    return out
+
+
+def pair_gain(score_i: FloatArray, score_j: FloatArray) -> FloatArray:
+    """``(i, j)``: 1 where i has the higher score, 1/2 where equal."""
+    gain: FloatArray = (score_i[:, None] > score_j) + 0.5 * (score_i[:, None] == score_j)
+    return gain
+
+
+def roc_auc(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Area under the ROC curve."""
+    one, zero = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
+    gain = pair_gain(prediction[one], prediction[zero])
+    left, right = weights[:, one], weights[:, zero]
+    return _ratio(((left @ gain) * right).sum(axis=1), left.sum(axis=1) * right.sum(axis=1))
+
+
+def average_precision(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum over thresholds of precision times the step in recall; tied predictions are one threshold."""
+    order = np.argsort(-prediction, kind="stable")
+    sorted_prediction = prediction[order]
+    ends = np.flatnonzero(np.append(np.diff(sorted_prediction) != 0, True))
+    w = weights[:, order]
+    hits = np.cumsum(w * (y[order] == 1), axis=1)[:, ends]
+    called = np.cumsum(w, axis=1)[:, ends]
+    steps = np.diff(hits, axis=1, prepend=0.0)
+    precision = np.where(called > 0, hits / np.where(called > 0, called, 1.0), 0.0)
+    return _ratio((precision * steps).sum(axis=1), hits[:, -1])
+
+
+def brier(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean squared difference between label and predicted probability."""
+    return _ratio(weights @ (y - prediction) ** 2, weights.sum(axis=1))
+
+
+def log_loss(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean negative log-likelihood."""
+    p = np.clip(prediction, 1e-12, 1 - 1e-12)
+    loss = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+    return _ratio(weights @ loss, weights.sum(axis=1))
+
+
+def harrell_c(time: FloatArray, event: Bools, risk: FloatArray, weights: FloatArray) -> FloatArray:
+    """Harrell's concordance."""
+    rows = np.flatnonzero(event)
+    pairs = (time > time[rows, None]) | ((time == time[rows, None]) & ~event)
+    return _pairs(rows, pairs.astype(np.float64), risk, weights)
+
+
+def uno_c(
+    time: FloatArray, event: Bools, risk: FloatArray, weights: FloatArray, g: FloatArray, tau: float | None = None
+) -> FloatArray:
+    """Uno's concordance; `g` is the probability of being uncensored until each time."""
+    usable = event & (g > 0)
+    if tau is not None:
+        usable &= time < tau
+    rows = np.flatnonzero(usable)
+    pairs = (time > time[rows, None]) | ((time == time[rows, None]) & ~event)
+    return _pairs(rows, pairs / g[rows, None] ** 2, risk, weights)
+
+
+def _pairs(rows: IntArray, pairs: FloatArray, risk: FloatArray, weights: FloatArray) -> FloatArray:
+    gain = pair_gain(risk[rows], risk) * pairs
+    left = weights[:, rows]
+    return _ratio(((left @ gain) * weights).sum(axis=1), ((left @ pairs) * weights).sum(axis=1))
+
+
+def dynamic_auc(
+    time: FloatArray, event: Bools, risk: FloatArray, weights: FloatArray, g: FloatArray, at: float
+) -> FloatArray:
+    """Cumulative cases (event by `at`) against dynamic controls (still under risk after `at`)."""
+    case = np.flatnonzero(event & (time <= at) & (g > 0))
+    control = np.flatnonzero(time > at)
+    left, right = weights[:, case] / g[case], weights[:, control]
+    gain = pair_gain(risk[case], risk[control])
+    return _ratio(((left @ gain) * right).sum(axis=1), left.sum(axis=1) * right.sum(axis=1))
+
+
+def survival_brier(
+    time: FloatArray,
+    event: Bools,
+    survival: FloatArray,
+    weights: FloatArray,
+    g: FloatArray,
+    g_at: float,
+    at: float,
+) -> FloatArray:
+    """Brier score at one time, weighted by the inverse probability of censoring.
+
+    Parameters
+    ----------
+    survival
+        ``(n,)`` predicted survival at `at`.
+    g, g_at
+        Probability of being uncensored until each follow-up time, and until `at`.
+    """
+    died = event & (time <= at) & (g > 0)
+    alive = time > at
+    loss: FloatArray = np.where(died, survival**2 / np.where(g > 0, g, 1.0), 0.0)
+    if g_at > 0:
+        loss = loss + np.where(alive, (1 - survival) ** 2 / g_at, 0.0)
+    return _ratio(weights @ loss, weights.sum(axis=1))
+
+
+def integrate(times: FloatArray, values: FloatArray) -> FloatArray:
+    """Time-average by the trapezoid rule: ``(T,), (T, R) -> (R,)``."""
+    if len(times) < 2:
+        first: FloatArray = values[0]
+        return first
+    out: FloatArray = trapezoid(values, times, axis=0) / (times[-1] - times[0])
+    return out
+
+
+def censoring(train_time: FloatArray, train_event: Bools, at: FloatArray) -> FloatArray:
+    """Kaplan-Meier probability, in the training data, of being uncensored until each time.
+
+    Taken just after the time, as scikit-survival does; just before it where that would be 0 and the time is reached
+    (events tied with the last censoring).
+    """
+    after = censoring_survival(train_time, train_event, at, before=False)
+    out: FloatArray = np.where(after > 0, after, censoring_survival(train_time, train_event, at))
+    return out

@@ -1,0 +1,339 @@
+"""What a run left on disk, read without trusting that all of it is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.errors import DataError, FormatError
+
+TABLES = {
+    "exclusions": "exclusions.tsv",
+    "genes": "genes.tsv",
+    "coverage": "scores/coverage.tsv",
+    "associations": "relate/associations.tsv",
+    "classifiers": "relate/classifiers.tsv",
+    "km": "relate/km.tsv",
+    "null": "relate/null.tsv",
+    "survival_models": "relate/survival_models.tsv",
+    "calibration": "relate/calibration.tsv",
+    "decision": "relate/decision.tsv",
+    "cells": "relate/cells.tsv",
+    "gsea": "relate/gsea.tsv",
+}
+NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
+EMPTY = {
+    "associations": NO_OUTCOME,
+    "km": NO_OUTCOME,
+    "null": "No random signatures stand beside the scores of this cohort.",
+    "classifiers": "There is no label with eight patients of each kind, so nothing was classified.",
+    "survival_models": "Survival was not predicted: that needs at least ten events, and ten patients followed beyond.",
+    "gsea": "No two groups of samples have three members each, so no enrichment was computed.",
+    "cells": "This cohort has no group of ten cells.",
+    "exclusions": "Nothing was left out or changed.",
+}
+SURVIVAL = ("OS", "DSS", "PFI", "DFI")
+TRACKS = (
+    "sample_type",
+    "cell_type",
+    "sample",
+    "stage",
+    "grade",
+    "sex",
+    "age",
+    "OS",
+    "DSS",
+    "PFI",
+    "DFI",
+    "recurrence_24m",
+)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One cohort's results.
+
+    Attributes
+    ----------
+    name
+        Its folder.
+    obs
+        Clinical columns, one row per observation.
+    source
+        ``uns["source"]`` as plain types.
+    n_vars
+        Genes in the matrix.
+    flow
+        Steps from samples read to samples analysed; empty where it was not recorded.
+    scores
+        Method -> observations x signatures.
+    tables
+        The result tables by the names of `TABLES`; only those that exist and have rows.
+    missing
+        What could not be read, name -> sentence.
+    manifest
+        The record of the raw files, where there is one.
+    exports
+        Files for GSEA.
+    total
+        Observations in the cohort; `obs` holds fewer where cells are too many for a page.
+    own_endpoints
+        Survival endpoints that the recipe names, beside the standard ones.
+    embedding, embedding_made
+        ``(n_obs, 2)`` places of cells and how they came about; None where there are none.
+    """
+
+    name: str
+    obs: pd.DataFrame
+    source: dict[str, Any]
+    n_vars: int
+    flow: pd.DataFrame
+    scores: dict[str, pd.DataFrame]
+    tables: dict[str, pd.DataFrame]
+    missing: dict[str, str]
+    manifest: dict[str, Any]
+    exports: tuple[str, ...]
+    total: int = 0
+    own_endpoints: tuple[str, ...] = ()
+    embedding: np.ndarray | None = None
+    embedding_made: str = ""
+
+    @property
+    def cells(self) -> bool:
+        """Whether the observations are single cells."""
+        return "sample_type" in self.obs and bool((self.obs["sample_type"].astype(str) == "cell").any())
+
+    @property
+    def group(self) -> str:
+        """Column that the figures split observations by."""
+        return "cell_type" if self.cells else "sample_type"
+
+    @property
+    def unit(self) -> str:
+        """What an observation is called."""
+        return "cell" if self.cells else "sample"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no patient stands behind the numbers."""
+        flag = "simulated" in self.obs and bool(self.obs["simulated"].astype(str).str.lower().eq("true").any())
+        return flag or str(self.source.get("kind", "")).lower() == "simulated"
+
+    def count(self, kind: str) -> int:
+        """Return the number of observations of a sample type."""
+        return int((self.obs["sample_type"].astype(str) == kind).sum()) if "sample_type" in self.obs else 0
+
+    @property
+    def tumours(self) -> pd.Index:
+        """Observations that outcomes are related to."""
+        if "sample_type" not in self.obs:
+            return self.obs.index
+        return self.obs.index[self.obs["sample_type"].astype(str) != "normal"]
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Survival endpoints with a time and at least one event."""
+        known = dict.fromkeys([*SURVIVAL, *self.own_endpoints])
+        return [e for e in known if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a result table; empty where there is none."""
+        return self.tables.get(name, pd.DataFrame())
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's record and its cohorts, in order."""
+
+    folder: Path
+    record: dict[str, Any]
+    cohorts: list[Cohort]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The run's name; that of its folder where no record says otherwise."""
+        return str(self.record.get("name") or self.folder.resolve().name)
+
+    @property
+    def methods(self) -> list[str]:
+        """Scoring methods, in the order of the configuration, then as found."""
+        asked = [str(m) for m in (self.record.get("config") or {}).get("methods", [])]
+        found = list(dict.fromkeys(m for c in self.cohorts for m in c.scores))
+        return [m for m in asked if m in found] + [m for m in found if m not in asked]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any cohort is simulated."""
+        return any(c.simulated for c in self.cohorts)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's results.
+
+    Parameters
+    ----------
+    folder
+        ``results/<run>``.
+
+    Returns
+    -------
+    Run
+        With a sentence for everything that is not there.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or holds no cohort.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no results folder {folder}. Give the folder of one run, such as results/demo.")
+    notes: list[str] = []
+    record = _json(folder / "run.json", notes)
+    names = [str(n) for n in record.get("cohorts", [])]
+    found = sorted(p.parent.name for p in folder.glob("*/cohort.h5ad"))
+    names = [n for n in names if n in found] + [n for n in found if n not in names]
+    absent = [str(n) for n in record.get("cohorts", []) if str(n) not in found]
+    if absent:
+        notes.append(f"No results were found for {', '.join(absent)}; this report leaves them out.")
+    if not names:
+        raise DataError(
+            f"{folder} holds no cohort: no folder in it has a cohort.h5ad. Run the workflow first, or give the "
+            "folder of one run, such as results/demo."
+        )
+    return Run(folder, record, [_read_cohort(folder / n) for n in names], notes)
+
+
+def _read_cohort(folder: Path) -> Cohort:
+    prepared = _read_h5ad(folder / "cohort.h5ad")
+    obs = prepared.obs
+    missing: dict[str, str] = {}
+    scores = {}
+    for path in sorted((folder / "scores").glob("*.tsv")):
+        if path.name != "coverage.tsv":
+            scores[path.stem] = _scores(path, obs)
+    if not scores:
+        missing["scores"] = "There are no scores: the folder scores/ holds no table."
+    tables = {}
+    for name, relative in TABLES.items():
+        path = folder / relative
+        if not path.is_file():
+            missing[name] = f"The file {relative} is missing, so this part is empty."
+            continue
+        table = _table(path)
+        if not len(table):
+            missing[name] = EMPTY.get(name, f"The file {relative} has no rows.")
+            continue
+        if name == "coverage" and "signature" not in table:
+            table = table.rename(columns={table.columns[0]: "signature"})
+        tables[name] = table
+    ignored: list[str] = []
+    manifest = _json(folder / "acquired" / "manifest.json", ignored)
+    exports = tuple(sorted(p.name for p in (folder / "export").glob("*") if p.is_file() and p.suffix != ".json"))
+    cohort = Cohort(
+        folder.name, obs, prepared.source, prepared.n_vars, prepared.flow, scores, tables, missing, manifest, exports,
+        len(obs), prepared.endpoints, prepared.embedding, prepared.embedding_made,
+    )  # fmt: skip
+    return _thin(cohort) if cohort.cells else cohort
+
+
+def _thin(cohort: Cohort) -> Cohort:
+    """Keep so many cells as a page can show."""
+    from mtorscore.report.figures.cells import thinned
+
+    at = thinned(cohort.obs)
+    places = None if cohort.embedding is None else cohort.embedding[at]
+    scores = {m: t.iloc[at] for m, t in cohort.scores.items()}
+    return replace(cohort, obs=cohort.obs.iloc[at], scores=scores, embedding=places)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    obs: pd.DataFrame
+    source: dict[str, Any]
+    n_vars: int
+    flow: pd.DataFrame
+    endpoints: tuple[str, ...]
+    embedding: np.ndarray | None
+    embedding_made: str
+
+
+def _read_h5ad(path: Path) -> _Prepared:
+    """Read the clinical table and the record of the source; the matrix is not needed and stays on disk."""
+    import h5py
+    from anndata.io import read_elem
+
+    try:
+        with h5py.File(path, "r") as file:
+            obs = read_elem(file["obs"])
+            n_vars = len(file["var"][file["var"].attrs["_index"]])
+            source = read_elem(file["uns/source"]) if "uns/source" in file else {}
+            flow = read_elem(file["uns/flow"]) if "uns/flow" in file else pd.DataFrame()
+            recipe = read_elem(file["uns/recipe"]) if "uns/recipe" in file else {}
+            made = read_elem(file["uns/embedding"]) if "uns/embedding" in file else {}
+            places = np.asarray(file[f"obsm/{made['key']}"])[:, :2].astype(np.float64) if made else None
+    except (OSError, KeyError) as error:
+        raise FormatError(f"not a prepared cohort ({error}); run the prepare step again.", path=path) from error
+    obs.index = obs.index.astype(str)
+    plain = {str(k): _plain(v) for k, v in source.items()} if isinstance(source, Mapping) else {}
+    named = recipe.get("endpoints", ()) if isinstance(recipe, Mapping) else ()
+    flow = flow if isinstance(flow, pd.DataFrame) else pd.DataFrame()
+    made_text = f"{made['key'].removeprefix('X_').upper()}: {made['made']}" if made else ""
+    return _Prepared(obs, plain, n_vars, flow, tuple(map(str, named)), places, made_text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value.tolist()]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _scores(path: Path, obs: pd.DataFrame) -> pd.DataFrame:
+    table = _table(path, text=0)
+    table = table.set_index(table.columns[0])
+    table.index = table.index.astype(str)
+    unknown = [n for n in table.index if n not in obs.index]
+    if unknown:
+        raise FormatError(
+            f"{len(unknown)} observation(s) are not in cohort.h5ad ({unknown[0]!r}, ...); score the cohort again.",
+            path=path,
+        )
+    return table.apply(pd.to_numeric, errors="coerce").reindex(obs.index)
+
+
+def _table(path: Path, text: int | None = None) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=None if text is None else {text: str}, keep_default_na=True)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise FormatError(f"not a tab-separated table ({error}); run the step again.", path=path) from error
+    for column in ("valid", "firth"):
+        if column in table:
+            table[column] = table[column].astype(str).str.lower().eq("true")
+    return table
+
+
+def _json(path: Path, notes: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        notes.append(f"The run has no {path.name}, so versions, configuration and hashes are not known.")
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"not valid JSON ({error}); run the workflow again.", path=path) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    return pd.to_numeric(column.astype(object), errors="coerce")

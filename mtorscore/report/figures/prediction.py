@@ -1,0 +1,189 @@
+"""Static figures of prediction: calibration, decision curve, random signatures; and what they come to in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mtorscore import pl
+from mtorscore.report.data.run_files import Cohort
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mtorscore.report.figures.overview import Drawer, Picture
+
+YEAR = 365.25
+_ORDER = ("clinical", "score", "clinical + score")
+_METRICS = {"harrell_c": "Harrell's C", "roc_auc": "AUC"}
+
+
+def endpoints_predicted(cohort: Cohort) -> list[str]:
+    """Return the endpoints whose risks were predicted for patients left out."""
+    table = cohort.table("calibration")
+    return [str(e) for e in dict.fromkeys(table["endpoint"])] if "endpoint" in table else []
+
+
+def prediction_pictures(draw: Drawer) -> list[Picture]:
+    """Draw calibration and decision curve of every predicted endpoint."""
+    out: list[Picture] = []
+    for endpoint in endpoints_predicted(draw.cohort):
+        out += [_calibration(draw, endpoint), _decision(draw, endpoint)]
+    if not out:
+        why = "No risk was predicted: that needs an outcome with at least ten events, and patients followed beyond."
+        out = [draw.none("calibration", why)]
+    return out
+
+
+def _rows(cohort: Cohort, name: str, endpoint: str) -> pd.DataFrame:
+    table = cohort.table(name)
+    return table[table["endpoint"].astype(str) == endpoint].copy()
+
+
+def _by(rows: pd.DataFrame) -> str:
+    horizon = pd.to_numeric(rows["horizon"], errors="coerce").dropna()
+    return f" by {horizon.iloc[0] / YEAR:g} years" if len(horizon) else ""
+
+
+def _calibration(draw: Drawer, endpoint: str) -> Picture:
+    rows = _rows(draw.cohort, "calibration", endpoint)
+    rows["model"] = pd.Categorical(rows["model"], [m for m in _ORDER if (rows["model"] == m).any()])
+    rows = rows.dropna(subset=["model"]).sort_values(["model", "group"])
+    rows["model"] = rows["model"].astype(str)
+    by = _by(rows)
+    return draw.picture(
+        "calibration",
+        lambda: _calibration_grid(rows),
+        f"Calibration of the predicted risk of {endpoint}{by}, for {', '.join(dict.fromkeys(rows['model']))}.",
+        f"{endpoint}{by}: observed against predicted risk in groups of patients of equal size, each predicted by "
+        "models that never saw them. On the dashed line the risks are right; below it they are too high.",
+        endpoint,
+    )
+
+
+def _calibration_grid(rows: pd.DataFrame) -> Figure:
+    """One panel per model: three overlaid curves of a small cohort cannot be told apart."""
+    from mtorscore.pl._style import figure, style
+
+    models = list(dict.fromkeys(rows["model"]))
+    with style():
+        fig = figure(160 * len(models) / 3, 54)
+        axes = fig.subplots(1, len(models), squeeze=False, sharex=True, sharey=True)
+        for ax, model in zip(axes.flat, models, strict=True):
+            pl.calibration(rows[rows["model"] == model], ax=ax, title=model)
+            ax.set_xlim(0, 1)
+            ax.set_ylim(0, 1)
+            ax.label_outer()
+    return fig
+
+
+def _decision(draw: Drawer, endpoint: str) -> Picture:
+    rows = _rows(draw.cohort, "decision", endpoint).rename(columns={"model": "strategy"})
+    return draw.picture(
+        "decision",
+        lambda: pl.decision_curve(rows),
+        f"Decision curve of {endpoint}{_by(rows)}: net benefit against the risk above which one would act.",
+        f"{endpoint}{_by(rows)}: net benefit of acting on a predicted risk. A model is of use only where its curve "
+        "lies above both acting on all and acting on none; nothing here is for choosing a treatment.",
+        endpoint,
+    )
+
+
+def null_picture(draw: Drawer, endpoint: str) -> Picture:
+    """Draw random signatures' statistics with that of each branch's signature marked."""
+    rows = draw.cohort.table("null")
+    if "quantiles" not in rows:
+        return draw.none("nulls", "No random signatures stand beside these ones.", endpoint)
+    rows = rows[(rows["endpoint"].astype(str) == endpoint) & (rows["model"] == "unadjusted")]
+    rows = rows.set_index(rows["signature"].astype(str))
+    shown = [n for n in draw.shown if n in rows.index and draw.branches.get(n) != "confounder"][:12]
+    if not shown:
+        return draw.none("nulls", f"No random signatures were tested against {endpoint}.", endpoint)
+    count = int(rows["n_null"].max())
+    return draw.picture(
+        "nulls",
+        lambda: _null_grid(rows.loc[shown]),
+        f"Distributions of the score statistic of random signatures for {endpoint}; {len(shown)} signatures marked.",
+        f"{endpoint}: absolute score statistic of up to {count} random signatures of the same size and expression "
+        "(grey; shaded: their middle 95%), and of the signature (line). One inside the grey says nothing about mTOR.",
+        endpoint,
+    )
+
+
+def values_of(text: object) -> np.ndarray:
+    """Return the quantiles that a cell of ``null.tsv`` holds."""
+    return np.array([float(v) for v in str(text).split()])
+
+
+def _null_grid(rows: pd.DataFrame) -> Figure:
+    from mtorscore.pl._style import DOUBLE, figure, style, wrap
+
+    columns = min(4, len(rows))
+    down = -(-len(rows) // columns)
+    with style(6.0):
+        fig = figure(DOUBLE, 36 * down)
+        axes = fig.subplots(down, columns, squeeze=False)
+        for ax in axes.flat[len(rows) :]:
+            ax.set_visible(False)
+        for ax, row in zip(axes.flat, rows.itertuples(), strict=False):
+            pl.null_distribution(values_of(row.quantiles), float(row.statistic), xlabel="|z|", ax=ax)
+            ax.set_title(wrap(str(row.signature), 24), fontsize=5.5)
+            ax.set_ylabel("")
+            ax.set_yticks([])
+    return fig
+
+
+def prediction_words(cohort: Cohort) -> list[str]:
+    """Say per endpoint whether the scores predict patients left out better than the clinical variables or chance.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty without predictions.
+    """
+    out = []
+    for name, metric in (("survival_models", "harrell_c"), ("classifiers", "roc_auc")):
+        table = cohort.table(name)
+        if not {"method", "endpoint", "model", "metric", "value"} <= set(table.columns):
+            continue
+        first = table[(table["method"] == table["method"].iloc[0]) & (table["metric"] == metric)]
+        for endpoint, rows in first.groupby("endpoint", sort=False):
+            if endpoint != "tumour_vs_normal":
+                out += _compared(str(endpoint), rows.drop_duplicates("model").set_index("model"), _METRICS[metric])
+    return out
+
+
+def signed(value: float) -> str:
+    """Return a number with two decimals and its sign."""
+    rounded = round(value, 2)
+    sign = "+" if rounded > 0 else "\u2212" if rounded < 0 else ""
+    return f"{sign}{abs(rounded):.2f}"
+
+
+def _compared(endpoint: str, rows: pd.DataFrame, metric: str) -> list[str]:
+    if "score" not in rows.index or ("valid" in rows and not rows["valid"].all()):
+        return []
+    parts = [
+        f"{model} {rows.loc[model, 'value']:.2f} ({rows.loc[model, 'low']:.2f} to {rows.loc[model, 'high']:.2f})"
+        for model in _ORDER
+        if model in rows.index
+    ]
+    text = f"Predicting {endpoint} in patients left out, {metric}: {'; '.join(parts)}; 0.50 is chance."
+    both = "clinical + score"
+    if both in rows.index and "difference" in rows:
+        gain, low, high = (float(rows.loc[both, c]) for c in ("difference", "difference_low", "difference_high"))
+        verdict = "the interval holds 0, so no gain is shown"
+        if low > 0:
+            verdict = "the whole interval lies above 0"
+        elif high < 0:
+            verdict = "the whole interval lies below 0, so they make it worse"
+        span = f"{signed(gain)} ({signed(low)} to {signed(high)})"
+        text += f" Adding the scores to the clinical variables changes it by {span}: {verdict}."
+    return [text]

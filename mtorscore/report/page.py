@@ -1,0 +1,180 @@
+"""Put a report together and write it, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mtorscore.collection import SignatureCollection
+from mtorscore.report import text as _words
+from mtorscore.report.combined import checklist, combined
+from mtorscore.report.data import described as _branches
+from mtorscore.report.data.run_files import Cohort, Run, read_run
+from mtorscore.report.figures import overview
+from mtorscore.report.figures.drug_templates import template_values, templates
+from mtorscore.report.figures.prediction import endpoints_predicted
+from mtorscore.report.payload import columns, payload
+from mtorscore.report.tables import meanings, printed
+
+_STYLES = ("report.css",)
+_SCRIPTS = ("core.js", "charts.js", "outcome.js", "cells.js", "tables.js", "app.js")
+
+
+def write(results_dir: str | Path) -> Path:
+    """Write ``report.html`` into a run's results folder.
+
+    Parameters
+    ----------
+    results_dir
+        ``results/<run>``: one folder per cohort with ``cohort.h5ad``, ``exclusions.tsv``, ``scores/*.tsv``,
+        ``relate/*.tsv``, and ``run.json``. A part whose file is missing is replaced by a sentence that says so.
+
+    Returns
+    -------
+    pathlib.Path
+        The page: one file, no network, all text from the data escaped.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or holds no cohort.
+    FormatError
+        If a file is not what its name promises.
+    """
+    run = read_run(Path(results_dir))
+    page = render(run)
+    target = run.folder / "report.html"
+    temporary = target.with_name(".report.html.tmp")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def render(run: Run) -> str:
+    """Return the page of a run as text."""
+    import jinja2
+
+    described = _branches.describe(_scored(run), _collection(run))
+    leads = _branches.leads(described)
+    across, note = combined(run)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mtorscore", "report/templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "safe_json": safe_json, "cell": cell, "moment": moment, "breakable": breakable,
+        "meanings": lambda table, key: meanings(key, table),
+        "printed": lambda table, key: printed(key, table, leads, run.methods[0] if run.methods else None),
+    }  # fmt: skip
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        run=run,
+        record=run.record,
+        caveats=_words.caveats(run),
+        reading_note=_words.reading_note(run),
+        methods_text=_words.methods_text(run, described),
+        cohorts=[_view(c, run, described, leads) for c in run.cohorts],
+        any_cells=any(c.cells for c in run.cohorts),
+        meta=across,
+        meta_note=note,
+        meta_picture=overview.combined_picture(across, run.methods, leads),
+        levels=_branches.LEVELS,
+        described=described,
+        data=payload(run, described, leads)
+        | {
+            "branches": _branches.NAMES,
+            "noReadout": _branches.without_readout(),
+            "levels": _branches.LEVELS,
+            "meta": columns(across) if len(across) else None,
+        },
+        css="\n".join(_static(name) for name in _STYLES),
+        js="\n".join(_static(name) for name in _SCRIPTS),
+    )
+
+
+def _view(cohort: Cohort, run: Run, described: dict[str, _branches.Described], leads: list[str]) -> dict[str, Any]:
+    method = next((m for m in run.methods if m in cohort.scores), None)
+    pictures = overview.cohort_pictures(cohort, method, described, leads)
+    return {
+        "cohort": cohort,
+        "method": method,
+        "facts": _words.facts(cohort),
+        "findings": _words.findings(cohort, method, described),
+        "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai")},
+        "predicted": [e for e in endpoints_predicted(cohort) if f"calibration:{e}" in pictures],
+        "templates": templates(cohort, template_values(cohort, method)[0]),
+        "pictures": pictures,
+    }
+
+
+def _scored(run: Run) -> list[str]:
+    return list(dict.fromkeys(str(n) for c in run.cohorts for t in c.scores.values() for n in t.columns))
+
+
+def _collection(run: Run) -> SignatureCollection | None:
+    """Return the library where the run used it; other collections are described by their names alone."""
+    from mtorscore.collection import library
+
+    named = (run.record.get("config") or {}).get("signatures", "library")
+    return library(experimental=True) if named == "library" else None
+
+
+def cell(value: object) -> str:
+    """Return a table cell's text: three significant decimals, nothing for missing values."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.3g}"
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def safe_json(content: object) -> Any:
+    """Return JSON that may stand inside a script element: nothing in it can close the element.
+
+    Parameters
+    ----------
+    content
+        Plain types.
+
+    Returns
+    -------
+    markupsafe.Markup
+        With ``<``, ``>``, ``&`` and the two line separators of JavaScript as escapes.
+    """
+    from markupsafe import Markup
+
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in ("<", ">", "&", "\u2028", "\u2029"):
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704
+
+
+def moment(text: object) -> str:
+    """Return a time stamp as people write it; anything else as it is."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return f"{at.day} {at:%B %Y, %H:%M} {at.tzname() or ''}".strip()
+
+
+def breakable(text: object) -> Any:
+    """Return escaped text that may break after an underscore."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(str(text))).replace("_", "_<wbr>"))  # noqa: S704
+
+
+def _static(name: str) -> str:
+    return resources.files("mtorscore").joinpath("report", "static", name).read_text(encoding="utf-8")

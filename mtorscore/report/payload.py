@@ -1,0 +1,155 @@
+"""The numbers that the interactive layer reads: compact, complete, and without anything that a page could run."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.report.data.described import Described, as_json
+from mtorscore.report.data.run_files import SURVIVAL, TRACKS, Cohort, Run
+
+MISSING = 65535
+_STEPS = 65534
+_TABLES = ("associations", "classifiers", "coverage", "exclusions", "gsea", "survival_models", "cells", "null")
+_MOST_ROWS = 20000
+
+
+def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> dict[str, Any]:
+    """Return everything that the page's script needs.
+
+    Parameters
+    ----------
+    run
+        The run.
+    described
+        Signature -> description.
+    leads
+        Signatures of the overview figures.
+
+    Returns
+    -------
+    dict
+        Plain types only; not-a-number is null.
+    """
+    return {
+        "run": run.name,
+        "methods": run.methods,
+        "signatures": as_json(described, described),
+        "leads": list(leads),
+        "cohorts": [_cohort(c, run.methods, list(described)) for c in run.cohorts],
+    }
+
+
+def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    obs = cohort.obs
+    tracks = [t for t in TRACKS if t in obs]
+    extra = [
+        c
+        for c in obs.columns
+        if c not in {*TRACKS, *(f"{e}.time" for e in (*SURVIVAL, *cohort.own_endpoints)), "patient", "simulated"}
+    ]
+    extra = [c for c in extra if 1 < obs[c].nunique() <= 8][:6]
+    return {
+        "name": cohort.name,
+        "simulated": cohort.simulated,
+        "unit": cohort.unit,
+        "group": cohort.group,
+        "total": cohort.total,
+        "embedding": _places(cohort),
+        "observations": [str(n) for n in obs.index],
+        "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},
+        "endpoints": {e: {"time": _times(cohort, f"{e}.time"), "event": _times(cohort, e)} for e in cohort.endpoints},
+        "scores": {m: packed(cohort.scores[m], names) for m in methods if m in cohort.scores},
+        "tables": {t: columns(cohort.table(t)) for t in _TABLES if t in cohort.tables},
+        "missing": cohort.missing,
+    }
+
+
+def _places(cohort: Cohort) -> dict[str, Any] | None:
+    if cohort.embedding is None:
+        return None
+    x, y = (numbers(pd.Series(cohort.embedding[:, k]), 4) for k in (0, 1))
+    return {"x": x, "y": y, "made": cohort.embedding_made}
+
+
+def _ordered(kinds: pd.Series) -> pd.Series:
+    """Return sample types as a category that begins with tumours, then normals: files sort them by name."""
+    found = sorted(map(str, kinds.dropna().unique()), key=lambda v: ({"tumour": 0, "normal": 1}.get(v, 2), v))
+    return pd.Series(pd.Categorical(kinds.astype(str).where(kinds.notna()), found), index=kinds.index)
+
+
+def _times(cohort: Cohort, name: str) -> list[float | None]:
+    """Return an endpoint's column for tumours; other samples are missing, so that no patient counts twice."""
+    values = pd.to_numeric(cohort.obs[name].astype(object), errors="coerce")
+    return numbers(values.where(cohort.obs.index.isin(cohort.tumours)))
+
+
+def packed(scores: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """Return scores as 16-bit steps between each signature's least and largest value.
+
+    Parameters
+    ----------
+    scores
+        Observations x signatures.
+    names
+        Signatures in the order of the page; those without a score are left out.
+
+    Returns
+    -------
+    dict
+        ``names, low, high`` and ``data`` (base64 of little-endian uint16, signature by signature; 65535 is missing).
+        The largest error is 1/131068 of a signature's range, finer than a screen shows.
+    """
+    kept = [n for n in names if n in scores.columns and scores[n].notna().any()]
+    values = scores[kept].to_numpy(np.float64).T
+    values = np.where(np.isfinite(values), values, np.nan)
+    low, high = np.nanmin(values, axis=1, initial=np.inf), np.nanmax(values, axis=1, initial=-np.inf)
+    span = np.where(high > low, high - low, 1.0)
+    steps = np.rint((values - low[:, None]) / span[:, None] * _STEPS)
+    steps = np.where(np.isfinite(steps), steps, MISSING).astype("<u2")
+    return {
+        "names": kept,
+        "low": numbers(pd.Series(low), 9),
+        "high": numbers(pd.Series(high), 9),
+        "data": base64.b64encode(steps.tobytes()).decode("ascii"),
+    }
+
+
+def columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table column by column, for the sortable tables; at most 20,000 rows."""
+    cut = table.head(_MOST_ROWS)
+    return {"rows": len(table), "columns": {str(c): column(cut[c]) for c in cut.columns if cut[c].notna().any()}}
+
+
+def column(values: pd.Series) -> dict[str, Any]:
+    """Return a column as numbers, or as text by its distinct values.
+
+    Parameters
+    ----------
+    values
+        Any column.
+
+    Returns
+    -------
+    dict
+        ``{"numbers": [...]}``, or ``{"levels": [...], "codes": [...], "ordered": bool}`` with -1 for missing.
+    """
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        category = values.cat.remove_unused_categories()
+        levels = [str(v) for v in category.cat.categories]
+        return {"levels": levels, "codes": category.cat.codes.tolist(), "ordered": bool(category.cat.ordered)}
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        text = values.astype(object).where(values.notna(), None)
+        codes, levels = pd.factorize(pd.Series([None if v is None else str(v) for v in text], dtype=object))
+        return {"levels": [str(v) for v in levels], "codes": codes.tolist(), "ordered": False}
+    return {"numbers": numbers(values)}
+
+
+def numbers(values: pd.Series, digits: int = 6) -> list[float | None]:
+    """Return numbers with so many significant digits; missing and infinite ones as None."""
+    array = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(np.float64)
+    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in array]

@@ -1,0 +1,345 @@
+"""What the report says in words: caveats first, then what was found and what was not, then how it was done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mtorscore.report.data.described import Described
+from mtorscore.report.data.run_files import NO_OUTCOME, Cohort, Run
+from mtorscore.report.figures.overview import model_names
+from mtorscore.report.figures.prediction import prediction_words
+from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.spec import NO_ORIGIN
+
+ENDPOINTS: dict[str, str] = {
+    "OS": "overall survival", "DSS": "disease-specific survival", "PFI": "progression-free interval",
+    "DFI": "disease-free interval",
+}  # fmt: skip
+_POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
+
+
+def caveats(run: Run) -> list[str]:
+    """Return what a reader must know before any number, most important first.
+
+    Parameters
+    ----------
+    run
+        The run.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    out = []
+    simulated = [c.name for c in run.cohorts if c.simulated]
+    if simulated:
+        verb = "is" if len(simulated) == 1 else "are"
+        out.append(
+            f"SIMULATED: {', '.join(simulated)} {verb} made by a computer. No patient stands behind a number, and "
+            "nothing in it is a finding about liver cancer."
+        )
+    out.append(
+        "A score reads transcripts. It is a footprint of a pathway branch, not kinase activity; that is measured by "
+        "phospho-S6, phospho-4E-BP1 and phospho-AKT."
+    )
+    out += [power_sentence(c) for c in run.cohorts if c.endpoints]
+    out.append(
+        "Proliferation is partly downstream of mTOR, and moves many of these signatures. Ratios adjusted for it ask "
+        "for information beyond proliferation; they do not show that a branch acts independently of it."
+    )
+    if any(c.count("normal") for c in run.cohorts):
+        out.append(
+            "Normal samples are as a rule liver beside a tumour, and may be cirrhotic. A difference from them mixes "
+            "activity with lineage, cell composition and maturity, in bile-duct tumours and hepatoblastoma above all."
+        )
+    out.append(
+        "Many signatures are tested. q values are adjusted by Benjamini and Hochberg within one method, endpoint and "
+        "model; a look through methods and endpoints is not covered by them."
+    )
+    return out
+
+
+def reading_note(run: Run) -> str:
+    """Explain the abbreviations of the findings that follow, as far as the run uses them."""
+    if not any(c.endpoints or "classifiers" in c.tables for c in run.cohorts):
+        return ""
+    used = [e for e in ENDPOINTS if any(e in c.endpoints for c in run.cohorts)]
+    named = ", ".join(f"{e} {ENDPOINTS[e]}" for e in used)
+    return (
+        (f"{named}. " if named else "")
+        + "HR: hazard ratio per standard deviation of the score; above 1, a worse outcome with a higher score. q: p "
+        "value adjusted for the number of signatures tested. Harrell's C and AUC (area under the ROC curve): share of "
+        "pairs of patients that a model puts in the right order."
+    )
+
+
+def power_sentence(cohort: Cohort) -> str:
+    """Say how small an effect the events of a cohort could show.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with survival endpoints.
+
+    Returns
+    -------
+    str
+        With, per endpoint, the hazard ratio per SD that a two-sided 5% test finds with 80% power (Schoenfeld's
+        approximation, ``exp(2.80 / sqrt(events))``).
+    """
+    parts = []
+    for endpoint in cohort.endpoints:
+        known = pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object), errors="coerce")
+        events = int((known == 1).sum())
+        least = math.exp(_POWER / math.sqrt(events))
+        parts.append(
+            f"{endpoint} ({int(known.notna().sum())} patients, {events} events) {least:.2f} or {1 / least:.2f}"
+        )
+    return (
+        f"{cohort.name}: the hazard ratio per SD that one unadjusted test finds four times in five is, for "
+        f"{'; for '.join(parts)}. Smaller effects are easily missed: no evidence here is not evidence of no effect."
+    )
+
+
+def findings(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
+    """Say what the associations of a cohort show, per endpoint, and what they do not.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+    method
+        The first method.
+    described
+        Signature -> description; confounders are not counted as findings.
+
+    Returns
+    -------
+    list of str
+        Sentences; one that says so where there is no outcome.
+    """
+    if cohort.cells:
+        return [_cells_sentence(cohort)]
+    table = cohort.table("associations")
+    needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
+    if not needed <= set(table.columns):
+        return [cohort.missing.get("associations", NO_OUTCOME), *prediction_words(cohort)]
+    rows = table[table["method"] == method].copy()
+    rows["shown"] = model_names(rows)
+    branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
+    rows = rows[~branch.isin(["confounder", "context", "drug"])]
+    out = []
+    for endpoint in dict.fromkeys(rows["endpoint"]):
+        part = rows[rows["endpoint"] == endpoint]
+        alone = part[part["shown"] == "unadjusted"]
+        valid = alone[alone["valid"]] if "valid" in alone else alone
+        hits = valid[valid["q"] < 0.05]
+        text = f"{endpoint} ({method}): of {len(valid)} mTOR signatures with a valid model, {len(hits)} have q < 0.05"
+        if not len(valid) and len(alone):
+            why = _reason(alone)
+            out.append(f"{endpoint} ({method}): no model can be trusted{why}.")
+            continue
+        if not len(hits):
+            out.append(text + ".")
+            continue
+        out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
+    out += prediction_words(cohort)
+    return out or ["No signature was related to an outcome."]
+
+
+def _cells_sentence(cohort: Cohort) -> str:
+    samples = cohort.obs["sample"].nunique()
+    types = cohort.obs["cell_type"].nunique()
+    shown = f" ({len(cohort.obs):,} of them are drawn)" if cohort.total > len(cohort.obs) else ""
+    unit = "nothing can be tested" if samples < 4 else "see the table by sample and cell type"
+    return (
+        f"{cohort.total:,} single cells{shown} of {samples} sample(s) and {types} cell type(s), without outcome. The "
+        f"unit of comparison is the sample, of which there are {samples}: {unit}."
+    )
+
+
+def _reason(rows: pd.DataFrame) -> str:
+    reasons = rows["reason"].dropna().astype(str) if "reason" in rows else pd.Series(dtype=str)
+    return f" ({reasons.iloc[0]})" if len(reasons) else ""
+
+
+def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
+    out = ""
+    if "null_p" in hits and hits["null_p"].notna().any():
+        beyond = int((hits["null_p"] < 0.05).sum())
+        verb = "is" if beyond == 1 else "are"
+        out += f"; {beyond} of them {verb} stronger than 95% of random signatures of their size"
+    adjusted = part[part["shown"] == "adjusted for proliferation"].drop_duplicates("signature").set_index("signature")
+    both = [s for s in hits["signature"] if s in adjusted.index]
+    if both:
+        kept = int((adjusted.loc[both, "p"] < 0.05).sum())
+        out += f"; {kept} of {len(both)} keep p < 0.05 beside proliferation"
+    return out
+
+
+def _strongest(hits: pd.DataFrame) -> str:
+    top = hits.sort_values("p").head(3)
+    named = [f"{r.signature} (HR\u00a0{r.hr:.2f}, q\u00a0{_number(r.q)})" for r in top.itertuples()]
+    return "Smallest p: " + ", ".join(named) + "."
+
+
+def _number(value: float) -> str:
+    return "<\u00a00.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
+    """Return paragraphs for a methods section, to be pasted and checked.
+
+    Parameters
+    ----------
+    run
+        The run.
+    described
+        Signature -> description.
+
+    Returns
+    -------
+    list of str
+        Paragraphs; what was not recorded is not claimed.
+    """
+    config = run.record.get("config") or {}
+    versions = run.record.get("versions") or {}
+    version = versions.get("mtorscore", "(version not recorded)")
+    collection = f"{len(described)} entries, collection hash {run.record.get('signatures_hash', 'not recorded')}"
+    out = [
+        f"Gene signatures of the mTOR pathway ({collection}) were scored with mtorscore {version} by "
+        + scored_by(run.methods)
+        + ". Identifiers were brought to current HGNC symbols; scores were made from values on a log scale."
+    ]
+    out += [_cohort_sentence(c) for c in run.cohorts]
+    if any("associations" in c.tables for c in run.cohorts):
+        out.append(
+            "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
+            "deviation among the patients analysed, alone and beside one confounder at a time; proportional hazards "
+            "were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination is "
+            "Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
+            "1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
+            "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
+        )
+        if config.get("null_sets"):
+            out.append(
+                f"Each effect was compared with that of {config['null_sets']} random signatures of the same size and "
+                "expression, scored and tested alike (Venet et al., PLoS Comput Biol 2011)."
+            )
+    if any("survival_models" in c.tables for c in run.cohorts):
+        out.append(
+            "Survival was predicted by ridge-penalised Cox models on one score per branch, the clinical variables "
+            "alone and both, in nested cross-validation (at most two repeats); the risks of patients left out are "
+            "shown by calibration in fifths and by decision curves (Vickers and Elkin, Med Decis Making 2006)."
+        )
+    if any(c.cells for c in run.cohorts):
+        out.append(
+            "Single cells were scored one by one and summarised by sample and cell type; groups of fewer than ten "
+            "cells are left out, and cells are never treated as independent observations."
+        )
+    if any("gsea" in c.tables for c in run.cohorts):
+        out.append(
+            "Gene set enrichment between groups of samples (Subramanian et al., PNAS 2005) was computed with gseapy "
+            f"{versions.get('gseapy', '(version not recorded)')} on values on a log scale, genes ranked by the "
+            f"signal-to-noise ratio, with {config.get('gsea_permutations', '?')} permutations of the samples where "
+            "both groups have seven or more, else of the genes."
+        )
+    if any("classifiers" in c.tables for c in run.cohorts):
+        out.append(
+            f"Classifiers are ridge-penalised logistic models in nested cross-validation ({config.get('cv_folds', '?')}"
+            f" folds, {config.get('cv_repeats', '?')} repeats, stratified, by patient), with everything that learns "
+            "inside the folds, beside a dummy and, where the cohort has them, clinical variables alone."
+        )
+    return out
+
+
+def scored_by(methods: Sequence[str]) -> str:
+    """Name scoring methods and cite them, each source once; one that this version does not know is named only."""
+    specs = {m: registry.get(m) for m in methods if m in registry.NAMES}
+    names = ", ".join(specs[m].title if m in specs else m for m in methods) or "no method"
+    cited = dict.fromkeys(spec.citation for spec in specs.values() if spec.citation != NO_ORIGIN)
+    return f"{names} ({'; '.join(cited)})" if cited else names
+
+
+def _cohort_sentence(cohort: Cohort) -> str:
+    if cohort.cells:
+        of = f"{cohort.total:,} single cells of {cohort.obs['sample'].nunique()} sample(s)"
+        return f"{cohort.name} is a cohort of {of}, {cohort.n_vars:,} genes."
+    kind = "a simulated cohort" if cohort.simulated else "the cohort"
+    units = unit_name(cohort.source.get("units")) or "values of unstated units"
+    found = cohort.obs.get("sample_type", pd.Series(dtype=str)).astype(str).value_counts()
+    parts = [f"{n} {k}" for k, n in sorted(found.items(), key=lambda item: (item[0] != "tumour", item[0]))]
+    ends = []
+    for endpoint in cohort.endpoints:
+        events = int((pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object)) == 1).sum())
+        ends.append(f"{endpoint} {events}")
+    tail = f"events: {', '.join(ends)}" if ends else "no survival endpoint"
+    samples = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or str(len(cohort.obs))
+    return f"{cohort.name} is {kind} of {samples} samples ({cohort.n_vars:,} genes, {units}); {tail}."
+
+
+def unit_name(units: object) -> str:
+    """Return a unit as people write it: ``FPKM`` for ``fpkm``."""
+    text = str(units or "")
+    return text.upper() if text in ("fpkm", "tpm", "rpkm", "cpm", "rsem") else text
+
+
+def facts(cohort: Cohort) -> list[tuple[str, str]]:
+    """Return what was read, as rows of a small table.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+
+    Returns
+    -------
+    list of tuple
+        Name and value; only what is known.
+    """
+    source = cohort.source
+    rows: list[tuple[str, Any]] = [
+        ("Kind", "simulated: no patients" if cohort.simulated else source.get("kind")),
+        ("File", source.get("file")),
+        ("Accession", source.get("accession")),
+        ("Units", unit_name(source.get("units"))),
+        ("Cells", f"{cohort.total:,}" if cohort.cells else None),
+        ("Samples", str(cohort.obs["sample"].nunique()) if cohort.cells else _kinds(cohort)),
+        ("Cell types", _most_common(cohort.obs["cell_type"]) if cohort.cells else None),
+        ("Genes", f"{cohort.n_vars:,}"),
+        ("Left out", _left_out(cohort)),
+        ("SHA-256", None if cohort.manifest.get("files") else source.get("sha256")),
+        ("Note", source.get("description")),
+    ]
+    out = [(k, str(v)) for k, v in rows if v not in (None, "", [], {})]
+    for file in cohort.manifest.get("files", []):
+        if isinstance(file, dict) and file.get("sha256"):
+            out.append((f"File {file.get('path', '')}", f"{file.get('bytes', '?')} bytes, SHA-256 {file['sha256']}"))
+    return out
+
+
+def _most_common(values: pd.Series) -> str:
+    counts = values.astype(str).value_counts()
+    more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
+    return ", ".join(f"{n} {k}" for k, n in counts.head(12).items()) + more
+
+
+def _left_out(cohort: Cohort) -> str:
+    table = cohort.table("exclusions")
+    if not len(table):
+        return "none listed"
+    if "effect" not in table:
+        return f"{len(table)} samples"
+    dropped = int((table["effect"].astype(str) == "dropped").sum())
+    return f"{dropped} {cohort.unit}s; {len(table) - dropped} remarks on {cohort.unit}s that stayed"
+
+
+def _kinds(cohort: Cohort) -> str:
+    if "sample_type" not in cohort.obs:
+        return str(len(cohort.obs))
+    return ", ".join(f"{n} {k}" for k, n in cohort.obs["sample_type"].astype(str).value_counts().items())

@@ -1,0 +1,15 @@
+from .analysis.cell_summaries import compare_samples as compare_samples
+from .analysis.cell_summaries import smooth as smooth
+from .analysis.cell_summaries import summarise as summarise
+from .analysis.comparison import compare_methods as compare_methods
+from .analysis.contrasts import contrast as contrast
+from .analysis.diagnosis import diagnose as diagnose
+from .analysis.gsea import prerank as prerank
+from .analysis.translation import translation_efficiency as translation_efficiency
+from .engine.random_signatures import random_scores as random_scores
+from .engine.random_signatures import random_signatures as random_signatures
+from .engine.reference import Reference as Reference
+from .engine.registry import methods as methods
+from .scorer import SignatureScorer as SignatureScorer
+from .scoring import score as score
+from .streaming.checkpoints import read_scores as read_scores

@@ -1,0 +1,222 @@
+"""What several methods share: missing values, joining up and down parts, the null of a linear rank statistic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl.engine.spec import Array, Ints, Param, Sets
+from mtorscore.tl.engine.tiles import Entries, Tile
+
+__all__ = [
+    "NA",
+    "area_sums",
+    "dense_sums",
+    "join_directions",
+    "linear_null",
+    "moment_null",
+    "part_sums",
+    "rank_sums",
+    "two_sided",
+    "value_sums",
+    "weighted_rows",
+]
+
+# Differences that are smaller than this, relative to what they are made from, are rounding.
+ROUNDING = 1e-10
+
+NA = Param(
+    "na",
+    "everything",
+    "What a NaN does: `everything` makes the scores NaN of the signatures that hold the gene, in that observation; "
+    "`omit` leaves the gene out in that observation.",
+    choices=("everything", "omit"),
+)
+
+
+# With fewer genes in all sets together, additions cost less than everything else.
+FEW_MEMBERS = 4096
+TIES = {"average": 0, "min": 1, "max": 2}
+
+
+def part_sums(values: Array, sets: Sets, *, omit: bool, weights: Array | None = None) -> tuple[Array, Ints]:
+    """Sum per-gene numbers over each set; return sums and genes counted, ``(n_obs, n_sets)`` each."""
+    from mtorscore.tl.kernels.segment_sums import segment_sum
+
+    factors = np.ones(sets.slots.size) if weights is None else weights
+    sums, counts = segment_sum(values, sets.indptr, sets.slots, factors, omit)
+    return sums, counts
+
+
+def rank_sums(
+    entries: Entries,
+    sets: Sets,
+    *,
+    ties: str = "average",
+    limit: int | None = None,
+    omit: bool,
+) -> tuple[npt.NDArray[Any], Ints]:
+    """Add up ranks over the up and down parts of sets; see `kernels.entries.rank_sums`.
+
+    Parameters
+    ----------
+    entries
+        Ranks of genes that are not 0.
+    sets
+        Signed sets over the genes of the entries.
+    ties
+        ``"average"``, ``"min"`` or ``"max"``, as seen from where ranks begin.
+    limit
+        Count ranks from the highest value, cut at this one; from the lowest where None.
+    omit
+        Whether NaN are left out.
+
+    Returns
+    -------
+    sums, counts
+        Twice the sums, whole numbers unless NaN is among them, and the genes, ``(n_obs, n_parts)`` each, in the order
+        of ``sets.parts``; counts may have one row for all.
+    """
+    from mtorscore.tl.kernels import rank_sums as kernel
+
+    e, parts = entries, sets.parts
+    ranking = (e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, limit is not None, TIES[ties], limit or 0)
+    found = _lane_sums(ranking, entries, sets, limit)
+    if found is not None:
+        return found, parts.sizes[None, :]
+    sums: Array
+    counts: Ints
+    sums, counts = kernel.rank_sums(*ranking, *sets.parts_of_genes, parts.sizes, omit)
+    return sums, counts
+
+
+def _lane_sums(
+    ranking: tuple[Any, ...], entries: Entries, sets: Sets, limit: int | None
+) -> npt.NDArray[np.int32] | None:
+    """Add up ranks of many rows at a time where that is faster, and the numbers fit; None elsewhere."""
+    n_obs, members = entries.pointer.size - 1, sets.slots.size
+    if not members > FEW_MEMBERS or entries.rows[:, 0].any() or entries.n_vars >= 1 << 29:
+        return None
+    # Not before there are many sets: the kernel takes a second to compile.
+    from mtorscore.tl.kernels import rank_sums_simd
+
+    if not rank_sums_simd.cheaper(n_obs, entries.slots.size, entries.n_slots, members, limit or 0):
+        return None
+    room = rank_sums_simd.table_for(entries.n_slots, 2 * (limit or entries.n_vars), int(sets.parts.sizes.max()))
+    if room is None:
+        return None
+    members_and_room: tuple[Any, ...] = (*sets.genes_of_parts, *room)
+    found: npt.NDArray[np.int32] = rank_sums_simd.lane_sums(*ranking, *members_and_room)
+    return found
+
+
+def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:
+    """Add up areas below the recovery curve, which ends at rank `limit`; see `rank_sums`."""
+    from mtorscore.tl.kernels import rank_sums as kernel
+
+    e = entries
+    found: tuple[Array, Ints] = kernel.area_sums(
+        e.pointer,
+        e.slots,
+        e.less,
+        e.equal,
+        e.rows,
+        e.n_vars,
+        float(limit),
+        *sets.parts_of_genes,
+        sets.parts.sizes,
+        omit,
+    )
+    return found
+
+
+def value_sums(entries: Entries, values: Array, zero: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:
+    """Add up any numbers per entry, and `zero` for the zeros of each row, over the parts of sets; see `rank_sums`."""
+    from mtorscore.tl.kernels import rank_sums as kernel
+
+    e = entries
+    found: tuple[Array, Ints] = kernel.value_sums(
+        e.pointer, e.slots, values, e.rows, zero, *sets.parts_of_genes, sets.parts.sizes, omit
+    )
+    return found
+
+
+def dense_sums(values: Array, sets: Sets, *, omit: bool) -> tuple[Array, Ints]:
+    """Add up numbers per gene, ``(n_obs, n_genes)``, over the parts of sets; see `rank_sums`."""
+    up, down = (part_sums(values, part, omit=omit) for part in (sets.up, sets.down))
+    return sets.parts.pick(up[0], down[0]), sets.parts.pick(up[1], down[1])
+
+
+def join_directions(up: Array, down: Array, sets: Sets, *, down_sign: int = 1) -> Array:
+    """Add the scores of down parts to those of up parts; a set with one direction present has that one only.
+
+    Parameters
+    ----------
+    up, down
+        Scores of the parts, NaN where a part is empty.
+    sets
+        The signed sets.
+    down_sign
+        -1 where a high score of the down part speaks against the signature.
+    """
+    has_up = sets.direction(1).sizes > 0
+    has_down = sets.direction(-1).sizes > 0
+    total: Array = np.where(has_up, up, 0.0) + down_sign * np.where(has_down, down, 0.0)
+    total[:, ~(has_up | has_down)] = np.nan
+    return total
+
+
+def linear_null(population: Array, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of ``sum(coefficient * a(gene))`` over random genes drawn without replacement.
+
+    Parameters
+    ----------
+    population
+        ``(n_obs, n_vars)`` the numbers a(gene) of every gene of a row, NaN where the gene has none.
+    sets
+        The sets; only how many genes they hold, and the coefficients of these, matter.
+    coefficients
+        Beside `sets.slots`, such as ``1 / size``, negative for down genes.
+
+    Returns
+    -------
+    mean, sd
+        ``(n_obs, n_sets)``. Ties need no further correction: they are part of the population.
+    """
+    n = np.sum(~np.isnan(population), axis=1)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = np.nansum(population, axis=1)[:, None] / n
+        squares = np.nansum((population - centre) ** 2, axis=1)[:, None]
+    return _null_of_sums(n, centre, squares, sets, coefficients)
+
+
+def weighted_rows(tile: Tile, sets: Sets, coefficients: Array) -> Array:
+    """Return ``sum(coefficient * value)`` per row and set, NaN where a gene of the set is NaN."""
+    return tile.dot(sets, coefficients)
+
+
+def moment_null(tile: Tile, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of ``sum(coefficient * value)`` over genes of the row drawn without replacement."""
+    moments = tile.moments()
+    return _null_of_sums(moments[:, 0:1], moments[:, 1:2], moments[:, 2:3], sets, coefficients)
+
+
+def _null_of_sums(n: Array, centre: Array, squares: Array, sets: Sets, coefficients: Array) -> tuple[Array, Array]:
+    """Return mean and SD of the sum over random genes; SD is NaN where every draw gives the same, save for rounding."""
+    total = np.bincount(sets.owner, weights=coefficients, minlength=len(sets))[None, :]
+    own = np.bincount(sets.owner, weights=coefficients**2, minlength=len(sets))[None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        room = own - total**2 / n
+        room = np.where(room > ROUNDING * own, room, np.nan)
+        spread = np.where(squares > n * (ROUNDING * centre) ** 2, squares, np.nan) / (n - 1)
+        return centre * total, np.sqrt(spread * room)
+
+
+def two_sided(z: Array) -> Array:
+    """Return two-sided p-values of standard normal deviates."""
+    from scipy.special import ndtr
+
+    p: Array = 2.0 * ndtr(-np.abs(z))
+    return np.minimum(p, 1.0)

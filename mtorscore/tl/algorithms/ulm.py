@@ -1,0 +1,91 @@
+r"""Univariate linear model: within one observation, expression of all genes regressed on the weights of one signature.
+
+With y the N values of the observation and w the weights (0 for genes outside the signature), the score is the t value
+of the slope,
+
+    t = r sqrt((N - 2) / (1 - r^2)),   r = cor(y, w)
+
+or the slope itself with `statistic="slope"`. p-values are those of t with N - 2 degrees of freedom. An observation that
+the weights fit without remainder (such as one that holds the signature's only gene and no other) has no t value.
+
+Badia-i-Mompel P, Velez Santiago J, Braunger J, et al. decoupleR: ensemble of computational methods to infer biological
+activities from omics data. Bioinform Adv 2022;2:vbac016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mtorscore.tl.algorithms._shared import ROUNDING
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.tiles import Tile
+
+__all__ = ["SPEC", "ulm"]
+
+
+def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None = None, pvalues: bool = False) -> Scored:
+    """Score a tile.
+
+    Parameters
+    ----------
+    tile
+        Rows to score; a NaN makes the whole observation NaN, since every gene takes part.
+    sets
+        Signed, weighted sets.
+    params
+        `statistic`.
+    state
+        Not used: the method is single-sample.
+    pvalues
+        Whether to return two-sided p-values.
+
+    Returns
+    -------
+    Scored
+        Scores; NaN where the observation or the weights do not vary, or where the fit leaves no residual.
+    """
+    del state
+    n = float(sets.n_vars)
+    moments = tile.moments()
+    mean, squares = moments[:, 1:2], moments[:, 2:3].copy()
+    squares[moments[:, 0] < n] = np.nan
+    total = np.bincount(sets.owner, weights=sets.weights, minlength=len(sets))
+    spread = np.bincount(sets.owner, weights=sets.weights**2, minlength=len(sets)) - total**2 / n
+    # Weights that are the same for every gene do not vary, whatever rounding says.
+    spread[spread <= 1e-12 * np.maximum(total**2 / n, 1e-300)] = 0.0
+    cross = tile.dot(sets) - mean * total
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        slope = cross / spread
+        residual = squares - cross * slope
+        # Where nothing is left over but rounding, the slope is exact and has no t value.
+        residual[~(residual > ROUNDING * squares)] = np.nan
+        t = slope / np.sqrt(residual / ((n - 2) * spread)) if n > 2 else np.full_like(slope, np.nan)
+        t[~(squares[:, 0] > 0)] = np.nan
+    t[:, spread == 0] = slope[:, spread == 0] = np.nan
+    scores = t if params["statistic"] == "t" else slope
+    if not pvalues:
+        return Scored(scores)
+    from scipy.special import stdtr
+
+    return Scored(scores, 2.0 * stdtr(n - 2, -np.abs(t)))
+
+
+SPEC = MethodSpec(
+    name="ulm",
+    title="Univariate linear model",
+    score=ulm,
+    cohort_dependent=False,
+    signed=True,
+    weighted=True,
+    input_scale="log, or log fold changes",
+    sparse_exact=True,
+    null="Student's t with N - 2 degrees of freedom",
+    range="unbounded (a t value)",
+    reference="decoupler 2.3.1, ulm, genes that are 0 in every observation dropped",
+    citation="Badia-i-Mompel et al., Bioinform Adv 2022;2:vbac016",
+    formula="t of the slope of expression on weights over all genes",
+    params=(Param("statistic", "t", "The t value or the slope.", choices=("t", "slope")),),
+)

@@ -1,0 +1,1 @@
+"""What is done with scores: contrasts, comparisons, diagnosis, summaries, enrichment, translation."""

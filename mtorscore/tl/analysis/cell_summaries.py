@@ -1,0 +1,294 @@
+"""From cells to samples: summaries per sample and cell type, comparison on samples, smoothing over neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import DataError, MethodError, examples
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+__all__ = ["compare_samples", "smooth", "summarise"]
+
+STATISTICS = ("mean", "median", "sd", "fraction_above")
+
+
+def summarise(
+    adata: AnnData,
+    by: str | Sequence[str],
+    *,
+    method: str | None = None,
+    statistics: Sequence[str] = ("mean", "median"),
+    threshold: float = 0.0,
+    min_cells: int = 10,
+) -> pd.DataFrame:
+    """Summarise scores over the cells of each group.
+
+    Parameters
+    ----------
+    adata
+        Scored cells.
+    by
+        Columns of ``.obs``, such as ``["sample", "cell_type"]``.
+    method
+        Whose scores; by default the only ones there are.
+    statistics
+        Some of ``"mean"``, ``"median"``, ``"sd"`` (n - 1) and ``"fraction_above"`` (share of cells with a score above
+        `threshold`).
+    threshold
+        For ``"fraction_above"``.
+    min_cells
+        Groups of fewer cells are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group and signature: the columns of `by`, ``signature, n_cells`` (cells with a score) and one
+        column per statistic.
+
+    Raises
+    ------
+    DataError
+        If a column or the scores are absent, or no group has enough cells.
+    MethodError
+        If a statistic is unknown.
+    """
+    import pandas as pd
+
+    unknown = [s for s in statistics if s not in STATISTICS]
+    if unknown:
+        raise MethodError(
+            f"No statistic is called {examples(repr(s) for s in unknown)}; there are {', '.join(STATISTICS)}."
+        )
+    names = [by] if isinstance(by, str) else list(by)
+    table = _scores(adata, method)
+    codes, keys = _groups(adata.obs, names)
+    counts = np.bincount(codes[codes >= 0], minlength=len(keys))
+    rows = []
+    for g in np.flatnonzero(counts >= min_cells):
+        values = table.to_numpy(dtype=np.float64)[codes == g]
+        found = _statistics(values, statistics, threshold)
+        for j, signature in enumerate(table.columns):
+            key = {name: keys.iloc[g][name] for name in names}
+            own = {s: float(found[s][j]) for s in statistics}
+            rows.append(key | {"signature": signature, "n_cells": int((~np.isnan(values[:, j])).sum())} | own)
+    if not rows:
+        raise DataError(f"No group of {' x '.join(names)} has {min_cells} cells; the most are {counts.max(initial=0)}.")
+    return pd.DataFrame(rows)
+
+
+def compare_samples(
+    adata: AnnData,
+    groups: str,
+    *,
+    treated: Any,
+    control: Any,
+    sample_key: str | None = None,
+    cell_type: str | None = None,
+    block: str | None = None,
+    method: str | None = None,
+    statistic: str = "mean",
+    min_cells: int = 10,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare scores of cells between groups of samples: one number per sample (and cell type), then `contrast`.
+
+    Parameters
+    ----------
+    adata
+        Scored cells.
+    groups
+        Column of ``.obs`` that is the same for all cells of a sample.
+    treated, control
+        The two groups.
+    sample_key
+        Column of ``.obs`` that names the sample; without it the comparison is refused.
+    cell_type
+        Column of ``.obs``; each cell type is compared by itself.
+    block
+        Column of ``.obs`` such as the patient or the batch, the same for all cells of a sample.
+    method
+        Whose scores.
+    statistic, min_cells
+        See `summarise`.
+    n_permutations, seed
+        See `contrast`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table of `contrast`, with a column for the cell type in front where asked for, and ``q``
+        (Benjamini-Hochberg over all rows).
+
+    Raises
+    ------
+    MethodError
+        Without `sample_key`.
+    DataError
+        If a sample is in two groups, or no sample has enough cells.
+    """
+    import pandas as pd
+
+    from mtorscore.tl.analysis.contrasts import contrast
+
+    if sample_key is None:
+        raise MethodError(
+            "Cells of one sample are not independent, so a p-value over cells is far too small (it counts cells as if "
+            "each came from another patient). Name the column of samples in sample_key=; the comparison is then made "
+            "on samples."
+        )
+    types = [] if cell_type is None else [cell_type]
+    design = [groups] + ([] if block is None else [block])
+    long = summarise(adata, [sample_key, *types], method=method, statistics=[statistic], min_cells=min_cells)
+    sample_of = _one_value_per_sample(adata.obs, sample_key, design)
+    tables = []
+    for key, part in long.groupby(types, observed=True) if types else [((), long)]:
+        wide = part.pivot(index=sample_key, columns="signature", values=statistic)
+        wide = wide[list(dict.fromkeys(part["signature"]))]
+        about = sample_of.loc[wide.index]
+        found = contrast(
+            wide,
+            about[groups],
+            treated=treated,
+            control=control,
+            block=None if block is None else about[block],
+            n_permutations=n_permutations,
+            seed=seed,
+        )
+        for name, value in zip(types, key if isinstance(key, tuple) else (key,), strict=True):
+            found.insert(0, name, value)
+        tables.append(found)
+    joined = pd.concat(tables, ignore_index=True)
+    joined["q"] = _adjusted(joined["p"].to_numpy(dtype=np.float64))
+    return joined
+
+
+def smooth(
+    adata: AnnData,
+    *,
+    method: str | None = None,
+    connectivities: str = "connectivities",
+    own: float = 0.5,
+    key_added: str | None = None,
+) -> AnnData:
+    """Average scores over neighbours in a graph; an explicit step, since it makes cells of a neighbourhood alike.
+
+    s'_i = own s_i + (1 - own) sum_j a_ij s_j / sum_j a_ij, with a the weights of the graph. Neighbours without a score
+    are left out; a cell without neighbours keeps its score. Smoothed scores are for looking at, not for testing.
+
+    Parameters
+    ----------
+    adata
+        Scored cells with a neighbour graph, as ``scanpy.pp.neighbors`` makes it.
+    method
+        Whose scores.
+    connectivities
+        Key of the graph in ``.obsp``.
+    own
+        Weight of the cell itself, between 0 and 1.
+    key_added
+        Key in ``.obsm``; by default that of the scores with ``_smoothed`` behind.
+
+    Returns
+    -------
+    AnnData
+        The object handed in.
+
+    Raises
+    ------
+    DataError
+        If there is no graph, or no scores.
+    """
+    import pandas as pd
+    from scipy import sparse
+
+    if connectivities not in adata.obsp:
+        raise DataError(f"There is no graph obsp[{connectivities!r}]; run scanpy.pp.neighbors(adata) first.")
+    if not 0 <= own <= 1:
+        raise DataError(f"own={own!r} is outside [0, 1].")
+    key = _key(adata, method)
+    table = adata.obsm[key]
+    values = table.to_numpy(dtype=np.float64)
+    graph = sparse.csr_matrix(adata.obsp[connectivities])
+    known = ~np.isnan(values)
+    weight = graph @ known.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        around = (graph @ np.where(known, values, 0.0)) / weight
+    mixed = np.where(weight > 0, own * values + (1 - own) * around, values)
+    name = key_added or f"{key}_smoothed"
+    adata.obsm[name] = pd.DataFrame(mixed, index=adata.obs_names, columns=table.columns)
+    about = {"from": key, "graph": connectivities, "own": float(own)}
+    adata.uns.setdefault("mtorscore", {})[name.removeprefix("score_")] = about
+    return adata
+
+
+def _statistics(
+    values: npt.NDArray[np.float64], statistics: Sequence[str], threshold: float
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return statistics of each column over its scores; NaN where there is none."""
+    n = (~np.isnan(values)).sum(axis=0)
+    empty = n == 0
+    filled = np.where(empty, 0.0, values)
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for statistic in statistics:
+            if statistic == "mean":
+                result = np.nanmean(filled, axis=0)
+            elif statistic == "median":
+                result = np.nanmedian(filled, axis=0)
+            elif statistic == "sd":
+                result = np.sqrt(np.nansum((filled - np.nanmean(filled, axis=0)) ** 2, axis=0) / (n - 1))
+            else:
+                result = (values > threshold).sum(axis=0) / n
+            found[statistic] = np.where(empty, np.nan, result)
+    return found
+
+
+def _key(adata: AnnData, method: str | None) -> str:
+    there = [k for k in adata.obsm if str(k).startswith("score_") and not str(k).endswith("_smoothed")]
+    if method is not None:
+        if f"score_{method}" not in adata.obsm:
+            raise DataError(f"There are no scores of {method}; there are {examples(there) or 'none'}.")
+        return f"score_{method}"
+    if len(there) != 1:
+        raise DataError(f"Say whose scores in method=; there are {examples(there) or 'none'}.")
+    return str(there[0])
+
+
+def _scores(adata: AnnData, method: str | None) -> pd.DataFrame:
+    return adata.obsm[_key(adata, method)]
+
+
+def _groups(obs: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+    from mtorscore.pp._pseudobulk import groups_of
+
+    return groups_of(obs, names)
+
+
+def _one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[str]) -> pd.DataFrame:
+    absent = [c for c in (sample_key, *columns) if c not in obs]
+    if absent:
+        raise DataError(f"obs has no column {examples(repr(c) for c in absent)}; it has {examples(obs.columns)}.")
+    table = obs[list(columns)].astype(object).groupby(obs[sample_key].astype(object), observed=True)
+    for column, n in table.nunique().max().items():
+        if n > 1:
+            mixed = table[column].nunique()
+            raise DataError(
+                f"{column} has more than one value within {int((mixed > 1).sum())} sample(s) "
+                f"({examples(mixed.index[mixed > 1])}); samples are compared, so it must be one for all their cells."
+            )
+    return table.first()
+
+
+def _adjusted(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from mtorscore._multiple_testing import adjust_p
+
+    found: npt.NDArray[np.float64] = adjust_p(p[None, :])[0]
+    return found

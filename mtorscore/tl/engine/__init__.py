@@ -1,0 +1,1 @@
+"""How every method is run: specification, gene sets, tiles, sources, plan, execution, reference."""

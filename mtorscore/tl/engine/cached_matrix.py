@@ -1,0 +1,152 @@
+"""A matrix that is scored again and again: its tiles, and what was ranked of them, are kept."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mtorscore.errors import MethodError
+from mtorscore.tl.engine import plan, registry
+from mtorscore.tl.engine.source import Source, open_source
+from mtorscore.tl.engine.spec import Array, Ints, MethodSpec, Sets
+from mtorscore.tl.engine.tiles import Tile
+
+T = TypeVar("T")
+HELD_BYTES = 1 << 30
+
+
+class Held:
+    """A matrix walked many times: its tiles, and the ranks cached in them, are kept while they fit in memory."""
+
+    def __init__(self, source: Source, tiles: list[Tile] | None, names: Sequence[str] | None = None) -> None:
+        self.source = source
+        self.names = [str(i) for i in range(source.n_vars)] if names is None else names
+        self.n_obs, self.n_vars = source.n_obs, source.n_vars
+        self.genes = np.arange(source.n_vars, dtype=np.int64)
+        self._tiles = tiles
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield the rows in order, as tiles."""
+        yield from self.source.tiles() if self._tiles is None else self._tiles
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Apply a function to every tile and put the results together in row order."""
+        return functools.reduce(combine, map(function, self.tiles()))
+
+    def each(self, function: Callable[[Tile], T]) -> Iterator[T]:
+        """Apply a function to every tile, several tiles at a time, and yield the results in row order."""
+        threads = 1 if self._tiles is None else min(len(self._tiles), os.cpu_count() or 1)
+        if threads <= 1:
+            yield from map(function, self.tiles())
+            return
+        # The first tile works out what all share of the sets; then threads do not meet over it.
+        first, *others = self._tiles or []
+        yield function(first)
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(function, others)
+
+    @functools.cached_property
+    def gene_means(self) -> Array:
+        """Mean of the known values per gene."""
+        return gene_means_of(self)
+
+
+def hold(X: Any, names: Sequence[str] | None = None) -> Held:
+    """Hold a matrix that is scored many times: what one scoring ranks, the next finds ranked.
+
+    Parameters
+    ----------
+    X
+        ``(n_obs, n_vars)`` expression, any container that `score` takes.
+    names
+        Genes, for parameters that name some; their positions by default.
+    """
+    return hold_source(open_source(X), names)
+
+
+def hold_source(source: Source, names: Sequence[str] | None = None) -> Held:
+    """Hold an open source, in memory if it fits."""
+    # Values, ranks and one working copy of each.
+    fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
+    return Held(source, list(source.tiles()) if fits else None, names)
+
+
+def score_held(held: Held, spec: MethodSpec, params: Mapping[str, Any], sets: Sets, state: Mapping[str, Any]) -> Array:
+    """``(n_obs, n_sets)`` scores of one walk."""
+    out = np.empty((held.n_obs, len(sets)))
+
+    def one(tile: Tile) -> None:
+        out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
+
+    for _ in held.each(one):
+        pass
+    return out
+
+
+def score_columns(
+    held: Held,
+    signatures: Sequence[tuple[Ints, Array]],
+    *,
+    method: str,
+    params: Mapping[str, Any] | None = None,
+) -> Array:
+    """Score signatures given as columns and signed weights; the numbers of `score`, without its bookkeeping.
+
+    Parameters
+    ----------
+    held
+        The matrix, from `hold`.
+    signatures
+        Ascending columns and signed weights of each.
+    method, params
+        The scoring method. A cohort-dependent one learns from the matrix.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_obs, n_signatures)``; NaN for a signature without columns.
+    """
+    spec = registry.get(method)
+    checked = plan.columns_of_genes(spec, registry.check_params(spec, params or {}), held.names)
+    sets = Sets.from_lists([c for c, _ in signatures], [w for _, w in signatures], held.n_vars)
+    weights = sets.weights if spec.signed else np.abs(sets.weights)
+    sets = replace(sets, weights=weights if spec.weighted else np.sign(weights))
+    if not sets.slots.size:
+        return np.full((held.n_obs, len(sets)), np.nan)
+    state = learn(spec, checked, held, sets)
+    if spec.uses_ranks and not spec.learns(checked):
+        # Over all genes, so that the ranks that random sets have asked for, or will, are shared.
+        sets = replace(sets, slots=sets.genes[sets.slots], genes=held.genes)
+    out = score_held(held, spec, checked, sets, state)
+    out[:, sets.sizes == 0] = np.nan
+    return out
+
+
+def learn(spec: MethodSpec, params: Mapping[str, Any], held: Held, sets: Sets) -> Mapping[str, Any]:
+    """Learn what a cohort-dependent method needs from the held matrix."""
+    if spec.fit is None or not spec.learns(params):
+        return {}
+    if held.n_obs < 2:
+        raise MethodError(f"{spec.name} learns from a cohort and cannot learn from 1 sample.")
+    return spec.fit(held, sets, params)
+
+
+def gene_means_of(source: Source | Held) -> Array:
+    """Mean of each gene over the observations where it is known, ``(n_vars,)``."""
+    total, n = np.zeros(source.n_vars), np.zeros(source.n_vars)
+    for tile in source.tiles():
+        if tile.x is not None and tile.all_finite():
+            total += tile.x.sum(axis=0)
+            n += tile.n_obs
+            continue
+        sums, known = tile.column_sums()
+        total += sums
+        n += known
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / n

@@ -1,0 +1,135 @@
+"""Dask arrays as a source of tiles: work goes to the blocks, on the user's scheduler, and only results come back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.tiles import Tile
+
+__all__ = ["DaskSource", "dask_source", "known_chunks"]
+
+T = TypeVar("T")
+
+
+@dataclass
+class DaskSource(Source):
+    """A Dask array, cut where its row chunks are.
+
+    Attributes
+    ----------
+    parts
+        One delayed block of rows per chunk, all columns in it.
+    edges
+        ``(n_parts + 1,)`` first row of each part.
+    """
+
+    parts: list[Any] = field(default_factory=list)
+    edges: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    remote: ClassVar[bool] = True
+
+    def each(
+        self,
+        function: Callable[[Tile], T],
+        threads: int | None = None,
+        *,
+        width: int = 0,
+        tables: bool = False,
+        steady: bool = False,
+    ) -> Iterator[T]:
+        """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
+        del threads, width, tables, steady
+        import dask
+
+        shared = dask.delayed(partial(_each, function=function), pure=False)
+        tasks = [
+            shared(part, int(start), self.n_vars, self.block, self.columns)
+            for part, start in zip(self.parts, self.edges[:-1], strict=True)
+        ]
+        for found in dask.compute(*tasks):
+            yield from found
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Reduce every chunk where it is, in one computation, then put the results of the chunks together."""
+        import dask
+
+        shared = dask.delayed(partial(_reduce, function=function, combine=combine), pure=False)
+        tasks = [
+            shared(part, int(start), self.n_vars, self.block, self.columns)
+            for part, start in zip(self.parts, self.edges[:-1], strict=True)
+        ]
+        found: list[T] = list(dask.compute(*tasks))
+        return functools.reduce(combine, found)
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield tiles in row order, fetching one chunk at a time."""
+        for part, start in zip(self.parts, self.edges[:-1], strict=True):
+            yield from _local(part.compute(), int(start), self.n_vars, self.block, self.columns).tiles()
+
+    def tile(self, start: int, stop: int) -> Tile:
+        """Return rows ``start:stop``."""
+        rows = self.matrix[start:stop].compute()
+        return _local(rows, start, self.n_vars, stop - start, self.columns).tile(0, stop - start)
+
+
+def dask_source(
+    matrix: Any,
+    *,
+    rows: npt.NDArray[np.int64] | None,
+    columns: npt.NDArray[np.int64] | None,
+    block: int | None,
+) -> DaskSource:
+    """Make a Dask array walkable; chunks of columns are joined, chunks of rows stay as they are."""
+    if rows is not None:
+        matrix = matrix[rows]
+    if len(matrix.chunks[1]) > 1:
+        matrix = matrix.rechunk({1: -1})
+    n_obs, n_vars = (int(n) for n in matrix.shape)
+    kept = [i for i, n in enumerate(matrix.chunks[0]) if n]
+    edges = np.concatenate([[0], np.cumsum([n for n in matrix.chunks[0] if n])]).astype(np.int64)
+    delayed = matrix.to_delayed().ravel()
+    parts = [delayed[i] for i in kept]
+    width = n_vars if columns is None else len(columns)
+    return DaskSource(matrix, n_obs, width, None, block, columns, parts=parts, edges=edges)
+
+
+def known_chunks(matrix: Any) -> Any:
+    """Return the array with the sizes of its chunks found out, where Dask does not know them."""
+    return matrix.compute_chunk_sizes() if any(np.isnan(n) for n in matrix.shape) else matrix
+
+
+def _each(
+    part: Any,
+    start: int,
+    n_vars: int,
+    block: int | None,
+    columns: npt.NDArray[np.int64] | None,
+    function: Callable[[Tile], T],
+) -> list[T]:
+    return [function(tile) for tile in _local(part, start, n_vars, block, columns).tiles()]
+
+
+def _reduce(
+    part: Any,
+    start: int,
+    n_vars: int,
+    block: int | None,
+    columns: npt.NDArray[np.int64] | None,
+    function: Callable[[Tile], T],
+    combine: Callable[[T, T], T],
+) -> T:
+    return _local(part, start, n_vars, block, columns).reduce(function, combine)
+
+
+def _local(part: Any, start: int, n_vars: int, block: int | None, columns: npt.NDArray[np.int64] | None) -> Source:
+    from mtorscore.tl.engine.source import canonical
+
+    held = canonical(part) if hasattr(part, "tocsr") else np.asarray(part)
+    return Source(held, int(held.shape[0]), n_vars, None, block, columns, start)

@@ -1,0 +1,175 @@
+"""What `tl.score` and `SignatureScorer` have in common: fit a reference, score against it, add composites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mtorscore._version import __version__
+from mtorscore.collection import Composite, Signature, SignatureCollection
+from mtorscore.errors import MethodError, SignatureError
+from mtorscore.tl.engine import plan as engine
+from mtorscore.tl.engine.reference import Reference
+from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.spec import Array, Scored
+
+__all__ = ["Outcome", "finish", "freeze", "reasons", "restore", "score_columns"]
+
+
+@dataclass
+class Outcome:
+    """Scores of one method: column names, values, what came with them, and the coverage table's columns."""
+
+    names: list[str]
+    scores: Array
+    pvalues: Array | None
+    extras: dict[str, Array]
+    coverage: dict[str, list[Any]]
+
+
+def score_columns(collection: SignatureCollection) -> list[str]:
+    """Return the entries that get a column in a score table, in the collection's order."""
+    return [e.id for e in collection if isinstance(e, Signature | Composite)]
+
+
+def freeze(
+    plan: engine.Plan,
+    collection: SignatureCollection,
+    universe: Sequence[str],
+    n_obs: int,
+    scores: Array | None = None,
+) -> Reference:
+    """Make a reference of what a plan learned and, if scores are given, of their mean and SD."""
+    named = {s.id: s.signed_weights() for s in collection.signatures}
+    known = scores is not None
+    mean, sd = _moments(scores) if scores is not None else (np.zeros(0), np.zeros(0))
+    return Reference(
+        method=plan.spec.name,
+        params=plan.params,
+        genes=tuple(str(g) for g in universe),
+        signatures=named,
+        signature_hash=collection.hash,
+        state=plan.state,
+        score_names=plan.sets.names if known else (),
+        score_mean=mean,
+        score_sd=sd,
+        n_obs=n_obs,
+        version=__version__,
+    )
+
+
+def restore(plan: engine.Plan, reference: Reference) -> engine.Plan:
+    """Give a plan what a reference holds; method and parameters must be the same."""
+    if reference.method != plan.spec.name:
+        raise MethodError(f"The reference is for {reference.method}, not for {plan.spec.name}.")
+    different = [k for k, v in plan.params.items() if reference.params.get(k) != v]
+    if different and plan.spec.learns(plan.params):
+        raise MethodError(
+            f"The reference for {plan.spec.name} was learned with other parameters: "
+            + ", ".join(f"{k}={reference.params.get(k)!r}, here {plan.params[k]!r}" for k in different)
+            + "."
+        )
+    plan.state = reference.state
+    return plan
+
+
+def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, reference: Reference | None) -> Outcome:
+    """Put signatures and composites in the collection's order and complete the coverage table."""
+    coverage = {k: list(v) for k, v in plan.coverage.items()}
+    coverage["reason"] = reasons(plan, scored.scores)
+    names = score_columns(collection)
+    if names == list(plan.sets.names):
+        return Outcome(names, scored.scores, scored.pvalues, scored.extras, coverage)
+    place = {name: i for i, name in enumerate(plan.sets.names)}
+    pick = [place.get(n, -1) for n in names]
+    scores = _picked(scored.scores, pick)
+    column = {name: scores[:, i] for i, name in enumerate(names)}
+    for name in names:
+        entry = collection[name]
+        if isinstance(entry, Composite):
+            column[name][:], why = _composite(entry, column, collection, reference, scores.shape[0])
+            _add_row(coverage, name, why)
+    return Outcome(
+        names,
+        scores,
+        None if scored.pvalues is None else _picked(scored.pvalues, pick),
+        {key: _picked(values, pick) for key, values in scored.extras.items()},
+        coverage,
+    )
+
+
+def reasons(plan: engine.Plan, scores: Array) -> list[str]:
+    """Return why signatures have no score; "" for those that have one in any observation."""
+    found = list(plan.reasons)
+    # Thousands of columns of a long table are slow to walk, so only those that begin with NaN are.
+    for i in np.flatnonzero(np.isnan(scores[:1]).all(axis=0)):
+        if not found[i] and np.isnan(scores[:, i]).all():
+            found[i] = _reason(plan, int(i))
+    return found
+
+
+def _reason(plan: engine.Plan, i: int) -> str:
+    if plan.sets.sizes[i] >= plan.sets.n_vars:
+        return "it holds every gene of the matrix, so there is nothing to compare with"
+    why = "constant, missing, without others to compare with, or too few or too many for its parameters"
+    return f"{plan.spec.name} is not defined for its genes here ({why})"
+
+
+def _composite(
+    entry: Composite,
+    column: Mapping[str, Array],
+    collection: SignatureCollection,
+    reference: Reference | None,
+    n_obs: int,
+) -> tuple[Array, str]:
+    """Return the signed weighted sum of frozen z-scores of the parts, or NaN and the reason."""
+    unknown = [p for p in entry.parts if p not in column]
+    if unknown:
+        where = "in the collection" if unknown[0] not in collection else "a signature"
+        raise SignatureError(f"{entry.id}: its part {unknown[0]} is not {where}; add it, or leave {entry.id} out.")
+    if reference is None or not reference.score_names:
+        why = "a composite is standardised by a frozen reference and none was given"
+        return np.full(n_obs, np.nan), why
+    total = np.zeros(n_obs)
+    for part, weight in entry.parts.items():
+        j = reference.score_names.index(part)
+        if not reference.score_sd[j] > 0:
+            return np.full(n_obs, np.nan), f"its part {part} does not vary in the reference"
+        total += weight * (column[part] - reference.score_mean[j]) / reference.score_sd[j]
+    return total, ""
+
+
+def _moments(scores: Array) -> tuple[Array, Array]:
+    n = np.sum(~np.isnan(scores), axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(scores, axis=0) / n
+        sd = np.sqrt(np.nansum((scores - mean) ** 2, axis=0) / (n - 1))
+    return mean, sd
+
+
+def _add_row(coverage: dict[str, list[Any]], name: str, why: str) -> None:
+    blank = {"signature": name, "coverage": float("nan"), "missing": "", "reason": why}
+    for key, values in coverage.items():
+        values.append(blank.get(key, 0))
+
+
+def _picked(values: Array, pick: list[int]) -> Array:
+    out = np.full((values.shape[0], len(pick)), np.nan)
+    chosen = np.array(pick)
+    out[:, chosen >= 0] = values[:, chosen[chosen >= 0]]
+    return out
+
+
+def source_over(source: Source, reference: Reference | None, universe: Sequence[str], policy: str) -> Source:
+    """Return the source with its columns brought into the reference's order."""
+    if reference is None:
+        return source
+    columns = reference.columns_in(universe, policy=policy)
+    if columns is None:
+        return source
+    from dataclasses import replace
+
+    return replace(source, columns=columns, n_vars=len(columns))

@@ -1,0 +1,306 @@
+"""Every container that can hold expression values, walked as tiles; sparse stays sparse."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore._blas_threads import one_blas_thread
+from mtorscore.errors import DataError, examples
+from mtorscore.tl.engine.tiles import Tile
+
+__all__ = ["Source", "canonical", "open_source"]
+
+T = TypeVar("T")
+TILE_BYTES = 16 << 20
+RESULT_BYTES = 8 << 20
+FREED_BYTES = 16 << 20
+SHARE, FEWEST_ROWS = 4, 64
+# Kernels add up so many rows at a time where there are many sets; tiles hold no broken number of these.
+LANES = 32
+# Tiles per thread whose results may wait to be fetched.
+AHEAD = 4
+SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
+
+
+@functools.lru_cache(maxsize=1)
+def _keep_freed_memory() -> None:
+    """Free a large array once: glibc then keeps what is freed, up to twice as much per thread, for the next one.
+
+    Without it each tile's arrays go back to the system, which clears the memory before it hands it out again. That is a
+    tenth of the time of a rank method, and more where threads wait for each other over it.
+    """
+    np.empty(FREED_BYTES, np.uint8)
+
+
+@functools.lru_cache(maxsize=4)
+def _threads(n: int) -> ThreadPoolExecutor:
+    """Return a pool that is kept: a file is scored in many small blocks, and threads are dear to start."""
+    if hasattr(os, "register_at_fork"):
+        # A forked process inherits the pool but not its threads.
+        os.register_at_fork(after_in_child=_threads.cache_clear)
+    return ThreadPoolExecutor(n, thread_name_prefix="mtorscore-score")
+
+
+@dataclass
+class Source:
+    """A matrix of observations x genes that is read in row blocks, as often as a method needs.
+
+    Attributes
+    ----------
+    matrix
+        Anything that `open_source` accepts.
+    n_obs, n_vars
+        Shape after `rows` is applied.
+    rows
+        Chosen rows, ascending, or None for all.
+    block
+        Rows per tile, or None to choose by size; no result depends on it.
+    columns
+        Chosen columns in the order wanted, or None for all.
+    offset
+        Number of the first row, where this is a part of a larger matrix.
+    threads
+        Tiles that `reduce` works on at the same time; None takes all cores.
+    """
+
+    matrix: Any
+    n_obs: int
+    n_vars: int
+    rows: npt.NDArray[np.int64] | None = None
+    block: int | None = None
+    columns: npt.NDArray[np.int64] | None = None
+    offset: int = 0
+    threads: int | None = 1
+    remote: ClassVar[bool] = False
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield tiles in row order; infinite values are refused."""
+        step = self.rows_per_tile()
+        for start in range(0, self.n_obs, step):
+            yield self.tile(start, min(start + step, self.n_obs))
+
+    def each(
+        self,
+        function: Callable[[Tile], T],
+        threads: int | None = 1,
+        *,
+        width: int = 0,
+        tables: bool = False,
+        steady: bool = False,
+    ) -> Iterator[T]:
+        """Apply a function to every tile and yield the results in row order.
+
+        Parameters
+        ----------
+        function
+            What is wanted of a tile; it may run in another process, so it should return little.
+        threads
+            Tiles worked on at the same time; None takes all cores.
+        width
+            Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
+        tables
+            Whether the function walks over tables of the whole cohort, which larger tiles read less often.
+        steady
+            Whether the tiles are the same for any number of threads, as they must be where results are added up.
+        """
+        _keep_freed_memory()
+        step = self.rows_per_tile() * (2 if tables and self.block is None else 1)
+        step = max(1, min(step, RESULT_BYTES // (8 * max(width, 1))))
+        n_tiles = -(-self.n_obs // step)
+        n_threads = min(n_tiles, threads or os.cpu_count() or 1)
+        shared_by = 1 if steady else n_threads
+        if self.block is None:
+            # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
+            n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
+            step = -(-self.n_obs // (-(-n_tiles // shared_by) * shared_by))
+            step = -(-step // LANES) * LANES if step > 2 * LANES else step
+        bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
+
+        def work(start: int, stop: int) -> T:
+            return function(self.tile(start, stop))
+
+        if n_threads <= 1:
+            yield from (work(*ab) for ab in bounds)
+            return
+        waiting: deque[Future[T]] = deque()
+        with one_blas_thread():
+            for ab in bounds:
+                waiting.append(_threads(n_threads).submit(work, *ab))
+                if len(waiting) > AHEAD * n_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+        """Apply a function to every tile and put the results together from left to right."""
+        return functools.reduce(combine, self.each(function, self.threads, steady=True))
+
+    def rows_per_tile(self) -> int:
+        """Return how many rows are worked on at once."""
+        if self.block is not None:
+            return self.block
+        thin = getattr(self.matrix, "format", None) in ("csr", "csc")
+        return int(max(1, min(512 if thin else 256, TILE_BYTES // max((2 if thin else 8) * self.n_vars, 1))))
+
+    def tile(self, start: int, stop: int) -> Tile:
+        """Return rows ``start:stop`` as float64."""
+        index: Any = slice(start, stop) if self.rows is None else self.rows[start:stop]
+        part = self._rows_as_views(start, stop)
+        if part is not None:
+            return self._checked(part, start, stop)
+        part = _take(self.matrix, index)
+        first = self.offset + start
+        tile = to_tile(part if self.columns is None else part[:, self.columns], first, self.n_vars)
+        return self._checked(tile, start, stop)
+
+    def _rows_as_views(self, start: int, stop: int) -> Tile | None:
+        """Return rows of a CSR matrix in memory without copying them, or None where that cannot be done."""
+        m = self.matrix
+        if getattr(m, "format", None) != "csr" or not hasattr(m, "indptr") or not isinstance(m.data, np.ndarray):
+            return None
+        if self.rows is not None or self.columns is not None:
+            return None
+        first, last = int(m.indptr[start]), int(m.indptr[stop])
+        return Tile(
+            self.offset + start,
+            self.n_vars,
+            data=_floats(m.data[first:last]),
+            indices=np.ascontiguousarray(m.indices[first:last], dtype=np.int32),
+            indptr=m.indptr[start : stop + 1].astype(np.int64) - first,
+        )
+
+    def _checked(self, tile: Tile, start: int, stop: int) -> Tile:
+        if tile.all_finite():
+            return tile
+        _, n_inf, _ = tile.count_special()
+        if n_inf:
+            first = self.offset + start
+            raise DataError(
+                f"The matrix holds {n_inf} infinite value(s) among observations {first} to {self.offset + stop - 1}; "
+                "they usually come from the logarithm of 0. Use log(x + 1), or set them to NaN."
+            )
+        return tile
+
+
+def open_source(
+    matrix: Any,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
+    columns: npt.NDArray[np.int64] | None = None,
+    block: int | None = None,
+) -> Source:
+    """Make a matrix walkable in row blocks.
+
+    Parameters
+    ----------
+    matrix
+        Numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array, observations x genes.
+    rows
+        Rows to keep, ascending.
+    columns
+        Columns to keep, in the order wanted.
+    block
+        Rows per tile.
+
+    Returns
+    -------
+    Source
+        Reads nothing yet, unless the container has to be turned from columns to rows.
+
+    Raises
+    ------
+    DataError
+        If the container is not supported, is not two-dimensional, is empty or holds text.
+    """
+    from scipy import sparse
+
+    kind = f"{type(matrix).__module__}.{type(matrix).__qualname__}"
+    if hasattr(matrix, "iloc") and hasattr(matrix, "to_numpy"):
+        matrix = _from_frame(matrix)
+    if isinstance(matrix, np.matrix | np.ma.MaskedArray):
+        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
+    if sparse.issparse(matrix):
+        matrix = canonical(matrix)
+    elif type(matrix).__name__ in {"CSCDataset", "_CSCDataset"}:
+        matrix = canonical(matrix.to_memory())
+    elif not (isinstance(matrix, np.ndarray) or _is_lazy(matrix)):
+        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
+    if len(matrix.shape) != 2:
+        raise DataError(f"The matrix has {len(matrix.shape)} dimension(s); observations x genes, 2, are needed.")
+    if isinstance(matrix, np.ndarray) and matrix.dtype.kind not in "biuf":
+        raise DataError(f"The matrix holds values of type {matrix.dtype}; numbers are needed.")
+    if kind.startswith("dask."):
+        from mtorscore.tl.engine.dask_source import known_chunks
+
+        matrix = known_chunks(matrix)
+    n_obs, n_vars = int(matrix.shape[0]), int(matrix.shape[1])
+    if n_obs == 0 or n_vars == 0:
+        raise DataError(f"The matrix is empty: {n_obs} observations x {n_vars} genes.")
+    if n_vars >= 2**31:
+        raise DataError(f"The matrix has {n_vars} columns; at most {2**31 - 1} can be ranked.")
+    if kind.startswith("dask."):
+        from mtorscore.tl.engine.dask_source import dask_source
+
+        return dask_source(matrix, rows=rows, columns=columns, block=block)
+    shape = (n_obs if rows is None else len(rows), n_vars if columns is None else len(columns))
+    return Source(matrix, *shape, rows, block, columns)
+
+
+def to_tile(part: Any, start: int, n_vars: int) -> Tile:
+    """Turn rows of any supported container into a float64 tile."""
+    from scipy import sparse
+
+    if sparse.issparse(part):
+        rows = canonical(part)
+        return Tile(
+            start,
+            n_vars,
+            data=_floats(rows.data),
+            indices=np.ascontiguousarray(rows.indices, dtype=np.int32),
+            indptr=np.ascontiguousarray(rows.indptr, dtype=np.int64),
+        )
+    return Tile(start, n_vars, x=np.ascontiguousarray(part, dtype=np.float64))
+
+
+def _floats(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return stored values as they are if they are float32, else as float64; kernels add them up as float64."""
+    return np.ascontiguousarray(values, dtype=np.float32 if values.dtype == np.float32 else np.float64)
+
+
+def _take(matrix: Any, index: Any) -> Any:
+    part = matrix[index]
+    return part.compute() if hasattr(part, "compute") else part
+
+
+def _is_lazy(matrix: Any) -> bool:
+    """Whether the object is a matrix on disk or a task graph that row slices can be read from."""
+    module = type(matrix).__module__.split(".")[0]
+    return module in {"dask", "h5py", "zarr", "anndata"} and hasattr(matrix, "shape") and hasattr(matrix, "dtype")
+
+
+def canonical(matrix: Any) -> Any:
+    """Return CSR with sorted columns and no entry twice; the caller's object is left as it is."""
+    rows = matrix.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is matrix else rows
+        rows.sum_duplicates()
+    return rows
+
+
+def _from_frame(frame: Any) -> npt.NDArray[Any]:
+    text = [c for c, t in zip(frame.columns, frame.dtypes, strict=True) if t.kind not in "biuf"]
+    if text:
+        try:
+            return frame[frame.columns].astype(np.float64).to_numpy()  # type: ignore[no-any-return]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{len(text)} column(s) hold text, not numbers ({examples(text)}).") from error
+    return frame.to_numpy()  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Scoring files larger than memory: blocks, checkpoints, progress."""

@@ -1,0 +1,354 @@
+"""Matrices in h5ad and zarr files, read in row blocks: CSR as it lies, dense as it lies, CSC turned by panels."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.tl.streaming.hdf5_chunks import open_vector
+
+__all__ = ["DiskFile", "DiskRows", "open_file"]
+
+CHUNK = 4_000_000
+
+
+@dataclass
+class DiskRows:
+    """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows.
+
+    `format` is what they come as: ``"csr"``, or ``"array"`` for dense.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    read: Callable[[int, int], Any]
+    row_bytes: npt.NDArray[np.int64]
+    stored: Callable[[], Iterator[npt.NDArray[Any]]]
+    format: str = "array"
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return rows as a scipy CSR matrix or a numpy array."""
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(self.shape[0])
+            return self.read(start, stop)
+        rows = np.asarray(index, dtype=np.int64)
+        first = int(rows[0])
+        return self.read(first, int(rows[-1]) + 1)[rows - first]
+
+    def value_range(self) -> tuple[float, float]:
+        """Return the smallest and largest stored value; NaN are left out."""
+        low, high = np.inf, -np.inf
+        for values in self.stored():
+            known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+            if known.size:
+                low, high = min(low, float(known.min())), max(high, float(known.max()))
+        return low, high
+
+
+@dataclass
+class DiskFile:
+    """An open h5ad or zarr file: its matrix, and what stands beside it."""
+
+    path: Path
+    root: Any
+    kind: str
+    matrix: DiskRows
+    genes: list[str]
+    scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list)
+    descriptor: int = -1
+    pool: ThreadPoolExecutor | None = None
+
+    def obs_index(self) -> Any:
+        """Return the dataset of observation names."""
+        frame = self.root["obs"]
+        if not hasattr(frame, "keys"):
+            raise FormatError("obs is a table of an old format; write the file again with anndata.", path=self.path)
+        return frame[frame.attrs.get("_index", "_index")]
+
+    def obs_names(self, rows: Any = slice(None)) -> npt.NDArray[Any]:
+        """Return observation names."""
+        found = self.obs_index()
+        if hasattr(found, "keys"):
+            return np.asarray(self.element("obs").index[rows], dtype=object)
+        values = found.asstr()[rows] if hasattr(found, "asstr") else np.asarray(found[rows])
+        return np.asarray(values, dtype=object)
+
+    def obs_names_utf8(self, rows: Any = slice(None)) -> Any:
+        """Return observation names as an Arrow array of text, as they lie in the file where that is possible."""
+        import pyarrow as pa
+
+        found = self.obs_index()
+        if not hasattr(found, "asstr"):
+            return pa.array(self.obs_names(rows), pa.string())
+        return pa.array(found[rows], pa.binary()).cast(pa.string())
+
+    def element(self, name: str) -> Any:
+        """Return an element such as ``obs`` or ``uns/source``, read whole."""
+        from anndata.io import read_elem
+
+        return read_elem(self.root[name])
+
+    def has(self, name: str) -> bool:
+        """Whether the file holds an element."""
+        return name in self.root
+
+    def close(self) -> None:
+        """Close the file and remove scratch files."""
+        if self.pool is not None:
+            self.pool.shutdown()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        if self.kind == "h5ad":
+            self.root.close()
+        for folder in self.scratch:
+            folder.cleanup()
+        self.scratch.clear()
+
+
+def open_file(path: str | Path, *, layer: str | None = None, scratch: Path | None = None, panel_bytes: int) -> DiskFile:
+    """Open an AnnData file for reading in row blocks.
+
+    Parameters
+    ----------
+    path
+        ``.h5ad`` file or ``.zarr`` folder.
+    layer
+        Layer instead of ``X``.
+    scratch
+        Folder for the copy by rows that a matrix stored by columns needs; the system's temporary folder by default.
+    panel_bytes
+        Bytes of such a matrix that are turned at once.
+
+    Raises
+    ------
+    FormatError
+        If the file is neither, or holds no such matrix.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise FormatError("There is no such file.", path=file)
+    root, kind = _open_root(file)
+    try:
+        name = "X" if layer is None else f"layers/{layer}"
+        if name not in root:
+            there = ", ".join(root["layers"]) if "layers" in root else ""
+            raise FormatError(f"It holds no {name}; layers: {there or 'none'}.", path=file)
+        from anndata.io import read_elem
+
+        opened = DiskFile(file, root, kind, _empty(), [str(g) for g in read_elem(root["var"]).index])
+        opened.matrix = _rows_of(opened, root[name], name, scratch, panel_bytes)
+    except BaseException:
+        if kind == "h5ad":
+            root.close()
+        raise
+    if opened.matrix.shape[1] != len(opened.genes):
+        raise FormatError(f"{name} has {opened.matrix.shape[1]} columns, var {len(opened.genes)} rows.", path=file)
+    return opened
+
+
+def _open_root(file: Path) -> tuple[Any, str]:
+    if file.is_dir():
+        import zarr
+
+        try:
+            return zarr.open_group(str(file), mode="r"), "zarr"
+        except (OSError, ValueError, KeyError) as error:
+            raise FormatError("This folder is not a zarr group.", path=file) from error
+    import h5py
+
+    try:
+        return h5py.File(file, "r"), "h5ad"
+    except OSError as error:
+        raise FormatError(
+            "This is not an HDF5 file, or it was cut short; read it with mtorscore.read.", path=file
+        ) from error
+
+
+def _empty() -> DiskRows:
+    return DiskRows((0, 0), np.dtype(np.float64), lambda _a, _b: None, np.zeros(0, dtype=np.int64), lambda: iter(()))
+
+
+def _rows_of(opened: DiskFile, node: Any, name: str, scratch: Path | None, panel_bytes: int) -> DiskRows:
+    if not hasattr(node, "keys"):
+        return _dense(node)
+    encoding = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", ""))
+    shape = node.attrs.get("shape", node.attrs.get("h5sparse_shape"))
+    layout = {"csr_matrix": "csr", "csr": "csr", "csc_matrix": "csc", "csc": "csc"}.get(str(encoding))
+    if layout is None or shape is None:
+        raise FormatError(f"{name} is stored as {encoding!r}, not as a dense, CSR or CSC matrix.", path=opened.path)
+    n_obs, n_vars = int(shape[0]), int(shape[1])
+    if node["data"].dtype.kind not in "biuf":
+        raise DataError(f"The matrix holds values of type {node['data'].dtype}; numbers are needed.")
+    indptr = np.asarray(node["indptr"][:], dtype=np.int64)
+    if indptr.size != (n_obs if layout == "csr" else n_vars) + 1 or indptr[-1] != node["data"].shape[0]:
+        raise FormatError(f"{name} says {n_obs} x {n_vars} but its pointers do not fit.", path=opened.path)
+    if layout == "csr":
+        return _csr(opened, node, indptr, n_obs, n_vars)
+    return _csc(opened, node, indptr, n_obs, n_vars, scratch, panel_bytes)
+
+
+def _dense(node: Any) -> DiskRows:
+    if len(node.shape) != 2 or node.dtype.kind not in "biuf":
+        raise DataError(f"The matrix has shape {node.shape} and type {node.dtype}; a table of numbers is needed.")
+    n_obs, n_vars = (int(n) for n in node.shape)
+    step = max(1, CHUNK // max(n_vars, 1))
+    return DiskRows(
+        (n_obs, n_vars),
+        node.dtype,
+        lambda a, b: node[a:b],
+        np.full(n_obs, n_vars * node.dtype.itemsize, dtype=np.int64),
+        lambda: (node[a : a + step] for a in range(0, n_obs, step)),
+    )
+
+
+def _csr(opened: DiskFile, node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> DiskRows:
+    from scipy import sparse
+
+    if opened.kind == "h5ad":
+        opened.descriptor = os.open(opened.path, os.O_RDONLY)
+        opened.pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="mtorscore-unpack")
+    pool = opened.pool
+    data, indices = (open_vector(node[name], opened.descriptor) for name in ("data", "indices"))
+
+    def read(start: int, stop: int) -> Any:
+        a, b = int(indptr[start]), int(indptr[stop])
+        pointer = indptr[start : stop + 1] - a
+        # int32 throughout where it fits: scipy would otherwise widen the column numbers.
+        if b - a < 2**31:
+            pointer = pointer.astype(np.int32)
+        return sparse.csr_matrix(
+            (data.read(a, b, pool), indices.read(a, b, pool), pointer), shape=(stop - start, n_vars)
+        )
+
+    width = data.dtype.itemsize + indices.dtype.itemsize
+    return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: data.pieces(CHUNK), "csr")
+
+
+def _csc(
+    opened: DiskFile,
+    node: Any,
+    indptr: npt.NDArray[np.int64],
+    n_obs: int,
+    n_vars: int,
+    scratch: Path | None,
+    panel_bytes: int,
+) -> DiskRows:
+    """Sort the entries into panels of rows on scratch files; a panel is turned into CSR in memory when it is read."""
+    from scipy import sparse
+
+    data, indices = node["data"], node["indices"]
+    n_stored = int(indptr[-1])
+    counts = np.zeros(n_obs, dtype=np.int64)
+    for part in _pieces(indices):
+        counts += np.bincount(part, minlength=n_obs)
+    pointer = np.concatenate([[0], np.cumsum(counts)])
+    width = 8 + data.dtype.itemsize
+    # Rows, columns, values and the turned copy of all three are in memory at the same time.
+    edges = panel_edges(pointer, max(1, panel_bytes // (2 * width)))
+    needed = n_stored * width
+    base = Path(tempfile.gettempdir()) if scratch is None else scratch
+    if shutil.disk_usage(base).free < needed + (1 << 28):
+        raise DataError(
+            f"{opened.path}: the matrix is stored by columns (CSC); reading it by rows needs {needed >> 20} MB of "
+            f"scratch space in {base}, which are not free. Write it as CSR, or set TMPDIR to a larger disk."
+        )
+    folder = tempfile.TemporaryDirectory(prefix=".mtorscore-rows-", dir=base)
+    opened.scratch.append(folder)
+    home = Path(folder.name)
+    types = (("row", np.dtype(np.int32)), ("column", np.dtype(np.int32)), ("value", data.dtype))
+    panel_of = np.repeat(np.arange(edges.size - 1, dtype=np.int32), np.diff(edges))
+    cursor = pointer[edges[:-1]].copy()
+    files = [os.open(home / name, os.O_CREAT | os.O_WRONLY, 0o600) for name, _ in types]
+    for a in range(0, n_stored, CHUNK):
+        b = min(a + CHUNK, n_stored)
+        rows = indices[a:b]
+        columns = np.searchsorted(indptr, np.arange(a, b), side="right") - 1
+        panel = panel_of[rows]
+        order = np.argsort(panel, kind="stable")
+        sizes = np.bincount(panel, minlength=cursor.size)
+        entries = [x[order].astype(t) for x, (_, t) in zip((rows, columns, data[a:b]), types, strict=True)]
+        done = 0
+        for p in np.flatnonzero(sizes):
+            for file, values in zip(files, entries, strict=True):
+                os.pwrite(file, values[done : done + sizes[p]].data, int(cursor[p]) * values.itemsize)
+            done += sizes[p]
+            cursor[p] += sizes[p]
+    for file in files:
+        os.close(file)
+    held: dict[int, Any] = {}
+
+    def panel_rows(p: int) -> Any:
+        if p not in held:
+            held.clear()
+            first, last = int(edges[p]), int(edges[p + 1])
+            a, b = int(pointer[first]), int(pointer[last])
+            row, column, value = (
+                np.fromfile(home / name, dtype=dtype, count=b - a, offset=a * dtype.itemsize) for name, dtype in types
+            )
+            held[p] = sparse.coo_matrix((value, (row - first, column)), shape=(last - first, n_vars)).tocsr()
+        return held[p]
+
+    def read(start: int, stop: int) -> Any:
+        parts = []
+        for p in range(int(np.searchsorted(edges, start, side="right")) - 1, edges.size - 1):
+            if edges[p] >= stop:
+                break
+            here = panel_rows(p)
+            parts.append(here[max(start - edges[p], 0) : min(stop, edges[p + 1]) - edges[p]])
+        if not parts:
+            return sparse.csr_matrix((0, n_vars), dtype=data.dtype)
+        return parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr")
+
+    return DiskRows((n_obs, n_vars), data.dtype, read, counts * width, lambda: _pieces(data), "csr")
+
+
+def panel_edges(pointer: npt.NDArray[np.int64], most: int, step: int = 1) -> npt.NDArray[np.int64]:
+    """Cut rows into runs of at most `most` entries, at multiples of `step` rows; one step at least.
+
+    Parameters
+    ----------
+    pointer
+        ``(n_rows + 1,)`` running total of entries (or bytes) before each row.
+    most
+        Entries per run.
+    step
+        Rows that stay together.
+
+    Returns
+    -------
+    numpy.ndarray
+        Edges, from 0 to the number of rows.
+    """
+    n_rows = pointer.size - 1
+    edges = [0]
+    while edges[-1] < n_rows:
+        here = edges[-1]
+        reach = int(np.searchsorted(pointer, pointer[here] + most, side="right")) - 1
+        edges.append(min(max(here + (reach - here) // step * step, here + step), n_rows))
+    return np.array(edges, dtype=np.int64)
+
+
+def _pieces(dataset: Any) -> Iterator[npt.NDArray[Any]]:
+    for a in range(0, dataset.shape[0], CHUNK):
+        yield np.asarray(dataset[a : a + CHUNK])
+
+
+def check_kind(path: Path) -> None:
+    """Refuse a path that cannot be streamed, with what can be done."""
+    known = (".h5ad", ".zarr", ".h5")
+    if path.suffix.lower() not in known and not path.is_dir():
+        raise FormatError(
+            f"Only {examples(known)} are scored from disk; read others with mtorscore.read and score the result.",
+            path=path,
+        )
