@@ -5,6 +5,8 @@ Messages follow one pattern: what is wrong, how many, where, up to three example
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +29,13 @@ __all__ = [
     "examples",
     "nearest",
     "not_writable",
+    "warn",
 ]
+
+# Frames of these packages stand between a caller and the place that warns: ours, and what calls us back.
+_PASSED_THROUGH = frozenset(
+    {"mtorscore", "concurrent", "contextlib", "functools", "joblib", "pandas", "sklearn", "threading"}
+)
 
 
 class MtorscoreError(Exception):
@@ -168,3 +176,19 @@ def nearest(name: object, known: Iterable[object], most: int = 3) -> list[str]:
     holding = sorted((k for k in by_lower if written and written in k), key=len)
     alike = get_close_matches(written, by_lower, n=most, cutoff=0.5)
     return [by_lower[k] for k in dict.fromkeys([*holding, *alike])][:most]
+
+
+def warn(message: str, category: type[MtorscoreWarning]) -> None:
+    """Warn at the line of the caller, which is the first frame outside this package.
+
+    Parameters
+    ----------
+    message
+        What happened, how many, up to three examples.
+    category
+        One of the classes of this module.
+    """
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_THROUGH:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mtorscore._outcome_terms import EVENTS_PER_PARAMETER, MIN_EVENTS
 from mtorscore.prognosis import Endpoint, evaluate
-from mtorscore.prognosis.association.associate import MIN_EVENTS, PER_PARAMETER
 from mtorscore.prognosis.association.cutpoints import best_cut, logrank_scores
 from mtorscore.prognosis.endpoints.endpoints import SurvivalData
 from mtorscore.prognosis.endpoints.outcome_models import SurvivalOutcome
@@ -67,7 +67,7 @@ def p_value(data: SurvivalData, columns: list[FloatArray], null: float = 0.0) ->
     x = ((x - x.mean(axis=0)) / sd)[:, :, None]
     outcome = SurvivalOutcome(data)
     e = None
-    if data.n_events >= PER_PARAMETER * x.shape[1]:
+    if data.n_events >= EVENTS_PER_PARAMETER * x.shape[1]:
         e = wald(outcome.fit(x))
         if not e.infinite.any():
             return float(2 * stats.norm.sf(abs((e.coef[0] - null * sd[0]) / e.se[0])))
@@ -108,11 +108,11 @@ def rates(n: int, share: float, repetitions: int, resampled: int, seed: int = 0)
             note("coverage: unadjusted hazard ratio", p_value(data, [score], EFFECT) > 0.05)
         data = cohort(EFFECT * (score + confounder), limits[EFFECT * np.sqrt(3)], rng)
         if data.n_events >= MIN_EVENTS:
-            label = "Firth" if data.n_events < 2 * PER_PARAMETER else "Wald"
+            label = "Firth" if data.n_events < 2 * EVENTS_PER_PARAMETER else "Wald"
             note(f"coverage: adjusted hazard ratio, {label}", p_value(data, [score, confounder], EFFECT) > 0.05)
         data = cohort(EFFECT * confounder, limits[EFFECT], rng)
         if data.n_events >= MIN_EVENTS:
-            label = "Firth" if data.n_events < 2 * PER_PARAMETER else "Wald"
+            label = "Firth" if data.n_events < 2 * EVENTS_PER_PARAMETER else "Wald"
             note(f"type I: adjusted hazard ratio, {label}", p_value(data, [score, confounder]) < 0.05)
     _resampled(note, n, limits[EFFECT], resampled, rng)
     return _table(found, n, share, dropped)

@@ -41,7 +41,7 @@ def read(
         mtorscore read GSE42872_series_matrix.txt.gz --out GSE42872.h5ad
     """
     from mtorscore import io
-    from mtorscore.pipeline import atomic
+    from mtorscore._atomic import atomic
 
     adata = io.read(path, kind=kind) if kind else io.read(path)
     with atomic(out) as temporary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,13 +12,13 @@ from typing import Any
 
 import yaml
 
-from mtorscore._atomic import replacing
+from mtorscore._atomic import write_whole
 from mtorscore.collection import gene_set_formats as formats
 from mtorscore.collection.collection import SignatureCollection
 from mtorscore.collection.entries import BRANCHES, USER_BRANCH, Entry, Signature
 from mtorscore.collection.gene_set_text import clean, read_text
 from mtorscore.collection.yaml_format import Loader, dump, entry_from_document, entry_to_document
-from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples
+from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples, warn
 
 __all__ = ["FORMATS", "library_folder", "library_meta", "read", "read_library", "write"]
 
@@ -117,12 +116,10 @@ def write(collection: SignatureCollection, path: Path) -> Path:
             raise SignatureError(f"{examples(strange)} cannot name a file in a folder; write one .yaml, or rename.")
         path.mkdir(parents=True, exist_ok=True)
         for entry in collection:
-            _replace_text(path / f"{entry.id}.yaml", dump(entry_to_document(entry)))
+            write_whole(path / f"{entry.id}.yaml", dump(entry_to_document(entry)))
         return path
     _, writer = _format(path)
-    text = writer(collection)
-    _replace_text(path, text)
-    return path
+    return write_whole(path, writer(collection))
 
 
 def text_of(collection: SignatureCollection, ending: str) -> str:
@@ -143,8 +140,7 @@ def read_gmt(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
 
 def write_gmt(collection: SignatureCollection, path: Path) -> Path:
     """Write a GMT file whatever its ending; see `write`."""
-    _replace_text(path, _write_gmt(collection))
-    return path
+    return write_whole(path, _write_gmt(collection))
 
 
 def parts(collection: SignatureCollection) -> Iterator[tuple[str, Signature, tuple[str, ...]]]:
@@ -158,7 +154,7 @@ def parts(collection: SignatureCollection) -> Iterator[tuple[str, Signature, tup
         yield f"{signature.id}_DN", signature, signature.down
 
 
-def warn_about_loss(collection: SignatureCollection, format_name: str, *, weights: bool = True, depth: int = 6) -> None:
+def warn_about_loss(collection: SignatureCollection, format_name: str, *, weights: bool = True) -> None:
     """Say once what a format cannot hold of a collection."""
     others = [e.id for e in collection if not isinstance(e, Signature)]
     weighted = [s.id for s in collection.signatures if s.is_weighted] if weights else []
@@ -173,11 +169,7 @@ def warn_about_loss(collection: SignatureCollection, format_name: str, *, weight
     if lost:
         if any(s.branch != USER_BRANCH for s in collection.signatures):
             lost.append("branch, level, evidence and the like")
-        warnings.warn(
-            f"{format_name} cannot hold {' and '.join(lost)}; write .yaml to keep everything.",
-            IgnoredWarning,
-            stacklevel=depth,
-        )
+        warn(f"{format_name} cannot hold {' and '.join(lost)}; write .yaml to keep everything.", IgnoredWarning)
 
 
 def _read_documents(path: Path) -> list[Entry]:
@@ -205,7 +197,7 @@ def _write_gmt(collection: SignatureCollection) -> str:
 def _write_network(collection: SignatureCollection, delimiter: str = "\t") -> str:
     if not collection.signatures:
         raise SignatureError("The collection holds no gene list, so there is nothing to write as a network table.")
-    warn_about_loss(collection, "A network table", weights=False, depth=5)
+    warn_about_loss(collection, "A network table", weights=False)
     _check_names(collection.signatures, "a network table")
     return formats.write_network(collection, delimiter)
 
@@ -281,7 +273,7 @@ def _say_of_pairs(path: Path, clashing: Sequence[str], apart: Sequence[str]) -> 
     if apart:
         found.append(f"{len(apart)} pair(s) were not joined ({examples(apart)})")
     if found:
-        warnings.warn(f"{path}: {'; '.join(found)}.", DataWarning, stacklevel=5)
+        warn(f"{path}: {'; '.join(found)}.", DataWarning)
 
 
 def _pair(stem: str, up: Signature, down: Signature) -> Signature:
@@ -298,11 +290,6 @@ def split_direction(name: str) -> tuple[str, str]:
             if name.upper().endswith(ending) and len(name) > len(ending):
                 return name[: -len(ending)], direction
     return name, ""
-
-
-def _replace_text(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text)
 
 
 Reader = Callable[[Path], list[Entry]]

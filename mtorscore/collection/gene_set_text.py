@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtorscore.collection.entries import Signature
-from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore.errors import DataWarning, FormatError, examples, warn
 
 __all__ = ["GeneSet", "clean", "description", "read_lines", "read_text", "to_signatures"]
 
@@ -66,7 +65,7 @@ def description(cell: str) -> str:
     return "" if text == "na" else text
 
 
-def to_signatures(sets: Sequence[GeneSet], path: Path, stacklevel: int = 6) -> list[Signature]:
+def to_signatures(sets: Sequence[GeneSet], path: Path) -> list[Signature]:
     """Return unsigned signatures of named lists, each gene once.
 
     Parameters
@@ -75,8 +74,6 @@ def to_signatures(sets: Sequence[GeneSet], path: Path, stacklevel: int = 6) -> l
         With clean names; cells as the file has them, blank ones allowed.
     path
         For messages and provenance.
-    stacklevel
-        Of the one warning that says what was cleaned.
 
     Returns
     -------
@@ -106,5 +103,5 @@ def to_signatures(sets: Sequence[GeneSet], path: Path, stacklevel: int = 6) -> l
             "give weights in a .tsv of source, target, weight"
         )
     if found:
-        warnings.warn(f"{path}: {'. '.join(found)}.", DataWarning, stacklevel=stacklevel)
+        warn(f"{path}: {'. '.join(found)}.", DataWarning)
     return out

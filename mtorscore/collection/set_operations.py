@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -13,7 +12,7 @@ import pandas as pd
 
 from mtorscore.collection.collection import SignatureCollection
 from mtorscore.collection.entries import Composite, Entry, Panel, Ratio, Signature
-from mtorscore.errors import DataWarning, SignatureError, examples
+from mtorscore.errors import DataWarning, SignatureError, examples, warn
 from mtorscore.genes.symbols import current_symbol, human_to_mouse
 
 __all__ = ["intersection", "minus", "overlap", "overlap_matrix", "rename_genes", "translate", "union"]
@@ -45,10 +44,9 @@ def union(signatures: Sequence[Signature], *, id: str) -> Signature:  # noqa: A0
     directions = _directions(signatures)
     clash = [g for g, d in directions.items() if len(d) > 1]
     if clash:
-        warnings.warn(
+        warn(
             f"{len(clash)} gene(s) are up in one signature and down in another ({examples(clash)}); they are left out.",
             DataWarning,
-            stacklevel=3,
         )
     return _combined(signatures, {g: d.copy().pop() for g, d in directions.items() if len(d) == 1}, id)
 
@@ -202,11 +200,10 @@ def overlap(collection: SignatureCollection, *, by: str = "entry", share: float 
     close = table[(table["share_of_smaller"] > share) & (table["first_branch"] != table["second_branch"])]
     if len(close):
         pairs = (f"{r.first} and {r.second} ({r.share_of_smaller:.0%})" for r in close.itertuples())
-        warnings.warn(
+        warn(
             f"{len(close)} pair(s) of different branches share more than {share:.0%} of the smaller one's genes: "
             f"{examples(pairs)}. Their scores are not independent.",
             DataWarning,
-            stacklevel=3,
         )
     return table
 

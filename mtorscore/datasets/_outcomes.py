@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import DataError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def expected_residual(predictor: npt.NDArray[np.float64], parameters: Mapping[st
     first, last = float(parameters["follow_up_min"]), float(parameters["follow_up_max"])
     time = np.linspace(0.0, last, _STEPS + 1)[1:]
     followed = np.clip((last - time) / max(last - first, 1e-9), 0.0, 1.0) * np.exp(
-        -time * float(parameters["dropout"]) / 365.25
+        -time * float(parameters["dropout"]) / DAYS["years"]
     )
     base = np.log(2.0) * (time / float(parameters["median_survival"])) ** float(parameters["weibull_shape"])
     hazard = np.exp(predictor)[:, None]
@@ -211,7 +212,7 @@ def draw(rng: np.random.Generator, latent: pd.DataFrame, parameters: Mapping[str
     progression = np.minimum(event_times(_PROGRESSION * median), death)
     end = rng.uniform(first, last, size=size)
     if float(parameters["dropout"]) > 0:
-        end = np.minimum(end, rng.exponential(365.25 / float(parameters["dropout"]), size=size))
+        end = np.minimum(end, rng.exponential(DAYS["years"] / float(parameters["dropout"]), size=size))
     os = (death <= end).astype(np.int8)
     pfi = (progression <= end).astype(np.int8)
     os_time = np.maximum(np.ceil(np.minimum(death, end)), 1.0)

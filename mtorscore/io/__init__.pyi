@@ -1,10 +1,14 @@
 from . import gsea as gsea
 from .clinical import read_clinical as read_clinical
 from .download.fetching import fetch as fetch
+from .gsea import read_cls as read_cls
 from .gsea import read_gct as read_gct
 from .gsea import read_gmt as read_gmt
+from .gsea import read_rnk as read_rnk
+from .gsea import write_cls as write_cls
 from .gsea import write_gct as write_gct
 from .gsea import write_gmt as write_gmt
+from .gsea import write_rnk as write_rnk
 from .gsea import write_txt as write_txt
 from .reading import Description as Description
 from .reading import describe as describe

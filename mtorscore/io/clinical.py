@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore._outcome_terms import DAYS, is_unsaid
+from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io import detect
 from mtorscore.io.formats import binary
 from mtorscore.io.portals import clinical_tables
@@ -20,9 +20,8 @@ from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import parse
 
-__all__ = ["ENDPOINTS", "STAGES", "clean", "read_clinical", "read_named_rows", "simple_stage", "standardise"]
+__all__ = ["STAGES", "clean", "read_clinical", "read_named_rows", "simple_stage", "standardise"]
 
-ENDPOINTS = ("OS", "DSS", "DFI", "PFI")
 STAGES = ("I", "II", "III", "IV")
 
 # Names of the column that holds the patient or sample, most telling first.
@@ -187,12 +186,11 @@ def read_clinical(
             if route == "biotab":
                 forms = [Path(f) for f in follow_up] if follow_up is not None else _follow_ups(path)
                 if not forms and follow_up is None and "bcr_followup_barcode" not in frame:
-                    warnings.warn(
+                    warn(
                         f"{path.name}: no follow-up form lies beside this form of patients, so outcomes stand as of "
                         "enrolment and later deaths are missing (31% of them in TCGA-LIHC). Put the files "
                         "clinical_follow_up_* beside it, name them with follow_up=, or prefer the curated outcomes.",
                         DataWarning,
-                        stacklevel=4,
                     )
                 frame = pd.concat([*(_text_frame(f, None) for f in forms[::-1]), frame], ignore_index=True)
             try:
@@ -277,21 +275,13 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 def _years(values: pd.Series) -> npt.NDArray[np.float64]:
     if values.dtype == object:
         parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
-        odd = [
-            str(v)
-            for v, m in zip(values, parsed, strict=True)
-            if not m and not is_missing(v) and not clinical_tables.unsaid(str(v))
-        ]
+        odd = [str(v) for v, m in zip(values, parsed, strict=True) if not m and not is_missing(v) and not is_unsaid(v)]
         if odd:
-            warnings.warn(
-                f"{len(odd)} age(s) are no number ({examples(dict.fromkeys(odd))}) and count as missing.",
-                DataWarning,
-                stacklevel=5,
-            )
+            warn(f"{len(odd)} age(s) are no number ({examples(dict.fromkeys(odd))}) and count as missing.", DataWarning)
         # GEO's hepatoblastoma series write "(month): 33" and "(yrs): 0.7".
         return np.array(
             [float(m["number"]) / (12.0 if (m["unit"] or "").startswith("m") else 1.0) if m else np.nan for m in parsed]
         )
     age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     # GDC gives the age at diagnosis in days.
-    return age / 365.25 if np.nanmax(age, initial=0) > 200 else age
+    return age / DAYS["years"] if np.nanmax(age, initial=0) > 200 else age

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from mtorscore._atomic import replacing
+from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.gsea_labels import check_names, numbers, read_cls, read_lines, read_rnk, write_cls, write_rnk
 
@@ -121,7 +121,7 @@ def write_gct(
     check_names(names, "observation")
     rows_meta = list(var.columns) if version == "1.3" else []
     cols_meta = list(obs.columns) if version == "1.3" else []
-    with replacing(Path(path)) as file:
+    with atomic_text(path) as file:
         if version == "1.2":
             file.write(f"#1.2\n{len(genes)}\t{len(names)}\n")
             file.write("\t".join(["NAME", "Description", *names]) + "\n")
@@ -163,7 +163,7 @@ def write_txt(data: AnnData | pd.DataFrame, path: str | Path, *, layer: str | No
     values, genes, names, *_ = _matrix(data, layer)
     check_names(genes, "gene")
     check_names(names, "observation")
-    with replacing(Path(path)) as file:
+    with atomic_text(path) as file:
         file.write("\t".join(["NAME", "DESCRIPTION", *names]) + "\n")
         for i, row in _gene_rows(values, len(genes)):
             file.write("\t".join([genes[i], "na", *row]) + "\n")

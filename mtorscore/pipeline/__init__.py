@@ -6,6 +6,7 @@ give the same tables. Every output is written to a temporary name and moved.
 
 from __future__ import annotations
 
+from mtorscore._atomic import atomic
 from mtorscore.pipeline.acquire import acquire
 from mtorscore.pipeline.export import export
 from mtorscore.pipeline.gsea import enrich
@@ -13,7 +14,7 @@ from mtorscore.pipeline.prepare import load_cohort, prepare
 from mtorscore.pipeline.record import COMMAND, ERROR_PREFIX, command_line, logged, write_run_record
 from mtorscore.pipeline.relate import relate
 from mtorscore.pipeline.score import score
-from mtorscore.pipeline.table_files import atomic, read_table, write_json, write_table
+from mtorscore.pipeline.table_files import read_table, write_json, write_table
 
 __all__ = [
     "COMMAND",

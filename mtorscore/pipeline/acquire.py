@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._atomic import atomic
 from mtorscore.errors import ConfigError, nearest
-from mtorscore.pipeline.table_files import atomic, write_json
+from mtorscore.pipeline.table_files import write_json
 
 if TYPE_CHECKING:
     from mtorscore.pp import Recipe

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataWarning, examples, nearest, not_writable
+from mtorscore.errors import ConfigError, DataWarning, examples, nearest, not_writable, warn
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
@@ -131,7 +130,7 @@ def current(collection: SignatureCollection, where: str) -> SignatureCollection:
         shown = examples(f"{r.symbol} may be {r.current.replace(',', ' or ')}" for r in unclear.itertuples())
         found.append(f"{len(unclear)} symbol(s) of {where} are ambiguous and stay as they are ({shown})")
     if found:
-        warnings.warn(f"{'; '.join(found)}.", DataWarning, stacklevel=3)
+        warn(f"{'; '.join(found)}.", DataWarning)
     return renamed
 
 

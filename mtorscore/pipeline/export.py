@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtorscore._atomic import write_whole
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import are_cells, pseudobulk_of
-from mtorscore.pipeline.table_files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +57,8 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     samples.X = samples.layers["log"]
     groups = samples.obs["sample_type"].astype(str)
     if groups.value_counts().reindex(["tumour", "normal"], fill_value=0).min() < 2:
-        note = out / "README.txt"
-        with atomic(note) as temporary:
-            temporary.write_text("No CLS and RNK: they need at least two tumours and two normals.\n", encoding="utf-8")
-        return [*paths, note]
+        text = "No CLS and RNK: they need at least two tumours and two normals.\n"
+        return [*paths, write_whole(out / "README.txt", text)]
     return [
         *paths,
         gsea.write_cls(groups, out / "phenotype.cls"),
@@ -75,14 +73,11 @@ def _export_cells(adata: AnnData, signatures: SignatureCollection, out: Path) ->
     bulk = pseudobulk_of(adata)
     if bulk is not None:
         paths.append(gsea.write_gct(bulk, out / "pseudobulk.gct", layer="log"))
-    note = out / "README.txt"
-    with atomic(note) as temporary:
-        temporary.write_text(
-            "Single cells: pseudobulk.gct has a column per sample and cell type of ten cells or more, counts added "
-            "up, log2(CPM + 1). There is no CLS and no RNK, since cells of one sample are not independent.\n",
-            encoding="utf-8",
-        )
-    return [*paths, note]
+    text = (
+        "Single cells: pseudobulk.gct has a column per sample and cell type of ten cells or more, counts added up, "
+        "log2(CPM + 1). There is no CLS and no RNK, since cells of one sample are not independent.\n"
+    )
+    return [*paths, write_whole(out / "README.txt", text)]
 
 
 def tumour_normal_ranking(adata: AnnData) -> pd.Series:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest
-from mtorscore.pipeline.table_files import atomic
-from mtorscore.pp._recipes import UNITS
+from mtorscore._atomic import write_whole
+from mtorscore._outcome_terms import DAYS, event_codes, word_of
+from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 
-__all__ = ["OwnData", "write_inputs"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-# Words that clinical tables use for an event and for its absence, compared without case.
-HAPPENED = (
-    "1", "dead", "deceased", "died", "yes", "true", "event", "1:deceased", "1:dead", "1:recurred", "1:progression",
-    "1:recurred/progressed", "recurred", "recurrence", "progressed", "relapse", "relapsed",
-)  # fmt: skip
-CENSORED = (
-    "0", "alive", "living", "no", "false", "censored", "0:living", "0:alive", "0:diseasefree", "0:censored",
-    "disease free", "diseasefree", "none",
-)  # fmt: skip
+__all__ = ["OwnData", "events_of", "write_inputs"]
 
 
 @dataclass(frozen=True)
@@ -90,8 +82,7 @@ def write_inputs(own: OwnData, results: str | Path) -> Path:
     if own.group is not None:
         recipe["group"] = {"column": own.group, "tumour": [own.tumour], "normal": [own.normal]}
     _write(folder / "recipe.yaml", recipe)
-    with atomic(folder / "cohorts.tsv") as temporary:
-        temporary.write_text(f"cohort\trecipe\n{own.name}\t{(folder / 'recipe.yaml').resolve()}\n", encoding="utf-8")
+    write_whole(folder / "cohorts.tsv", f"cohort\trecipe\n{own.name}\t{(folder / 'recipe.yaml').resolve()}\n")
     config = {"run": own.name, "results": str(results), "cohorts": str((folder / "cohorts.tsv").resolve())}
     return _write(folder / "config.yaml", config)
 
@@ -102,8 +93,8 @@ def _check(own: OwnData) -> None:
             raise ConfigError(f"There is no file {path}. Check the path.")
     if (own.time is None) != (own.event is None):
         raise ConfigError("An endpoint needs both --time and --event.")
-    if own.unit not in UNITS:
-        raise ConfigError(f"Unknown unit {own.unit!r}; use {', '.join(UNITS)}.")
+    if own.unit not in DAYS:
+        raise ConfigError(f"Unknown unit {own.unit!r}; use {', '.join(DAYS)}.")
     wanted = [c for c in (own.time, own.event, own.group) if c is not None]
     if wanted and own.clinical is None:
         raise ConfigError(f"The column(s) {examples(wanted)} are looked for in a clinical table: give --clinical.")
@@ -138,9 +129,8 @@ def _check_endpoint(own: OwnData) -> None:
     usable = times.index[times >= 0]
     if not len(usable):
         raise EndpointError(f"{own.clinical}: no row has a time of 0 or more in column {own.time}.")
-    _event_words(own)
     known = table.loc[usable, own.event].dropna()
-    if not {_word(v) for v in known} & {*HAPPENED}:
+    if not (events_of(known, own.clinical) == 1.0).any():
         raise EndpointError(
             f"{own.clinical}: no row with a time has an event in column {own.event} (its values: "
             f"{examples(dict.fromkeys(known)) or 'none'}), so nothing can be related to it. Check how events are "
@@ -158,41 +148,33 @@ def _check_groups(own: OwnData) -> None:
             "those of tumours and normal tissue: --tumour VALUE --normal VALUE."
         )
     if own.normal not in found:
-        warnings.warn(
+        warn(
             f"No sample of {own.clinical} has {own.group} = {own.normal!r} (normal tissue): nothing is compared with "
             f"normal tissue; the values are {examples(found, 8)}.",
             DataWarning,
-            stacklevel=2,
         )
 
 
 def _event_words(own: OwnData) -> dict[str, list[str]]:
-    """Say which values of the event column mean that it happened, where they are words that everybody knows."""
+    """Say which values of the event column mean that it happened."""
     if own.clinical is None or own.event is None:
         return {}
-    values = _known_words(_table(own.clinical)[own.event], own.clinical)
-    return {"event_values": sorted(values & {*HAPPENED}), "censored_values": sorted(values & {*CENSORED})}
+    column = _table(own.clinical)[own.event].dropna()
+    codes = events_of(column, own.clinical)
+    words = {name: {word_of(v) for v in column[codes == code]} for name, code in _RECIPE_WORDS.items()}
+    return {name: sorted(found) for name, found in words.items()}
 
 
-def _known_words(column: Any, source: object) -> set[str]:
-    """Return the words of an event column, all of them such as everybody knows."""
-    values = {_word(v) for v in column.dropna()} - {""}
-    strange = sorted(values - {*HAPPENED, *CENSORED})
-    if strange:
-        raise EndpointError(
-            f"{source}: the column {column.name} holds {examples(strange)}, which may mean anything. Use 1 where "
-            "the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
-        )
-    return values
+_RECIPE_WORDS = {"event_values": 1.0, "censored_values": 0.0}
 
 
-def events_of(column: Any, source: object) -> Any:
+def events_of(column: pd.Series, source: object) -> pd.Series:
     """Turn an event column into 1, 0 and missing, whether it holds numbers or words such as Dead and Alive.
 
     Parameters
     ----------
     column
-        Series of numbers, booleans or text.
+        Numbers, booleans or text.
     source
         What the message calls the table.
 
@@ -201,15 +183,15 @@ def events_of(column: Any, source: object) -> Any:
     EndpointError
         If a value may mean anything.
     """
-    _known_words(column, source)
-    codes = {**dict.fromkeys(HAPPENED, 1.0), **dict.fromkeys(CENSORED, 0.0)}
-    return column.map(lambda v: codes.get(_word(v), float("nan")), na_action="ignore").astype(float)
+    import pandas as pd
 
-
-def _word(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip().lower()
+    codes, unread = event_codes(column)
+    if unread:
+        raise EndpointError(
+            f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
+            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
+        )
+    return pd.Series(codes, index=column.index, name=column.name)
 
 
 def _table(clinical: Path) -> Any:
@@ -227,6 +209,4 @@ def _columns(clinical: Path) -> list[str]:
 def _write(path: Path, content: dict[str, Any]) -> Path:
     import yaml
 
-    with atomic(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return path
+    return write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore._outcome_terms import DAYS, MIN_EVENTS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,9 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HEADERS", "Predictions", "horizon_of"]
 
-_DAYS = 365.25
+_DAYS = DAYS["years"]
 _HORIZONS = (5.0, 3.0, 2.0, 1.0)
-_LEAST = 10
 _THRESHOLDS = tuple(np.round(np.arange(0.05, 0.95, 0.05), 2))
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 # Headers of tables without rows, so that a reader finds the same columns in every cohort.
@@ -154,7 +155,7 @@ def horizon_of(time: Any, event: Any) -> float | None:
     time, event = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=np.float64) == 1
     for years in _HORIZONS:
         at = years * _DAYS
-        if (time > at).sum() >= _LEAST and (event & (time <= at)).sum() >= _LEAST:
+        if (time > at).sum() >= MIN_EVENTS and (event & (time <= at)).sum() >= MIN_EVENTS:
             return at
     return None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._atomic import atomic
 from mtorscore.errors import DataError
 from mtorscore.pipeline.single_cells import prepare_cells
-from mtorscore.pipeline.table_files import atomic, write_table
+from mtorscore.pipeline.table_files import write_table
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
-from mtorscore.errors import DataWarning, examples
+from mtorscore.errors import DataWarning, examples, warn
 from mtorscore.pipeline.predict import HEADERS, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import summarise_cells
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["endpoints_of", "relate"]
 
-SURVIVAL = ("OS", "DSS", "PFI", "DFI")
 TUMOUR = "tumour_vs_normal"
 LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
@@ -90,11 +89,10 @@ def relate(
     possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
     unknown = [a for a in adjust if a not in (*ADJUST, *signatures.names) and a not in tumours.obs]
     if endpoints and unknown:
-        warnings.warn(
+        warn(
             f"{folder.name} is not adjusted for {examples(unknown)}: neither a signature nor a column is called so; "
             f"columns are {examples(tumours.obs, 8)}.",
             DataWarning,
-            stacklevel=2,
         )
     associations, curves, nulls = [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
@@ -156,7 +154,7 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
 
     obs = adata.obs
     recipe = [str(n) for n in adata.uns.get("recipe", {}).get("endpoints", ())]
-    declared = dict.fromkeys([*SURVIVAL, *recipe])
+    declared = dict.fromkeys([*ENDPOINTS, *recipe])
     known = [n for n in declared if n in obs and f"{n}.time" in obs and (obs[n] == 1).any()]
     endpoints = [Endpoint.survival(time=f"{n}.time", event=n, unit="days", name=n) for n in known]
     named = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]

@@ -4,51 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataError, FormatError, not_writable
+from mtorscore._atomic import atomic, write_whole
+from mtorscore.errors import DataError, FormatError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder that becomes `path` if the block ends without an error.
-
-    Parameters
-    ----------
-    path
-        The final name; its folder is made where it is missing.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to write. It keeps the ending of `path`, since many writers look at it.
-
-    Raises
-    ------
-    ConfigError
-        If nothing can be written there.
-    """
-    path = Path(path)
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir fails on a name that is too long
-        raise ConfigError(f"{path} is a folder; name a file to write.")
-    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise not_writable(path, error) from error
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, index: str | None = None) -> Path:
@@ -128,6 +91,4 @@ def write_json(content: Any, path: str | Path) -> Path:
     pathlib.Path
         The file written.
     """
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, sort_keys=True, default=os.fspath) + "\n", encoding="utf-8")
-    return Path(path)
+    return write_whole(path, json.dumps(content, indent=2, sort_keys=True, default=os.fspath) + "\n")

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -294,14 +294,13 @@ def _is_number(text: object) -> bool:
 
 
 def _warn_of_strays(scores: pd.DataFrame, clinical: pd.DataFrame, shared: int, first: Path, second: Path) -> None:
-    import warnings
 
     lone = [f"{len(scores) - shared} of {len(scores)} observations of {first} have no row in {second}"]
     lone = lone if len(scores) > shared else []
     if len(clinical) > shared:
         lone.append(f"{len(clinical) - shared} of {len(clinical)} rows of {second} have no scores")
     if lone:
-        warnings.warn(f"{'; '.join(lone)}; they are left out.", DataWarning, stacklevel=3)
+        warn(f"{'; '.join(lone)}; they are left out.", DataWarning)
 
 
 def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -320,18 +319,15 @@ def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _warn_of_repairs(adata: AnnData, harmonise: bool) -> None:
     """Say once what reading had to change, and that scores of observations with missing values may be missing."""
-    import warnings
-
     repairs = list(adata.uns.get("source", {}).get("repairs", ()))
     if repairs:
-        warnings.warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning, stacklevel=3)
+        warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning)
     copies = [n for n in adata.var_names if "~" in n and re.fullmatch(r".+~\d+", n)] if not harmonise else []
     if copies:
-        warnings.warn(
+        warn(
             f"{len(copies)} row(s) repeat a gene name and are not scored ({examples(copies)} here); the first of each "
             "is. --harmonise collapses copies instead.",
             DataWarning,
-            stacklevel=3,
         )
     values = adata.X.data if hasattr(adata.X, "indptr") else np.asarray(adata.X)
     if not values.size or np.isfinite(np.sum(values)):
@@ -340,8 +336,7 @@ def _warn_of_repairs(adata: AnnData, harmonise: bool) -> None:
     rows, columns = np.nonzero(np.isnan(dense))
     where = (f"{adata.obs_names[r]} x {adata.var_names[c]}" for r, c in zip(rows, columns, strict=True))
     if len(rows):
-        warnings.warn(
+        warn(
             f"{len(rows)} value(s) are missing ({examples(where)}); a score that needs one of them is missing too.",
             DataWarning,
-            stacklevel=3,
         )

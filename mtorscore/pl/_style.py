@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._atomic import atomic
 from mtorscore.errors import DataError
 
 if TYPE_CHECKING:
@@ -283,11 +284,6 @@ def save(fig: Figure, path: str | Path, *, dpi: int = 300) -> Path:
         The file.
     """
     path = Path(path)
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        with style():
-            fig.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.02, facecolor="white")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic(path) as temporary, style():
+        fig.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.02, facecolor="white")
     return path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import DataError
 from mtorscore.pl import _style as st
 from mtorscore.pl._tables import need
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["forest", "km", "null_distribution"]
 
 _KM_COLUMNS = ("group", "time", "survival", "n_risk")
-_YEARS = {"days": 365.25, "weeks": 365.25 / 7, "months": 12.0, "years": 1.0}
+_YEARS = {unit: DAYS["years"] / days for unit, days in DAYS.items()}
 
 
 def km(

@@ -8,12 +8,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import ConfigError, examples, nearest
 
 __all__ = ["Recipe", "load_recipe", "recipes"]
 
 STATUS = ("verified", "labels", "unverified")
-UNITS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +165,6 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
     for name, endpoint in (raw.get("endpoints") or {}).items():
         if not {"time", "event"} <= set(endpoint):
             raise ConfigError(f"{where}: endpoint {name} needs `time` and `event`.")
-        if endpoint.get("unit", "days") not in UNITS:
-            raise ConfigError(f"{where}: endpoint {name}: unit must be one of {', '.join(UNITS)}.")
+        if endpoint.get("unit", "days") not in DAYS:
+            raise ConfigError(f"{where}: endpoint {name}: unit must be one of {', '.join(DAYS)}.")
     return Recipe(**{k: v for k, v in raw.items() if v is not None}, path=where)

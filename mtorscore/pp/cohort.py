@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._outcome_terms import DAYS, event_codes, is_unsaid, word_of
 from mtorscore.errors import ConfigError, DataError, EndpointError, examples
 from mtorscore.io.clinical import read_clinical, standardise
 from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
-from mtorscore.pp._recipes import UNITS, Recipe, load_recipe
+from mtorscore.pp._recipes import Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
@@ -229,7 +230,7 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
                 f"{recipe.id}: endpoint {name} names {examples(missing)}, and there is no such column; there are "
                 f"{examples(adata.obs.columns, 40)}. Correct the recipe."
             )
-        time = pd.to_numeric(adata.obs[rule["time"]], errors="coerce") * UNITS[rule.get("unit", "days")]
+        time = pd.to_numeric(adata.obs[rule["time"]], errors="coerce") * DAYS[rule.get("unit", "days")]
         event = _events(adata.obs[rule["event"]], rule, name, recipe)
         adata.obs[name] = event
         adata.obs[f"{name}.time"] = time.astype(np.float64)
@@ -240,21 +241,25 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
 
 
 def _events(values: pd.Series, rule: Mapping[str, Any], name: str, recipe: Recipe) -> pd.Series:
-    def norm(value: object) -> str:
-        if isinstance(value, float) and value == value and value == int(value):
-            value = int(value)
-        return str(value).strip().lower()
-
-    event = {norm(v) for v in rule.get("event_values", [1])}
-    censored = {norm(v) for v in rule.get("censored_values", [0])}
-    present = values.notna()
-    strange = sorted({norm(v) for v in values[present]} - event - censored)
+    if not {"event_values", "censored_values"} & set(rule):
+        codes, unread = event_codes(values)
+        if unread:
+            raise EndpointError(
+                f"{recipe.id}: {rule['event']!r} of endpoint {name} holds {examples(dict.fromkeys(unread))}, which may "
+                "mean anything. Say in the recipe what means the event (event_values) and what its absence "
+                "(censored_values)."
+            )
+        return pd.Series(codes, index=values.index, name=values.name)
+    event = {word_of(v) for v in rule.get("event_values", [1])}
+    censored = {word_of(v) for v in rule.get("censored_values", [0])}
+    known = values.notna() & ~values.map(lambda v: is_unsaid(v) and word_of(v) not in event | censored)
+    strange = sorted({word_of(v) for v in values[known]} - event - censored)
     if strange:
         raise EndpointError(
             f"{recipe.id}: {rule['event']!r} of endpoint {name} holds {examples(strange)}, which the recipe does not "
             f"explain (events: {examples(sorted(event))}; censored: {examples(sorted(censored))})."
         )
-    return values.map(lambda v: np.nan if v is None or v != v else float(norm(v) in event)).astype(np.float64)
+    return values.where(known).map(lambda v: float(word_of(v) in event), na_action="ignore").astype(np.float64)
 
 
 def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | None = None) -> AnnData:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataError, DataWarning, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.genes.identifier_kinds import kind_of, split_pair
 from mtorscore.pp._collapse import DUPLICATES, collapse
 from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, share_out, shared_genes
@@ -140,11 +140,10 @@ def harmonise_genes(
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
     annotation = table["id"].map(kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
     if mapped.mean() < 0.5 and not annotation:
-        warnings.warn(
+        warn(
             f"only {int(mapped.sum())} of {len(names)} identifiers were mapped to genes (not: "
             f"{examples(table.loc[~mapped, 'id'])}); signatures will have low coverage. {advice(table)}".rstrip(),
             DataWarning,
-            stacklevel=2,
         )
     table["fate"] = np.where(mapped | (unmapped == "keep"), "kept", "dropped")
     collapse(work, table, duplicates)

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mtorscore._atomic import write_whole
 from mtorscore.collection import SignatureCollection
 from mtorscore.report import text as _words
 from mtorscore.report.combined import checklist, combined
@@ -47,14 +48,7 @@ def write(results_dir: str | Path) -> Path:
     """
     run = read_run(Path(results_dir))
     page = render(run)
-    target = run.folder / "report.html"
-    temporary = target.with_name(".report.html.tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+    return write_whole(run.folder / "report.html", page)
 
 
 def render(run: Run) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.report.data.described import Described, as_json
-from mtorscore.report.data.run_files import SURVIVAL, TRACKS, Cohort, Run
+from mtorscore.report.data.run_files import TRACKS, Cohort, Run
 
 MISSING = 65535
 _STEPS = 65534
@@ -50,7 +51,7 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
     extra = [
         c
         for c in obs.columns
-        if c not in {*TRACKS, *(f"{e}.time" for e in (*SURVIVAL, *cohort.own_endpoints)), "patient", "simulated"}
+        if c not in {*TRACKS, *(f"{e}.time" for e in (*ENDPOINTS, *cohort.own_endpoints)), "patient", "simulated"}
     ]
     extra = [c for c in extra if 1 < obs[c].nunique() <= 8][:6]
     return {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import NO_OUTCOME, Cohort, Run
 from mtorscore.report.figures.overview import model_names
@@ -15,10 +16,6 @@ from mtorscore.report.figures.prediction import prediction_words
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
 
-ENDPOINTS: dict[str, str] = {
-    "OS": "overall survival", "DSS": "disease-specific survival", "PFI": "progression-free interval",
-    "DFI": "disease-free interval",
-}  # fmt: skip
 _POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
 
 
@@ -69,7 +66,7 @@ def reading_note(run: Run) -> str:
     if not any(c.endpoints or "classifiers" in c.tables for c in run.cohorts):
         return ""
     used = [e for e in ENDPOINTS if any(e in c.endpoints for c in run.cohorts)]
-    named = ", ".join(f"{e} {ENDPOINTS[e]}" for e in used)
+    named = ", ".join(f"{e} {ENDPOINTS[e].title}" for e in used)
     return (
         (f"{named}. " if named else "")
         + "HR: hazard ratio per standard deviation of the score; above 1, a worse outcome with a higher score. q: p "

@@ -169,9 +169,9 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         source, names, _ = self._open(X, reset=True)
         collection = self._collection()
         plan = self._plan(names)
-        engine.warn_coverage(plan, collection, names, stacklevel=4)
-        engine.warn_other_names(plan, collection, names, stacklevel=4)
-        engine.warn_ignored(plan.spec, collection, stacklevel=4)
+        engine.warn_coverage(plan, collection, names)
+        engine.warn_other_names(plan, collection, names)
+        engine.warn_ignored(plan.spec, collection)
         engine.learn(plan, source)
         scores = None
         if any(isinstance(e, Composite) for e in collection):

@@ -213,7 +213,6 @@ def run_methods(
         min_coverage=min_coverage,
         pvalues=pvalues,
         universe=universe,
-        stacklevel=5,
     )
     scored = engine.execute(source, plans, threads=threads)
     for plan, result in zip(plans, scored, strict=True):
@@ -244,7 +243,6 @@ def prepare(
     pvalues: bool = False,
     universe: str = "refuse",
     learn: Callable[[engine.Plan, Any], engine.Plan] = engine.learn,
-    stacklevel: int = 4,
 ) -> tuple[Any, list[engine.Plan]]:
     """Lay the signatures over the matrix and let cohort-dependent methods learn; return the source and the plans."""
     found = [r for r in references.values() if r is not None]
@@ -269,9 +267,9 @@ def prepare(
             resolved=resolved,
         )
         if i == 0:
-            engine.warn_coverage(plan, collection, genes, stacklevel=stacklevel)
-            engine.warn_other_names(plan, collection, genes, stacklevel=stacklevel)
-        engine.warn_ignored(spec, collection, stacklevel=stacklevel)
+            engine.warn_coverage(plan, collection, genes)
+            engine.warn_other_names(plan, collection, genes)
+        engine.warn_ignored(spec, collection)
         frozen = references[name]
         if frozen is not None:
             frozen.check_signatures(collection.hash)

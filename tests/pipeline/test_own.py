@@ -109,7 +109,7 @@ def test_events_may_be_words(own: OwnData, tmp_path: Path) -> None:
         ({"clinical": None}, ConfigError, "give --clinical"),
         ({"event": "dead"}, EndpointError, "no column dead; it has sample, kind, months, died"),
         ({"event": "dieb"}, EndpointError, "Did you mean 'died'"),
-        ({"event": "kind"}, EndpointError, "kind holds hcc, liver, which may mean anything"),
+        ({"event": "kind"}, EndpointError, "kind holds HCC, liver, which may mean anything"),
         ({"tumour": "HC"}, ConfigError, "the values are HCC, liver. Name those"),
         ({"unit": "decades"}, ConfigError, "use days, weeks, months, years"),
     ],

@@ -150,7 +150,12 @@ def test_a_cohort_needs_no_python(folder: Path) -> None:
     ("changes", "error", "words"),
     [
         ({"endpoints": {"OS": {"time": "days", "event": "died"}}}, ConfigError, "'days'|days"),
-        ({"endpoints": {"OS": {"time": "months", "event": "died"}}}, EndpointError, "does not explain"),
+        (
+            {"endpoints": {"OS": {"time": "months", "event": "died", "event_values": ["dead"]}}},
+            EndpointError,
+            "does not explain",
+        ),
+        ({"endpoints": {"OS": {"time": "months", "event": "tnm"}}}, EndpointError, "may mean anything"),
         ({"endpoints": {"OS": {"time": "months"}}}, ConfigError, "needs `time` and `event`"),
         ({"endpoints": {"OS": {"time": "months", "event": "died", "unit": "decades"}}}, ConfigError, "unit"),
         ({"fields": {"stage_raw": "ajcc"}}, ConfigError, "stage_raw: ajcc"),

@@ -42,7 +42,7 @@ CASES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Tables]] = {
     "times missing": with_columns(time=np.nan),
     "times are dates": with_columns(time=pd.Timestamp("2020-01-01")),
     "times are durations": with_columns(time=pd.Timedelta(days=3)),
-    "events are text": with_columns(event=np.where(EVENT % 2, "dead", "alive")),
+    "events are text": with_columns(event=np.where(EVENT % 2, "HCC", "liver")),
     "events are 1 and 2": with_columns(event=EVENT % 2 + 1),
     "events are categories": with_columns(event=pd.Categorical(EVENT % 2)),
     "a covariate is missing": with_columns(age=np.nan, stage=None),
@@ -114,7 +114,7 @@ def test_defined_or_one_clear_error(case: str) -> None:
     [
         ("times are dates", "holds dates; numbers are needed"),
         ("times are durations", "holds durations; numbers are needed"),
-        ("events are text", r"no number \(alive, dead\); say which value is the event \(event_value=\)"),
+        ("events are text", r"no number \(liver, HCC\); say which value is the event \(event_value=\)"),
         ("no event", "none of the 40 observations has an event"),
         ("other patients", "None of the 40 observations"),
         ("nobody", "there is no observation"),

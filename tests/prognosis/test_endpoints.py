@@ -45,11 +45,13 @@ def test_observations_without_clinical_row_are_logged(clinical: pd.DataFrame) ->
     assert list(data.excluded["rule"]) == ["not in the clinical table"]
 
 
-def test_text_events_need_their_value(clinical: pd.DataFrame) -> None:
+def test_events_are_numbers_recognised_words_or_a_named_value(clinical: pd.DataFrame) -> None:
+    strange = clinical.assign(status=clinical["status"].replace("Alive", "somewhere"))
     with pytest.raises(EndpointError, match="no number"):
-        Endpoint.survival("OS.time", "status").resolve(clinical)
+        Endpoint.survival("OS.time", "status").resolve(strange)
+    words = Endpoint.survival("OS.time", "status").resolve_survival(clinical)
     data = Endpoint.survival("OS.time", "status", event_value="Dead").resolve_survival(clinical)
-    assert data.event.tolist() == [True, False, False]
+    assert data.event.tolist() == words.event.tolist() == [True, False, False]
 
 
 def test_competing_events_by_code(clinical: pd.DataFrame) -> None:

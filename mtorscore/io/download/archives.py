@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mtorscore._atomic import write_whole
 from mtorscore.errors import FetchError, examples
 from mtorscore.io.download.http import Remote, post_json
 
@@ -161,18 +162,12 @@ def sample_sheet(files: list[dict[str, Any]], path: Path) -> Path:
     for file in files:
         who = [str(e.get("entity_submitter_id", "")) for e in file.get("associated_entities", [])]
         lines.append(f"{file['file_id']}\t{file['file_name']}\t{who[0] if who else ''}")
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("\n".join(lines) + "\n")
-    temporary.replace(path)
-    return path
+    return write_whole(path, "\n".join(lines) + "\n")
 
 
 def write_json(content: Any, path: Path) -> Path:
-    """Write JSON under a temporary name and move it into place."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content))
-    temporary.replace(path)
-    return path
+    """Write JSON whole or not at all."""
+    return write_whole(path, json.dumps(content))
 
 
 def xena(project: str, *, mirror: str | None) -> list[Remote]:

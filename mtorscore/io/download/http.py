@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import FetchError
+from mtorscore._atomic import write_whole
+from mtorscore.errors import FetchError, warn
 from mtorscore.io.download.verify import AgainError, encoded_on_the_way, refuse_page, unwrap, verify
 
 if TYPE_CHECKING:
@@ -337,22 +338,17 @@ def _settle(remote: Remote, part: Path, target: Path, validator: str) -> None:
         "published_md5": remote.md5,
         "replaces": old if old and old != digest else "",
     }
-    temporary = record.with_name(f".{record.name}.tmp")
-    temporary.write_text(json.dumps(facts, indent=1))
     # The record first: a file without its record, or with another's, is fetched again.
-    temporary.replace(record)
+    write_whole(record, json.dumps(facts, indent=1))
     part.replace(target)
     _validator_file(part).unlink(missing_ok=True)
     if facts["replaces"]:
-        import warnings
-
         from mtorscore.errors import DataWarning
 
-        warnings.warn(
+        warn(
             f"{target.name} is not the file that was fetched before (SHA-256 {digest[:12]}, before {old[:12]}): the "
             "archive changed it. Results made from the earlier file may not be repeated.",
             DataWarning,
-            stacklevel=2,
         )
 
 

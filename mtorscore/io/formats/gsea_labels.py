@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore._atomic import replacing
+from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
 
 __all__ = ["check_names", "class_of_label", "numbers", "read_cls", "read_lines", "read_rnk", "write_cls", "write_rnk"]
@@ -62,7 +62,7 @@ def write_cls(
         if len(classes) < 2:
             raise DataError(f"A CLS phenotype needs two classes or more; all labels are {examples(classes)}.")
         text = [f"{len(values)} {len(classes)} 1", "# " + " ".join(classes), " ".join(values)]
-    with replacing(Path(path)) as file:
+    with atomic_text(path) as file:
         file.write("\n".join(text) + "\n")
     return Path(path)
 
@@ -174,7 +174,7 @@ def write_rnk(ranking: pd.Series, path: str | Path) -> Path:
     bad = [g for g, v in zip(genes, scores, strict=True) if not np.isfinite(v)]
     if bad:
         raise DataError(f"{len(bad)} score(s) are not finite ({examples(bad)}); drop those genes first.")
-    with replacing(Path(path)) as file:
+    with atomic_text(path) as file:
         file.writelines(f"{g}\t{v!r}\n" for g, v in zip(genes, scores.tolist(), strict=True))
     return Path(path)
 

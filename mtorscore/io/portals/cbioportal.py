@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import described, from_grid
@@ -69,11 +68,10 @@ def profiles(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
 
 def warn_zscores(name: str) -> None:
     """Warn that z-scores were made within a cohort."""
-    warnings.warn(
+    warn(
         f"{name}: z-scores depend on the cohort (or the diploid samples) in which they were made; scores from them "
         "cannot be compared between cohorts. Prefer the expression profile.",
         DataWarning,
-        stacklevel=5,
     )
 
 
@@ -124,11 +122,10 @@ def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[A
     if tables is not None:
         unknown = [n for n in adata.obs_names if n not in tables.index]
         if unknown:
-            warnings.warn(
+            warn(
                 f"{len(unknown)} of {adata.n_obs} samples with expression are not in the clinical tables "
                 f"({examples(unknown)}); their clinical columns are missing.",
                 DataWarning,
-                stacklevel=5,
             )
         joined = tables.reindex(adata.obs_names)
         for column in joined.columns:

@@ -7,7 +7,6 @@ over the baseline form and all follow-up forms, and the time the largest day of 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,52 +14,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_code, event_codes, is_unsaid
+from mtorscore.errors import DataWarning, EndpointError, FormatError, examples, warn
 from mtorscore.io.tables.cell_text import is_missing, is_number
 
-__all__ = ["TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of", "unsaid"]
+__all__ = ["TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of"]
 
-DAYS_PER_MONTH = 30.4375
-_DEAD = re.compile(r"^(1:|dead|death|deceased|died|expired|1(\.0)?$|true$)", re.IGNORECASE)
-_ALIVE = re.compile(r"^(0:|alive|living|0(\.0)?$|false$)", re.IGNORECASE)
-_RECURRED = re.compile(r"^(1:|recurred|recurrence$|progress|relapse|yes$|1(\.0)?$|event$)", re.IGNORECASE)
-_FREE = re.compile(r"^(0:|disease[ -]?free|censored|no($|[ -])|0(\.0)?$|not )", re.IGNORECASE)
-# What the portals write where nobody said it; not an answer that went unread.
-_UNSAID = re.compile(r"^(unknown|(not|un)[ -]?\w+( to collect)?|pending|\[.*\])$", re.IGNORECASE)
 Route = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def _status(value: object, event: re.Pattern[str] = _DEAD, none: re.Pattern[str] = _ALIVE) -> float:
-    if is_missing(value):
-        return np.nan
-    text = str(value).strip()
-    return 1.0 if event.match(text) else (0.0 if none.match(text) else np.nan)
+def _status(value: object, about: str = "death") -> float:
+    """Return 1, 0, or NaN where nobody said it or the word is not one of such a column."""
+    code = None if is_missing(value) else event_code(value, about)
+    return np.nan if code is None else code
 
 
-def unsaid(text: str) -> bool:
-    """Whether a text says that nobody said it: unknown, not reported, [Not Available]."""
-    return _UNSAID.match(text.strip()) is not None
-
-
-def _warn_unread(
-    values: Iterable[object], what: str, event: re.Pattern[str] = _DEAD, none: re.Pattern[str] = _ALIVE
-) -> None:
-    """Warn once of statuses that say something which is neither an event nor its absence."""
-    texts = [str(v).strip() for v in values if not is_missing(v)]
-    odd = [t for t in texts if not (event.match(t) or none.match(t) or _UNSAID.match(t))]
+def _warn_unread(values: Iterable[object], what: str, about: str = "death") -> None:
+    """Warn once of statuses that are neither an event nor its absence; refuse numbers whose meaning nobody states."""
+    _, odd = event_codes((v for v in values if not is_missing(v)), about)
+    codes = sorted({v for v in odd if is_number(v)})
+    if codes:
+        raise EndpointError(
+            f"{what} is coded with numbers other than 0 and 1 ({examples(codes)}), and nothing says which one is the "
+            "event. Say it in a cohort recipe (event_values, censored_values)."
+        )
     if odd:
-        warnings.warn(
+        warn(
             f"{len(odd)} value(s) of {what} are neither an event nor its absence ({examples(dict.fromkeys(odd))}); "
             "the outcome of these patients is missing. Map them with a cohort recipe, or recode them.",
             DataWarning,
-            stacklevel=6,
         )
 
 
 def _days(value: object) -> float:
     """Return a number of days; text that is neither a number nor a way of saying nothing is refused."""
     text = str(value).strip()
-    if is_missing(value) or _UNSAID.match(text):
+    if is_missing(value) or is_unsaid(text):
         return np.nan
     if is_number(text):
         return float(text)
@@ -276,13 +265,13 @@ def _firehose(frame: pd.DataFrame) -> pd.DataFrame:
 def _cbioportal(frame: pd.DataFrame) -> pd.DataFrame:
     """Patient or sample table of cBioPortal: ``X_STATUS`` with ``X_MONTHS`` becomes ``X`` and ``X.time`` in days."""
     new: dict[str, Any] = {}
-    for endpoint in ("OS", "DSS", "DFS", "PFS"):
+    for endpoint in ENDPOINTS:
         status, months = f"{endpoint}_STATUS", f"{endpoint}_MONTHS"
         if status in frame and months in frame:
-            patterns = (_DEAD, _ALIVE) if endpoint in ("OS", "DSS") else (_RECURRED, _FREE)
-            _warn_unread(frame[status], status, *patterns)
-            new[endpoint] = [_status(v, *patterns) for v in frame[status]]
-            new[f"{endpoint}.time"] = [_days(v) * DAYS_PER_MONTH for v in frame[months]]
+            about = ENDPOINTS[endpoint].about
+            _warn_unread(frame[status], status, about)
+            new[endpoint] = [_status(v, about) for v in frame[status]]
+            new[f"{endpoint}.time"] = [_days(v) * DAYS["months"] for v in frame[months]]
     key = "SAMPLE_ID" if "SAMPLE_ID" in frame else "PATIENT_ID"
     return frame.assign(**new).set_index(key, drop=False)
 

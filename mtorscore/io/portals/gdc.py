@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, DataWarning, FormatError, examples
+from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
@@ -194,7 +193,7 @@ def check_manifest(path: Path) -> None:
     if missing or unfinished:
         said = [f"{len(missing)} files of the manifest are not here ({examples(missing)})"] if missing else []
         said += [f"{len(unfinished)} downloads are not finished ({examples(unfinished)})"] if unfinished else []
-        warnings.warn(f"{path.name}: {'; '.join(said)}. They are left out.", DataWarning, stacklevel=5)
+        warn(f"{path.name}: {'; '.join(said)}. They are left out.", DataWarning)
 
 
 def single(
@@ -237,11 +236,10 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
     known = all(barcodes)
     if names and not known:
         without = [f.name for f, b in zip(files, barcodes, strict=True) if not b]
-        warnings.warn(
+        warn(
             f"{root.name}: {len(without)} of {len(files)} files are not in the metadata cart or sample sheet "
             f"({examples(without)}); samples are called by their files.",
             DataWarning,
-            stacklevel=5,
         )
     obs = pd.DataFrame({"file_name": [f.name for f in files], "file_id": [f.parent.name for f in files]})
     for key in sorted({k for fact in facts for k in fact} - {"gene_model"}):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataWarning, FormatError, examples
+from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import is_missing, is_number, split, typed
 from mtorscore.io.tables.checks import refuse_unusable
@@ -120,11 +119,10 @@ def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, An
     grid = _table(content, begin, "!series_matrix_table_end", path)
     if grid is None:
         files = examples([Path(f).name for f in made["supplementary"]]) or "none are named"
-        warnings.warn(
+        warn(
             f"{path.name}: the expression table is empty, as is usual for RNA-seq series; the values are in the "
             f"supplementary files ({files}). Samples and their characteristics are returned.",
             DataWarning,
-            stacklevel=4,
         )
         return described(obs, names, genes=False), made | {"table": "clinical"}
     adata = _values(grid, content, names, obs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, DataWarning, FormatError, examples
+from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, human, is_symbol, kind_of
 from mtorscore.io.tables.cell_text import is_number, typed
 from mtorscore.io.tables.checks import refuse_headless, refuse_unusable
@@ -210,11 +209,10 @@ def _described(grid: Grid, kind: str) -> AnnData:
         grid.repairs.append(f"{repeated} names of rows stand more than once and are numbered (A~2)")
         if _SAMPLE_KEY.match(grid.names[at]):
             twice = [n for n, c in Counter(ids).items() if c > 1]
-            warnings.warn(
+            warn(
                 f"{grid.path.name}: {len(twice)} value(s) of {grid.names[at]!r} stand on several rows "
                 f"({examples(twice)}); read_clinical refuses them where the rows differ.",
                 DataWarning,
-                stacklevel=6,
             )
     if at == 1:
         frame = frame.drop(columns=frame.columns[0])

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._blas_threads import one_blas_thread
+from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.association.negative_controls import PROLIFERATION, Confounder, Mirror, find_confounder
 from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
-    MIN_EVENTS,
     NOT_PROPORTIONAL,
-    PER_PARAMETER,
     blank_row,
     finish,
 )
@@ -30,7 +29,7 @@ from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
-__all__ = ["COLUMNS", "MIN_EVENTS", "associate"]
+__all__ = ["COLUMNS", "associate"]
 
 
 @dataclass
@@ -178,7 +177,7 @@ def _associate(
             not_the_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
         data = one.resolve(inputs.clinical, inputs.scores.index)
         outcome = make_outcome(data, options.ties)
-        say_repeated(inputs.clinical, data.index, stacklevel=4)
+        say_repeated(inputs.clinical, data.index)
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
     mirror.run()
@@ -256,7 +255,7 @@ def _confounder(inputs: Inputs, item: Any) -> Confounder:
 
 def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mirror, options: _Options) -> None:
     outcome = block.outcome
-    few = outcome.events < PER_PARAMETER
+    few = outcome.events < EVENTS_PER_PARAMETER
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
     if outcome.events == 0 or outcome.n < 2:
         block.rows += [
@@ -314,9 +313,9 @@ def _adjusted(
         z = (z[:, spread > 0] - z[:, spread > 0].mean(axis=0)) / spread[spread > 0]
         x = np.concatenate([block.x[keep][:, None, columns], np.repeat(z[:, :, None], len(columns), axis=2)], axis=1)
         parameters = x.shape[1]
-        firth = part.events < PER_PARAMETER * parameters
+        firth = part.events < EVENTS_PER_PARAMETER * parameters
         effects = _estimate(part, x, firth, options)
-        same = _estimate(part, x[:, :1], part.events < PER_PARAMETER, options)
+        same = _estimate(part, x[:, :1], part.events < EVENTS_PER_PARAMETER, options)
         test = part.score_test(z, firth=firth)
         observed = test(x[:, 0])
         resample = multiplicities[:, outcome.index.get_indexer(part.index)]
@@ -353,7 +352,7 @@ def _residual(
     sd = left.std(axis=0, ddof=1)
     told = sd > 1e-8
     left = np.where(told, left / np.where(told, sd, 1.0), 0.0)
-    effects = _estimate(part, left[:, None, :], part.events < PER_PARAMETER, options)
+    effects = _estimate(part, left[:, None, :], part.events < EVENTS_PER_PARAMETER, options)
     test = part.score_test(None)
     observed = test(left)
     for k, row in enumerate(rows):

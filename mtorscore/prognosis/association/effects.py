@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from mtorscore._multiple_testing import adjust_p
+from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.covariates import check_column, check_numbers, check_table, encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
@@ -27,9 +28,6 @@ from mtorscore.prognosis.statistics.kaplan_meier import product_limit
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 
 __all__ = ["interaction", "nonlinearity", "over_time", "residual_scores", "restricted_mean", "trend_test"]
-
-MIN_EVENTS = 10
-"""Events asked for per parameter; with fewer a row is returned with ``valid=False``."""
 
 
 def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float]:

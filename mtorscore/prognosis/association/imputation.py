@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from mtorscore._multiple_testing import adjust_p
+from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError
 from mtorscore.prognosis.association.cutpoints import logrank_scores
 from mtorscore.prognosis.endpoints.checks import check_level, names_of, not_the_outcome
@@ -29,8 +30,6 @@ from mtorscore.prognosis.statistics.inference import ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 
 __all__ = ["associate_imputed", "pool"]
-
-PER_PARAMETER = 10
 
 
 def associate_imputed(
@@ -135,7 +134,7 @@ def _one(
     half = float(stats.t.ppf(0.5 + level / 2, df)) * error
     row |= {"hr": float(ratio(mean)), "hr_low": float(ratio(mean - half)), "hr_high": float(ratio(mean + half))}
     row |= {"p": float(2 * stats.t.sf(abs(mean / error), df)), "fraction_missing": share}
-    enough = data.n_events >= PER_PARAMETER * row["parameters"]
+    enough = data.n_events >= EVENTS_PER_PARAMETER * row["parameters"]
     reason = "" if enough else f"{row['parameters']} parameters for {data.n_events} events"
     return row | {"valid": enough, "reason": reason}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,16 +9,13 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.errors import StatisticsWarning, examples
+from mtorscore._outcome_terms import MIN_EVENTS
+from mtorscore.errors import StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.outcome_models import Outcome
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 
-MIN_EVENTS = 10
-"""Below this many events a row is returned with ``valid=False``; see the calibration benchmark."""
 NOT_PROPORTIONAL = 0.01
 """A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
-PER_PARAMETER = 10
-"""Events asked for per parameter; beyond it the model is penalised (Firth) and flagged."""
 
 COLUMNS = [
     "signature",
@@ -128,10 +124,9 @@ def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
     extra = [c for c in ("odds_ratio", "or_low", "or_high") if c in table]
     doubtful = table.loc[~table["valid"] & table["p"].notna(), "signature"].unique()
     if len(doubtful):
-        warnings.warn(
+        warn(
             f"{len(doubtful)} signature(s) have results that should not be trusted ({examples(doubtful)}); "
             "see the columns `valid` and `reason`.",
             StatisticsWarning,
-            stacklevel=4,
         )
     return table[COLUMNS + extra].reset_index(drop=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.checks import check_level, names_of
 from mtorscore.prognosis.endpoints.columns import say_repeated
 from mtorscore.prognosis.endpoints.covariates import check_column, check_table, encode
@@ -179,13 +178,12 @@ def _say(covariates: pd.DataFrame, design: pd.DataFrame, fit: Fits, data: Surviv
     gone = [c for c in covariates.columns if not any(str(d) == str(c) or d.startswith(f"{c}=") for d in design)]
     if gone:
         text = f"{len(gone)} covariate(s) do not vary and are no part of the model ({examples(gone)})."
-        warnings.warn(text, DataWarning, stacklevel=3)
+        warn(text, DataWarning)
     if not fit.converged[0]:
-        warnings.warn(
+        warn(
             f"The Cox model has no finite estimate ({design.shape[1]} parameters, {data.n_events} events): the groups "
             "separate, or there are too few events. Use firth=True, or fewer covariates.",
             StatisticsWarning,
-            stacklevel=3,
         )
 
 

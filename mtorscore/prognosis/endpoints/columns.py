@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest
+from mtorscore._outcome_terms import event_codes
+from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest, warn
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
 """Columns of a table of excluded observations."""
@@ -92,6 +92,9 @@ def status_of(
     """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
     if value is not None:
         return _by_value(column, value, code)
+    values = _by_words(column)
+    if values is not None:
+        return values
     mend = "say which value is the event (event_value=), or set them to missing when the table is read"
     values = numbers(column, f"event column {column.name!r}", mend)
     allowed = {0.0, 1.0}
@@ -108,6 +111,14 @@ def status_of(
     return values
 
 
+def _by_words(column: pd.Series) -> npt.NDArray[np.float64] | None:
+    """Return the codes of a column of recognised words; None for numbers, and where a word is not recognised."""
+    if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mM":
+        return None
+    codes, unread = event_codes(column)
+    return None if unread else codes
+
+
 def _by_value(column: pd.Series, value: Hashable, code: str | int | None) -> npt.NDArray[np.float64]:
     """1 where the column holds the value that means the event, 2 where the competing code, 0 another, NaN none."""
     found = column.dropna()
@@ -121,11 +132,10 @@ def _by_value(column: pd.Series, value: Hashable, code: str | int | None) -> npt
         )
     if len(others) > 1:
         counts = ", ".join(f"{v} ({n})" for v, n in others.items())
-        warnings.warn(
+        warn(
             f"Event column {column.name!r}: {len(others)} values count as no event: {counts}. Set those that mean "
             "'not known' to missing.",
             DataWarning,
-            stacklevel=2,
         )
     out = np.full(len(column), np.nan)
     out[column.notna().to_numpy()] = np.where(other, 2.0, hit)
@@ -145,17 +155,16 @@ def apply_rules(
     return keep, log
 
 
-def say_repeated(clinical: pd.DataFrame, index: pd.Index, stacklevel: int = 3) -> None:
+def say_repeated(clinical: pd.DataFrame, index: pd.Index) -> None:
     """Warn where the column ``patient`` names somebody twice among the observations of an endpoint."""
     if "patient" not in clinical.columns:
         return
     names = clinical["patient"].reindex(index).dropna()
     twice = names[names.duplicated()].unique()
     if len(twice):
-        warnings.warn(
+        warn(
             f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}), which count as if "
             "they were independent: intervals and p-values are too small. Keep one each (pp.resolve_patients does), or "
             "hand groups='patient' to evaluate.",
             StatisticsWarning,
-            stacklevel=stacklevel,
         )

@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.columns import EXCLUDED, align, apply_rules, numbers, pick, row, status_of
 
-__all__ = ["DAYS", "Endpoint", "LabelData", "SurvivalData"]
-
-DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
-"""Length of each unit of time in days."""
+__all__ = ["Endpoint", "LabelData", "SurvivalData"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +174,8 @@ class Endpoint:
         Parameters
         ----------
         time, event
-            Columns of follow-up time and event (1/0, True/False, or text with `event_value`).
+            Columns of follow-up time and event (1/0, True/False, words such as Dead and Alive, or any text with
+            `event_value`).
         unit
             ``"days"``, ``"weeks"``, ``"months"`` or ``"years"``.
         entry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 from scipy.special import expit
 
 from mtorscore.collection import SignatureCollection, as_collection
-from mtorscore.errors import DataError, DataWarning, EndpointError, examples
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.columns import say_repeated
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
@@ -267,10 +266,9 @@ def fit_model(
         raise DataError("No score is known for any observation of the endpoint.")
     if table.shape[1] < chosen.shape[1]:
         gone = [c for c in chosen.columns if c not in table.columns]
-        warnings.warn(
+        warn(
             f"{len(gone)} score(s) are missing for everybody and are left out of model {name} ({examples(gone)}).",
             DataWarning,
-            stacklevel=2,
         )
     if table.isna().any(axis=None):
         bad = table.index[table.isna().any(axis=1)]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tempfile
 import tokenize
-import warnings
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore._atomic import atomic
 from mtorscore.collection import as_collection, library
-from mtorscore.errors import DataWarning, FormatError, ReferenceMismatchError, examples
+from mtorscore.errors import DataWarning, FormatError, ReferenceMismatchError, examples, warn
 from mtorscore.prognosis.models.model_header import TABLES, TEXT, build
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
@@ -47,22 +46,16 @@ def save(model: FittedModel, path: Path) -> Path:
         "intercept": model.intercept,
         "offset": model.offset,
     }
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("model.json", json.dumps(header, indent=1, default=str))
-            archive.writestr("CARD.md", model.card)
-            for key in ARRAYS:
-                buffer = io.BytesIO()
-                # Infinite scales mark constant columns; NaN never stands here.
-                np.save(buffer, np.asarray(getattr(model, key), dtype=np.float64), allow_pickle=False)
-                archive.writestr(f"{key}.npy", buffer.getvalue())
-            if model.reference is not None:
-                archive.writestr("reference.npz", _reference_bytes(model.reference))
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", json.dumps(header, indent=1, default=str))
+        archive.writestr("CARD.md", model.card)
+        for key in ARRAYS:
+            buffer = io.BytesIO()
+            # Infinite scales mark constant columns; NaN never stands here.
+            np.save(buffer, np.asarray(getattr(model, key), dtype=np.float64), allow_pickle=False)
+            archive.writestr(f"{key}.npy", buffer.getvalue())
+        if model.reference is not None:
+            archive.writestr("reference.npz", _reference_bytes(model.reference))
     return path
 
 
@@ -201,9 +194,8 @@ def _compare(model: FittedModel, signatures: Any, path: Path) -> None:
             "(load it without `signatures`), or fit it again."
         )
     if changed:
-        warnings.warn(
+        warn(
             f"{len(changed)} signature(s) of model {model.name} have changed in the library since it was fitted "
             f"({examples(changed)}); score new data with the definitions stored in the model.",
             DataWarning,
-            stacklevel=4,
         )

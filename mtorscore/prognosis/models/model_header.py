@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import EndpointError, FormatError
-from mtorscore.prognosis.endpoints.endpoints import DAYS, Endpoint
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 if TYPE_CHECKING:

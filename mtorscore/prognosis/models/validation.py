@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level
 from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
@@ -31,9 +32,6 @@ from mtorscore.prognosis.statistics.kaplan_meier import km_at, loglog_interval, 
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
 __all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
-
-MIN_EVENTS = 10
-"""Below this many events the rows of a validation are returned with ``valid=False``."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from mtorscore._multiple_testing import adjust_p
+from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
@@ -93,7 +94,7 @@ def added_value(
             if len(boot):
                 low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
                 row |= {"gain_low": float(low), "gain_high": float(high)}
-        enough = outcome.events >= 10 * row["parameters"]
+        enough = outcome.events >= EVENTS_PER_PARAMETER * row["parameters"]
         weighted = isinstance(outcome, BinaryOutcome) and bool((outcome.data.weights % 1 != 0).any())
         row["valid"] = bool(enough and not weighted and "p" in row)
         row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"

@@ -8,7 +8,6 @@ van Houwelingen, Stat Med 2000;19:3401 (slope, observed against expected); Vicke
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import logit
 
-from mtorscore.errors import StatisticsWarning
+from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
+from mtorscore.errors import StatisticsWarning, warn
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_models import make_outcome
 from mtorscore.prognosis.models.validation import calibration_curve
@@ -155,7 +155,7 @@ def likelihood_ratio(
     chisq = max(0.0, 2 * float(fits[1].loglik[0] - fits[0].loglik[0]))
     if isinstance(data, LabelData) and bool((data.weights % 1 != 0).any()):
         return row | {"reason": "observations are weighted: a likelihood ratio has no chi-squared distribution"}
-    enough = outcome.events >= 10 * both.shape[1]
+    enough = outcome.events >= EVENTS_PER_PARAMETER * both.shape[1]
     row |= {"chisq": chisq, "p": float(stats.chi2.sf(chisq, parts[1].shape[1])), "valid": enough}
     return row | {"reason": "" if enough else f"{both.shape[1]} parameters for {outcome.events} events"}
 
@@ -190,7 +190,7 @@ def notes_of(data: Data, model: Any, clinical: pd.DataFrame, left_out: int, fold
     if isinstance(model, dict) and len(model) > 1:
         text = "several models were compared on the same data: the best of them looks better than it is"
         notes.append(text)
-        warnings.warn(f"{text} (a forking path).", StatisticsWarning, stacklevel=3)
+        warn(f"{text} (a forking path).", StatisticsWarning)
     elif model not in (None, "ridge") and data.n < 300:
         notes.append(f"choosing a model by its result on {data.n} patients is a forking path; name it beforehand")
     return tuple(notes)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore._blas_threads import one_blas_thread
+from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_level, evaluation_times, names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.columns import say_repeated
@@ -390,7 +391,7 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
     events = data.n_events
     if isinstance(data, LabelData):
         events = int(min(events, (data.weights > 0).sum() - events))
-    few = events < 10
+    few = events < MIN_EVENTS
     out = []
     for (name, metric), values in run.values.items():
         stack = np.array(values)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.errors import DataError, FormatError
 
 TABLES = {
@@ -38,7 +39,6 @@ EMPTY = {
     "cells": "This cohort has no group of ten cells.",
     "exclusions": "Nothing was left out or changed.",
 }
-SURVIVAL = ("OS", "DSS", "PFI", "DFI")
 TRACKS = (
     "sample_type",
     "cell_type",
@@ -47,10 +47,7 @@ TRACKS = (
     "grade",
     "sex",
     "age",
-    "OS",
-    "DSS",
-    "PFI",
-    "DFI",
+    *ENDPOINTS,
     "recurrence_24m",
 )
 
@@ -139,7 +136,7 @@ class Cohort:
     @property
     def endpoints(self) -> list[str]:
         """Survival endpoints with a time and at least one event."""
-        known = dict.fromkeys([*SURVIVAL, *self.own_endpoints])
+        known = dict.fromkeys([*ENDPOINTS, *self.own_endpoints])
         return [e for e in known if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
 
     def table(self, name: str) -> pd.DataFrame:

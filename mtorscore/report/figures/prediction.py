@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore import pl
+from mtorscore._outcome_terms import DAYS
 from mtorscore.report.data.run_files import Cohort
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from mtorscore.report.figures.overview import Drawer, Picture
 
-YEAR = 365.25
+YEAR = DAYS["years"]
 _ORDER = ("clinical", "score", "clinical + score")
 _METRICS = {"harrell_c": "Harrell's C", "roc_auc": "AUC"}
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtorscore.collection import SignaturesLike, as_collection
-from mtorscore.errors import DataError, DataWarning, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,20 +133,18 @@ def _genes_by_observations(adata: AnnData, layer: str | None) -> pd.DataFrame:
     frame = adata.to_df(layer=layer).T
     unknown = frame.index[frame.isna().any(axis=1)]
     if len(unknown):
-        warnings.warn(
+        warn(
             f"{len(unknown)} of {len(frame)} genes have missing values and are left out ({examples(unknown)}).",
             DataWarning,
-            stacklevel=3,
         )
         frame = frame.drop(index=unknown)
     twice = frame.index.duplicated()
     if twice.any():
         names = list(dict.fromkeys(frame.index[twice]))
-        warnings.warn(
+        warn(
             f"{len(names)} gene(s) stand more than once in the matrix ({examples(names)}); the first of each is taken. "
             "Collapse them with pp.harmonise_genes(adata).",
             DataWarning,
-            stacklevel=3,
         )
     varies = frame.max(axis=1) > frame.min(axis=1)
     # By name, so that genes of equal rank stand in one order whatever the matrix's.

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import optimize, sparse, special, stats
 
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.errors import DataError, StatisticsWarning, examples
+from mtorscore.errors import DataError, StatisticsWarning, examples, warn
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -266,16 +266,14 @@ def _level_columns(
 def _change_columns(
     var: pd.DataFrame, te: _Float, noise: _Float, t: npt.NDArray[np.bool_], c: npt.NDArray[np.bool_], level: float
 ) -> None:
-    import warnings
 
     variance, degrees, replicated = _moderated(te, noise, [t, c])
     counting = np.array([noise[i].mean(axis=0) for i in (t, c)])
     if not replicated:
-        warnings.warn(
+        warn(
             "There are no replicates: intervals and p values of translation efficiency hold counting noise only, "
             "which is less than the noise of an experiment.",
             StatisticsWarning,
-            stacklevel=3,
         )
     error = np.sqrt(np.maximum(variance, counting[0]) / t.sum() + np.maximum(variance, counting[1]) / c.sum())
     change = te[t].mean(axis=0) - te[c].mean(axis=0)

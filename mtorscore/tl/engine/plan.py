@@ -6,7 +6,6 @@ tile against what it learned, so that no score depends on how the rows are cut.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.collection import Resolved, SignatureCollection
-from mtorscore.errors import CoverageWarning, DataError, IgnoredWarning, MethodError, examples
+from mtorscore.errors import CoverageWarning, DataError, IgnoredWarning, MethodError, examples, warn
 from mtorscore.tl.engine.source import Source
 from mtorscore.tl.engine.spec import MethodSpec, Scored, Sets, State
 from mtorscore.tl.engine.tiles import Tile
@@ -187,16 +186,15 @@ def score_tile(
     return out
 
 
-def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
+def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
     """Warn once about signatures with less than half of their genes present."""
     wanted = [g for e in collection.signatures for g in e.genes] if not plan.sets.genes.size else []
     if wanted and not any(plan.coverage["coverage"]):
-        warnings.warn(
+        warn(
             f"None of the genes of {len(plan.reasons)} signature(s) is in this matrix, so that every score is NaN. "
             f"They are called {examples(wanted)}; the matrix has {examples(universe)}. If these are the same genes "
             "under other identifiers, run pp.harmonise_genes(adata) first.",
             CoverageWarning,
-            stacklevel=stacklevel,
         )
         return
     low = [
@@ -205,16 +203,15 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
         if share < 0.5
     ]
     if low:
-        warnings.warn(
+        warn(
             f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
             f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, run "
             "pp.harmonise_genes(adata) first.",
             CoverageWarning,
-            stacklevel=stacklevel,
         )
 
 
-def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequence[str], stacklevel: int = 3) -> None:
+def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
     """Warn once about genes that the matrix holds under an earlier or later name: they count as missing."""
     from mtorscore.genes.symbols import other_names
 
@@ -225,25 +222,23 @@ def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequ
     absent = set().union(*(e.genes for e in entries)).difference(universe) if entries else set()
     found = other_names((g for e in entries for g in e.genes if g in absent), universe) if absent else {}
     if found:
-        warnings.warn(
+        warn(
             f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
             f"name ({examples(f'{gene} as {name}' for gene, name in found.items())}). Bring both to current symbols: "
             "pp.harmonise_genes(adata) and signatures.rename_genes().",
             CoverageWarning,
-            stacklevel=stacklevel,
         )
 
 
-def warn_ignored(spec: MethodSpec, collection: SignatureCollection, stacklevel: int = 3) -> None:
+def warn_ignored(spec: MethodSpec, collection: SignatureCollection) -> None:
     """Warn once about signs or weights that a method cannot use."""
     signed = [s.id for s in collection.signatures if s.is_signed and not spec.signed]
     weighted = [s.id for s in collection.signatures if s.is_weighted and not spec.weighted]
     for what, names in (("down genes as such", signed), ("weights", weighted)):
         if names:
-            warnings.warn(
+            warn(
                 f"{spec.name} does not use {what}; they are ignored in {len(names)} signature(s) ({examples(names)}).",
                 IgnoredWarning,
-                stacklevel=stacklevel,
             )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._atomic import atomic
 from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, examples
 from mtorscore.tl.engine.spec import State
 
@@ -170,18 +169,12 @@ class Reference:
         arrays = {f"state/{k}": np.asarray(v) for k, v in self.state.items()}
         arrays |= {"score_mean": self.score_mean, "score_sd": self.score_sd}
         header["sha256"] = _checksum(header, arrays)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                np.savez_compressed(
-                    out,
-                    header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-                    **arrays,  # type: ignore[arg-type]
-                )
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with atomic(target) as temporary, temporary.open("wb") as out:
+            np.savez_compressed(
+                out,
+                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+                **arrays,  # type: ignore[arg-type]
+            )
         return target
 
     @classmethod

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._atomic import atomic, write_whole
 from mtorscore.errors import DataError, examples
 from mtorscore.tl.engine.spec import Array
 from mtorscore.tl.streaming.disk_matrix import DiskFile
@@ -62,7 +63,7 @@ class Parts:
                 )
             return cls(folder, np.array(before["bounds"], dtype=np.int64))
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(plan, json.dumps({"run": identity, "bounds": bounds.tolist()}).encode())
+        write_whole(plan, json.dumps({"run": identity, "bounds": bounds.tolist()}).encode())
         return cls(folder, bounds)
 
     @property
@@ -79,13 +80,11 @@ class Parts:
         return [i for i in range(self.n) if not self.path(i).exists()]
 
     def write(self, i: int, tables: Tables) -> None:
-        """Write a finished block under another name, then move it, so that a file that is there is whole."""
-        temporary = self.path(i).with_suffix(".tmp")
-        with temporary.open("wb") as out:
+        """Write a finished block; a block that has its name is whole, even after a power failure."""
+        with atomic(self.path(i)) as temporary, temporary.open("wb") as out:
             np.savez(out, **{f"t{k}": v for k, v in enumerate(tables.values())})  # type: ignore[arg-type]
             out.flush()
             os.fsync(out.fileno())
-        temporary.replace(self.path(i))
 
     def __iter__(self) -> Iterator[list[Array]]:
         """Yield the tables of each block in order."""
@@ -282,9 +281,3 @@ def _column(group: Any, name: str, n_obs: int) -> Any:
     if hasattr(group, "create_array"):
         return group.create_array(name, shape=(n_obs,), dtype="f8", fill_value=np.nan, chunks=chunks)
     return group.create_dataset(name, shape=(n_obs,), dtype="f8", fillvalue=np.nan, chunks=chunks)
-
-
-def _replace(target: Path, content: bytes) -> None:
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(target)

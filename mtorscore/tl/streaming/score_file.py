@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._atomic import atomic
 from mtorscore._version import __version__
 from mtorscore.collection import Panel, Ratio, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, MethodError, SignatureError, examples
@@ -152,7 +153,6 @@ def score_file(
                 pvalues=pvalues,
                 universe=universe,
                 learn=learn,
-                stacklevel=5,
             )
             refuse_random_nulls(job.plans)
             job.scale = _scale(job)
@@ -197,10 +197,8 @@ def _learn(plan: engine.Plan, source: Any, parts: Parts | None) -> engine.Plan:
             plan.state = {k: found[k] for k in found.files}
         return plan
     engine.learn(plan, source)
-    temporary = kept.with_suffix(".tmp")
-    with temporary.open("wb") as handle:
-        np.savez(handle, **plan.state)  # type: ignore[arg-type]
-    temporary.replace(kept)
+    with atomic(kept) as temporary:
+        np.savez(temporary, **plan.state)  # type: ignore[arg-type]
     return plan
 
 

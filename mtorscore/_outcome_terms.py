@@ -1,0 +1,143 @@
+"""What outcome tables say, stated once: words of events, standard endpoints, units of time.
+
+Every entry point that reads an event column asks `event_code`. An entry point may refuse what another one accepts
+(a vital status of "yes" is refused), but no word means two things.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "DAYS",
+    "ENDPOINTS",
+    "EVENTS_PER_PARAMETER",
+    "MIN_EVENTS",
+    "StandardEndpoint",
+    "event_code",
+    "event_codes",
+    "is_unsaid",
+    "word_of",
+]
+
+DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+"""Units of time that users may name, in days."""
+
+MIN_EVENTS = 10
+"""With fewer events a result is returned with ``valid=False``; see the calibration benchmark."""
+
+EVENTS_PER_PARAMETER = 10
+"""Events asked for per parameter of a model; with fewer it is penalised (Firth) and flagged, or not valid."""
+
+
+class StandardEndpoint(NamedTuple):
+    """An endpoint that the field knows by its abbreviation.
+
+    Attributes
+    ----------
+    title
+        As it stands in sentences.
+    event
+        What happened, as a plural.
+    about
+        ``"death"`` or ``"recurrence"``: which words its status column may hold.
+    """
+
+    title: str
+    event: str
+    about: str
+
+
+ENDPOINTS: dict[str, StandardEndpoint] = {
+    "OS": StandardEndpoint("overall survival", "deaths", "death"),
+    "DSS": StandardEndpoint("disease-specific survival", "deaths from the tumour", "death"),
+    "PFI": StandardEndpoint("progression-free interval", "progressions", "recurrence"),
+    "DFI": StandardEndpoint("disease-free interval", "recurrences", "recurrence"),
+    "PFS": StandardEndpoint("progression-free survival", "progressions or deaths", "recurrence"),
+    "DFS": StandardEndpoint("disease-free survival", "recurrences or deaths", "recurrence"),
+    "RFS": StandardEndpoint("recurrence-free survival", "recurrences or deaths", "recurrence"),
+    "EFS": StandardEndpoint("event-free survival", "events", "recurrence"),
+}
+"""In the order in which analyses are listed. The definitions of the first four: Liu et al., Cell 2018;173:400."""
+
+# (code, what the word speaks of, pattern); compared in lower case with single blanks. "any" fits every status column.
+_WORDS: tuple[tuple[float, str, re.Pattern[str]], ...] = tuple(
+    (code, about, re.compile(f"(?:{pattern})"))
+    for code, about, pattern in (
+        (0.0, "any", r"0|false"),
+        (1.0, "any", r"1|true"),
+        (0.0, "death", r"alive( .*)?|living"),
+        (1.0, "death", r"dead( (of|with|from|due) .*)?|death( (from|due) .*)?|deceased|died( .*)?|expired"),
+        (0.0, "recurrence", r"(disease|recurrence|relapse|progression|event|tumou?r|metastasis) ?free( .*)?"),
+        (0.0, "recurrence", r"(no|not|non|without)( ?evidence of)? (recur|relaps|progress|metasta|disease|event)\w*"),
+        (0.0, "recurrence", r"no|none|censored|no event"),
+        (1.0, "recurrence", r"recurr(ed|ence|ent)( ?/ ?progressed)?|relapsed?|progress(ed|ion)( ?/ ?recurred)?"),
+        (1.0, "recurrence", r"yes|event|distant metastas[ie]s|(local|distant|intrahepatic) (recurrence|relapse)"),
+    )
+)
+# As None, NaN, pandas.NA and NaT are printed; the text "none" is an answer.
+_MISSING = frozenset({"", "nan", "<na>", "nat"})
+_CODED = re.compile(r"([01]) ?: ?(.+)")
+_UNSAID = re.compile(
+    r"unknown|pending|missing|(not|un) ?(?!recur|relaps|progress|metasta|dead|disease|event)\w+( to collect)?|\[.*\]"
+)
+
+
+def word_of(value: object) -> str:
+    """Return a cell as it is compared: whole numbers without decimals, lower case, single blanks."""
+    if isinstance(value, float | np.floating) and math.isfinite(value) and float(value).is_integer():
+        value = int(value)
+    text = re.sub(r"[\s_-]+", " ", str(value).strip().lower())
+    return re.sub(r"^([01])\.0+$", r"\1", text)
+
+
+def is_unsaid(value: object) -> bool:
+    """Whether a text says that nobody knows: unknown, not reported, [Not Available]."""
+    return _UNSAID.fullmatch(word_of(value)) is not None
+
+
+def event_code(value: object, about: str | None = None) -> float | None:
+    """Return what one cell of an event column means.
+
+    Parameters
+    ----------
+    value
+        A number, truth value or word such as ``"Deceased"`` or ``"0:DiseaseFree"``.
+    about
+        ``"death"`` or ``"recurrence"`` accepts the words of such a column only; None accepts both.
+
+    Returns
+    -------
+    float or None
+        1 the event happened, 0 follow-up ended before it, NaN nobody knows; None for a word that may mean anything.
+    """
+    word = word_of(value)
+    if value is None or word in _MISSING or _UNSAID.fullmatch(word):
+        return math.nan
+    coded = _CODED.fullmatch(word)
+    if coded:
+        # The number decides; "1:alive" contradicts itself.
+        inner = _meaning(coded[2], None)
+        return float(coded[1]) if inner is None or inner == float(coded[1]) else None
+    return _meaning(word, about)
+
+
+def _meaning(word: str, about: str | None) -> float | None:
+    for code, kind, pattern in _WORDS:
+        if (about is None or kind in ("any", about)) and pattern.fullmatch(word):
+            return code
+    return None
+
+
+def event_codes(values: Iterable[object], about: str | None = None) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return the codes of a column (NaN where unknown or unread), and the cells that could not be read."""
+    cells: list[Any] = list(values)
+    codes = [event_code(v, about) for v in cells]
+    unread = [str(v).strip() for v, c in zip(cells, codes, strict=True) if c is None]
+    return np.array([math.nan if c is None else c for c in codes], dtype=np.float64), unread
