@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mtorscore._blas_threads import one_blas_thread
-from mtorscore.tl.engine.source import open_source
+from mtorscore.tl.engine.open_source import open_source
 
 
 def blas_threads() -> set[int]:

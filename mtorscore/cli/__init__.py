@@ -11,21 +11,16 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from mtorscore.cli.verbosity import quiet, set_quiet
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 
-__all__ = ["main", "quiet"]
+__all__ = ["main"]
 
-_QUIET = False
 # What the system refuses and the user can mend: a path, a permission, a full disk.
 _MENDABLE = {
     errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENAMETOOLONG,
     errno.ENOSPC, errno.EDQUOT, errno.ELOOP,
 }  # fmt: skip
-
-
-def quiet() -> bool:
-    """Return whether ``--quiet`` was given: results and errors only, no progress, warnings or remarks."""
-    return _QUIET
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mtorscore.cli.app import app
 
     arguments = list(sys.argv[1:] if argv is None else argv)
-    global _QUIET
-    debug, _QUIET = "--debug" in arguments, "--quiet" in arguments or "-q" in arguments
+    debug = "--debug" in arguments
+    set_quiet("--quiet" in arguments or "-q" in arguments)
     arguments = [a for a in arguments if a not in ("--debug", "--quiet", "-q")]
     if not debug:
         warnings.showwarning = _show_warning
@@ -75,5 +70,5 @@ def _fail(sentence: str, code: int, error: BaseException, debug: bool) -> None:
 
 
 def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, MtorscoreWarning) and not _QUIET:
+    if issubclass(category, MtorscoreWarning) and not quiet():
         print(f"Warning: {message}", file=sys.stderr)  # noqa: T201

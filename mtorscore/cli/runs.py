@@ -220,7 +220,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
         TimeRemainingColumn,
     )
 
-    from mtorscore.cli import quiet
+    from mtorscore.cli.verbosity import quiet
     from mtorscore.pipeline import COMMAND, command_line
     from mtorscore.pipeline.process import STARTED_BY
 

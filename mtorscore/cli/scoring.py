@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtorscore.cli import quiet
+from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,7 +108,6 @@ def score(
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
     source = sys.stdin.buffer if expression == "-" else Path(expression)
-    _import_anndata()
     adata = read_expression(source, harmonise=harmonise, organism=organism)
     check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
@@ -117,20 +116,6 @@ def score(
         _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
     if out != "-" and not quiet():
         typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
-
-
-def _import_anndata() -> None:
-    """Import anndata as if Dask and xarray were not installed: that costs time, and nothing here uses them."""
-    unused = [name for name in ("dask", "xarray") if name not in sys.modules]
-    if "anndata" in sys.modules:
-        return
-    for name in unused:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        import anndata  # noqa: F401
-    finally:
-        for name in unused:
-            del sys.modules[name]
 
 
 def relate(

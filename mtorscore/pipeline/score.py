@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,9 @@ from mtorscore.pipeline.table_files import write_table
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pandas as pd
     from anndata import AnnData
 
     from mtorscore.collection import SignatureCollection
-    from mtorscore.tl import Reference
 
 __all__ = ["LEAST_NORMALS", "REFERENCES", "reference_rows", "score"]
 
@@ -64,18 +61,16 @@ def score(
     MethodError
         If a method is unknown.
     """
-    from mtorscore import tl
+    from mtorscore.tl.scoring import score_cohort
 
     out = Path(folder) / "scores"
     (out / "reference").mkdir(parents=True, exist_ok=True)
     adata = load_cohort(folder)
     rows, standard = reference_rows(adata, reference)
+    references = score_cohort(adata, signatures, method=methods, standardise_by=rows, layer="log", params=parameters)
     paths = []
-    for method in methods:
-        params = dict((parameters or {}).get(method, {}))
-        frozen = _freeze(adata, signatures, method, params, rows)
+    for method, frozen in references.items():
         paths.append(frozen.save(out / "reference" / f"{method}.npz"))
-        tl.score(adata, signatures, method=method, layer="log", reference=frozen, **params)
         paths.append(write_table(adata.obsm[f"score_{method}"], out / f"{method}.tsv", index="observation"))
     for kind in ("ratio", "panel"):
         values = adata.obsm[kind] if kind in adata.obsm else adata.obs[[]]
@@ -123,21 +118,3 @@ def reference_rows(adata: AnnData, reference: str = "auto") -> tuple[npt.NDArray
         raise DataError(f"reference is {reference!r}, but the cohort has {rows.sum()} of them; two are the least.")
     beyond = "" if chosen == "normals" else ", so not on the scale of other cohorts"
     return rows, f"the {rows.sum()} {chosen} of this cohort{beyond}; frozen in scores/reference"
-
-
-def _freeze(
-    adata: AnnData,
-    signatures: SignatureCollection,
-    method: str,
-    params: Mapping[str, Any],
-    rows: npt.NDArray[np.bool_],
-) -> Reference:
-    """Let the method learn from the whole cohort, as its scores do, and composites from the chosen observations."""
-    from mtorscore import tl
-
-    scorer = tl.SignatureScorer(signatures, method, params=dict(params), layer="log").fit(adata)
-    learned: Reference = scorer.reference_
-    if not rows.any():
-        return replace(learned, score_names=(), score_mean=np.zeros(0), score_sd=np.zeros(0))
-    scores: pd.DataFrame = scorer.transform(adata)
-    return learned.standardised_by(scores[rows])

@@ -11,13 +11,16 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mtorscore.collection import Composite, SignaturesLike, as_collection
+from mtorscore.collection import Composite, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError
-from mtorscore.tl.engine import outcome as _run
-from mtorscore.tl.engine import plan as engine
 from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.execute import execute
+from mtorscore.tl.engine.open_source import open_source
+from mtorscore.tl.engine.outcome import finish, freeze, reasons, score_columns
+from mtorscore.tl.engine.plan import Plan
+from mtorscore.tl.engine.prepare import ScoreOptions, prepare
 from mtorscore.tl.engine.reference import Reference
-from mtorscore.tl.engine.source import Source, open_source
+from mtorscore.tl.engine.source import Source
 
 __all__ = ["SignatureScorer"]
 
@@ -119,10 +122,10 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "reference_", msg=UNFITTED)
         source, names, index = self._open(X, reset=False)
-        source = _run.source_over(source, self.reference_, names, self.universe)
-        plan = _run.restore(self._plan(list(self.reference_.genes)), self.reference_)
-        scored = engine.execute(source, [plan], threads=self.threads)[0]
-        outcome = _run.finish(plan, scored, self._collection(), self.reference_)
+        collection, options = self._asked(self.reference_)
+        source, (plan,) = prepare(source, names, collection, options, say=False)
+        scored = execute(source, [plan], threads=self.threads)[0]
+        outcome = finish(plan, scored, collection, self.reference_)
         if index is None:
             return outcome.scores
         import pandas as pd
@@ -133,7 +136,7 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the names of signatures and composites; `input_features` is not used."""
         del input_features
         check_is_fitted(self, "reference_")
-        return np.array(_run.score_columns(self._collection()), dtype=object)
+        return np.array(score_columns(as_collection(self.signatures)), dtype=object)
 
     @classmethod
     def from_reference(cls, reference: Reference, signatures: SignaturesLike = None) -> SignatureScorer:
@@ -162,46 +165,48 @@ class SignatureScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.reference_ = reference
         self.n_features_in_ = len(reference.genes)
         self.feature_names_in_ = np.array(reference.genes, dtype=object)
-        self._remember_coverage(self._plan(list(reference.genes)))
+        collection, options = self._asked(reference)
+        _, (plan,) = prepare(None, reference.genes, collection, options, say=False)
+        self._remember_coverage(plan)
         return self
 
     def _fit(self, X: Any) -> None:
         source, names, _ = self._open(X, reset=True)
-        collection = self._collection()
-        plan = self._plan(names)
-        engine.warn_coverage(plan, collection, names)
-        engine.warn_other_names(plan, collection, names)
-        engine.warn_ignored(plan.spec, collection)
-        engine.learn(plan, source)
+        collection, options = self._asked()
+        _, (plan,) = prepare(source, names, collection, options)
         scores = None
         if any(isinstance(e, Composite) for e in collection):
-            scores = engine.execute(source, [plan], threads=self.threads)[0].scores
-        self.reference_ = _run.freeze(plan, collection, names, source.n_obs, scores)
+            scores = execute(source, [plan], threads=self.threads)[0].scores
+        self.reference_ = freeze(plan, collection, names, source.n_obs, scores)
         self._give_reasons(plan, source, scores)
         self._remember_coverage(plan)
 
-    def _give_reasons(self, plan: engine.Plan, source: Source, scores: Any) -> None:
+    def _give_reasons(self, plan: Plan, source: Source, scores: Any) -> None:
         """Say why signatures have no score in the cohort; one observation shows whether to look at the others."""
         if scores is None:
             first = replace(source, n_obs=1, rows=np.zeros(1, np.int64) if source.rows is None else source.rows[:1])
-            scores = engine.execute(first, [plan], threads=1)[0].scores
-            if not any(new and not old for new, old in zip(_run.reasons(plan, scores), plan.reasons, strict=True)):
+            scores = execute(first, [plan], threads=1)[0].scores
+            if not any(new and not old for new, old in zip(reasons(plan, scores), plan.reasons, strict=True)):
                 return
-            scores = engine.execute(source, [plan], threads=self.threads)[0].scores
-        plan.reasons = _run.reasons(plan, scores)
+            scores = execute(source, [plan], threads=self.threads)[0].scores
+        plan.reasons = reasons(plan, scores)
 
-    def _remember_coverage(self, plan: engine.Plan) -> None:
+    def _remember_coverage(self, plan: Plan) -> None:
         import pandas as pd
 
         self.coverage_ = pd.DataFrame(plan.coverage | {"reason": plan.reasons}).set_index("signature")
 
-    def _collection(self) -> Any:
-        return as_collection(self.signatures)
-
-    def _plan(self, names: list[str]) -> engine.Plan:
-        spec = registry.get(self.method)
-        params = registry.check_params(spec, self.params or {})
-        return engine.make_plan(spec, params, self._collection(), names, min_coverage=self.min_coverage)
+    def _asked(self, reference: Reference | None = None) -> tuple[SignatureCollection, ScoreOptions]:
+        """Return the signatures and the options that the constructor's arguments make."""
+        options = ScoreOptions.checked(
+            self.method,
+            {self.method: dict(self.params or {})},
+            reference=reference,
+            min_coverage=self.min_coverage,
+            universe=self.universe,
+            threads=self.threads,
+        )
+        return as_collection(self.signatures), options
 
     def _open(self, X: Any, *, reset: bool) -> tuple[Source, list[str], Any]:
         """Return the matrix, its gene names, and the row names where there are any."""

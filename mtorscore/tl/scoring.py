@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore._version import __version__
-from mtorscore.collection import Composite, SignatureCollection, SignaturesLike, as_collection
-from mtorscore.errors import DataError, MethodError, SignatureError, examples
-from mtorscore.tl.engine import outcome as _run
-from mtorscore.tl.engine import plan as engine
-from mtorscore.tl.engine import registry
-from mtorscore.tl.engine.random_signatures import random_pvalues
+from mtorscore.collection import SignatureCollection, SignaturesLike, as_collection
+from mtorscore.errors import DataError, MethodError
+from mtorscore.tl.engine.open_source import open_source
+from mtorscore.tl.engine.outcome import tables_of
+from mtorscore.tl.engine.prepare import (
+    MethodScores,
+    ScoreOptions,
+    check_collection,
+    masked_rows,
+    record,
+    score_source,
+)
+from mtorscore.tl.engine.ratios_panels import ratios_and_panels
 from mtorscore.tl.engine.reference import Reference, universe_hash
-from mtorscore.tl.engine.source import open_source
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["score"]
+__all__ = ["score", "score_cohort"]
+
+_Rows = npt.NDArray[np.int64]
 
 
 @overload
@@ -123,190 +128,102 @@ def score(
     ReferenceMismatchError
         If a reference was learned on other genes or signatures.
     """
-    if isinstance(adata, str | Path):
-        from mtorscore.tl.streaming.score_file import score_file
-
-        return score_file(
-            adata,
-            signatures,
-            method=method,
-            layer=layer,
-            mask_obs=mask_obs,
-            reference=reference,
-            min_coverage=min_coverage,
-            pvalues=pvalues,
-            key_added=key_added,
-            universe=universe,
-            threads=threads,
-            block=block,
-            memory=memory,
-            out=out,
-            progress=progress,
-            resume=resume,
-            params=params,
-        )
-    if out is not None:
+    if out is not None and not isinstance(adata, str | Path):
         raise MethodError("out= is for scoring a file from disk; an AnnData is scored in place, write it yourself.")
+    options = ScoreOptions.checked(
+        method,
+        params,
+        reference=reference,
+        layer=layer,
+        min_coverage=min_coverage,
+        pvalues=pvalues,
+        n_random=n_random,
+        key_added=key_added,
+        universe=universe,
+        threads=threads,
+    )
+    if isinstance(adata, str | Path):
+        from mtorscore.tl.streaming.score_file import DiskOptions, score_file
+
+        disk = DiskOptions(mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume)
+        return score_file(adata, check_collection(as_collection(signatures)), options, disk)
+    _check_anndata(adata)
+    collection = check_collection(as_collection(signatures))
+    target = adata.copy() if copy else adata
+    _score_into(target, collection, options, masked_rows(mask_obs, adata.n_obs, lambda: adata.obs), block)
+    return target
+
+
+def score_cohort(
+    adata: AnnData,
+    signatures: SignaturesLike,
+    *,
+    method: str | Sequence[str],
+    standardise_by: npt.NDArray[np.bool_],
+    layer: str | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Reference]:
+    """Score a cohort and return the frozen references by which other observations can be scored alike.
+
+    Methods learn from the whole cohort, and composites are standardised by chosen observations of it; everything is
+    ranked and scored once.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes; the scores are written into it, as `score` does.
+    signatures, method, layer
+        See `score`.
+    standardise_by
+        ``(n_obs,)``: the observations whose scores standardise composites, such as its normal samples; all False
+        leaves composites NaN.
+    params
+        Per method its parameters.
+
+    Returns
+    -------
+    dict
+        Method to `Reference`.
+    """
+    _check_anndata(adata)
+    collection = check_collection(as_collection(signatures))
+    options = ScoreOptions.checked(method, {k: dict(v) for k, v in (params or {}).items()}, layer=layer)
+    found = _score_into(adata, collection, options, None, None, standardise_by)
+    return {name: scores.reference for name, scores in found.items() if scores.reference is not None}
+
+
+def _score_into(
+    target: AnnData,
+    collection: SignatureCollection,
+    options: ScoreOptions,
+    rows: _Rows | None,
+    block: int | None,
+    standardise_by: npt.NDArray[np.bool_] | None = None,
+) -> dict[str, MethodScores]:
+    """Score the observations and write tables and records into the object."""
+    names = [str(g) for g in target.var_names]
+    source = open_source(_matrix(target, options.layer), rows=rows, block=block)
+    source.threads = options.threads
+    found = score_source(source, names, collection, options, standardise_by=standardise_by)
+    genes_hash = universe_hash(names)
+    for name, scores in found.items():
+        key = options.key(name)
+        for table, values in tables_of(key, scores.outcome).items():
+            target.obsm[table] = _frame(target, values, scores.outcome.names, rows)
+        kept = record(scores, collection, genes_hash, options.layer)
+        target.uns.setdefault("mtorscore", {})[key.removeprefix("score_")] = kept
+    for key, (columns, values) in ratios_and_panels(target, collection, options.layer, source, names).items():
+        target.obsm[key] = _frame(target, values, columns, rows)
+    return found
+
+
+def _check_anndata(adata: Any) -> None:
     if not (hasattr(adata, "obs_names") and hasattr(adata, "var_names") and hasattr(adata, "obsm")):
         kind = f"{type(adata).__module__}.{type(adata).__qualname__}"
         raise DataError(
             f"A {kind} cannot be scored in place; give an AnnData, or a path to one. Arrays and DataFrames go through "
             "SignatureScorer(...).fit_transform(X), or anndata.AnnData(X)."
         )
-    chosen = _methods(method)
-    options = split_params(chosen, params)
-    collection = as_collection(signatures)
-    if len(collection) == 0:
-        raise SignatureError("The collection holds no signature.")
-    target = adata.copy() if copy else adata
-    rows = _rows(adata, mask_obs)
-    names = [str(g) for g in adata.var_names]
-    source = open_source(_matrix(adata, layer), rows=rows, block=block)
-    source.threads = threads
-    references = {name: _reference_for(reference, name) for name in chosen}
-
-    outcomes = run_methods(
-        source,
-        names,
-        collection,
-        chosen,
-        options,
-        references=references,
-        min_coverage=min_coverage,
-        pvalues=pvalues,
-        n_random=n_random,
-        universe=universe,
-        threads=threads,
-    )
-    genes_hash = universe_hash(names)
-    for name, (plan, outcome, used) in outcomes.items():
-        key = _key(name, key_added, len(chosen))
-        _write(target, key, outcome, rows)
-        record = _record(plan, outcome, collection, genes_hash, used, layer)
-        target.uns.setdefault("mtorscore", {})[key.removeprefix("score_")] = record
-    _write_linear(target, collection, layer, rows, source, names)
-    return target
-
-
-def run_methods(
-    source: Any,
-    names: Sequence[str],
-    collection: SignatureCollection,
-    chosen: Sequence[str],
-    options: Mapping[str, Mapping[str, Any]],
-    *,
-    references: Mapping[str, Reference | None],
-    min_coverage: float = 0.0,
-    pvalues: bool = False,
-    n_random: int = 200,
-    universe: str = "refuse",
-    threads: int | None = None,
-) -> dict[str, tuple[engine.Plan, _run.Outcome, Reference | None]]:
-    """Score an open matrix by several methods; see `score`."""
-    source, plans = prepare(
-        source,
-        names,
-        collection,
-        chosen,
-        options,
-        references=references,
-        min_coverage=min_coverage,
-        pvalues=pvalues,
-        universe=universe,
-    )
-    scored = engine.execute(source, plans, threads=threads)
-    for plan, result in zip(plans, scored, strict=True):
-        if plan.pvalues and not plan.spec.null_closed:
-            if references[plan.spec.name] is not None and (plan.spec.state_per_gene or plan.spec.state_per_set):
-                raise MethodError(
-                    f"A frozen reference of {plan.spec.name} knows the signatures' genes only, so random signatures "
-                    "cannot be scored against it. Ask for p-values when scoring the reference cohort itself."
-                )
-            result.pvalues = random_pvalues(
-                source, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=n_random
-            )
-    return {
-        name: (plan, _run.finish(plan, result, collection, references[name]), references[name])
-        for name, plan, result in zip(chosen, plans, scored, strict=True)
-    }
-
-
-def prepare(
-    source: Any,
-    names: Sequence[str],
-    collection: SignatureCollection,
-    chosen: Sequence[str],
-    options: Mapping[str, Mapping[str, Any]],
-    *,
-    references: Mapping[str, Reference | None],
-    min_coverage: float = 0.0,
-    pvalues: bool = False,
-    universe: str = "refuse",
-    learn: Callable[[engine.Plan, Any], engine.Plan] = engine.learn,
-) -> tuple[Any, list[engine.Plan]]:
-    """Lay the signatures over the matrix and let cohort-dependent methods learn; return the source and the plans."""
-    found = [r for r in references.values() if r is not None]
-    genes = names
-    if found:
-        source = _run.source_over(source, found[0], names, universe)
-        genes = list(found[0].genes)
-        for other in found[1:]:
-            if other.genes != found[0].genes:
-                raise MethodError("The references of several methods must be of the same cohort, genes in one order.")
-    resolved = collection.resolve(genes)
-    plans = []
-    for i, name in enumerate(chosen):
-        spec = registry.get(name)
-        plan = engine.make_plan(
-            spec,
-            registry.check_params(spec, options[name]),
-            collection,
-            genes,
-            min_coverage=min_coverage,
-            pvalues=pvalues,
-            resolved=resolved,
-        )
-        if i == 0:
-            engine.warn_coverage(plan, collection, genes)
-            engine.warn_other_names(plan, collection, genes)
-        engine.warn_ignored(spec, collection)
-        frozen = references[name]
-        if frozen is not None:
-            frozen.check_signatures(collection.hash)
-            _run.restore(plan, frozen)
-        else:
-            learn(plan, source)
-        plans.append(plan)
-    return source, plans
-
-
-def split_params(chosen: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give each method the parameters that it knows; one that no method knows is an error."""
-    own: dict[str, dict[str, Any]] = {name: dict(params[name]) for name in chosen if isinstance(params.get(name), dict)}
-    shared = {k: v for k, v in params.items() if k not in own}
-    out = {}
-    for name in chosen:
-        known = {p.name for p in registry.get(name).params}
-        mine = shared if len(chosen) == 1 else {k: v for k, v in shared.items() if k in known}
-        out[name] = dict(mine) | own.get(name, {})
-    used = {k for o in out.values() for k in o}
-    lost = [k for k in shared if k not in used]
-    if lost:
-        raise MethodError(f"None of {', '.join(chosen)} has a parameter {examples(repr(k) for k in lost)}.")
-    return out
-
-
-def _methods(method: str | Sequence[str]) -> list[str]:
-    if not isinstance(method, str | Sequence):
-        raise MethodError(f"method={method!r} is not a name or a list of names; see mtorscore.tl.methods().")
-    chosen = [method] if isinstance(method, str) else list(method)
-    if not chosen:
-        raise MethodError("No method is named; see mtorscore.tl.methods().")
-    for name in chosen:
-        registry.get(name)
-    if len(set(chosen)) < len(chosen):
-        raise MethodError(f"A method is named twice ({examples(chosen)}); score twice, with key_added= for the second.")
-    return chosen
 
 
 def _matrix(adata: AnnData, layer: str | None) -> Any:
@@ -320,57 +237,7 @@ def _matrix(adata: AnnData, layer: str | None) -> Any:
     return adata.layers[layer]
 
 
-def _rows(adata: AnnData, mask: npt.ArrayLike | str | None) -> npt.NDArray[np.int64] | None:
-    if mask is None:
-        return None
-    if isinstance(mask, str):
-        if mask not in adata.obs:
-            raise DataError(f"mask_obs={mask!r} is not a column of obs.")
-        values = np.asarray(adata.obs[mask])
-    else:
-        values = np.asarray(mask)
-    if values.dtype != bool or values.shape != (adata.n_obs,):
-        raise DataError(f"mask_obs must be {adata.n_obs} booleans, not {values.dtype} of shape {values.shape}.")
-    if not values.any():
-        raise DataError("mask_obs leaves no observation to score.")
-    return np.flatnonzero(values)
-
-
-def _reference_for(reference: Any, method: str) -> Reference | None:
-    if isinstance(reference, Mapping):
-        reference = reference.get(method)
-    if reference is None or isinstance(reference, Reference):
-        found: Reference | None = reference
-    elif isinstance(reference, str | Path):
-        found = Reference.load(reference)
-    elif hasattr(reference, "reference_"):
-        found = reference.reference_
-    else:
-        raise MethodError(f"reference= must be a Reference, a path or a fitted SignatureScorer, not {type(reference)}.")
-    if found is not None and found.method != method:
-        raise MethodError(f"The reference is for {found.method}, not for {method}; hand over one per method.")
-    return found
-
-
-def _key(method: str, key_added: str | None, n_methods: int) -> str:
-    if key_added is None:
-        return f"score_{method}"
-    return key_added if n_methods == 1 else f"{key_added}_{method}"
-
-
-def _write(adata: AnnData, key: str, outcome: _run.Outcome, rows: npt.NDArray[np.int64] | None) -> None:
-    tail = key.removeprefix("score_")
-    tables = {key: outcome.scores} | {f"{what}_{tail}": values for what, values in outcome.extras.items()}
-    if outcome.pvalues is not None:
-        from mtorscore._multiple_testing import adjust_p
-
-        tables[f"pval_{tail}"] = outcome.pvalues
-        tables[f"padj_{tail}"] = adjust_p(outcome.pvalues)
-    for name, values in tables.items():
-        adata.obsm[name] = _frame(adata, values, outcome.names, rows)
-
-
-def _frame(adata: AnnData, values: Any, columns: Sequence[str], rows: npt.NDArray[np.int64] | None) -> Any:
+def _frame(adata: AnnData, values: Any, columns: Sequence[str], rows: _Rows | None) -> Any:
     import pandas as pd
 
     if rows is not None:
@@ -378,57 +245,3 @@ def _frame(adata: AnnData, values: Any, columns: Sequence[str], rows: npt.NDArra
         full[rows] = values
         values = full
     return pd.DataFrame(values, index=adata.obs_names, columns=list(columns))
-
-
-def _record(
-    plan: engine.Plan,
-    outcome: _run.Outcome,
-    collection: SignatureCollection,
-    genes_hash: str,
-    reference: Reference | None,
-    layer: str | None,
-) -> dict[str, Any]:
-    """Return what is needed to know how the scores came about, in types that an h5ad can hold."""
-    import pandas as pd
-
-    return {
-        "method": plan.spec.name,
-        "params": {k: ("none" if v is None else v) for k, v in plan.params.items()},
-        "cohort_dependent": bool(plan.spec.learns(plan.params)),
-        "reference": "this cohort" if reference is None else f"{reference.n_obs} observations, frozen",
-        "layer": layer or "X",
-        "input_scale": plan.spec.input_scale,
-        "coverage": pd.DataFrame(outcome.coverage).set_index("signature"),
-        "signature_hash": collection.hash,
-        "universe_hash": genes_hash,
-        "versions": versions(),
-        "null": plan.spec.null if plan.pvalues else "none",
-        "composites": [e.id for e in collection if isinstance(e, Composite)],
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what a score depends on."""
-    return {"mtorscore": __version__, "python": platform.python_version()} | _installed()
-
-
-@lru_cache(maxsize=1)
-def _installed() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("numpy", "scipy", "numba", "anndata")}
-
-
-def _write_linear(
-    adata: AnnData,
-    collection: SignatureCollection,
-    layer: str | None,
-    rows: npt.NDArray[np.int64] | None,
-    source: Any,
-    names: Sequence[str],
-) -> None:
-    from mtorscore.tl.engine.ratios_panels import ratios_and_panels
-
-    tables = ratios_and_panels(adata, collection, layer, source, names)
-    for key, (columns, values) in tables.items():
-        adata.obsm[key] = _frame(adata, values, columns, rows)

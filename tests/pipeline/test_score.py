@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
+import mtorscore as mt
 from mtorscore import tl
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection
 from mtorscore.errors import DataError
@@ -108,3 +110,36 @@ def test_refuses_a_reference_that_is_not_there(tmp_path: Path) -> None:
         reference_rows(adata, "normals")
     with pytest.raises(DataError, match="must be one of"):
         reference_rows(adata, "normal")
+
+
+def test_the_step_ranks_once_for_all_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many passes as `tl.score` with the same methods: references come from the same pass as the scores."""
+    import collections
+
+    from mtorscore.tl.engine import prepare as engine
+    from mtorscore.tl.kernels import ranks
+
+    calls: collections.Counter[str] = collections.Counter()
+
+    def counted(name: str, function: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return function(*args, **options)
+
+        return call
+
+    monkeypatch.setattr(engine, "execute", counted("execute", engine.execute))
+    for kernel in ("rank_dense", "rank_csr"):
+        monkeypatch.setattr(ranks, kernel, counted("ranked tile", getattr(ranks, kernel)))
+    adata = mt.datasets.simulate_cohort(n_tumours=40, seed=0)
+    mt.pp.add_log_layer(adata, scale="counts")
+    (tmp_path / "c").mkdir()
+    adata.write_h5ad(tmp_path / "c" / "cohort.h5ad")
+    methods = ["singscore", "ssgsea", "ucell", "aucell"]
+    library = mt.library()
+    mt.tl.score(adata, library, method=methods, layer="log", copy=True)
+    once = dict(calls)
+    calls.clear()
+    score(tmp_path / "c", library, methods)
+    assert dict(calls) == once
+    assert once["execute"] == 1

@@ -16,7 +16,7 @@ from scipy import sparse
 from mtorscore import tl
 from mtorscore.errors import DataError, MethodError
 from mtorscore.tl.engine.dask_source import DaskSource
-from mtorscore.tl.engine.source import open_source
+from mtorscore.tl.engine.open_source import open_source
 
 N_OBS, N_VARS = 230, 120
 SETS: dict[str, Any] = {

@@ -18,7 +18,7 @@ from mtorscore.errors import (
     MethodError,
     SignatureError,
 )
-from mtorscore.tl.engine.source import open_source
+from mtorscore.tl.engine.open_source import open_source
 from tests.tl.test_invariance import COHORT, METHODS, RANKED, cohort
 
 OMITTING = ["mean", "zscore", "plage", "singscore", "ssgsea", "gsva", "ucell", "aucell", "wmean"]

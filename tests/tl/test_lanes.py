@@ -14,8 +14,8 @@ from scipy import sparse
 
 from mtorscore import tl
 from mtorscore.tl.algorithms import _shared
-from mtorscore.tl.engine.source import open_source
-from mtorscore.tl.engine.spec import Sets
+from mtorscore.tl.engine.gene_sets import Sets
+from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.kernels import rank_sums, rank_sums_simd
 
 # From the top, cut; from the top, so long a ranking that lanes of 16 bits are too narrow; from below.

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from scipy.stats import rankdata
 
-from mtorscore.tl.engine.source import open_source
+from mtorscore.tl.engine.open_source import open_source
 
 RNG = np.random.default_rng(1)
 SHAPE = (12, 700)

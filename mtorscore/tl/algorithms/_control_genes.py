@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.engine.spec import Array, Ints
+from mtorscore.tl.engine.gene_sets import Array, Ints
 
 __all__ = ["expected_shares", "quantile_bins", "rank_bins", "sample_scanpy", "sample_seurat", "union_size"]
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from mtorscore.errors import MethodError
 from mtorscore.tl.algorithms._moments import check_squares
-from mtorscore.tl.engine.spec import Array, State, TileSource, is_vector
+from mtorscore.tl.engine.gene_sets import Array, State
+from mtorscore.tl.engine.spec import TileSource, is_vector
 
 __all__ = ["densities_at", "densities_within", "learn_values", "starts_within"]
 

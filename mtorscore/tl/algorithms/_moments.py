@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError
-from mtorscore.tl.engine.spec import Array, Ints, TileSource
+from mtorscore.tl.engine.gene_sets import Array, Ints
+from mtorscore.tl.engine.spec import TileSource
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["Moments", "check_squares", "gene_moments", "standardise"]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.engine.spec import Array, Ints, Param, Sets
+from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Ints, Sets
+from mtorscore.tl.engine.spec import Param
 from mtorscore.tl.engine.tiles import Entries, Tile
 
 __all__ = [
@@ -24,8 +25,6 @@ __all__ = [
     "weighted_rows",
 ]
 
-# Differences that are smaller than this, relative to what they are made from, are rounding.
-ROUNDING = 1e-10
 
 NA = Param(
     "na",

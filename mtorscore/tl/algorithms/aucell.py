@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._shared import NA, area_sums, dense_sums, linear_null, part_sums, two_sided
-from mtorscore.tl.engine.spec import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "aucell"]

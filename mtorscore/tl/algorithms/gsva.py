@@ -33,7 +33,8 @@ from mtorscore.tl.algorithms._kernel_cdf import (
     starts_within,
 )
 from mtorscore.tl.algorithms._shared import join_directions
-from mtorscore.tl.engine.spec import Array, Ints, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "gsva"]
@@ -155,7 +156,6 @@ SPEC = MethodSpec(
     "sparse=TRUE, and constant='nonzero' its choice of genes with sparse=FALSE)",
     citation="Hänzelmann et al., BMC Bioinformatics 2013;14:7",
     formula="max and min deviation of a weighted random walk over genes ranked by their cohort distribution function",
-    whole_rows=True,
     holds_cohort=True,
     params=(
         Param("kcdf", "gaussian", "Kernel of the distribution function.", choices=("gaussian", "poisson", "none")),

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.algorithms._shared import ROUNDING
-from mtorscore.tl.engine.spec import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "mlm"]

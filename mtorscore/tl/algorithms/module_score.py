@@ -33,18 +33,8 @@ from mtorscore.tl.algorithms._control_genes import (
     sample_scanpy,
     sample_seurat,
 )
-from mtorscore.tl.engine.spec import (
-    Array,
-    Ints,
-    MethodSpec,
-    Param,
-    Scored,
-    Sets,
-    State,
-    StateSizes,
-    TileSource,
-    is_vector,
-)
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "module_score"]

@@ -33,7 +33,8 @@ from mtorscore.tl.algorithms._shared import (
     two_sided,
     value_sums,
 )
-from mtorscore.tl.engine.spec import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "singscore"]

@@ -26,18 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._shared import NA, dense_sums
-from mtorscore.tl.engine.spec import (
-    Array,
-    Ints,
-    MethodSpec,
-    Param,
-    Scored,
-    Sets,
-    State,
-    StateSizes,
-    TileSource,
-    is_vector,
-)
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "ssgsea"]

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl.algorithms._shared import NA, dense_sums, linear_null, part_sums, rank_sums, two_sided
-from mtorscore.tl.engine.spec import Array, MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ucell"]

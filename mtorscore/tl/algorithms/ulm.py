@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.algorithms._shared import ROUNDING
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import ROUNDING, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ulm"]

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl.algorithms._shared import NA, moment_null, two_sided, weighted_rows
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, Sets, State
+from mtorscore.tl.engine.gene_sets import Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "wmean"]

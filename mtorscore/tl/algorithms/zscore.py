@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from mtorscore.tl.algorithms._moments import gene_moments, standardise
 from mtorscore.tl.algorithms._shared import NA, part_sums
-from mtorscore.tl.engine.spec import Array, MethodSpec, Param, Scored, Sets, State, StateSizes, TileSource, is_vector
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "zscore"]

@@ -10,9 +10,10 @@ import numpy as np
 
 from mtorscore.collection import CONFOUNDER, Signature, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError
+from mtorscore.tl.engine.gene_sets import Array
+from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.random_signatures import draw, expression_bins
-from mtorscore.tl.engine.source import Source, open_source
-from mtorscore.tl.engine.spec import Array
+from mtorscore.tl.engine.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mtorscore.errors import MethodError
-from mtorscore.tl.engine import plan, registry
-from mtorscore.tl.engine.source import Source, open_source
-from mtorscore.tl.engine.spec import Array, Ints, MethodSpec, Sets
+from mtorscore.tl.engine import registry
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
+from mtorscore.tl.engine.open_source import open_source
+from mtorscore.tl.engine.plan import columns_of_genes
+from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.spec import MethodSpec
 from mtorscore.tl.engine.tiles import Tile
 
 T = TypeVar("T")
@@ -113,10 +116,9 @@ def score_columns(
         ``(n_obs, n_signatures)``; NaN for a signature without columns.
     """
     spec = registry.get(method)
-    checked = plan.columns_of_genes(spec, registry.check_params(spec, params or {}), held.names)
+    checked = columns_of_genes(spec, registry.check_params(spec, params or {}), held.names)
     sets = Sets.from_lists([c for c, _ in signatures], [w for _, w in signatures], held.n_vars)
-    weights = sets.weights if spec.signed else np.abs(sets.weights)
-    sets = replace(sets, weights=weights if spec.weighted else np.sign(weights))
+    sets = sets.as_used(signed=spec.signed, weighted=spec.weighted)
     if not sets.slots.size:
         return np.full((held.n_obs, len(sets)), np.nan)
     state = learn(spec, checked, held, sets)

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from mtorscore._multiple_testing import adjust_p
 from mtorscore._version import __version__
 from mtorscore.collection import Composite, Signature, SignatureCollection
-from mtorscore.errors import MethodError, SignatureError
-from mtorscore.tl.engine import plan as engine
+from mtorscore.errors import SignatureError
+from mtorscore.tl.engine.gene_sets import Array
+from mtorscore.tl.engine.plan import Plan
 from mtorscore.tl.engine.reference import Reference
-from mtorscore.tl.engine.source import Source
-from mtorscore.tl.engine.spec import Array, Scored
+from mtorscore.tl.engine.spec import Scored
 
-__all__ = ["Outcome", "finish", "freeze", "reasons", "restore", "score_columns"]
+__all__ = ["Outcome", "finish", "freeze", "reasons", "score_columns", "tables_of"]
 
 
 @dataclass
@@ -30,13 +31,22 @@ class Outcome:
     coverage: dict[str, list[Any]]
 
 
+def tables_of(key: str, outcome: Outcome) -> dict[str, Array]:
+    """Return the tables that a method's scores are written as, by their key in ``.obsm``."""
+    tail = key.removeprefix("score_")
+    tables = {key: outcome.scores} | {f"{what}_{tail}": values for what, values in outcome.extras.items()}
+    if outcome.pvalues is not None:
+        tables |= {f"pval_{tail}": outcome.pvalues, f"padj_{tail}": adjust_p(outcome.pvalues)}
+    return tables
+
+
 def score_columns(collection: SignatureCollection) -> list[str]:
     """Return the entries that get a column in a score table, in the collection's order."""
     return [e.id for e in collection if isinstance(e, Signature | Composite)]
 
 
 def freeze(
-    plan: engine.Plan,
+    plan: Plan,
     collection: SignatureCollection,
     universe: Sequence[str],
     n_obs: int,
@@ -61,22 +71,7 @@ def freeze(
     )
 
 
-def restore(plan: engine.Plan, reference: Reference) -> engine.Plan:
-    """Give a plan what a reference holds; method and parameters must be the same."""
-    if reference.method != plan.spec.name:
-        raise MethodError(f"The reference is for {reference.method}, not for {plan.spec.name}.")
-    different = [k for k, v in plan.params.items() if reference.params.get(k) != v]
-    if different and plan.spec.learns(plan.params):
-        raise MethodError(
-            f"The reference for {plan.spec.name} was learned with other parameters: "
-            + ", ".join(f"{k}={reference.params.get(k)!r}, here {plan.params[k]!r}" for k in different)
-            + "."
-        )
-    plan.state = reference.state
-    return plan
-
-
-def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, reference: Reference | None) -> Outcome:
+def finish(plan: Plan, scored: Scored, collection: SignatureCollection, reference: Reference | None) -> Outcome:
     """Put signatures and composites in the collection's order and complete the coverage table."""
     coverage = {k: list(v) for k, v in plan.coverage.items()}
     coverage["reason"] = reasons(plan, scored.scores)
@@ -101,7 +96,7 @@ def finish(plan: engine.Plan, scored: Scored, collection: SignatureCollection, r
     )
 
 
-def reasons(plan: engine.Plan, scores: Array) -> list[str]:
+def reasons(plan: Plan, scores: Array) -> list[str]:
     """Return why signatures have no score; "" for those that have one in any observation."""
     found = list(plan.reasons)
     # Thousands of columns of a long table are slow to walk, so only those that begin with NaN are.
@@ -111,7 +106,7 @@ def reasons(plan: engine.Plan, scores: Array) -> list[str]:
     return found
 
 
-def _reason(plan: engine.Plan, i: int) -> str:
+def _reason(plan: Plan, i: int) -> str:
     if plan.sets.sizes[i] >= plan.sets.n_vars:
         return "it holds every gene of the matrix, so there is nothing to compare with"
     why = "constant, missing, without others to compare with, or too few or too many for its parameters"
@@ -161,15 +156,3 @@ def _picked(values: Array, pick: list[int]) -> Array:
     chosen = np.array(pick)
     out[:, chosen >= 0] = values[:, chosen[chosen >= 0]]
     return out
-
-
-def source_over(source: Source, reference: Reference | None, universe: Sequence[str], policy: str) -> Source:
-    """Return the source with its columns brought into the reference's order."""
-    if reference is None:
-        return source
-    columns = reference.columns_in(universe, policy=policy)
-    if columns is None:
-        return source
-    from dataclasses import replace
-
-    return replace(source, columns=columns, n_vars=len(columns))

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from mtorscore.collection import Signature, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, MethodError
-from mtorscore.tl.algorithms._shared import ROUNDING
-from mtorscore.tl.engine import plan, registry
+from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.cached_matrix import Held, gene_means_of, hold, hold_source, learn, score_columns, score_held
-from mtorscore.tl.engine.source import Source, open_source
-from mtorscore.tl.engine.spec import Array, Ints, MethodSpec, Sets
+from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Ints, Sets
+from mtorscore.tl.engine.open_source import open_source
+from mtorscore.tl.engine.plan import columns_of_genes
+from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.spec import MethodSpec
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -149,7 +151,7 @@ def random_scores(
             raise DataError(f"The weights have more rows than the matrix has genes ({held.n_vars}).")
     spec = registry.get(method)
     checked = registry.check_params(spec, params or {})
-    checked = plan.columns_of_genes(spec, checked, held.names)
+    checked = columns_of_genes(spec, checked, held.names)
     assigned = _bins(held, bins)
     state: Mapping[str, Any] = {}
     group: list[tuple[int, Ints, Array]] = []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.collection import Panel, Ratio, SignatureCollection
+from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.engine.source import Source
-from mtorscore.tl.engine.spec import Array
 
 if TYPE_CHECKING:
     from anndata import AnnData

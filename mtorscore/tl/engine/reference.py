@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mtorscore._atomic import atomic
 from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, examples
-from mtorscore.tl.engine.spec import State
+from mtorscore.tl.engine.gene_sets import State
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore._blas_threads import one_blas_thread
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError
 from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["Source", "canonical", "open_source"]
+__all__ = ["Source", "canonical"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
@@ -28,7 +28,6 @@ SHARE, FEWEST_ROWS = 4, 64
 LANES = 32
 # Tiles per thread whose results may wait to be fetched.
 AHEAD = 4
-SUPPORTED = "numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array"
 
 
 @functools.lru_cache(maxsize=1)
@@ -191,70 +190,6 @@ class Source:
         return tile
 
 
-def open_source(
-    matrix: Any,
-    *,
-    rows: npt.NDArray[np.int64] | None = None,
-    columns: npt.NDArray[np.int64] | None = None,
-    block: int | None = None,
-) -> Source:
-    """Make a matrix walkable in row blocks.
-
-    Parameters
-    ----------
-    matrix
-        Numpy array, pandas DataFrame, scipy sparse matrix, backed AnnData matrix or Dask array, observations x genes.
-    rows
-        Rows to keep, ascending.
-    columns
-        Columns to keep, in the order wanted.
-    block
-        Rows per tile.
-
-    Returns
-    -------
-    Source
-        Reads nothing yet, unless the container has to be turned from columns to rows.
-
-    Raises
-    ------
-    DataError
-        If the container is not supported, is not two-dimensional, is empty or holds text.
-    """
-    from scipy import sparse
-
-    kind = f"{type(matrix).__module__}.{type(matrix).__qualname__}"
-    if hasattr(matrix, "iloc") and hasattr(matrix, "to_numpy"):
-        matrix = _from_frame(matrix)
-    if isinstance(matrix, np.matrix | np.ma.MaskedArray):
-        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
-    if sparse.issparse(matrix):
-        matrix = canonical(matrix)
-    elif type(matrix).__name__ in {"CSCDataset", "_CSCDataset"}:
-        matrix = canonical(matrix.to_memory())
-    elif not (isinstance(matrix, np.ndarray) or _is_lazy(matrix)):
-        raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
-    if len(matrix.shape) != 2:
-        raise DataError(f"The matrix has {len(matrix.shape)} dimension(s); observations x genes, 2, are needed.")
-    if isinstance(matrix, np.ndarray) and matrix.dtype.kind not in "biuf":
-        raise DataError(f"The matrix holds values of type {matrix.dtype}; numbers are needed.")
-    if kind.startswith("dask."):
-        from mtorscore.tl.engine.dask_source import known_chunks
-
-        matrix = known_chunks(matrix)
-    n_obs, n_vars = int(matrix.shape[0]), int(matrix.shape[1])
-    if n_obs == 0 or n_vars == 0:
-        raise DataError(f"The matrix is empty: {n_obs} observations x {n_vars} genes.")
-    if n_vars >= 2**31:
-        raise DataError(f"The matrix has {n_vars} columns; at most {2**31 - 1} can be ranked.")
-    if kind.startswith("dask."):
-        from mtorscore.tl.engine.dask_source import dask_source
-
-        return dask_source(matrix, rows=rows, columns=columns, block=block)
-    shape = (n_obs if rows is None else len(rows), n_vars if columns is None else len(columns))
-    return Source(matrix, *shape, rows, block, columns)
-
-
 def to_tile(part: Any, start: int, n_vars: int) -> Tile:
     """Turn rows of any supported container into a float64 tile."""
     from scipy import sparse
@@ -281,12 +216,6 @@ def _take(matrix: Any, index: Any) -> Any:
     return part.compute() if hasattr(part, "compute") else part
 
 
-def _is_lazy(matrix: Any) -> bool:
-    """Whether the object is a matrix on disk or a task graph that row slices can be read from."""
-    module = type(matrix).__module__.split(".")[0]
-    return module in {"dask", "h5py", "zarr", "anndata"} and hasattr(matrix, "shape") and hasattr(matrix, "dtype")
-
-
 def canonical(matrix: Any) -> Any:
     """Return CSR with sorted columns and no entry twice; the caller's object is left as it is."""
     rows = matrix.tocsr()
@@ -294,13 +223,3 @@ def canonical(matrix: Any) -> Any:
         rows = rows.copy() if rows is matrix else rows
         rows.sum_duplicates()
     return rows
-
-
-def _from_frame(frame: Any) -> npt.NDArray[Any]:
-    text = [c for c, t in zip(frame.columns, frame.dtypes, strict=True) if t.kind not in "biuf"]
-    if text:
-        try:
-            return frame[frame.columns].astype(np.float64).to_numpy()  # type: ignore[no-any-return]
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{len(text)} column(s) hold text, not numbers ({examples(text)}).") from error
-    return frame.to_numpy()  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.engine.spec import Array, Ints, Sets
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
 
 __all__ = ["Ranks", "Tile"]
 
@@ -142,11 +142,6 @@ class Tile:
         if self.x is not None:
             return int(self.x.shape[0])
         return int(self.csr()[2].size - 1)
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether zeros are implicit."""
-        return self.x is None
 
     def room(self, n_sets: int) -> Array:
         """Return room for scores, whatever is in it."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mtorscore._atomic import atomic, write_whole
 from mtorscore.errors import DataError, examples
-from mtorscore.tl.engine.spec import Array
+from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.streaming.disk_matrix import DiskFile
 
 __all__ = ["Parts", "read_scores", "write_h5ad", "write_parquet", "write_zarr"]

@@ -1,0 +1,68 @@
+"""What a user is warned of before scores are computed: missing genes, other names, ignored signs and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mtorscore.collection import SignatureCollection
+from mtorscore.errors import CoverageWarning, IgnoredWarning, examples, warn
+from mtorscore.tl.engine.plan import Plan
+from mtorscore.tl.engine.spec import MethodSpec
+
+__all__ = ["warn_coverage", "warn_ignored", "warn_other_names"]
+
+
+def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
+    """Warn once about signatures with less than half of their genes present."""
+    wanted = [g for e in collection.signatures for g in e.genes] if not plan.sets.genes.size else []
+    if wanted and not any(plan.coverage["coverage"]):
+        warn(
+            f"None of the genes of {len(plan.reasons)} signature(s) is in this matrix, so that every score is NaN. "
+            f"They are called {examples(wanted)}; the matrix has {examples(universe)}. If these are the same genes "
+            "under other identifiers, run pp.harmonise_genes(adata) first.",
+            CoverageWarning,
+        )
+        return
+    low = [
+        f"{name} ({round(100 * share)}%)"
+        for name, share in zip(plan.coverage["signature"], plan.coverage["coverage"], strict=True)
+        if share < 0.5
+    ]
+    if low:
+        warn(
+            f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
+            f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, run "
+            "pp.harmonise_genes(adata) first.",
+            CoverageWarning,
+        )
+
+
+def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
+    """Warn once about genes that the matrix holds under an earlier or later name: they count as missing."""
+    from mtorscore.genes.symbols import other_names
+
+    complete = {
+        n for n, missing in zip(plan.coverage["signature"], plan.coverage["missing"], strict=True) if not missing
+    }
+    entries = [e for e in collection if e.id not in complete]
+    absent = set().union(*(e.genes for e in entries)).difference(universe) if entries else set()
+    found = other_names((g for e in entries for g in e.genes if g in absent), universe) if absent else {}
+    if found:
+        warn(
+            f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
+            f"name ({examples(f'{gene} as {name}' for gene, name in found.items())}). Bring both to current symbols: "
+            "pp.harmonise_genes(adata) and signatures.rename_genes().",
+            CoverageWarning,
+        )
+
+
+def warn_ignored(spec: MethodSpec, collection: SignatureCollection) -> None:
+    """Warn once about signs or weights that a method cannot use."""
+    signed = [s.id for s in collection.signatures if s.is_signed and not spec.signed]
+    weighted = [s.id for s in collection.signatures if s.is_weighted and not spec.weighted]
+    for what, names in (("down genes as such", signed), ("weights", weighted)):
+        if names:
+            warn(
+                f"{spec.name} does not use {what}; they are ignored in {len(names)} signature(s) ({examples(names)}).",
+                IgnoredWarning,
+            )
