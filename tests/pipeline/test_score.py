@@ -131,7 +131,7 @@ def test_the_step_ranks_once_for_all_methods(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(engine, "execute", counted("execute", engine.execute))
     for kernel in ("rank_dense", "rank_csr"):
         monkeypatch.setattr(ranks, kernel, counted("ranked tile", getattr(ranks, kernel)))
-    adata = mt.datasets.simulate_cohort(n_tumours=40, seed=0)
+    adata = mt.datasets.simulate_cohort(n_tumours=100, seed=0)
     mt.pp.add_log_layer(adata, scale="counts")
     (tmp_path / "c").mkdir()
     adata.write_h5ad(tmp_path / "c" / "cohort.h5ad")
