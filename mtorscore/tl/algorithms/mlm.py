@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.algorithms._linear_models import STATISTIC, centred_products, residuals, t_or_slope
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "mlm"]
@@ -51,29 +52,17 @@ def mlm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     del state
     n = float(sets.n_vars)
     inverse, identified, rank = sets.once(_inverse)
-    moments = tile.moments()
-    mean, squares = moments[:, 1:2], moments[:, 2].copy()
-    squares[moments[:, 0] < n] = np.nan
-    total = np.bincount(sets.owner, weights=sets.weights, minlength=len(sets))
-    cross = tile.dot(sets) - mean * total
+    cross, squares, _ = centred_products(tile, sets)
     slopes = cross @ inverse
     df = n - rank - 1
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        residual = squares - np.sum(cross * slopes, axis=1)
-        # Where nothing is left over but rounding, the slopes are exact and have no t value.
-        residual[~(residual > ROUNDING * squares)] = np.nan
-        residual /= max(df, 1.0)
+        residual = residuals(squares, np.sum(cross * slopes, axis=1)) / max(df, 1.0)
         t = slopes / np.sqrt(residual[:, None] * np.diag(inverse)[None, :])
     t[~(squares > 0)] = np.nan
     if df <= 0:
         t[:] = np.nan
     t[:, ~identified] = slopes[:, ~identified] = np.nan
-    scores = t if params["statistic"] == "t" else slopes
-    if not pvalues:
-        return Scored(scores)
-    from scipy.special import stdtr
-
-    return Scored(scores, 2.0 * stdtr(df, -np.abs(t)))
+    return t_or_slope(t, slopes, df, params, pvalues)
 
 
 def _inverse(sets: Sets) -> tuple[Array, np.ndarray[Any, np.dtype[np.bool_]], int]:
@@ -108,5 +97,5 @@ SPEC = MethodSpec(
     reference="decoupler 2.3.1, mlm, genes that are 0 in every observation dropped",
     citation="Badia-i-Mompel et al., Bioinform Adv 2022;2:vbac016",
     formula="t of each slope of expression on the weights of all signatures over all genes",
-    params=(Param("statistic", "t", "The t value or the slope.", choices=("t", "slope")),),
+    params=(STATISTIC,),
 )

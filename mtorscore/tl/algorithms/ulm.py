@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.engine.gene_sets import ROUNDING, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.algorithms._linear_models import STATISTIC, centred_products, residuals, t_or_slope
+from mtorscore.tl.engine.gene_sets import Sets, State
+from mtorscore.tl.engine.spec import MethodSpec, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ulm"]
@@ -49,28 +50,17 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     """
     del state
     n = float(sets.n_vars)
-    moments = tile.moments()
-    mean, squares = moments[:, 1:2], moments[:, 2:3].copy()
-    squares[moments[:, 0] < n] = np.nan
-    total = np.bincount(sets.owner, weights=sets.weights, minlength=len(sets))
+    cross, squares, total = centred_products(tile, sets)
     spread = np.bincount(sets.owner, weights=sets.weights**2, minlength=len(sets)) - total**2 / n
     # Weights that are the same for every gene do not vary, whatever rounding says.
     spread[spread <= 1e-12 * np.maximum(total**2 / n, 1e-300)] = 0.0
-    cross = tile.dot(sets) - mean * total
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         slope = cross / spread
-        residual = squares - cross * slope
-        # Where nothing is left over but rounding, the slope is exact and has no t value.
-        residual[~(residual > ROUNDING * squares)] = np.nan
+        residual = residuals(squares[:, None], cross * slope)
         t = slope / np.sqrt(residual / ((n - 2) * spread)) if n > 2 else np.full_like(slope, np.nan)
-        t[~(squares[:, 0] > 0)] = np.nan
+        t[~(squares > 0)] = np.nan
     t[:, spread == 0] = slope[:, spread == 0] = np.nan
-    scores = t if params["statistic"] == "t" else slope
-    if not pvalues:
-        return Scored(scores)
-    from scipy.special import stdtr
-
-    return Scored(scores, 2.0 * stdtr(n - 2, -np.abs(t)))
+    return t_or_slope(t, slope, n - 2, params, pvalues)
 
 
 SPEC = MethodSpec(
@@ -87,5 +77,5 @@ SPEC = MethodSpec(
     reference="decoupler 2.3.1, ulm, genes that are 0 in every observation dropped",
     citation="Badia-i-Mompel et al., Bioinform Adv 2022;2:vbac016",
     formula="t of the slope of expression on weights over all genes",
-    params=(Param("statistic", "t", "The t value or the slope.", choices=("t", "slope")),),
+    params=(STATISTIC,),
 )

@@ -147,26 +147,25 @@ class Sets:
         return self._direction(-1)
 
     def _direction(self, sign: int) -> Sets:
-        keep = self.weights * sign > 0
-        counts = np.bincount(self.owner[keep], minlength=len(self))
+        part = self._keep(self.weights * sign > 0)
         return replace(
-            self,
-            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            slots=self.slots[keep],
-            weights=np.abs(self.weights[keep]),
+            part,
+            weights=np.abs(part.weights),
             missing_up=self.missing_up if sign > 0 else self.missing_down,
             missing_down=np.zeros_like(self.missing_down),
         )
 
     def keep_genes(self, mask: npt.NDArray[np.bool_]) -> Sets:
         """Return the sets without the genes (entries of `genes`) that `mask` turns off; `genes` stays as it is."""
-        keep = mask[self.slots]
-        counts = np.bincount(self.owner[keep], minlength=len(self))
+        return self._keep(mask[self.slots])
+
+    def _keep(self, entries: npt.NDArray[np.bool_]) -> Sets:
+        counts = np.bincount(self.owner[entries], minlength=len(self))
         return replace(
             self,
             indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            slots=self.slots[keep],
-            weights=self.weights[keep],
+            slots=self.slots[entries],
+            weights=self.weights[entries],
         )
 
     def restrict(self, mask: npt.NDArray[np.bool_]) -> Sets:
@@ -177,14 +176,7 @@ class Sets:
 
     def without(self, which: list[int]) -> Sets:
         """Return the sets with some of them emptied."""
-        keep = ~np.isin(self.owner, which)
-        counts = np.bincount(self.owner[keep], minlength=len(self))
-        return replace(
-            self,
-            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            slots=self.slots[keep],
-            weights=self.weights[keep],
-        )
+        return self._keep(~np.isin(self.owner, which))
 
     def as_used(self, *, signed: bool, weighted: bool) -> Sets:
         """Return the sets without the signs or weights that a method cannot use."""
