@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 CORES  ?= 2
+LOCK   ?= requirements.lock
 DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
@@ -13,10 +14,10 @@ DATA   ?= ../shared/data
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "mtorscore needs Python 3.11, 3.12 or 3.13 on the PATH (or make PYTHON=/path/to/python)."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# A folder named mtorscore in the working directory (a clone, say) must not hide the package.
 	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mtorscore-checkout.pth"
@@ -54,8 +55,9 @@ docs: setup ## Build the manual
 bench: setup ## Compare speed and memory with peers, small version
 	$(BIN)/python -m benchmarks --small
 
-lock: ## Make the lock file again (needs uv)
+lock: ## Make the lock files again (needs uv); lifelines, among the peers, does not know pandas 3 yet
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements.lock
+	echo 'pandas>=3' | uv pip compile pyproject.toml --extra dev --extra docs --extra prognosis --extra scale --constraint - --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --output-file requirements-pandas3.lock
 
 clean: ## Remove what was built, not the results
 	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
