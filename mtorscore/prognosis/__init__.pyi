@@ -27,12 +27,12 @@ from .models.fitted import FittedModel as FittedModel
 from .models.fitted import fit_model as fit_model
 from .models.fitted import load_model as load_model
 from .models.validation import Validation as Validation
-from .models.validation import calibration_curve as calibration_curve
 from .models.validation import leave_one_cohort_out as leave_one_cohort_out
 from .models.validation import validate as validate
 from .prediction.added_value import Optimism as Optimism
 from .prediction.added_value import added_value as added_value
 from .prediction.added_value import optimism as optimism
+from .prediction.calibration import calibration_curve as calibration_curve
 from .prediction.checklists import reporting_table as reporting_table
 from .prediction.cross_validation import Evaluation as Evaluation
 from .prediction.cross_validation import evaluate as evaluate

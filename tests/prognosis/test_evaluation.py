@@ -14,6 +14,7 @@ from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, cox, evaluate, minimum_sample_size, survival_target
 from mtorscore.prognosis.prediction.candidates import on_request
 from mtorscore.prognosis.prediction.folds import assign_folds
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import metrics
 from tests.prognosis.simulate import survival_table
 
@@ -276,7 +277,7 @@ def test_survival_trees_without_scikit_survival_say_what_to_install(monkeypatch:
     monkeypatch.setitem(sys.modules, "sksurv.ensemble", None)
     for name in ("forest", "boosting"):
         with pytest.raises(DataError, match=r"mtorscore\[prognosis\]"):
-            on_request(name, SURVIVAL.resolve(survival_table(np.zeros(20), np.random.default_rng(0))), 0)
+            on_request(name, make_task(SURVIVAL.resolve(survival_table(np.zeros(20), np.random.default_rng(0)))), 0)
 
 
 def test_several_models_bring_a_warning() -> None:

@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from mtorscore import SignatureScorer
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, evaluate
-from mtorscore.prognosis.endpoints.endpoints import LabelData
-from mtorscore.prognosis.prediction.candidates import Predicted
-from mtorscore.prognosis.prediction.cross_validation import _candidates
+from mtorscore.prognosis.prediction.cross_validation import candidates_of
+from mtorscore.prognosis.prediction.prediction_task import Predicted
+from mtorscore.prognosis.prediction.tasks import make_task
 
 N = 120
 SURVIVAL = Endpoint.survival("time", "event")
@@ -41,11 +41,11 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def predictions(model: Any, x: pd.DataFrame, clinical: pd.DataFrame, endpoint: Endpoint) -> dict[str, Predicted]:
-    data = endpoint.resolve(clinical, x.index)
-    times = np.zeros(0) if isinstance(data, LabelData) else np.array([200.0, 400.0])
+    task = make_task(endpoint.resolve(clinical, x.index))
+    times = np.array([200.0, 400.0]) if task.needs_horizon else np.zeros(0)
     train, test = np.flatnonzero(~TEST), np.flatnonzero(TEST)
-    found = _candidates(model, x, clinical, ["age", "sex"], data, 0)
-    return {name: one.fit_predict(train, test, data, times, None) for name, one in found.items()}
+    found = candidates_of(model, x, clinical, ["age", "sex"], task, 0)
+    return {name: one.fit_predict(train, test, task, times, None) for name, one in found.items()}
 
 
 def agree(a: dict[str, Predicted], b: dict[str, Predicted], rows: slice = slice(None)) -> None:

@@ -1,12 +1,14 @@
-"""Endpoints: what is to be predicted, where it stands in a clinical table, and who has to be left out of it.
+"""Endpoints: the outcome, the clinical columns that hold it, and the observations excluded from it.
 
 A survival endpoint is a time and an event (and, where needed, an entry time and a competing event); a label endpoint
-is a class. Both are only *names of columns* until `Endpoint.resolve` lays them over a clinical table.
+is a class. Both are only *names of columns* until `Endpoint.resolve` reads them from a clinical table. A new kind of
+endpoint is a constructor of `Endpoint`, an entry of ``_RESOLVERS`` and, where no present one fits, a data class here;
+`outcome_models` and `prediction.tasks` say what is computed with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +19,15 @@ import pandas as pd
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.columns import EXCLUDED, align, apply_rules, numbers, pick, row, status_of
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
+from mtorscore.prognosis.statistics.kaplan_meier import inverse_weights
 
 __all__ = ["Endpoint", "LabelData", "SurvivalData"]
 
 
 @dataclass(frozen=True, eq=False)
 class SurvivalData:
-    """A survival endpoint laid over a clinical table.
+    """A survival endpoint read from a clinical table.
 
     Attributes
     ----------
@@ -80,7 +84,7 @@ class SurvivalData:
 
 @dataclass(frozen=True, eq=False)
 class LabelData:
-    """A label endpoint laid over a clinical table.
+    """A label endpoint read from a clinical table.
 
     Attributes
     ----------
@@ -257,8 +261,13 @@ class Endpoint:
         found = (self.time, self.event, self.entry, self.competing, self.column)
         return tuple(c for c in found if isinstance(c, str))
 
-    def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData | LabelData:
-        """Lay the endpoint over a clinical table.
+    @property
+    def data_kind(self) -> str:
+        """Kind of data that `resolve` returns: an early endpoint resolves to a label."""
+        return "label" if self.kind == "early" else self.kind
+
+    def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> OutcomeData:
+        """Read the endpoint from a clinical table.
 
         Parameters
         ----------
@@ -275,28 +284,25 @@ class Endpoint:
         Raises
         ------
         EndpointError
-            If a column is missing, holds values that are no time or no event, or an observation stands twice.
+            If a column is missing, holds values that are not a time or not an event, or an observation is duplicated.
         """
+        if self.kind not in _RESOLVERS:
+            raise EndpointError(f"Unknown kind of endpoint {self.kind!r}; use one of {', '.join(_RESOLVERS)}.")
         table, missing = align(clinical, index, self.name)
-        if self.kind == "survival":
-            return self._survival(table, missing)
-        if self.kind == "early":
-            return self._early(table, missing)
-        return self._label(table, missing)
+        return _RESOLVERS[self.kind](self, table, missing)
 
     def resolve_survival(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> SurvivalData:
-        """Like `resolve`, and an `EndpointError` where the endpoint is no survival endpoint."""
+        """Like `resolve`, and an `EndpointError` where it is not a survival endpoint."""
         data = self.resolve(clinical, index)
         if not isinstance(data, SurvivalData):
             raise EndpointError(f"{self.name} is a label; this needs a survival endpoint (Endpoint.survival).")
         if data.n == 0:
-            counts = data.excluded["rule"].value_counts()
-            why = ", ".join(f"{count} {rule}" for rule, count in counts.items()) or "there are no observations"
+            why = reasons(data, "there are no observations")
             raise EndpointError(f"Endpoint {self.name}: no observation is left ({why}).")
         return data
 
     def resolve_label(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> LabelData:
-        """Like `resolve`, and an `EndpointError` where the endpoint is no label."""
+        """Like `resolve`, and an `EndpointError` where it is not a label."""
         data = self.resolve(clinical, index)
         if not isinstance(data, LabelData):
             raise EndpointError(f"{self.name} is a survival endpoint; this needs a label (Endpoint.label or .early).")
@@ -368,16 +374,9 @@ class Endpoint:
         return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
 
 
-def inverse_weights(
-    time: npt.NDArray[np.float64], event: npt.NDArray[np.bool_], horizon: float
-) -> npt.NDArray[np.float64]:
-    """``(n,)`` inverse Kaplan-Meier probability of being uncensored at the event or horizon; 0 where neither is known.
-
-    G is taken just before the time: who is censored at t was still under observation when an event at t struck.
-    """
-    from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival
-
-    by = event & (time <= horizon)
-    known = by | (time >= horizon)
-    g = censoring_survival(time, event, np.where(by, time, horizon))
-    return np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)
+_RESOLVERS: dict[str, Callable[[Endpoint, pd.DataFrame, list[dict[str, str]]], OutcomeData]] = {
+    "survival": Endpoint._survival,
+    "label": Endpoint._label,
+    "early": Endpoint._early,
+}
+"""How an endpoint of each kind is read from the aligned clinical rows, and the log of those without one."""

@@ -1,4 +1,7 @@
-"""One face for survival and binary outcomes, so that association, mirrors and adjustment are written once."""
+"""Common interface for outcome models, so that association, negative controls and adjustment are written once.
+
+A new kind of outcome is a class that follows `Outcome` and a line of `make_outcome`.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,20 @@ import pandas as pd
 
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
-from mtorscore.prognosis.statistics import cox, logistic
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
+from mtorscore.prognosis.statistics import cox, logistic, metrics
 from mtorscore.prognosis.statistics import score_test as _scoretest
 from mtorscore.prognosis.statistics.concordance import Concordance, concordance, with_interval
 from mtorscore.prognosis.statistics.cox import Fits
 from mtorscore.prognosis.statistics.inference import Effects, profile, wald
-from mtorscore.prognosis.statistics.metrics import roc_auc
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 from mtorscore.prognosis.statistics.score_test import ScoreTest
 
 Mask = npt.NDArray[Any]
+RatioColumns = tuple[str, str, str]
+
+HAZARD_RATIO: RatioColumns = ("hr", "hr_low", "hr_high")
+ODDS_RATIO: RatioColumns = ("odds_ratio", "or_low", "or_high")
 
 
 class Outcome(Protocol):
@@ -30,6 +37,11 @@ class Outcome(Protocol):
     @property
     def effect(self) -> str:
         """What the exponentiated coefficient is."""
+        ...
+
+    @property
+    def ratio_columns(self) -> RatioColumns:
+        """Columns of a table of associations that hold the ratio and its interval."""
         ...
 
     @property
@@ -45,6 +57,11 @@ class Outcome(Protocol):
     @property
     def events(self) -> int:
         """Events, or the size of the smaller class."""
+        ...
+
+    @property
+    def fractional_weights(self) -> bool:
+        """Whether observations carry weights other than whole numbers, which leave likelihood ratios no chi-squared."""
         ...
 
     @property
@@ -72,6 +89,10 @@ class Outcome(Protocol):
         """Concordance of a linear predictor (the area under the ROC curve for a binary label)."""
         ...
 
+    def discrimination_of_resamples(self, predictor: FloatArray, multiplicities: FloatArray) -> FloatArray:
+        """``(R,)`` concordance in each of ``(R, n)`` resamples."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class SurvivalOutcome:
@@ -81,6 +102,8 @@ class SurvivalOutcome:
     ties: str = "efron"
     strata: IntArray | None = None
     effect: str = "hazard ratio"
+    ratio_columns: RatioColumns = HAZARD_RATIO
+    fractional_weights: bool = False
 
     @cached_property
     def risk(self) -> RiskSets:
@@ -137,6 +160,10 @@ class SurvivalOutcome:
             return plain
         return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities)
 
+    def discrimination_of_resamples(self, predictor: FloatArray, multiplicities: FloatArray) -> FloatArray:
+        """``(R,)`` Harrell's C in each resample; entry times and strata are not looked at."""
+        return metrics.harrell_c(self.data.time, self.data.event, predictor, multiplicities)
+
 
 @dataclass(frozen=True, eq=False)
 class BinaryOutcome:
@@ -144,6 +171,7 @@ class BinaryOutcome:
 
     data: LabelData
     effect: str = "odds ratio"
+    ratio_columns: RatioColumns = ODDS_RATIO
 
     @property
     def index(self) -> pd.Index:
@@ -163,8 +191,13 @@ class BinaryOutcome:
         return min(positive, len(known) - positive)
 
     @property
+    def fractional_weights(self) -> bool:
+        """Whether observations carry weights other than whole numbers."""
+        return bool((self.data.weights % 1 != 0).any())
+
+    @property
     def one_time(self) -> bool:
-        """Not a thing of labels."""
+        """Does not apply to labels."""
         return False
 
     def take(self, keep: Mask) -> BinaryOutcome:
@@ -183,7 +216,7 @@ class BinaryOutcome:
         return fit
 
     def proportionality(self, x: FloatArray, coef: FloatArray) -> float:  # noqa: ARG002
-        """Not a thing of labels."""
+        """Return NaN: the test does not apply to labels."""
         return float("nan")
 
     def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
@@ -206,8 +239,12 @@ class BinaryOutcome:
         resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
         out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample)
         if len(np.unique(w[keep])) > 1:
-            out.c = float(roc_auc(y[keep], predictor[keep], w[None, keep])[0])
+            out.c = float(metrics.roc_auc(y[keep], predictor[keep], w[None, keep])[0])
         return out
+
+    def discrimination_of_resamples(self, predictor: FloatArray, multiplicities: FloatArray) -> FloatArray:
+        """``(R,)`` area under the ROC curve in each resample."""
+        return metrics.roc_auc(self.data.y, predictor, multiplicities * self.data.weights)
 
 
 def _sandwich(x: FloatArray, y: IntArray, weights: FloatArray, fit: Fits) -> FloatArray:
@@ -219,8 +256,8 @@ def _sandwich(x: FloatArray, y: IntArray, weights: FloatArray, fit: Fits) -> Flo
     return out
 
 
-def make_outcome(data: SurvivalData | LabelData, ties: str = "efron", strata: IntArray | None = None) -> Outcome:
-    """Wrap resolved endpoint data, refusing what holds nothing to learn from.
+def make_outcome(data: OutcomeData, ties: str = "efron", strata: IntArray | None = None) -> Outcome:
+    """Return the outcome model of a resolved endpoint, refusing what holds nothing to learn from.
 
     Raises
     ------
@@ -228,7 +265,8 @@ def make_outcome(data: SurvivalData | LabelData, ties: str = "efron", strata: In
         If nobody is left, no event happened, or a label has not exactly two classes.
     """
     if data.n == 0:
-        raise EndpointError(f"Endpoint {data.name}: no observation is left ({_why(data.excluded)}).")
+        why = reasons(data, "the table is empty")
+        raise EndpointError(f"Endpoint {data.name}: no observation is left ({why}).")
     if isinstance(data, SurvivalData):
         if data.n_events == 0:
             raise EndpointError(
@@ -236,6 +274,8 @@ def make_outcome(data: SurvivalData | LabelData, ties: str = "efron", strata: In
                 "it; check how events are coded, or leave the endpoint out."
             )
         return SurvivalOutcome(data, ties, strata)
+    if not isinstance(data, LabelData):
+        raise EndpointError(f"Endpoint {data.name}: there is no model of association for {type(data).__name__}.")
     if len(data.classes) != 2 or len(np.unique(data.y)) != 2:
         raise EndpointError(
             f"Endpoint {data.name}: a binary label is needed, and {len(data.classes)} class(es) were found "
@@ -243,11 +283,6 @@ def make_outcome(data: SurvivalData | LabelData, ties: str = "efron", strata: In
             "against the rest."
         )
     return BinaryOutcome(data)
-
-
-def _why(excluded: pd.DataFrame) -> str:
-    counts = excluded["rule"].value_counts()
-    return ", ".join(f"{count} {rule}" for rule, count in counts.items()) or "the table is empty"
 
 
 def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.95) -> Effects:

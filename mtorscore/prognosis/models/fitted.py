@@ -1,24 +1,31 @@
-"""Fit one prediction model to keep: its numbers, where they came from, and what it may be used on."""
+"""Fitted prediction models: coefficients, provenance, and application to new observations."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
-from mtorscore.collection import SignatureCollection, as_collection
-from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
+from mtorscore.collection import SignatureCollection, as_collection, library
+from mtorscore.errors import DataError, DataWarning, EndpointError, ReferenceMismatchError, examples, warn
 from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.columns import say_repeated
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
-from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.models import model_file
+from mtorscore.prognosis.models.model_header import checked_fields, header_of
+from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
+from mtorscore.prognosis.prediction.candidates import rows
+from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
+from mtorscore.prognosis.prediction.sample_size import adequacy
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 if TYPE_CHECKING:
@@ -127,8 +134,6 @@ class FittedModel:
         return x if isinstance(x, pd.DataFrame) else pd.DataFrame(x, columns=list(self.scores))
 
     def _encode(self, clinical: pd.DataFrame) -> pd.DataFrame:
-        from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
-
         encoder = ClinicalEncoder()
         encoder.columns_ = list(self.clinical)
         encoder.medians_ = {c: float(v["median"]) for c, v in self.clinical.items() if "median" in v}
@@ -144,11 +149,11 @@ class FittedModel:
     def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
         """Probability of the positive class, or (survival) the linear predictor."""
         linear = self.linear_predictor(X, clinical)
-        return pd.Series(expit(linear), index=linear.index, name=self.name) if self.kind == "label" else linear
+        return pd.Series(KINDS[self.kind].prediction(linear.to_numpy()), index=linear.index, name=self.name)
 
     def predict_survival(self, X: Any, times: Sequence[float], clinical: pd.DataFrame | None = None) -> pd.DataFrame:
         """Probability of being free of the event at each time; observations x times."""
-        if self.kind != "survival":
+        if not KINDS[self.kind].has_survival:
             raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
         linear = self.linear_predictor(X, clinical)
         return pd.DataFrame(self.survival_at(linear.to_numpy(), np.asarray(times)), index=linear.index, columns=times)
@@ -162,9 +167,14 @@ class FittedModel:
 
     def save(self, path: str | Path) -> Path:
         """Write one file (JSON and plain arrays in a zip archive); see `load_model`."""
-        from mtorscore.prognosis.models.model_file import save
+        arrays = {k: getattr(self, k) for k in model_file.ARRAYS}
+        header = header_of(self, asdict(self.endpoint))
+        return model_file.write(Path(path), header, arrays, self.card, self.reference)
 
-        return save(self, Path(path))
+    @property
+    def output(self) -> str:
+        """What the model returns, in words."""
+        return KINDS[self.kind].output
 
     @property
     def card(self) -> str:
@@ -174,8 +184,7 @@ class FittedModel:
         lines = [
             f"# {self.name}",
             "",
-            f"Predicts: {self.endpoint.name} ({self.kind}). "
-            + ("Ridge Cox regression." if self.kind == "survival" else "Ridge logistic regression."),
+            f"Predicts: {self.endpoint.name} ({self.kind}). {KINDS[self.kind].title}",
             f"Trained on {t.get('n', '?')} observations with {t.get('events', '?')} events"
             + (
                 f", median follow-up {t['median_follow_up']:g} {self.endpoint.unit}."
@@ -237,10 +246,6 @@ def fit_model(
     DataError
         If scores are missing.
     """
-    from mtorscore.prognosis.prediction.candidates import rows
-    from mtorscore.prognosis.prediction.cross_validation import _check
-    from mtorscore.prognosis.prediction.ridge import ClinicalEncoder, RidgeCox, RidgeLogistic, survival_target
-
     index = X.obs_names if is_anndata(X) else X.index
     if isinstance(X, pd.DataFrame):
         check_table(X, "features")
@@ -249,7 +254,8 @@ def fit_model(
     if len(baseline):
         pick_columns(clinical, list(baseline), "baseline column(s)")
     data = endpoint.resolve(clinical, index)
-    _check(data)
+    kind = kind_of(data)
+    make_task(data).check()
     say_repeated(clinical, data.index)
     chosen = rows(X, index.get_indexer(data.index))
     reference = raw = None
@@ -287,28 +293,22 @@ def fit_model(
         twice = sorted({c for c in columns if columns.count(c) > 1})
         raise DataError(f"A score and a clinical column have one name ({examples(twice)}); rename one of them.")
     x = np.column_stack(parts)
-    common: dict[str, Any] = {
-        "name": name,
-        "endpoint": endpoint,
-        "scores": tuple(str(c) for c in table.columns),
-        "clinical": coded,
-        "columns": tuple(columns),
-        "signatures": _definitions(signatures, table.columns),
-        "reference": reference,
-        "training": _summary(data, x, columns) | ({} if scorer is None else {"expression": value_quantiles(raw)}),
-        "versions": _versions(),
-    }
-    if isinstance(data, LabelData):
-        logistic = RidgeLogistic(seed=seed).fit(x, data.y, sample_weight=data.weights)
-        return FittedModel(
-            kind="label", coef=logistic.coef_[0], mean=logistic.mean_, scale=logistic.scale_,
-            penalty=logistic.penalty_, intercept=float(logistic.intercept_[0]), **common,
-        )  # fmt: skip
-    model = RidgeCox(seed=seed).fit(x, survival_target(data.time, data.event))
+    training = _summary(data, kind, x, columns)
+    if scorer is not None:
+        training["expression"] = value_quantiles(raw)
     return FittedModel(
-        kind="survival", coef=model.coef_, mean=model.mean_, scale=model.scale_, penalty=model.penalty_,
-        times=model.baseline_times_, hazard=model.baseline_hazard_, offset=model.offset_, **common,
-    )  # fmt: skip
+        name=name,
+        kind=kind.name,
+        endpoint=endpoint,
+        scores=tuple(str(c) for c in table.columns),
+        clinical=coded,
+        columns=tuple(columns),
+        signatures=_definitions(signatures, table.columns),
+        reference=reference,
+        training=training,
+        versions=_versions(),
+        **kind.fit(x, data, seed),
+    )
 
 
 def load_model(path: str | Path, signatures: Any = None) -> FittedModel:
@@ -330,13 +330,33 @@ def load_model(path: str | Path, signatures: Any = None) -> FittedModel:
     Raises
     ------
     FormatError
-        If the file is damaged, too large or no model.
+        If the file is damaged, too large or not a model.
     ReferenceMismatchError
         If `signatures` differ from those of the model.
     """
-    from mtorscore.prognosis.models.model_file import load
+    header, arrays, reference = model_file.read(Path(path))
+    model = FittedModel(reference=reference, **checked_fields(header, arrays, Path(path)))
+    _compare(model, signatures, Path(path))
+    return model
 
-    return load(Path(path), signatures)
+
+def _compare(model: FittedModel, signatures: Any, path: Path) -> None:
+    """Refuse other signatures than the model's, or (for the shipped library) say that they changed."""
+    known = library(experimental=True) if signatures is None else as_collection(signatures)
+    changed = [n for n, s in model.signatures.items() if n in known and known[n].hash != s["hash"]]
+    absent = [n for n in model.signatures if n not in known]
+    if signatures is not None and (changed or absent):
+        raise ReferenceMismatchError(
+            f"{path}: {len(changed)} signature(s) of the model are defined otherwise ({examples(changed) or 'none'}) "
+            f"and {len(absent)} are missing ({examples(absent) or 'none'}). Use the definitions that the model holds "
+            "(load it without `signatures`), or fit it again."
+        )
+    if changed:
+        warn(
+            f"{len(changed)} signature(s) of model {model.name} have changed in the library since it was fitted "
+            f"({examples(changed)}); score new data with the definitions stored in the model.",
+            DataWarning,
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -358,15 +378,10 @@ def _definitions(signatures: Any, columns: Any) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _summary(data: LabelData | SurvivalData, x: FloatArray, columns: list[str]) -> dict[str, Any]:
-    from mtorscore.prognosis.prediction.sample_size import adequacy
-
-    out: dict[str, Any] = {"n": data.n, "events": data.n_events, "excluded": len(data.excluded)}
-    if isinstance(data, SurvivalData):
-        out["median_follow_up"] = float(np.median(data.time))
-    else:
-        out["classes"] = list(data.classes)
-    needed = adequacy(data, x.shape[1])
+def _summary(data: OutcomeData, kind: type[ModelKind], x: FloatArray, columns: list[str]) -> dict[str, Any]:
+    """Describe the training cohort: size, outcome, and every column."""
+    out: dict[str, Any] = {"n": data.n, "events": data.n_events, "excluded": len(data.excluded)} | kind.described(data)
+    needed = adequacy(make_task(data), x.shape[1])
     if len(needed):
         out["n_needed"] = int(needed["n_needed"].max())
     quantiles = np.quantile(x, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)

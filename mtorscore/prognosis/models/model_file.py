@@ -1,4 +1,4 @@
-"""Models on disk: one zip archive of JSON and plain arrays. Loading checks everything and executes nothing."""
+"""Models on disk: one zip archive of JSON and plain arrays. Reading checks the parts and executes nothing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import json
 import tempfile
 import tokenize
 import zipfile
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtorscore._atomic import atomic
-from mtorscore.collection import as_collection, library
-from mtorscore.errors import DataWarning, FormatError, ReferenceMismatchError, examples, warn
-from mtorscore.prognosis.models.model_header import TABLES, TEXT, build
+from mtorscore.errors import FormatError, examples
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 if TYPE_CHECKING:
-    from mtorscore.prognosis.models.fitted import FittedModel
     from mtorscore.tl import Reference
 
 FORMAT = "mtorscore-model/1"
@@ -33,29 +30,34 @@ ARRAYS = ("coef", "mean", "scale", "times", "hazard")
 _MEMBERS = {"model.json", "CARD.md", "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
 
 
-def save(model: FittedModel, path: Path) -> Path:
-    """Write under a temporary name in the same folder, then move."""
-    header = {
-        "format": FORMAT,
-        **{k: getattr(model, k) for k in TEXT},
-        **{k: _plain(getattr(model, k)) for k in TABLES},
-        "scores": list(model.scores),
-        "columns": list(model.columns),
-        "endpoint": {k: v for k, v in asdict(model.endpoint).items() if v is not None},
-        "penalty": model.penalty,
-        "intercept": model.intercept,
-        "offset": model.offset,
-    }
+def write(
+    path: Path, header: Mapping[str, Any], arrays: Mapping[str, FloatArray], card: str, reference: Reference | None
+) -> Path:
+    """Write under a temporary name in the same folder, then move.
+
+    Parameters
+    ----------
+    path
+        The file.
+    header
+        What JSON takes; the format is added.
+    arrays
+        Under the names of `ARRAYS`.
+    card
+        Text for people.
+    reference
+        Of the scorer, where the model takes expression.
+    """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.json", json.dumps(header, indent=1, default=str))
-        archive.writestr("CARD.md", model.card)
+        archive.writestr("model.json", json.dumps({"format": FORMAT, **header}, indent=1, default=str))
+        archive.writestr("CARD.md", card)
         for key in ARRAYS:
             buffer = io.BytesIO()
             # Infinite scales mark constant columns; NaN never stands here.
-            np.save(buffer, np.asarray(getattr(model, key), dtype=np.float64), allow_pickle=False)
+            np.save(buffer, np.asarray(arrays[key], dtype=np.float64), allow_pickle=False)
             archive.writestr(f"{key}.npy", buffer.getvalue())
-        if model.reference is not None:
-            archive.writestr("reference.npz", _reference_bytes(model.reference))
+        if reference is not None:
+            archive.writestr("reference.npz", _reference_bytes(reference))
     return path
 
 
@@ -64,27 +66,26 @@ def _reference_bytes(reference: Reference) -> bytes:
         return reference.save(Path(folder) / "reference.npz").read_bytes()
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=lambda v: v.item() if isinstance(v, np.generic) else str(v)))
+def read(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray], Reference | None]:
+    """Return header, arrays and reference of a saved model; the values in the header are not checked yet.
 
-
-def load(path: Path, signatures: Any = None) -> FittedModel:
-    """Read, check, build."""
+    Raises
+    ------
+    FormatError
+        If the file is damaged, too large or not a model.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
             header = _header(archive, path)
             arrays = {key: _array(archive, f"{key}.npy", path) for key in ARRAYS}
-            reference = _reference(archive, path)
+            return header, arrays, _reference(archive, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         if isinstance(error, FormatError | FileNotFoundError | PermissionError | IsADirectoryError):
             raise
         raise FormatError(f"This is no saved model, or it is damaged ({error}).", path=path) from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise FormatError(f"The archive is damaged ({error}).", path=path) from error
-    model = build(header, arrays, reference, path)
-    _compare(model, signatures, path)
-    return model
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -180,22 +181,3 @@ def _reference(archive: zipfile.ZipFile, path: Path) -> Reference | None:
         raise FormatError(f"The reference inside the model is damaged: {error}", path=path) from error
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, MemoryError, OSError, RecursionError) as error:
         raise FormatError("The reference inside the model is damaged.", path=path) from error
-
-
-def _compare(model: FittedModel, signatures: Any, path: Path) -> None:
-    """Refuse other signatures than the model's, or (for the shipped library) say that they changed."""
-    known = library(experimental=True) if signatures is None else as_collection(signatures)
-    changed = [n for n, s in model.signatures.items() if n in known and known[n].hash != s["hash"]]
-    absent = [n for n in model.signatures if n not in known]
-    if signatures is not None and (changed or absent):
-        raise ReferenceMismatchError(
-            f"{path}: {len(changed)} signature(s) of the model are defined otherwise ({examples(changed) or 'none'}) "
-            f"and {len(absent)} are missing ({examples(absent) or 'none'}). Use the definitions that the model holds "
-            "(load it without `signatures`), or fit it again."
-        )
-    if changed:
-        warn(
-            f"{len(changed)} signature(s) of model {model.name} have changed in the library since it was fitted "
-            f"({examples(changed)}); score new data with the definitions stored in the model.",
-            DataWarning,
-        )

@@ -1,24 +1,23 @@
-"""What stands in the header of a saved model: every value is checked before a model is built from it."""
+"""The header of a saved model: what is written, and the check of every value that is read."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import EndpointError, FormatError
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.models.model_kinds import KINDS
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-
-if TYPE_CHECKING:
-    from mtorscore.prognosis.models.fitted import FittedModel
-    from mtorscore.tl import Reference
 
 TEXT = ("name", "kind")
 TABLES = ("clinical", "signatures", "training", "versions")
+NUMBERS = ("penalty", "intercept", "offset")
 STEEPEST = 1e6
 """No coefficient, intercept or offset of a log ratio is larger."""
 
@@ -27,22 +26,34 @@ class _Refused(Exception):
     """What is wrong, without the path."""
 
 
-def build(
-    header: dict[str, Any], arrays: dict[str, FloatArray], reference: Reference | None, path: Path
-) -> FittedModel:
-    """Build a model from a header and arrays of which nothing is taken on trust.
+def header_of(model: Any, endpoint: dict[str, Any]) -> dict[str, Any]:
+    """Return the header of a model: its fields as JSON takes them, beside the fields of its endpoint."""
+    return {
+        **{k: getattr(model, k) for k in TEXT},
+        **{k: _plain(getattr(model, k)) for k in TABLES},
+        "scores": list(model.scores),
+        "columns": list(model.columns),
+        "endpoint": {k: v for k, v in endpoint.items() if v is not None},
+        **{k: getattr(model, k) for k in NUMBERS},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=lambda v: v.item() if isinstance(v, np.generic) else str(v)))
+
+
+def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: Path) -> dict[str, Any]:
+    """Return the fields of a model from a header and arrays of which nothing is taken on trust.
 
     Raises
     ------
     FormatError
         If a value is not what a model has there.
     """
-    from mtorscore.prognosis.models.fitted import FittedModel
-
     try:
         for key in TEXT:
             _need(_is_text(header.get(key)), key, header.get(key))
-        _need(header["kind"] in ("survival", "label"), "kind", header["kind"])
+        _need(header["kind"] in KINDS, "kind", header["kind"])
         columns, scores = _names(header, "columns"), _names(header, "scores")
         for key in TABLES:
             _need(isinstance(header.get(key), dict), key, header.get(key))
@@ -57,18 +68,15 @@ def build(
         for name, entry in header["versions"].items():
             _need(_is_text(entry), f"versions, {name}", entry)
         numbers: dict[str, Any] = {}
-        for key in ("penalty", "intercept", "offset"):
+        for key in NUMBERS:
             value: Any = header.get(key)
             _need(_is_number(value) and abs(value) <= STEEPEST, key, value)
             numbers[key] = float(value)
         endpoint = _endpoint(header.get("endpoint"), header["kind"])
     except _Refused as error:
         raise FormatError(f"model.json: {error}", path=path) from None
-    tables: dict[str, Any] = {key: header[key] for key in TABLES}
-    return FittedModel(
-        name=header["name"], kind=header["kind"], endpoint=endpoint, scores=scores, columns=columns,
-        reference=reference, **numbers, **tables, **arrays,  # type: ignore[arg-type]
-    )  # fmt: skip
+    texts, tables = {key: header[key] for key in TEXT}, {key: header[key] for key in TABLES}
+    return texts | tables | numbers | arrays | {"endpoint": endpoint, "scores": scores, "columns": columns}
 
 
 def _need(good: bool, what: str, value: object) -> None:
@@ -162,10 +170,11 @@ def _endpoint(fields: object, kind: str) -> Endpoint:
     _need(horizon is None or (_is_number(horizon) and horizon > 0), "endpoint, horizon", horizon)
     needed = {"survival": ("time", "event"), "early": ("time", "event", "horizon"), "label": ("column",)}
     _need(found.get("kind") in needed, "endpoint, kind", found.get("kind"))
-    _need((found["kind"] == "survival") == (kind == "survival"), "endpoint, kind", found["kind"])
     for key in ("name", *needed[found["kind"]]):
         _need(found.get(key) is not None, f"endpoint, {key}", found.get(key))
     try:
-        return Endpoint(**found)
+        endpoint = Endpoint(**found)
     except (TypeError, EndpointError) as error:
         raise _Refused(f"the endpoint is not one ({error}).") from None
+    _need(endpoint.data_kind == kind, "endpoint, kind", found["kind"])
+    return endpoint

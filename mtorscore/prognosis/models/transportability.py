@@ -1,4 +1,4 @@
-"""Whether a cohort is one that a frozen model may be carried to: scale, case mix, and values it never saw.
+"""Transportability of a frozen model to another cohort: scale, case mix, unseen values.
 
 References
 ----------
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import examples
-from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.models.fitted import FittedModel
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
@@ -39,13 +39,7 @@ def case_mix(fitted: FittedModel, features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def notes_of(
-    fitted: FittedModel,
-    mix: pd.DataFrame,
-    data: LabelData | SurvivalData,
-    known: npt.NDArray[np.bool_],
-    linear: FloatArray,
-) -> tuple[str, ...]:
+def notes_of(mix: pd.DataFrame, data: OutcomeData, known: npt.NDArray[np.bool_], linear: FloatArray) -> tuple[str, ...]:
     """Return sentences on what limits the validation: scale, spread, missing predictions, few events."""
     notes = []
     far = mix[mix["standardised_difference"].abs() > 1]["column"]
@@ -63,10 +57,6 @@ def notes_of(
         notes.append(f"{data.n_events} events: calibration is imprecise below about 100")
     if linear.std() == 0:
         notes.append("the model predicts the same for everybody")
-    if fitted.kind == "survival" and isinstance(data, SurvivalData) and len(fitted.times):
-        beyond = float((data.time > fitted.times[-1]).mean())
-        if beyond > 0.2:
-            notes.append(f"{beyond:.0%} were followed beyond the last event of the training cohort")
     return tuple(notes)
 
 

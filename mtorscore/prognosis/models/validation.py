@@ -8,12 +8,11 @@ Epidemiol 2015;68:279 (case mix).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -22,16 +21,19 @@ from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level
 from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
-from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
+from mtorscore.prognosis.models.model_kinds import KINDS
 from mtorscore.prognosis.models.transportability import case_mix, guessed, notes_of, other_scale
+from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import cox, logistic, metrics
-from mtorscore.prognosis.statistics.kaplan_meier import km_at, loglog_interval, product_limit
+from mtorscore.prognosis.statistics.kaplan_meier import km_at
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
-__all__ = ["Validation", "calibration_curve", "leave_one_cohort_out", "validate"]
+__all__ = ["Validation", "leave_one_cohort_out", "validate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +104,11 @@ def validate(
     check_level(level)
     check_horizon(horizon)
     check_counts(n_boot=n_boot, seed=seed)
-    if endpoint.kind == "survival" and endpoint.unit != fitted.endpoint.unit:
+    if endpoint.data_kind == "survival" and endpoint.unit != fitted.endpoint.unit:
         raise EndpointError(
             f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."
         )
-    if (endpoint.kind == "survival") != (fitted.kind == "survival"):
+    if endpoint.data_kind != fitted.kind:
         raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
     if endpoint.entry is not None:
         raise EndpointError(
@@ -121,13 +123,11 @@ def validate(
     data, features, values = data.take(known), features[known], linear.to_numpy()[known]
     if data.n == 0 or data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
-    weights = group_multiplicities(data.n, None, n_boot, np.random.default_rng(seed))
-    if isinstance(data, LabelData):
-        rows, curve, updated = _label(fitted, data, values, weights * data.weights)
-    else:
-        at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
-        rows, curve, updated = _survival(fitted, data, values, weights, at)
-    summary = pd.DataFrame([_interval(name, v, level) for name, v in rows.items()])
+    task = make_task(data)
+    weights = group_multiplicities(data.n, None, n_boot, np.random.default_rng(seed)) * task.weights
+    at = task.default_horizon if horizon is None else float(horizon)
+    found = _VALIDATIONS[fitted.kind](fitted, data, values, weights, at)
+    summary = pd.DataFrame([_interval(name, v, level) for name, v in found.metrics.items()])
     mix = case_mix(fitted, features)
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
@@ -136,12 +136,12 @@ def validate(
     summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
-    notes = (*notes_of(fitted, mix, data, known, values), *guessed(fitted, clinical.loc[data.index]))
+    notes = (*notes_of(mix, data, known, values), *found.notes, *guessed(fitted, clinical.loc[data.index]))
     if fitted.takes_expression(X):
         notes = (*notes, *other_scale(fitted.training.get("expression"), value_quantiles(X)))
     if lost:
         notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
-    return Validation(summary, curve, mix, updated, notes)
+    return Validation(summary, found.curve, mix, found.updated, notes)
 
 
 def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
@@ -165,20 +165,24 @@ def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
     return {"metric": name, "value": float(values[0]), "low": float(low), "high": float(high)}
 
 
-def _survival(
-    fitted: FittedModel, data: SurvivalData, linear: FloatArray, weights: FloatArray, at: float
-) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
+@dataclass(frozen=True)
+class _Found:
+    """Metrics with their resamples, calibration curve, recalibrated model, and notes of one kind of model."""
+
+    metrics: dict[str, FloatArray]
+    curve: pd.DataFrame
+    updated: FittedModel
+    notes: tuple[str, ...] = ()
+
+
+def _survival(fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float) -> _Found:
+    """Validate a survival model at a horizon."""
     time, event = data.time, data.event
     g = metrics.censoring(time, event, time)
     grid = np.unique(np.quantile(time[event], np.linspace(0.1, 0.8, 9)))
     g_grid = metrics.censoring(time, event, grid)
     survival = fitted.survival_at(linear, grid)
-    briers = np.array(
-        [
-            metrics.survival_brier(time, event, survival[:, j], weights, g, float(g_grid[j]), float(t))
-            for j, t in enumerate(grid)
-        ]
-    )
+    briers = metrics.survival_briers(time, event, survival, weights, g, g_grid, grid)
     predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
     slope = _slopes(data, linear, weights)
     observed = np.array([1 - km_at(time, event, at, w) for w in weights])
@@ -191,7 +195,16 @@ def _survival(
         "calibration_slope": slope,
         "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
     }
-    return rows, calibration_curve(predicted, data, at), _recalibrate(fitted, data, linear, float(slope[0]))
+    updated = _recalibrate(fitted, data, linear, float(slope[0]))
+    return _Found(rows, calibration_curve(predicted, data, at), updated, _followed_beyond(fitted, data))
+
+
+def _followed_beyond(fitted: FittedModel, data: SurvivalData) -> tuple[str, ...]:
+    """Say how many were followed for longer than the training cohort can say anything about."""
+    if not len(fitted.times):
+        return ()
+    beyond = float((data.time > fitted.times[-1]).mean())
+    return (f"{beyond:.0%} were followed beyond the last event of the training cohort",) if beyond > 0.2 else ()
 
 
 def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> FloatArray:
@@ -225,10 +238,9 @@ def _recalibrate(fitted: FittedModel, data: SurvivalData, linear: FloatArray, sl
     )
 
 
-def _label(
-    fitted: FittedModel, data: LabelData, linear: FloatArray, weights: FloatArray
-) -> tuple[dict[str, FloatArray], pd.DataFrame, FittedModel]:
-    p = expit(linear)
+def _label(fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float) -> _Found:  # noqa: ARG001
+    """Validate a model of a label."""
+    p = KINDS[fitted.kind].prediction(linear)
     y = data.y
     total = weights.sum(axis=1)
     spread = float(linear.std())
@@ -253,7 +265,7 @@ def _label(
         updated = recalibrated(
             fitted, slope, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
         )
-    return rows, calibration_curve(p, data), updated
+    return _Found(rows, calibration_curve(p, data), updated)
 
 
 def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
@@ -264,62 +276,10 @@ def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
     return float(brentq(lambda a: float(w @ expit(linear + a)) - target, -50, 50))
 
 
-def calibration_curve(
-    predicted: npt.ArrayLike, data: LabelData | SurvivalData, horizon: float | None = None, groups: int = 5
-) -> pd.DataFrame:
-    """Observed against predicted risk in groups of equal size.
-
-    Parameters
-    ----------
-    predicted
-        ``(n,)`` predicted risk (by `horizon`, for survival).
-    data
-        Resolved endpoint.
-    horizon
-        For survival.
-    groups
-        Quantile groups; fewer where predictions tie.
-
-    Returns
-    -------
-    pandas.DataFrame
-        group, n, events, predicted, observed, low, high. Kaplan-Meier with log-log interval, or Wilson's interval.
-    """
-    values = np.asarray(predicted, dtype=np.float64)
-    cuts = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
-    code = np.searchsorted(cuts, values, side="left")
-    rows = []
-    for g in np.unique(code):
-        at = code == g
-        row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
-        if isinstance(data, LabelData):
-            w = data.weights[at]
-            if not w.any():
-                continue
-            # With weights the interval is that of as many observations as they are worth (Kish).
-            n = float(w.sum() ** 2 / (w**2).sum())
-            k = n * float((w * data.y[at]).sum() / w.sum())
-            row["predicted"] = float((w * values[at]).sum() / w.sum())
-            z2 = 1.959964**2
-            centre = (k + z2 / 2) / (n + z2)
-            half = 1.959964 * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
-            row |= {
-                "events": int(data.y[at][w > 0].sum()),
-                "observed": k / n,
-                "low": centre - half,
-                "high": centre + half,
-            }
-        else:
-            if horizon is None:
-                raise DataError("Calibration of a survival endpoint needs a horizon.")
-            curve = product_limit(data.time[at], data.event[at], None if data.entry is None else data.entry[at])
-            low, high = loglog_interval(curve.survival, curve.se)
-            i = int(np.searchsorted(curve.time, horizon, side="right")) - 1
-            s = curve.survival[i] if i >= 0 else 1.0
-            row |= {"events": int((data.event[at] & (data.time[at] <= horizon)).sum()), "observed": float(1 - s)}
-            row |= {"low": float(1 - high[i]) if i >= 0 else np.nan, "high": float(1 - low[i]) if i >= 0 else np.nan}
-        rows.append(row)
-    return pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
+_VALIDATIONS: dict[str, Callable[[FittedModel, Any, FloatArray, FloatArray, float], _Found]] = {
+    "survival": _survival,
+    "label": _label,
+}
 
 
 def leave_one_cohort_out(

@@ -1,4 +1,4 @@
-"""What a score adds to clinical variables, how optimistic a model is, and how stable its predictions are.
+"""Added value beside clinical variables, optimism of a model, instability of its predictions.
 
 References
 ----------
@@ -21,11 +21,13 @@ from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
-from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, SurvivalOutcome, make_outcome
+from mtorscore.prognosis.endpoints.outcome_models import make_outcome
+from mtorscore.prognosis.prediction.candidates import Task, fit
 from mtorscore.prognosis.prediction.folds import group_multiplicities
-from mtorscore.prognosis.statistics import metrics
+from mtorscore.prognosis.prediction.prediction_task import Predicted
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 __all__ = ["Optimism", "added_value", "optimism"]
@@ -87,7 +89,7 @@ def added_value(
             row |= {"lr_chisq": chisq, "p": float(stats.chi2.sf(chisq, 1))}
             eta = [m @ f.coef[: m.shape[1], 0] for m, f in zip((z, both), fits, strict=True)]
             weights = group_multiplicities(len(outcome.index), None, n_boot, np.random.default_rng(seed))
-            c = [_concordance(outcome, e, weights) for e in eta]
+            c = [outcome.discrimination_of_resamples(e, weights) for e in eta]
             gain = c[1] - c[0]
             boot = gain[1:][np.isfinite(gain[1:])]
             row |= {"c_baseline": float(c[0][0]), "c_both": float(c[1][0]), "gain": float(gain[0])}
@@ -95,7 +97,7 @@ def added_value(
                 low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
                 row |= {"gain_low": float(low), "gain_high": float(high)}
         enough = outcome.events >= EVENTS_PER_PARAMETER * row["parameters"]
-        weighted = isinstance(outcome, BinaryOutcome) and bool((outcome.data.weights % 1 != 0).any())
+        weighted = outcome.fractional_weights
         row["valid"] = bool(enough and not weighted and "p" in row)
         row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"
         if weighted:
@@ -112,12 +114,6 @@ def _scaled(values: FloatArray) -> FloatArray:
     keep = sd > 0
     out: FloatArray = (values[:, keep] - values[:, keep].mean(axis=0)) / sd[keep]
     return out
-
-
-def _concordance(outcome: Any, eta: FloatArray, weights: FloatArray) -> FloatArray:
-    if isinstance(outcome, SurvivalOutcome):
-        return metrics.harrell_c(outcome.data.time, outcome.data.event, eta, weights)
-    return metrics.roc_auc(outcome.data.y, eta, weights * outcome.data.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +169,6 @@ def optimism(
     """
     from sklearn.base import clone
 
-    from mtorscore.prognosis.prediction.candidates import fit
-    from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic
-
     check_table(X, "scores")
     check_numbers(X, "scores")
     data = endpoint.resolve(clinical, X.index)
@@ -184,28 +177,26 @@ def optimism(
         raise DataError("Some observations miss a score; drop or impute them first.")
     if data.n_events < 2:
         raise EndpointError(f"Endpoint {data.name} has {data.n_events} event(s); two at least are needed.")
-    label = isinstance(data, LabelData)
-    estimator = model if model is not None else (RidgeLogistic() if label else RidgeCox())
-    at = 0.0
-    if isinstance(data, SurvivalData):
-        at = float(np.median(data.time[data.event])) if horizon is None else float(horizon)
+    task = make_task(data)
+    estimator = task.default_model() if model is None else model
+    at = task.default_horizon if horizon is None else float(horizon)
     rng = np.random.default_rng(seed)
     everyone = np.arange(data.n)
-    original = fit(clone(estimator), table, data, everyone, everyone)
-    base = _predict(original, table, data, at)
-    apparent = _perform(data, base, everyone, at)
+    original = fit(clone(estimator), table, task, everyone, everyone)
+    base = task.predict(original, table, np.array([at]))
+    apparent = _apparent(task, base, everyone, at)
     gaps, predictions = [], []
     for _ in range(n_boot):
         drawn = rng.integers(0, data.n, data.n)
-        if not _learnable(data, drawn):
+        if not task.learnable(drawn):
             continue
         # Copies of one observation stay in one inner fold: apart, they would tell each other's outcome to the tuning.
-        refit = fit(clone(estimator), table.iloc[drawn], data, drawn, drawn)
-        predicted = _predict(refit, table, data, at)
-        inside = _perform(data, tuple(p[drawn] for p in predicted), drawn, at)
-        outside = _perform(data, predicted, everyone, at)
+        refit = fit(clone(estimator), table.iloc[drawn], task, drawn, drawn)
+        predicted = task.predict(refit, table, np.array([at]))
+        inside = _apparent(task, predicted, drawn, at)
+        outside = _apparent(task, predicted, everyone, at)
         gaps.append({k: inside[k] - outside[k] for k in apparent})
-        predictions.append(predicted[1])
+        predictions.append(predicted.risk_at_first_time)
     mean = pd.DataFrame(gaps).mean()
     summary = pd.DataFrame(
         [
@@ -216,50 +207,16 @@ def optimism(
     stack = np.array(predictions)
     spread = pd.DataFrame(
         {
-            "prediction": base[1],
+            "prediction": base.risk_at_first_time,
             "sd": stack.std(axis=0),
             "low": np.quantile(stack, 0.025, axis=0),
             "high": np.quantile(stack, 0.975, axis=0),
         },
         index=data.index,
     )
-    return Optimism(summary, spread, float(np.abs(stack - base[1]).mean()))
+    return Optimism(summary, spread, float(np.abs(stack - base.risk_at_first_time).mean()))
 
 
-def _learnable(data: LabelData | SurvivalData, rows: IntArray) -> bool:
-    if isinstance(data, LabelData):
-        return len(np.unique(data.y[rows][data.weights[rows] > 0])) == 2
-    return int(data.event[rows].sum()) >= 2
-
-
-def _predict(
-    model: Any, table: pd.DataFrame, data: LabelData | SurvivalData, at: float
-) -> tuple[FloatArray, FloatArray]:
-    """Ranking value, and risk."""
-    from mtorscore.prognosis.prediction.candidates import predicted_survival
-
-    if isinstance(data, LabelData):
-        p = np.asarray(model.predict_proba(table), dtype=np.float64)[:, 1]
-        return p, p
-    linear = np.asarray(model.predict(table), dtype=np.float64)
-    survival = predicted_survival(model, table, np.array([at]))
-    return linear, linear if survival is None else 1 - survival[:, 0]
-
-
-def _perform(
-    data: LabelData | SurvivalData, predicted: tuple[FloatArray, ...], rows: IntArray, at: float
-) -> dict[str, float]:
-    one = np.ones((1, len(rows)))
-    if isinstance(data, LabelData):
-        y, one = data.y[rows], data.weights[None, rows]
-        return {
-            "roc_auc": float(metrics.roc_auc(y, predicted[0], one)[0]),
-            "brier": float(metrics.brier(y, predicted[1], one)[0]),
-        }
-    time, event = data.time[rows], data.event[rows]
-    g = metrics.censoring(time, event, time)
-    g_at = float(metrics.censoring(time, event, np.array([at]))[0])
-    return {
-        "harrell_c": float(metrics.harrell_c(time, event, predicted[0], one)[0]),
-        "brier_at_horizon": float(metrics.survival_brier(time, event, 1 - predicted[1], one, g, g_at, at)[0]),
-    }
+def _apparent(task: Task, predicted: Predicted, rows: IntArray, at: float) -> dict[str, float]:
+    """Discrimination and Brier score of the predictions for some rows."""
+    return task.apparent(predicted.risk[rows], predicted.risk_at_first_time[rows], rows, at)

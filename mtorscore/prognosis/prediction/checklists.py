@@ -125,7 +125,7 @@ def known_answers(run: Mapping[str, Any]) -> dict[str, str]:
     model = run.get("model")
     if model is not None:
         out["model"] = f"Saved in full: {len(model.columns)} columns ({', '.join(model.columns[:6])}), with hashes."
-        out["output"] = "Probability" if model.kind == "label" else "Linear predictor and survival probability"
+        out["output"] = model.output
         out["objective"] = "Development"
     validation = run.get("validation")
     if validation is not None:

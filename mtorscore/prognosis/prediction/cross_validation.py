@@ -12,21 +12,21 @@ import pandas as pd
 
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.errors import DataError, EndpointError, examples
-from mtorscore.prognosis.endpoints.checks import check_counts, check_level, evaluation_times, names_of, not_the_outcome
+from mtorscore.errors import DataError, examples
+from mtorscore.prognosis.endpoints.checks import check_counts, check_level, names_of, not_the_outcome
 from mtorscore.prognosis.endpoints.columns import say_repeated
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
-from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
-from mtorscore.prognosis.prediction.candidates import Candidate, Data, Dummy, Fitted, Predicted, on_request, rows
+from mtorscore.prognosis.prediction.calibration import assess_calibration, likelihood_ratio, notes_of
+from mtorscore.prognosis.prediction.candidates import Candidate, Dummy, Fitted, Task, on_request, rows
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
-from mtorscore.prognosis.statistics import metrics
+from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
+from mtorscore.prognosis.prediction.sample_size import adequacy
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 __all__ = ["Evaluation", "evaluate"]
-
-LABEL_METRICS = ("roc_auc", "average_precision", "brier", "log_loss")
-HIGHER_IS_BETTER = {"roc_auc", "average_precision", "harrell_c", "uno_c", "mean_auc"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Evaluation:
 
 @dataclass
 class _Run:
-    data: Data
+    task: Task
     weights: FloatArray
     times: FloatArray
     values: dict[tuple[str, str], list[FloatArray]] = field(default_factory=dict)
@@ -189,56 +189,48 @@ def evaluate(
     if not known.all():
         data, table = data.take(known), rows(table, np.flatnonzero(known))
         patients = None if patients is None else patients[known]
-    _check(data)
+    task = make_task(data)
+    task.check()
     if patients is None:
         say_repeated(clinical, data.index)
-    k = _splits(data, n_splits)
-    grid = _times(data, times)
-    candidates = _candidates(model, table, clinical.loc[data.index], baseline, data, seed)
-    needed = _needed(data, table, clinical.loc[data.index], baseline)
+    k = max(2, min(n_splits, task.smallest))
+    grid = task.evaluation_times(times)
+    used = clinical.loc[data.index]
+    candidates = candidates_of(model, table, used, baseline, task, seed)
+    needed = _needed(task, table, used, baseline)
     rng = np.random.default_rng(seed)
-    base = data.weights if isinstance(data, LabelData) else np.ones(data.n)
-    run = _Run(data, group_multiplicities(data.n, patients, n_boot, rng) * base, grid)
-    stratum = data.y if isinstance(data, LabelData) else data.event
+    run = _Run(task, group_multiplicities(data.n, patients, n_boot, rng) * task.weights, grid)
     with one_blas_thread():
         for repeat in range(n_repeats):
-            fold = assign_folds(stratum, patients, k, rng)
+            fold = assign_folds(task.stratum, patients, k, rng)
             for f in range(k):
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats)
-    from mtorscore.prognosis.prediction.calibration import judge, notes_of
-
-    used = clinical.loc[data.index, list(baseline)]
-    notes = notes_of(data, model, used, int((~known).sum()), k, n_splits)
+    notes = notes_of(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
     predictions = pd.concat(run.predictions, ignore_index=True)
-    judged = judge(data, predictions, grid, level)
-    tested = _tested(data, table, clinical.loc[data.index], baseline)
-    return Evaluation(summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *judged, tested)
+    calibrated = assess_calibration(task, predictions, grid, level)
+    tested = _tested(task, table, used, baseline)
+    return Evaluation(summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested)
 
 
-def _needed(data: Data, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
+def _needed(task: Task, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
     """Riley's criteria for the models, before anything is fitted."""
-    from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
-    from mtorscore.prognosis.prediction.sample_size import adequacy
-
     sizes = {"score": int(table.shape[1])}
     if len(baseline):
         columns = pick_columns(clinical, list(baseline), "baseline column(s)")
         sizes["clinical"] = ClinicalEncoder().fit(columns).transform(columns).shape[1]
         sizes["clinical + score"] = sizes["score"] + sizes["clinical"]
-    parts = [adequacy(data, max(1, p), label=name) for name, p in sizes.items()]
+    parts = [adequacy(task, max(1, p), label=name) for name, p in sizes.items()]
     return pd.concat(parts, ignore_index=True)
 
 
-def _tested(data: Data, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
-    from mtorscore.prognosis.prediction.calibration import likelihood_ratio
-    from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
-
+def _tested(task: Task, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
+    """Likelihood-ratio test of the scores beside the baseline; nothing where there is none."""
     numeric = isinstance(table, pd.DataFrame) and all(map(pd.api.types.is_numeric_dtype, table.dtypes))
     if not len(baseline) or not numeric:
         return pd.DataFrame()
     coded = ClinicalEncoder().fit(clinical[list(baseline)]).transform(clinical[list(baseline)])
-    return pd.DataFrame([likelihood_ratio(data, table, coded, "clinical + score")])
+    return pd.DataFrame([likelihood_ratio(task.data, table, coded, "clinical + score")])
 
 
 def _tables(x: Any, clinical: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
@@ -267,55 +259,18 @@ def _complete(table: Any) -> npt.NDArray[np.bool_]:
     return np.ones(len(table), dtype=bool)
 
 
-def _check(data: Data) -> None:
-    if isinstance(data, LabelData):
-        if len(data.classes) != 2:
-            raise EndpointError(
-                f"Endpoint {data.name} has {len(data.classes)} classes ({examples(data.classes, 5)}); evaluate() takes "
-                "two. Name one against the rest, or keep two."
-            )
-        smallest = int(np.bincount(data.y[data.weights > 0], minlength=2).min())
-        if smallest < 2:
-            raise EndpointError(f"Endpoint {data.name}: the smaller class has {smallest} observation(s); two at least.")
-    elif data.entry is not None:
-        raise EndpointError(
-            f"Endpoint {data.name} has entry times, which the metrics of prediction do not know; leave `entry` out, or "
-            "use associate and cox, which honour it."
-        )
-    elif data.n_events < 2:
-        raise EndpointError(f"Endpoint {data.name} has {data.n_events} event(s); two at least are needed to split.")
-
-
-def _splits(data: Data, n_splits: int) -> int:
-    if isinstance(data, LabelData):
-        smallest = int(np.bincount(data.y[data.weights > 0], minlength=2).min())
-    else:
-        smallest = data.n_events
-    return max(2, min(n_splits, smallest))
-
-
-def _times(data: Data, times: Sequence[float] | None) -> FloatArray:
-    if isinstance(data, LabelData):
-        return np.zeros(0)
-    if times is not None:
-        return evaluation_times(times, float(data.time.max()))
-    grid: FloatArray = np.unique(np.quantile(data.time[data.event], np.linspace(0.1, 0.8, 9)))
-    return grid
-
-
-def _candidates(
-    model: Any, table: Any, clinical: pd.DataFrame, baseline: Sequence[str], data: Data, seed: int
+def candidates_of(
+    model: Any, table: Any, clinical: pd.DataFrame, baseline: Sequence[str], task: Task, seed: int
 ) -> dict[str, Candidate]:
-    from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic
-
-    default: Any = RidgeLogistic(seed=seed) if isinstance(data, LabelData) else RidgeCox(seed=seed)
+    """Return the models to compare by name: a dummy, the baseline, the given models, and both together."""
+    default = task.default_model(seed)
     if model is None or isinstance(model, str):
-        named = {"score": default if model in (None, "ridge") else on_request(str(model), data, seed)}
+        named = {"score": default if model in (None, "ridge") else on_request(str(model), task, seed)}
     else:
         named = dict(model) if isinstance(model, dict) else {"score": model}
     odd = [one for one in named.values() if not hasattr(one, "get_params")]
     if odd or not named:
-        what = f"{odd[0]!r:.60} is no model" if odd else "There is no model"
+        what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
         raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
     out: dict[str, Candidate] = {"dummy": Dummy()}
     columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
@@ -336,15 +291,14 @@ def _one_fold(
     patients: npt.NDArray[Any] | None,
     where: tuple[int, int],
 ) -> None:
+    names = run.task.data.index.astype(str)
     for name, candidate in candidates.items():
-        predicted = candidate.fit_predict(train, test, run.data, run.times, patients)
-        values = _score(run, predicted, train, test)
+        predicted = candidate.fit_predict(train, test, run.task, run.times, patients)
+        values = run.task.metrics(predicted, run.weights[:, test], train, test, run.times)
         for metric, value in values.items():
             run.values.setdefault((name, metric), []).append(value)
             run.folds.append({"repeat": where[0], "fold": where[1], "model": name, "metric": metric, "value": value[0]})
-        frame = pd.DataFrame(
-            {"repeat": where[0], "fold": where[1], "model": name, "observation": run.data.index[test].astype(str)}
-        )
+        frame = pd.DataFrame({"repeat": where[0], "fold": where[1], "model": name, "observation": names[test]})
         frame["prediction"] = predicted.risk
         if predicted.survival is not None:
             for j, t in enumerate(run.times):
@@ -352,45 +306,9 @@ def _one_fold(
         run.predictions.append(frame)
 
 
-def _score(run: _Run, predicted: Predicted, train: IntArray, test: IntArray) -> dict[str, FloatArray]:
-    data, w = run.data, run.weights[:, test]
-    if isinstance(data, LabelData):
-        y = data.y[test]
-        return {m: getattr(metrics, m)(y, predicted.risk, w) for m in LABEL_METRICS}
-    return _score_survival(data, predicted, w, train, test, run.times)
-
-
-def _score_survival(
-    data: SurvivalData, predicted: Predicted, w: FloatArray, train: IntArray, test: IntArray, times: FloatArray
-) -> dict[str, FloatArray]:
-    time, event, risk = data.time[test], data.event[test], predicted.risk
-    g = metrics.censoring(data.time[train], data.event[train], time)
-    g_at = metrics.censoring(data.time[train], data.event[train], times)
-    out = {
-        "harrell_c": metrics.harrell_c(time, event, risk, w),
-        "uno_c": metrics.uno_c(time, event, risk, w, g, float(times[-1]) if len(times) else None),
-    }
-    aucs = np.array([metrics.dynamic_auc(time, event, risk, w, g, t) for t in times])
-    known = np.isfinite(aucs)
-    count = known.sum(axis=0)
-    out["mean_auc"] = np.where(count > 0, np.where(known, aucs, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
-    if predicted.survival is not None:
-        briers = np.array(
-            [
-                metrics.survival_brier(time, event, predicted.survival[:, j], w, g, float(g_at[j]), float(t))
-                for j, t in enumerate(times)
-            ]
-        )
-        out["integrated_brier"] = metrics.integrate(times, briers)
-    return out
-
-
 def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_folds: int) -> pd.DataFrame:
     reference = "clinical" if "clinical" in candidates else "dummy"
-    data = run.data
-    events = data.n_events
-    if isinstance(data, LabelData):
-        events = int(min(events, (data.weights > 0).sum() - events))
+    data, events = run.task.data, run.task.events
     few = events < MIN_EVENTS
     out = []
     for (name, metric), values in run.values.items():

@@ -8,6 +8,7 @@ Vickers and Elkin, Med Decis Making 2006;26:565; Vickers et al., BMC Med Inform 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ import pandas as pd
 
 from mtorscore.errors import DataError
 from mtorscore.prognosis.endpoints.covariates import check_column
-from mtorscore.prognosis.endpoints.endpoints import Endpoint, LabelData, SurvivalData
-from mtorscore.prognosis.statistics.kaplan_meier import km_at
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.prediction.prediction_task import PredictionTask
+from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = ["decision_curve"]
@@ -51,30 +53,26 @@ def decision_curve(
     check_column(predicted, "predicted risk", numeric=True)
     data = endpoint.resolve(clinical, predicted.dropna().index)
     risk = predicted.loc[data.index].to_numpy(dtype=np.float64)
-    if isinstance(data, SurvivalData) and horizon is None:
+    task = make_task(data)
+    if task.needs_horizon and horizon is None:
         raise DataError("A decision curve of a survival endpoint needs a horizon.")
     if ((risk < 0) | (risk > 1)).any():
         raise DataError(
             f"Predicted risks lie between 0 and 1; these reach from {risk.min():.3g} to {risk.max():.3g}. A score or "
             "linear predictor is no risk: take predictions of evaluate or FittedModel.predict_survival."
         )
-    return net_benefit(data, risk, thresholds, horizon)
+    return net_benefit(task, risk, thresholds, horizon)
 
 
 def net_benefit(
-    data: LabelData | SurvivalData, risk: FloatArray, thresholds: Sequence[float], horizon: float | None
+    task: PredictionTask[Any], risk: FloatArray, thresholds: Sequence[float], horizon: float | None
 ) -> pd.DataFrame:
-    """Return the decision curve of resolved data; see `decision_curve`."""
+    """Return the decision curve of a resolved endpoint; see `decision_curve`."""
 
     def benefit(act: npt.NDArray[np.bool_], t: float) -> float:
         if not act.any():
             return 0.0
-        if isinstance(data, LabelData):
-            w = data.weights
-            share, event = (w * act).sum() / w.sum(), (w * act * data.y).sum() / (w * act).sum()
-        else:
-            share = act.mean()
-            event = 1 - km_at(data.time[act], data.event[act], float(horizon or 0))
+        share, event = task.acted_on(act, float(horizon or 0))
         return float(share * event - share * (1 - event) * t / (1 - t))
 
     rows = []
@@ -82,7 +80,7 @@ def net_benefit(
         if not 0 < t < 1:
             raise DataError(f"Thresholds lie between 0 and 1; got {t}.")
         act = risk >= t
-        everyone = np.ones(data.n, dtype=bool)
+        everyone = np.ones(task.data.n, dtype=bool)
         rows += [
             {"strategy": "model", "threshold": t, "net_benefit": benefit(act, t), "acted": float(act.mean())},
             {"strategy": "all", "threshold": t, "net_benefit": benefit(everyone, t), "acted": 1.0},

@@ -1,4 +1,4 @@
-"""How well given predictions of survival do, whoever made them: concordance, time-dependent AUC, Brier score.
+"""Evaluation of external survival predictions: concordance, time-dependent AUC, Brier score.
 
 References
 ----------
@@ -30,7 +30,7 @@ def survival_performance(
     survival: pd.DataFrame | None = None,
     training: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Judge predictions of a survival endpoint.
+    """Evaluate predictions of a survival endpoint.
 
     Parameters
     ----------
@@ -80,12 +80,7 @@ def survival_performance(
     if survival is not None:
         curves = _curves(survival, data.index, len(grid), times)
         g_grid = metrics.censoring(source.time, source.event, grid)
-        found = np.array(
-            [
-                metrics.survival_brier(data.time, data.event, curves[:, j], one, g, float(g_grid[j]), float(t))
-                for j, t in enumerate(grid)
-            ]
-        )
+        found = metrics.survival_briers(data.time, data.event, curves, one, g, g_grid, grid)
         rows += [("brier", float(t), float(b[0])) for t, b in zip(grid, found, strict=True)]
         rows.append(("integrated_brier", np.nan, float(metrics.integrate(grid, found)[0])))
     return pd.DataFrame(rows, columns=["metric", "time", "value"])

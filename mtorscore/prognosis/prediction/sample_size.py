@@ -7,11 +7,13 @@ Riley et al., Stat Med 2019;38:1276 (binary and time-to-event); Riley et al., BM
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError
-from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.prediction.prediction_task import PredictionTask
 
 __all__ = ["adequacy", "minimum_sample_size"]
 
@@ -115,32 +117,21 @@ def _survival_precision(rate: float, mean_follow_up: float, horizon: float, marg
     return float(high)
 
 
-def adequacy(data: LabelData | SurvivalData, parameters: int, *, label: str = "model") -> pd.DataFrame:
+def adequacy(task: PredictionTask[Any], parameters: int, *, label: str = "model") -> pd.DataFrame:
     """Compare the data at hand with Riley's criteria.
 
     Returns
     -------
     pandas.DataFrame
-        model, parameters, n, events, criterion, secures, n_needed, adequate.
+        model, parameters, n, events, criterion, secures, n_needed, adequate; empty where there are no criteria.
     """
-    if isinstance(data, LabelData):
-        known = data.weights > 0
-        prevalence = float(np.average(data.y[known] == len(data.classes) - 1, weights=data.weights[known]))
-        table = minimum_sample_size(parameters, prevalence=prevalence)
-    else:
-        follow_up = float(data.time.mean())
-        total = float(data.time.sum())
-        if total <= 0:
-            return pd.DataFrame()
-        table = minimum_sample_size(
-            parameters,
-            rate=data.n_events / total,
-            mean_follow_up=follow_up,
-            horizon=float(np.median(data.time[data.time > 0])),
-        )
+    described = task.riley()
+    if described is None:
+        return pd.DataFrame()
+    data, table = task.data, minimum_sample_size(parameters, **described)
     table["adequate"] = data.n >= table["n_needed"]
-    table.insert(0, "model", label)
-    table.insert(1, "parameters", parameters)
-    table.insert(2, "n", data.n)
-    table.insert(3, "events", data.n_events)
+    for at, (name, value) in enumerate(
+        (("model", label), ("parameters", parameters), ("n", data.n), ("events", data.n_events))
+    ):
+        table.insert(at, name, value)
     return table

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from mtorscore.errors import DataError
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 
 BoolArray = npt.NDArray[np.bool_]
@@ -141,12 +142,12 @@ def _firth_score(
     mixed = np.einsum("njb,nkb,nlb->jklb", wx, x, hm)
     third -= mixed + mixed.transpose(0, 2, 1, 3) + mixed.transpose(2, 1, 0, 3)
     third += 2 * np.einsum("ejb,ekb,elb->jklb", mean, mean, mean)
-    inverted = _invert(information)
+    inverted = invert(information)
     out: FloatArray = 0.5 * np.einsum("jkb,jklb->lb", inverted, third)
     return out
 
 
-def _invert(information: FloatArray) -> FloatArray:
+def invert(information: FloatArray) -> FloatArray:
     """Inverse over the first two axes; NaN where singular."""
     stacked = information.transpose(2, 0, 1)
     if stacked.shape[1] == 1:
@@ -243,7 +244,7 @@ def newton(
             oa = offset if offset is None or offset.shape[1] == 1 else offset[:, active]
             fresh = Moments(fresh.loglik[keep], fresh.score[:, keep], fresh.information[:, :, keep])
         current = fresh
-    inverse = _invert(information)
+    inverse = invert(information)
     infinite = runs_away(coef, inverse)
     return Fits(coef, inverse, loglik, null, converged & ~infinite, infinite)
 
@@ -264,7 +265,7 @@ def _step(current: Moments, free: npt.NDArray[np.bool_]) -> FloatArray:
     """Newton's step for the free coefficients, 0 for the others."""
     step = np.zeros_like(current.score)
     if free.any():
-        inverse = _invert(current.information[free][:, free])
+        inverse = invert(current.information[free][:, free])
         step[free] = np.einsum("jkb,kb->jb", inverse, current.score[free])
     return step
 
@@ -329,6 +330,6 @@ def time_transform(risk: RiskSets, transform: str) -> FloatArray:
     elif transform == "log":
         g = np.log(np.maximum(times, np.finfo(np.float64).tiny))
     else:
-        raise ValueError(f"Unknown time transform {transform!r}; use 'km', 'rank', 'identity' or 'log'.")
+        raise DataError(f"Unknown time transform {transform!r}; use 'km', 'rank', 'identity' or 'log'.")
     centred: FloatArray = g - g.mean()
     return centred

@@ -56,6 +56,15 @@ def ratio(log: npt.ArrayLike) -> FloatArray:
     return out
 
 
+def wilson_interval(k: float, n: float) -> tuple[float, float]:
+    """Wilson's 95% interval of a share of `k` out of `n`, which may be fractions (effective sample sizes)."""
+    z = 1.959964
+    z2 = z**2
+    centre = (k + z2 / 2) / (n + z2)
+    half = z * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
+    return centre - half, centre + half
+
+
 def wald(fit: Fits, level: float = 0.95, term: int = 0) -> Effects:
     """Wald test and interval of coefficient `term`."""
     coef, se = fit.coef[term].copy(), fit.se[term].copy()

@@ -88,6 +88,17 @@ def censoring_survival(
     return out
 
 
+def inverse_weights(time: FloatArray, event: npt.NDArray[np.bool_], horizon: float) -> FloatArray:
+    """``(n,)`` inverse Kaplan-Meier probability of being uncensored at the event or horizon; 0 where neither is known.
+
+    G is taken just before the time: who is censored at t was still under observation when an event at t struck.
+    """
+    by = event & (time <= horizon)
+    known = by | (time >= horizon)
+    g = censoring_survival(time, event, np.where(by, time, horizon))
+    return np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)
+
+
 def km_at(time: FloatArray, event: npt.NDArray[np.bool_], at: float, weights: FloatArray | None = None) -> float:
     """Weighted Kaplan-Meier estimate at one time."""
     curve = product_limit(time, event, weights=weights)

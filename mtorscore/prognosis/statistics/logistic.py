@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, log_expit
 
-from mtorscore.prognosis.statistics.cox import FLAT, MAX_STEP, Fits, _invert, runs_away
+from mtorscore.prognosis.statistics.cox import FLAT, MAX_STEP, Fits, invert, runs_away
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 
@@ -71,7 +71,7 @@ def newton(
     for _ in range(max_iter):
         step = np.zeros_like(coef)
         if free.any():
-            step[free] = np.einsum("jkb,kb->jb", _invert(information[free][:, free]), score[free])
+            step[free] = np.einsum("jkb,kb->jb", invert(information[free][:, free]), score[free])
         stuck = ~np.isfinite(step).all(axis=0)
         step[:, stuck | converged | infinite] = 0.0
         done = ((step[free] * score[free]).sum(axis=0) < tol) & ~stuck & ~infinite
@@ -91,7 +91,7 @@ def newton(
         infinite |= np.abs(coef[:p]).max(axis=0, initial=0.0) > FLAT
         if (converged | stuck | infinite).all():
             break
-    inverse = _invert(information)
+    inverse = invert(information)
     infinite |= runs_away(coef[:p], inverse)
     return Fits(coef, inverse, loglik, null, converged & ~infinite, infinite)
 
@@ -113,7 +113,7 @@ def _moments(
     if firth:
         sign, logdet = np.linalg.slogdet(information.transpose(2, 0, 1))
         loglik = loglik + np.where(sign > 0, 0.5 * logdet, -np.inf)
-        hat = variance * np.einsum("njb,jkb,nkb->nb", design, _invert(information), design)
+        hat = variance * np.einsum("njb,jkb,nkb->nb", design, invert(information), design)
         residual = residual + hat * (0.5 - mu)
     score = np.einsum("npb,nb->pb", design, residual) - penalty * coef
     loglik = loglik - 0.5 * (penalty * coef**2).sum(axis=0)

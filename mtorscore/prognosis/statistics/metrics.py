@@ -128,6 +128,22 @@ def survival_brier(
     return _ratio(weights @ loss, weights.sum(axis=1))
 
 
+def survival_briers(
+    time: FloatArray,
+    event: Bools,
+    survival: FloatArray,
+    weights: FloatArray,
+    g: FloatArray,
+    g_at: FloatArray,
+    times: FloatArray,
+) -> FloatArray:
+    """Brier scores at several times, ``(T, R)``; `survival` is ``(n, T)``, `g_at` and `times` are ``(T,)``."""
+    found = [
+        survival_brier(time, event, survival[:, j], weights, g, float(g_at[j]), float(t)) for j, t in enumerate(times)
+    ]
+    return np.array(found)
+
+
 def integrate(times: FloatArray, values: FloatArray) -> FloatArray:
     """Time-average by the trapezoid rule: ``(T,), (T, R) -> (R,)``."""
     if len(times) < 2:

@@ -1,0 +1,51 @@
+"""Common interface of resolved endpoints, whatever their kind; the data classes stand beside `Endpoint`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["OutcomeData", "reasons"]
+
+Data = TypeVar("Data", bound="OutcomeData")
+
+
+class OutcomeData(Protocol):
+    """Common interface of resolved endpoints, whatever their kind."""
+
+    @property
+    def name(self) -> str:
+        """What tables call the endpoint."""
+        ...
+
+    @property
+    def index(self) -> pd.Index:
+        """Observations that count."""
+        ...
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Table observation, endpoint, rule, reason."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        ...
+
+    @property
+    def n_events(self) -> int:
+        """Number of events, or size of the positive class."""
+        ...
+
+    def take(self: Data, keep: npt.NDArray[Any]) -> Data:
+        """Return the observations at positions, or under a mask, `keep`."""
+        ...
+
+
+def reasons(data: OutcomeData, otherwise: str) -> str:
+    """Say why observations were excluded, with counts; `otherwise` where none was."""
+    counts = data.excluded["rule"].value_counts()
+    return ", ".join(f"{count} {rule}" for rule, count in counts.items()) or otherwise
