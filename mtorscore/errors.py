@@ -24,6 +24,7 @@ __all__ = [
     "MtorscoreError",
     "MtorscoreWarning",
     "ReferenceMismatchError",
+    "RenamedWarning",
     "SignatureError",
     "StatisticsWarning",
     "examples",
@@ -111,6 +112,10 @@ class DataWarning(MtorscoreWarning):
 
 class IgnoredWarning(MtorscoreWarning):
     """A sign, weight or option that the chosen method cannot use was ignored."""
+
+
+class RenamedWarning(MtorscoreWarning):
+    """An argument or name was renamed; the old one works for one release."""
 
 
 class StatisticsWarning(MtorscoreWarning):

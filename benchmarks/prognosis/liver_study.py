@@ -1,4 +1,4 @@
-"""Every branch against OS, PFI and DSS with the three mirrors, and frozen models of one cohort on another.
+"""Every branch against OS, PFI and DSS with the three negative controls, and frozen models of one cohort on another.
 
 Run as ``python benchmarks/prognosis/liver_study.py DATA [OUT.md] [TABLE.tsv]`` where DATA is the folder of raw cohorts
 (``tcga-lihc``, ``tcga-chol``, ``tcga-cdr``, ``hcc-os-150-panel``); OUT is ``docs/liver_study.md`` by default. One
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 METHOD = "singscore"
 ENDPOINTS = ("OS", "PFI", "DSS")
 COHORTS = {"tcga-lihc": "LIHC", "tcga-chol": "CHOL"}
-MIRRORS = ("proliferation", "stroma", "immune", "hepatocyte", "stage")
+CONTROLS = ("proliferation", "stroma", "immune", "hepatocyte", "stage")
 LEAST_COVERAGE = 0.5
 NO_SCORE = ("context", CONFOUNDER)
 
@@ -62,7 +62,7 @@ def endpoint(name: str) -> Endpoint:
 
 
 def relate(adata: Any, names: list[str]) -> pd.DataFrame:
-    """Associate with all mirrors."""
+    """Associate with all negative controls."""
     expression = pd.DataFrame(np.asarray(adata.layers["log"], dtype=float), adata.obs_names, adata.var_names)
     return associate(
         adata.obsm[f"score_{METHOD}"][names], adata.obs, [endpoint(e) for e in ENDPOINTS], ["stage"],
@@ -92,7 +92,7 @@ def table_rows(table: pd.DataFrame, name: str, branch_of: dict[str, str]) -> lis
         cells = [branch_of[str(signature)], f"{signature}{bent}"]
         cells += [f"{plain.hr:.2f} ({plain.hr_low:.2f} to {plain.hr_high:.2f})", small(plain.p), small(plain.q)]
         cells += [f"{plain.null_percentile:.0f}"]
-        for confounder in MIRRORS:
+        for confounder in CONTROLS:
             found = of[of["adjusted_for"] == confounder]
             cells.append(cell(found.iloc[0]) if len(found) else "-")
         out.append("| " + " | ".join(cells) + " |")
@@ -136,7 +136,7 @@ def cohort_section(code: str, table: pd.DataFrame, branch_of: dict[str, str]) ->
         advice = tcga_advice(code, name)
         note = f"TCGA-CDR: {advice[0]}; {advice[1]}." if advice else ""
         head = ["branch", "signature", "ratio per SD", "p", "q", "percentile among random"]
-        head += [f"beside {m}" for m in MIRRORS]
+        head += [f"beside {m}" for m in CONTROLS]
         out += [
             f"### {name}: {int(plain['n'].max())} patients, {int(plain['events'].max())} events", "", note, "",
             "| " + " | ".join(head) + " |", "| " + " | ".join(["---"] * len(head)) + " |",
@@ -238,8 +238,8 @@ This page is written by `python benchmarks/prognosis/liver_study.py DATA`; no fi
 
 Method {METHOD}, Cox models (Efron) on the continuous score, ratios per SD among the patients of the endpoint. One
 signature per branch was declared before looking, by rule: the library's lead of the branch, else the branch's first
-signature by name. Beside every ratio stand the three mirrors: 1,000 *random signatures* matched on size, direction and
-expression, scored and tested the same way; *proliferation*; *purity and lineage* (stroma, immune, hepatocyte), one
+signature by name. Each ratio comes with three negative controls: 1,000 *random signatures* matched on size, direction
+and expression, scored and tested the same way; *proliferation*; *purity and lineage* (stroma, immune, hepatocyte), one
 confounder at a time and without the genes that it shares with the signature; and stage. q is Benjamini-Hochberg over
 the signatures of one endpoint and model. The three endpoints are of the same patients: they are not separate studies,
 and the family of one endpoint does not pay for having looked at three. Proliferation is partly downstream of mTOR: what
@@ -281,7 +281,7 @@ def main() -> None:
         ), "",
         (
             "`-` not defined, `!` not to be trusted (`valid=False`), `*` hazards not proportional (p below 0.01). "
-            "Mirrors show ratio (p; percentile among random signatures in the same adjusted model)."
+            "Negative controls show ratio (p; percentile among random signatures in the same adjusted model)."
         ), "",
         *[line for code, t in tables.items() for line in cohort_section(code, t, branch_of)],
         *combined(kept, branch_of), *moved, *low,

@@ -1,8 +1,8 @@
 """How long 10,000 random signatures take, against a loop over lifelines.
 
-Run as ``python benchmarks/prognosis/mirror_speed.py [MATRIX]``: MATRIX is anything that ``mtorscore.read`` takes with
-156 or more tumours (such as TCGA-LIHC); without one, a simulated matrix of the same size is used. Outcomes are
-simulated, since only time is measured.
+Run as ``python benchmarks/prognosis/random_signatures_speed.py [MATRIX]``: MATRIX is anything that ``mtorscore.read``
+takes with 156 or more tumours (such as TCGA-LIHC); without one, a simulated matrix of the same size is used. Outcomes
+are simulated, since only time is measured.
 """
 
 from __future__ import annotations
@@ -76,16 +76,16 @@ def main() -> None:
     print(f"lifelines: {each * 1000:.1f} ms per fit, {each * SETS:.0f} s for all; largest difference {gap:.1e}")
 
     adata = pd.DataFrame(scores[:, :1], columns=["S"], index=x.index)
-    for mirrors, n in (((), 0), (("random", "proliferation", "purity"), 1000), (("random",), SETS)):
+    for controls, n in (((), 0), (("random", "proliferation", "purity"), 1000), (("random",), SETS)):
         taken = []
         for _ in range(3):
             start, used = time.perf_counter(), time.process_time()
             associate(
                 adata, clinical, Endpoint.survival("time", "event"), expression=x, signatures=sets, method="singscore",
-                mirrors=mirrors, n_random=n,
+                negative_controls=controls, n_random=n,
             )  # fmt: skip
             taken.append((time.perf_counter() - start, time.process_time() - used))
-        print(f"associate, mirrors {', '.join(mirrors) or 'off'}, {n} random signatures: {show(min(taken))}")
+        print(f"associate, negative controls {', '.join(controls) or 'off'}, {n} random signatures: {show(min(taken))}")
 
 
 def show(taken: tuple[float, float]) -> str:

@@ -108,7 +108,7 @@ def relate(
                 signatures=signatures,
                 method=method,
                 n_random=null_sets,
-                mirrors=("random", "proliferation", "purity") if null_sets else ("proliferation", "purity"),
+                negative_controls=("random", "proliferation", "purity") if null_sets else ("proliferation", "purity"),
                 n_boot=bootstraps,
                 params=dict((parameters or {}).get(method, {})),
                 seed=seed,

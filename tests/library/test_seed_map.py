@@ -107,5 +107,5 @@ def test_call_runs(namespace: dict[str, Any], system: dict[str, Any]) -> None:
             assert value.shape[-1] > 0, line
             numbers = value.select_dtypes("number") if isinstance(value, pd.DataFrame) else value
             known = np.isfinite(np.asarray(numbers, dtype=float))
-            # A table of associations has columns for other endpoints, models and mirrors than those of the call.
+            # A table of associations has columns for other endpoints, models and controls than those of the call.
             assert known.mean() > (0.3 if "associate(" in line else 0.5), line

@@ -1,4 +1,4 @@
-"""Activation calls: when they are made, and when they are not."""
+"""Activation calls: when they are made, and when they are withheld."""
 
 from __future__ import annotations
 

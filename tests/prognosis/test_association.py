@@ -1,4 +1,4 @@
-"""What associate returns, and that its mirrors tell a branch from its confounders."""
+"""What associate returns, and that its negative controls tell a branch from its confounders."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_residual_score_stands_beside_the_adjusted_one() -> None:
     own, pcna = cohort.signatures["BRANCH"].genes, cohort.signatures["META_PCNA"].genes
     confounder = cohort.expression.rank(axis=1)[[g for g in pcna if g not in own]].mean(axis=1).to_frame("P")
     left = residual_scores(cohort.scores[["BRANCH"]], confounder)
-    alone = associate(left, cohort.clinical, ENDPOINT, mirrors=(), n_boot=0).iloc[0]
+    alone = associate(left, cohort.clinical, ENDPOINT, negative_controls=(), n_boot=0).iloc[0]
     beside = row(table, "BRANCH", "adjusted", "proliferation")
     for column, plain in (("residual_ratio", "hr"), ("residual_low", "hr_low"), ("residual_p", "p")):
         assert beside[column] == pytest.approx(alone[plain], rel=1e-9)
@@ -129,13 +129,13 @@ def test_proliferation_alone_is_reported_as_such() -> None:
 @pytest.mark.parametrize("seed", range(10, 14))
 def test_cause_and_confounder_are_told_apart_whatever_the_seed(seed: int) -> None:
     true = Cohort(correlation=0.6, branch_hazard=0.7, proliferation_hazard=0.4, seed=seed)
-    table = true.associate(n_random=200, mirrors=("random", "proliferation"))
+    table = true.associate(n_random=200, negative_controls=("random", "proliferation"))
     beside = row(table, "BRANCH", "adjusted", "proliferation")
     assert row(table, "BRANCH", "unadjusted")["q"] < 0.001
     assert beside["p"] < 0.001
     assert beside["null_percentile"] > 95
     only = Cohort(correlation=0.7, branch_hazard=0.0, proliferation_hazard=0.9, seed=seed)
-    table = only.associate(n_random=200, mirrors=("random", "proliferation"))
+    table = only.associate(n_random=200, negative_controls=("random", "proliferation"))
     beside = row(table, "BRANCH", "adjusted", "proliferation")
     assert row(table, "BRANCH", "unadjusted")["p"] < 0.01
     assert beside["p"] > 0.01
@@ -152,7 +152,7 @@ def test_observations_may_be_numbered() -> None:
 
 def test_null_p_counts_random_sets_at_least_as_extreme() -> None:
     cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3, seed=2)
-    few, many = (cohort.associate(n_random=k, mirrors=("random",)) for k in (19, 400))
+    few, many = (cohort.associate(n_random=k, negative_controls=("random",)) for k in (19, 400))
     for name in ("BRANCH", "NULL"):
         one = row(few, name, "unadjusted")
         assert one["n_null"] == 19
@@ -171,13 +171,13 @@ def test_random_percentile_is_uniform_for_a_random_signature() -> None:
         [Signature(id=f"R{i}", up=tuple(rng.choice(genes, 12, replace=False))) for i in range(30)]
     )
     cohort.scores = cohort.rank_scores()
-    p = cohort.associate(mirrors=("random",), n_random=60)["null_p"]
+    p = cohort.associate(negative_controls=("random",), n_random=60)["null_p"]
     from scipy.stats import kstest
 
     assert kstest(p, "uniform").pvalue > 0.001
 
 
-def test_without_expression_the_mirrors_say_why() -> None:
+def test_without_expression_the_negative_controls_say_why() -> None:
     cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3)
     table = associate(cohort.scores[["BRANCH"]], cohort.clinical, ENDPOINT)
     plain, adjusted = table.iloc[0], table.iloc[1]
@@ -205,7 +205,7 @@ def test_a_scored_anndata_carries_everything() -> None:
     pd.testing.assert_frame_equal(whole, by_hand)
 
 
-def test_the_mirrors_read_the_layer_that_was_scored() -> None:
+def test_the_negative_controls_read_the_layer_that_was_scored() -> None:
     import anndata as ad
 
     from mtorscore import tl
@@ -227,7 +227,7 @@ def test_the_mirrors_read_the_layer_that_was_scored() -> None:
 def test_families_of_the_adjustment() -> None:
     cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3)
     by_model, together = (
-        associate(cohort.scores, cohort.clinical, ENDPOINT, ["stage"], mirrors=(), n_boot=0, family=f)
+        associate(cohort.scores, cohort.clinical, ENDPOINT, ["stage"], negative_controls=(), n_boot=0, family=f)
         for f in ("model", "all")
     )
     from mtorscore.prognosis import adjust_p
@@ -259,7 +259,7 @@ def test_label_endpoint_gives_odds_ratios() -> None:
 def test_early_recurrence_is_weighted_and_nobody_is_dropped_silently() -> None:
     cohort = Cohort(correlation=0.0, branch_hazard=1.0, proliferation_hazard=0.0)
     early = Endpoint.early("time", "event", float(cohort.clinical["time"].median()), unit="days")
-    table = associate(cohort.scores, cohort.clinical, early, mirrors=(), n_boot=20)
+    table = associate(cohort.scores, cohort.clinical, early, negative_controls=(), n_boot=20)
     branch = row(table, "BRANCH", "unadjusted")
     assert branch["or_low"] > 1
     censored = (cohort.clinical["time"] < cohort.clinical["time"].median()) & (cohort.clinical["event"] == 0)
@@ -291,7 +291,7 @@ def test_no_event_is_an_error() -> None:
 def test_one_event_is_not_valid() -> None:
     scores, clinical = degenerate(event=lambda _r, c: (c.index == 3).astype(int))
     with pytest.warns(StatisticsWarning, match="should not be trusted"):
-        table = associate(scores, clinical, ENDPOINT, mirrors=())
+        table = associate(scores, clinical, ENDPOINT, negative_controls=())
     assert not table["valid"][0]
     assert "only 1 event(s)" in table["reason"][0]
     assert table["firth"][0]
@@ -300,7 +300,7 @@ def test_one_event_is_not_valid() -> None:
 
 def test_all_events_at_one_time() -> None:
     scores, clinical = degenerate(time=lambda _r, c: np.where(c["event"] == 1, 50.0, c["time"]))
-    table = associate(scores, clinical, ENDPOINT, mirrors=())
+    table = associate(scores, clinical, ENDPOINT, negative_controls=())
     assert np.isfinite(table["hr"][0])
     assert np.isnan(table["ph_p"][0])
 
@@ -308,7 +308,7 @@ def test_all_events_at_one_time() -> None:
 def test_times_of_zero_count_and_negative_times_do_not() -> None:
     scores, clinical = degenerate()
     clinical.loc[0, "time"], clinical.loc[1, "time"] = 0.0, -3.0
-    table = associate(scores, clinical, ENDPOINT, mirrors=())
+    table = associate(scores, clinical, ENDPOINT, negative_controls=())
     assert table["n"][0] == 39
     assert [row["rule"] for row in table.attrs["excluded"]] == ["time negative"]
     assert len(pd.concat([table, table])) == 2
@@ -318,7 +318,7 @@ def test_more_covariates_than_events_allow_are_penalised_and_flagged() -> None:
     scores, clinical = degenerate(
         event=lambda _r, c: (c.index < 12).astype(int), site=lambda r, _c: r.choice(list("abcd"), 40)
     )
-    table = associate(scores, clinical, ENDPOINT, ["site"], mirrors=())
+    table = associate(scores, clinical, ENDPOINT, ["site"], negative_controls=())
     adjusted = table.iloc[1]
     assert adjusted["firth"]
     assert adjusted["parameters"] == 4
@@ -329,7 +329,7 @@ def test_more_covariates_than_events_allow_are_penalised_and_flagged() -> None:
 def test_separation_falls_back_to_firth() -> None:
     scores, clinical = degenerate(event=lambda _r, c: (c.index < 12).astype(int), time=lambda _r, c: c.index + 1.0)
     scores["S"] = (scores.index < 12).astype(float)
-    table = associate(scores, clinical, ENDPOINT, mirrors=())
+    table = associate(scores, clinical, ENDPOINT, negative_controls=())
     assert table["firth"][0]
     assert "separate" in table["reason"][0]
     assert np.isfinite(table["hr"][0])
@@ -340,7 +340,7 @@ def test_constant_and_missing_scores() -> None:
     scores, clinical = degenerate()
     scores["constant"], scores["absent"] = 3.0, np.nan
     scores["partly"] = scores["S"].where(scores.index < 30)
-    table = associate(scores, clinical, ENDPOINT, mirrors=()).set_index("signature")
+    table = associate(scores, clinical, ENDPOINT, negative_controls=()).set_index("signature")
     assert "constant" in table["reason"]["constant"]
     assert "no score" in table["reason"]["absent"]
     assert not table["valid"][["constant", "absent"]].any()
@@ -349,7 +349,7 @@ def test_constant_and_missing_scores() -> None:
 
 def test_missing_covariates_are_left_out_and_counted() -> None:
     scores, clinical = degenerate(age=lambda r, _c: np.where(r.random(40) < 0.2, np.nan, r.normal(60, 9, 40)))
-    table = associate(scores, clinical, ENDPOINT, ["age"], mirrors=())
+    table = associate(scores, clinical, ENDPOINT, ["age"], negative_controls=())
     missing = int(clinical["age"].isna().sum())
     assert table["n"].tolist() == [40, 40 - missing]
     assert f"{missing} without age left out" in table["reason"][1]
@@ -368,8 +368,8 @@ def test_wrong_arguments() -> None:
     scores, clinical = degenerate()
     with pytest.raises(DataError, match="Nothing to adjust for is called 'agee'"):
         associate(scores, clinical, ENDPOINT, ["agee"])
-    with pytest.raises(DataError, match="Unknown mirror"):
-        associate(scores, clinical, ENDPOINT, mirrors=("magic",))
+    with pytest.raises(DataError, match="Unknown negative control"):
+        associate(scores, clinical, ENDPOINT, negative_controls=("magic",))
     with pytest.raises(DataError, match="No endpoint"):
         associate(scores, clinical)
     with pytest.raises(DataError, match="not numeric"):

@@ -63,7 +63,10 @@ def test_below_ten_events_the_statistics_fail_and_are_marked(benchmark: Any) -> 
     clinical = pd.DataFrame({"time": rng.exponential(9, 100), "event": (np.arange(100) < 9).astype(int)})
     with pytest.warns(StatisticsWarning, match="should not be trusted"):
         row = associate(
-            pd.DataFrame({"A": rng.normal(size=100)}), clinical, Endpoint.survival("time", "event"), mirrors=()
+            pd.DataFrame({"A": rng.normal(size=100)}),
+            clinical,
+            Endpoint.survival("time", "event"),
+            negative_controls=(),
         ).iloc[0]
     assert not row["valid"]
     assert "only 9 event(s); at least 10 are asked for" in row["reason"]

@@ -69,9 +69,9 @@ def calls(s: pd.DataFrame, c: pd.DataFrame) -> list[Callable[[], Any]]:
     first = s.iloc[:, 0] if s.shape[1] else s
     fast: dict[str, Any] = {"n_boot": 5}
     return [
-        lambda: p.associate(s, c, ENDPOINT, adjust=["age", ("age", "stage")], mirrors=(), **fast),
-        lambda: p.associate(s, c, LABEL, mirrors=(), **fast),
-        lambda: p.associate(s, c, p.Endpoint.early("time", "event", 5, "days"), mirrors=(), **fast),
+        lambda: p.associate(s, c, ENDPOINT, adjust=["age", ("age", "stage")], negative_controls=(), **fast),
+        lambda: p.associate(s, c, LABEL, negative_controls=(), **fast),
+        lambda: p.associate(s, c, p.Endpoint.early("time", "event", 5, "days"), negative_controls=(), **fast),
         lambda: p.kaplan_meier(s, c, ENDPOINT),
         lambda: p.cox(s, c, ENDPOINT),
         lambda: p.cox(s, c, ENDPOINT, firth=True),
@@ -123,12 +123,12 @@ def test_defined_or_one_clear_error(case: str) -> None:
 def test_what_the_error_says(case: str, message: str) -> None:
     s, c = CASES[case](*tables())
     with pytest.raises(EndpointError, match=message):
-        p.associate(s, c, ENDPOINT, mirrors=(), n_boot=0)
+        p.associate(s, c, ENDPOINT, negative_controls=(), n_boot=0)
 
 
 def test_all_events_at_one_time_are_said() -> None:
     s, c = CASES["everything at one time"](*tables())
-    table = p.associate(s, c, ENDPOINT, mirrors=(), n_boot=0)
+    table = p.associate(s, c, ENDPOINT, negative_controls=(), n_boot=0)
     assert table["hr"].notna().all()
     assert table["ph_p"].isna().all()
     assert table["reason"].str.contains("all events fall on one time").all()
@@ -137,7 +137,7 @@ def test_all_events_at_one_time_are_said() -> None:
 def test_what_cannot_be_adjusted_for_is_said() -> None:
     s, c = tables()
     c = c.assign(same=1.0, twin=2 * s["A"] + 1, gone=np.nan)
-    table = p.associate(s, c, ENDPOINT, ["same", "twin", "gone"], mirrors=(), n_boot=0).set_index(
+    table = p.associate(s, c, ENDPOINT, ["same", "twin", "gone"], negative_controls=(), n_boot=0).set_index(
         ["signature", "adjusted_for"]
     )
     assert "same does not vary" in table.loc[("A", "same"), "reason"]
@@ -223,7 +223,7 @@ def test_observations_without_a_stratum_are_left_out() -> None:
     [
         ({"level": 95}, "between 0 and 1, such as 0.95; got 95"),
         ({"n_boot": -1}, "n_boot must be a whole number, 0 at least"),
-        ({"n_random": 0, "mirrors": "random"}, "n_random must be a whole number, 1 at least"),
+        ({"n_random": 0, "negative_controls": "random"}, "n_random must be a whole number, 1 at least"),
         ({"seed": 0.5}, "seed must be"),
         ({"adjust": "time"}, "belong.* to the endpoint"),
         ({"adjust": ["age", ("event", "stage")]}, "belong.* to the endpoint"),
@@ -258,7 +258,7 @@ def test_options_of_evaluate_are_checked(options: dict[str, Any], message: str) 
 
 def test_one_name_is_as_good_as_a_list_of_one() -> None:
     s, c = tables()
-    one, several = (p.associate(s, c, ENDPOINT, a, mirrors=(), n_boot=0) for a in ("age", ["age"]))
+    one, several = (p.associate(s, c, ENDPOINT, a, negative_controls=(), n_boot=0) for a in ("age", ["age"]))
     pd.testing.assert_frame_equal(one, several)
     assert len(p.kaplan_meier(s, c, ENDPOINT, quantiles=0.5)) == len(p.kaplan_meier(s, c, ENDPOINT))
     with pytest.raises(DataError, match=r"not in the table \(C\)"):
@@ -273,7 +273,7 @@ def test_patients_with_several_observations_are_said() -> None:
     s, c = tables()
     twice = c.assign(patient=[f"P{i // 2}" for i in range(40)])
     for call in (
-        lambda: p.associate(s, twice, ENDPOINT, mirrors=(), n_boot=0),
+        lambda: p.associate(s, twice, ENDPOINT, negative_controls=(), n_boot=0),
         lambda: p.cox(s, twice, ENDPOINT),
         lambda: p.kaplan_meier(s, twice, ENDPOINT),
         lambda: p.evaluate(None, s, twice, ENDPOINT, n_splits=2, n_repeats=1, n_boot=0),

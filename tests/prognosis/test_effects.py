@@ -76,13 +76,13 @@ def test_incidence_with_a_competitor_is_below_one_minus_kaplan_meier(cohort: pd.
 
 
 def test_cause_specific_models_censor_the_other_cause(cohort: pd.DataFrame) -> None:
-    table = cause_specific(cohort[["x"]], cohort, Endpoint.survival("time", "cause", competing=2), mirrors=())
+    table = cause_specific(cohort[["x"]], cohort, Endpoint.survival("time", "cause", competing=2), negative_controls=())
     for cause, code in (("event", 1), ("competing", 2)):
         plain = associate(
             cohort[["x"]],
             cohort.assign(e=(cohort["cause"] == code).astype(int)),
             Endpoint.survival("time", "e"),
-            mirrors=(),
+            negative_controls=(),
         )
         assert_allclose(table.loc[table["cause"] == cause, "hr"], plain["hr"])
     with pytest.raises(EndpointError, match="names no competing event"):
@@ -126,7 +126,7 @@ def test_an_effect_that_fades_is_seen_over_time() -> None:
     assert row["p_change"] < 1e-6
     assert row["rmst_per_sd"] < 0
     assert row["rmst_p"] < 1e-4
-    assert associate(table[["x"]], table, ENDPOINT, mirrors=())["ph_p"][0] < 0.001
+    assert associate(table[["x"]], table, ENDPOINT, negative_controls=())["ph_p"][0] < 0.001
 
 
 def test_early_and_late_models_are_the_split_data(cohort: pd.DataFrame) -> None:
@@ -311,10 +311,10 @@ def test_meta_analysis_knows_the_level_of_its_tables(cohort: pd.DataFrame) -> No
     tables = {}
     for level in (0.9, 0.95):
         parts = [cohort.iloc[:100], cohort.iloc[100:]]
-        tables[level] = [associate(c[["x"]], c, ENDPOINT, mirrors=(), n_boot=0, level=level) for c in parts]
+        tables[level] = [associate(c[["x"]], c, ENDPOINT, negative_controls=(), n_boot=0, level=level) for c in parts]
     a, b = (meta_analyse(tables[level]).iloc[0] for level in (0.9, 0.95))
     assert_allclose([a["hr"], a["hr_low"], a["p"]], [b["hr"], b["hr_low"], b["p"]], rtol=1e-9)
-    labels = [associate(c[["x"]], c, Endpoint.label("event"), mirrors=(), n_boot=0) for c in parts]
+    labels = [associate(c[["x"]], c, Endpoint.label("event"), negative_controls=(), n_boot=0) for c in parts]
     row = meta_analyse(labels).iloc[0]
     assert not row["valid"]
     assert "odds ratios" in row["reason"]

@@ -57,7 +57,7 @@ def test_cox_zph(patients: pd.DataFrame, expected: Path) -> None:
 
 
 def test_associate_is_the_same_cox_model_per_sd(patients: pd.DataFrame, expected: Path) -> None:
-    result = associate(patients[["score"]], patients, ENDPOINT, adjust=["age"], mirrors=())
+    result = associate(patients[["score"]], patients, ENDPOINT, adjust=["age"], negative_controls=())
     sd = patients["score"].std()
     for row, name in ((0, "coxph_efron_score"), (1, "coxph_efron_score+age")):
         want = table(expected / f"{name}__survival.tsv").loc["score"]

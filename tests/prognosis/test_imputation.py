@@ -33,7 +33,7 @@ def test_rubins_rules_by_hand() -> None:
 
 def test_nothing_missing_is_the_plain_model() -> None:
     scores, clinical = cohort(1)
-    plain = associate(scores, clinical, ENDPOINT, adjust=["grade"], mirrors=(), n_boot=0).iloc[1]
+    plain = associate(scores, clinical, ENDPOINT, adjust=["grade"], negative_controls=(), n_boot=0).iloc[1]
     imputed = associate_imputed(scores, clinical, ENDPOINT, ["grade"], n_imputations=3).iloc[0]
     assert imputed["missing"] == 0
     assert imputed["fraction_missing"] == 0
@@ -52,7 +52,7 @@ def test_imputation_is_nearer_the_whole_data_than_complete_cases() -> None:
         rng = np.random.default_rng(100 + seed)
         gone = rng.random(len(clinical)) < np.where((scores["A"] > 0) & (clinical["event"] == 1), 0.75, 0.05)
         clinical.loc[gone, "grade"] = np.nan
-        complete = associate(scores, clinical, ENDPOINT, adjust=["grade"], mirrors=(), n_boot=0).iloc[1]
+        complete = associate(scores, clinical, ENDPOINT, adjust=["grade"], negative_controls=(), n_boot=0).iloc[1]
         imputed = associate_imputed(scores, clinical, ENDPOINT, ["grade"], n_imputations=10, seed=seed).iloc[0]
         assert imputed["n"] == 300
         assert imputed["missing"] == gone.sum()

@@ -23,7 +23,7 @@ def test_reporting_tables_fill_what_is_known_and_name_the_gaps() -> None:
 
     x, clinical = cohort(2, 100)
     run = {
-        "associations": associate(x, clinical, ENDPOINT, ["age"], mirrors=()),
+        "associations": associate(x, clinical, ENDPOINT, ["age"], negative_controls=()),
         "evaluation": evaluate(None, x, clinical, ENDPOINT, n_repeats=1, n_boot=20),
         "patients": "Simulated.",
     }

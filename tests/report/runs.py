@@ -44,7 +44,7 @@ def write_cohort(folder: Path, rename: Mapping[str, str] | None = None, **simula
     scores = pd.DataFrame({n: z[list(library()[n].genes)].mean(axis=1) for n in NAMES}).rename(columns=rename or {})
     clinical = cohort.obs[cohort.obs["sample_type"] == "tumour"]
     endpoints = [Endpoint.survival(time=f"{e}.time", event=e, unit="days", name=e) for e in ("OS", "PFI")]
-    associations = associate(scores, clinical, endpoints, adjust=("stage",), n_boot=10, mirrors=())
+    associations = associate(scores, clinical, endpoints, adjust=("stage",), n_boot=10, negative_controls=())
     curves = kaplan_meier(scores.loc[clinical.index], clinical, endpoints)
     steps = {"step": ["read", "histology"], "samples": [72, 70], "tumours": [62, 60], "normals": [10, 10]}
     cohort.uns["flow"] = pd.DataFrame(steps)

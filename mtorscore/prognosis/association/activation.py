@@ -1,4 +1,4 @@
-"""Is a branch active in a tumour? Calls against a reference tissue, and when no call may be made."""
+"""Activation calls of tumours against a reference tissue, and when calls are withheld."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relate scores to an outcome, with the mirrors that keep one from being fooled beside every result."""
+"""Association of scores with outcomes, with built-in negative controls beside every result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ import pandas as pd
 
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
-from mtorscore.errors import DataError, examples
-from mtorscore.prognosis.association.negative_controls import PROLIFERATION, Confounder, Mirror, find_confounder
+from mtorscore.errors import DataError, RenamedWarning, examples, warn
+from mtorscore.prognosis.association.negative_controls import (
+    ALL,
+    PROLIFERATION,
+    Confounder,
+    NegativeControls,
+    find_confounder,
+)
 from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
     NOT_PROPORTIONAL,
@@ -62,7 +68,7 @@ def associate(
     signatures: Any = None,
     method: str | None = None,
     *,
-    mirrors: Sequence[str] = ("random", "proliferation", "purity"),
+    negative_controls: Sequence[str] = ALL,
     n_random: int = 1000,
     n_boot: int = 500,
     family: str = "model",
@@ -70,6 +76,7 @@ def associate(
     level: float = 0.95,
     params: dict[str, Any] | None = None,
     seed: int = 0,
+    mirrors: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Relate every score to one or more endpoints.
 
@@ -97,13 +104,14 @@ def associate(
     signatures
         The collection that was scored; the shipped library when None.
     method
-        Scoring method of the scores; needed by the mirrors that score anew.
-    mirrors
-        The mirrors, all three by default: ``"random"`` (random signatures), ``"proliferation"`` and ``"purity"``
-        (stroma, immune and hepatocyte scores, one at a time). They need `expression` and `method`; without, their
-        columns are NaN with a reason. ``()`` turns them off.
+        Scoring method of the scores; needed by the negative controls, which score anew.
+    negative_controls
+        All three by default: ``"random"`` (random signatures), ``"proliferation"`` and ``"purity"`` (stroma, immune
+        and hepatocyte scores, one at a time). They need `expression` and `method`; without, their columns are NaN
+        with a reason. ``()`` turns them off.
     n_random
-        Random signatures per signature; 200 at most for the methods that must be refitted per set (gsva, plage).
+        Random signatures per signature; 200 at most for the methods that score each set from the whole cohort (gsva,
+        plage).
     n_boot
         Bootstrap resamples for the interval of the concordance where the closed form (logit scale, jackknife error,
         Student's t) does not apply: weighted labels, a concordance of 0 or 1. 0 for no interval at all.
@@ -115,9 +123,11 @@ def associate(
     level
         Of the intervals.
     params
-        Parameters of the scoring method, for the mirrors.
+        Parameters of the scoring method, for the negative controls.
     seed
         Of bootstrap and random signatures.
+    mirrors
+        Old name of `negative_controls`, to be removed in the next release.
 
     Returns
     -------
@@ -144,7 +154,7 @@ def associate(
         raise DataError(f"Unknown family {family!r}; use 'model' or 'all'.")
     check_level(level)
     check_counts(n_boot=n_boot, seed=seed)
-    wanted = names_of(mirrors)
+    wanted = names_of(negative_controls if mirrors is None else _renamed(mirrors, negative_controls))
     if "random" in wanted:
         check_counts(1, n_random=n_random)
     with one_blas_thread():
@@ -152,6 +162,14 @@ def associate(
             scores, clinical, endpoint, names_of(adjust), expression, signatures, method, wanted, n_random, params,
             _Options(level, n_boot, seed, ties, family),
         )  # fmt: skip
+
+
+def _renamed(mirrors: Sequence[str], negative_controls: Sequence[str]) -> Sequence[str]:
+    """Return what was asked for under the old name, with a warning."""
+    if tuple(names_of(negative_controls)) != ALL:
+        raise DataError("mirrors= is the old name of negative_controls=; hand over negative_controls= alone.")
+    warn("mirrors= is now called negative_controls=; the old name goes with the next release.", RenamedWarning)
+    return mirrors
 
 
 def _associate(
@@ -162,14 +180,14 @@ def _associate(
     expression: Any,
     signatures: Any,
     method: str | None,
-    mirrors: Sequence[str],
+    negative_controls: Sequence[str],
     n_random: int,
     params: dict[str, Any] | None,
     options: _Options,
 ) -> pd.DataFrame:
     endpoints = as_endpoints(endpoint)
     inputs = read_inputs(scores, clinical, expression, signatures, method, params)
-    mirror = Mirror(inputs, mirrors, n_random, options.seed)
+    controls = NegativeControls(inputs, negative_controls, n_random, options.seed)
     rows: list[dict[str, Any]] = []
     excluded = []
     for one in endpoints:
@@ -179,29 +197,29 @@ def _associate(
         outcome = make_outcome(data, options.ties)
         say_repeated(inputs.clinical, data.index)
         excluded.append(data.excluded)
-        rows += _one_endpoint(inputs, outcome, data.name, list(adjust), mirror, options)
-    mirror.run()
+        rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
+    controls.run()
     table = finish(rows, options.family)
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = options.family
     table.attrs["level"] = options.level
-    table.attrs["null"] = mirror.nulls
+    table.attrs["null"] = controls.nulls
     return table
 
 
 def _one_endpoint(
-    inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], mirror: Mirror, options: _Options
+    inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], controls: NegativeControls, options: _Options
 ) -> list[dict[str, Any]]:
     blocks = _blocks(inputs.scores, outcome)
     confounders = [_confounder(inputs, item) for item in adjust]
     known = {c.label for c in confounders}
-    confounders += [c for c in mirror.confounders() if c.label not in known]
+    confounders += [c for c in controls.confounders() if c.label not in known]
     multiplicities = bootstrap_multiplicities(len(outcome.index), options.n_boot, options.seed)
     for block in blocks:
-        _unadjusted(block, name, multiplicities[:, outcome.index.get_indexer(block.outcome.index)], mirror, options)
+        _unadjusted(block, name, multiplicities[:, outcome.index.get_indexer(block.outcome.index)], controls, options)
         for confounder in confounders:
-            _adjusted(block, name, confounder, outcome, multiplicities, mirror, options)
+            _adjusted(block, name, confounder, outcome, multiplicities, controls, options)
     order = {str(c): i for i, c in enumerate(inputs.scores.columns)}
     rows = [row for block in blocks for row in block.rows]
     rows.sort(key=lambda r: order[r["signature"]])
@@ -253,7 +271,9 @@ def _confounder(inputs: Inputs, item: Any) -> Confounder:
     return Confounder(" + ".join(str(n) for n in names), pd.concat(parts, axis=1))
 
 
-def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mirror, options: _Options) -> None:
+def _unadjusted(
+    block: _Block, name: str, multiplicities: FloatArray, controls: NegativeControls, options: _Options
+) -> None:
     outcome = block.outcome
     few = outcome.events < EVENTS_PER_PARAMETER
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
@@ -275,7 +295,7 @@ def _unadjusted(block: _Block, name: str, multiplicities: FloatArray, mirror: Mi
             row["reason"].append("hazards are not proportional: see prognosis.over_time")
         if block.sd[j] > 0 and outcome.events:
             row |= _concordance(outcome, block.x[:, j], multiplicities)
-        mirror.request(row, signature, outcome.index, test, observed[j])
+        controls.request(row, signature, outcome.index, test, observed[j])
         block.rows.append(row)
 
 
@@ -285,7 +305,7 @@ def _adjusted(
     confounder: Confounder,
     outcome: Outcome,
     multiplicities: FloatArray,
-    mirror: Mirror,
+    controls: NegativeControls,
     options: _Options,
 ) -> None:
     """Fit score + confounder; signatures whose confounder is the same are fitted together."""
@@ -331,14 +351,19 @@ def _adjusted(
             if not keep.all():
                 row["reason"].append(f"{int((~keep).sum())} without {confounder.label} left out")
             row["reason"] += confounder.notes_of(names[k])
-            mirror.request(row, names[k], part.index, test, observed[k])
+            controls.request(row, names[k], part.index, test, observed[k])
             block.rows.append(row)
         if confounder.label == PROLIFERATION:
-            _residual(block.rows[-len(columns) :], part, x[:, 0], z, mirror, options)
+            _residual(block.rows[-len(columns) :], part, x[:, 0], z, controls, options)
 
 
 def _residual(
-    rows: list[dict[str, Any]], part: Outcome, x: FloatArray, z: FloatArray, mirror: Mirror, options: _Options
+    rows: list[dict[str, Any]],
+    part: Outcome,
+    x: FloatArray,
+    z: FloatArray,
+    controls: NegativeControls,
+    options: _Options,
 ) -> None:
     """Test what is left of each score once the confounder is regressed out; random scores are treated alike."""
     design = np.column_stack([np.ones(len(z)), z])
@@ -360,7 +385,7 @@ def _residual(
             row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
             row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
             name = row["signature"]
-            mirror.request(row, name, part.index, lambda s: test(left_of(s)), observed[k], residual=True)
+            controls.request(row, name, part.index, lambda s: test(left_of(s)), observed[k], residual=True)
 
 
 def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:

@@ -1,4 +1,4 @@
-"""The mirrors beside every result: random signatures, proliferation, purity and lineage."""
+"""Negative controls of an association: random signatures, proliferation, tumour composition."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from mtorscore.prognosis.association.random_null import null_statistics, place
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 from mtorscore.prognosis.statistics.score_test import ScoreTest
+from mtorscore.tl.engine import registry
 
 Request = tuple[dict[str, Any], pd.Index, ScoreTest, float, bool]
 
 PROLIFERATION = "proliferation"
-KNOWN = ("random", PROLIFERATION, "purity")
+ALL = ("random", PROLIFERATION, "purity")
 ROLES: dict[str, tuple[str, ...]] = {
     PROLIFERATION: ("META_PCNA", "PCNA", "PROLIFERATION"),
     "stroma": ("ESTIMATE_STROMAL", "STROMA"),
@@ -28,15 +29,15 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 """How the confounder signatures of a collection are recognised: by a part of their id, the first that fits."""
 PURITY = ("stroma", "immune", "hepatocyte")
-REFITTED = {"gsva": 200, "plage": 200}
-"""Methods whose random scores are no matrix product: fewer sets, and the row says so."""
+MOST_REFITTED = 200
+"""Random signatures at most of a method that scores each set from the whole cohort (`MethodSpec.holds_cohort`)."""
 N_BINS = 10
 N_QUANTILES = 41
 
 
 @dataclass
 class Confounder:
-    """What stands beside a score in an adjusted model.
+    """Confounder that an adjusted model holds beside a score.
 
     Attributes
     ----------
@@ -187,21 +188,15 @@ def score_signatures(
     return pd.DataFrame(scores, index=expression.index, columns=[s.id for s in signatures])
 
 
-class Mirror:
-    """The default mirrors of one call of `associate`."""
+class NegativeControls:
+    """Negative controls of one call of `associate`."""
 
-    def __init__(
-        self,
-        inputs: Inputs,
-        mirrors: Sequence[str],
-        n_random: int,
-        seed: int,
-    ) -> None:
-        unknown = [m for m in mirrors if m not in KNOWN]
+    def __init__(self, inputs: Inputs, wanted: Sequence[str], n_random: int, seed: int) -> None:
+        unknown = [w for w in wanted if w not in ALL]
         if unknown:
-            raise DataError(f"Unknown mirror {unknown[0]!r}; there are {', '.join(KNOWN)}.")
+            raise DataError(f"Unknown negative control {unknown[0]!r}; there are {', '.join(ALL)}.")
         self.inputs = inputs
-        self.mirrors = tuple(mirrors)
+        self.wanted = tuple(wanted)
         self.n_random = n_random
         self.seed = seed
         self.nulls: list[dict[str, Any]] = []
@@ -209,9 +204,7 @@ class Mirror:
 
     def confounders(self) -> list[Confounder]:
         """Return the confounders that are adjusted for by default, one at a time."""
-        roles = (("proliferation",) if "proliferation" in self.mirrors else ()) + (
-            PURITY if "purity" in self.mirrors else ()
-        )
+        roles = ((PROLIFERATION,) if PROLIFERATION in self.wanted else ()) + (PURITY if "purity" in self.wanted else ())
         out = []
         for role in roles:
             found = find_confounder(self.inputs, role)
@@ -224,7 +217,7 @@ class Mirror:
     @property
     def why_not(self) -> str | None:
         """Why there are no random signatures; empty where they are not wanted, None where there will be some."""
-        if "random" not in self.mirrors:
+        if "random" not in self.wanted:
             return ""
         if self.inputs.expression is None:
             return "no expression: no random signatures"
@@ -271,8 +264,7 @@ class Mirror:
                     row["reason"].append(f"{why}: no random signatures")
         if not templates:
             return
-        most = REFITTED.get(inputs.method, self.n_random)
-        n_sets = min(self.n_random, most)
+        n_sets = min(self.n_random, MOST_REFITTED) if registry.get(inputs.method).holds_cohort else self.n_random
         rows = inputs.scores.index
         for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
             for row, index, test, observed, residual in self._requests[names[k]]:

@@ -1,4 +1,4 @@
-"""Rows of a table of associations: their columns, when they are valid and why not, and the adjusted p-values."""
+"""Rows of a table of associations: columns, validity with reasons, adjusted p-values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import StatisticsWarning, examples, warn
-from mtorscore.prognosis.endpoints.outcome_models import Outcome
+from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, Outcome
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 
 NOT_PROPORTIONAL = 0.01
@@ -71,6 +71,7 @@ def blank_row(
         "model": model,
         "adjusted_for": adjusted_for,
         "effect": outcome.effect,
+        "ratio_columns": outcome.ratio_columns,
         "n": outcome.n,
         "events": outcome.events,
         "parameters": parameters,
@@ -103,25 +104,23 @@ def blank_row(
 
 
 def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
-    """Ratios, adjusted p-values, joined reasons, column order."""
+    """Return the table: ratios in the columns of their kind, adjusted p-values, joined reasons, column order."""
     table = pd.DataFrame(list(rows))
     for name in ("coef", "low", "high"):
         if name not in table:
             table[name] = np.nan
-    survival = table["effect"] == "hazard ratio"
-    for prefix, rows_of in (("hr", survival), ("or", ~survival)):
-        if prefix == "or" and not rows_of.any():
-            continue
-        first = "hr" if prefix == "hr" else "odds_ratio"
-        for column, source in ((first, "coef"), (f"{prefix}_low", "low"), (f"{prefix}_high", "high")):
+    extra: list[str] = []
+    for names in dict.fromkeys([HAZARD_RATIO, *table["ratio_columns"]]):
+        rows_of = np.array([own == names for own in table["ratio_columns"]], dtype=bool)
+        for column, source in zip(names, ("coef", "low", "high"), strict=True):
             table[column] = np.where(rows_of, ratio(table[source].astype(float)), np.nan)
+        extra += [c for c in names if c not in COLUMNS]
     table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
     keys = ["endpoint", "model", "adjusted_for"]
     if family == "all":
         table["q"] = adjust_p(table["p"])
     else:
         table["q"] = table.groupby(keys, sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
-    extra = [c for c in ("odds_ratio", "or_low", "or_high") if c in table]
     doubtful = table.loc[~table["valid"] & table["p"].notna(), "signature"].unique()
     if len(doubtful):
         warn(

@@ -1,4 +1,4 @@
-"""What `associate` and its kin accept: a DataFrame of scores, or a scored AnnData that carries everything."""
+"""Inputs accepted by `associate` and related functions: a DataFrame of scores, or a scored AnnData."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Expression:
 
     @cached_property
     def held(self) -> Held:
-        """The matrix with what scoring ranks of it kept, since the mirrors score it again and again."""
+        """Matrix with cached ranks, for repeated scoring by the negative controls."""
         from mtorscore.tl.engine.random_signatures import hold
 
         return hold(self.values, self.genes)
