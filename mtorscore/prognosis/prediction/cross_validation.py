@@ -270,7 +270,7 @@ def candidates_of(
         named = dict(model) if isinstance(model, dict) else {"score": model}
     odd = [one for one in named.values() if not hasattr(one, "get_params")]
     if odd or not named:
-        what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
+        what = f"{odd[0]!r:.60} is no model" if odd else "There is no model"
         raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
     out: dict[str, Candidate] = {"dummy": Dummy()}
     columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None

@@ -11,13 +11,17 @@ cross-validated partial likelihood); Breslow 1972 (the baseline hazard).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.prediction.folds import assign_folds
@@ -37,34 +41,67 @@ def survival_target(time: FloatArray, event: Any) -> Any:
     return out
 
 
-def _matrix(x: Any) -> FloatArray:
-    values: FloatArray = np.asarray(x, dtype=np.float64)
-    if values.ndim != 2:
-        raise DataError(f"Covariates must be two-dimensional, not of shape {values.shape}.")
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values)).any(axis=1).sum())
-        raise DataError(f"{bad} observation(s) have a missing or infinite covariate; impute them in the pipeline.")
-    return values
+class _Ridge(BaseEstimator):  # type: ignore[misc]
+    """Standardised covariates and a penalty tuned by inner cross-validation; constant columns stay at 0."""
 
+    def __init__(self, penalties: Sequence[float] = PENALTIES, inner: int = 5, seed: int = 0) -> None:
+        self.penalties = penalties
+        self.inner = inner
+        self.seed = seed
 
-class _Standardised(BaseEstimator):  # type: ignore[misc]
-    """Learns mean and SD; constant columns stay at 0."""
+    def __sklearn_tags__(self) -> Any:
+        """Say that an outcome is needed."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
 
-    def _learn_scale(self, x: FloatArray) -> FloatArray:
-        self.mean_ = x.mean(axis=0)
-        sd = x.std(axis=0)
-        self.scale_ = np.where(sd > 1e-12 * np.maximum(np.abs(x).max(axis=0, initial=0.0), 1e-300), sd, np.inf)
-        self.n_features_in_ = x.shape[1]
-        return self._scaled(x)
+    def _matrix(self, x: Any, *, reset: bool) -> FloatArray:
+        """Return covariates as numbers; names and number of columns are those of the fit."""
+        # Names that are not all text cannot be compared, and are not.
+        plain = isinstance(x, pd.DataFrame) and not all(isinstance(c, str) for c in x.columns)
+        try:
+            values: FloatArray = validate_data(
+                self, x.to_numpy() if plain else x, dtype=np.float64, ensure_all_finite=False, reset=reset
+            )
+        except ValueError as error:
+            raise DataError(f"These covariates cannot be used: {error}") from error
+        if not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).any(axis=1).sum())
+            raise DataError(f"{bad} observation(s) have a missing or infinite covariate; impute them in the pipeline.")
+        return values
 
-    def _scaled(self, x: FloatArray) -> FloatArray:
-        if x.shape[1] != self.n_features_in_:
-            raise DataError(f"The model was fitted on {self.n_features_in_} covariates, not {x.shape[1]}.")
-        out: FloatArray = (x - self.mean_) / self.scale_
+    def _learn_scale(self, x: Any) -> FloatArray:
+        """Learn mean and SD; return standardised covariates."""
+        values = self._matrix(x, reset=True)
+        self.mean_ = values.mean(axis=0)
+        sd = values.std(axis=0)
+        self.scale_ = np.where(sd > 1e-12 * np.maximum(np.abs(values).max(axis=0, initial=0.0), 1e-300), sd, np.inf)
+        return self._standardise(values)
+
+    def _standardise(self, values: FloatArray) -> FloatArray:
+        out: FloatArray = (values - self.mean_) / self.scale_
         return out
 
+    def _scaled(self, x: Any) -> FloatArray:
+        """Standardise new covariates."""
+        check_is_fitted(self)
+        return self._standardise(self._matrix(x, reset=False))
 
-class RidgeLogistic(ClassifierMixin, _Standardised):  # type: ignore[misc]
+    def _tune(self, smallest: int, held_out: Callable[[FloatArray, int], FloatArray]) -> float:
+        """Return the penalty with the best held-out log-likelihood; the largest where nothing can be held out."""
+        grid = np.asarray(self.penalties, dtype=np.float64)
+        k = min(self.inner, smallest)
+        if len(grid) == 1:
+            return float(grid[0])
+        return float(grid[np.argmax(held_out(grid, k))]) if k >= 2 else float(grid[-1])
+
+    def _folds(self, labels: Any, groups: Any, k: int) -> IntArray:
+        """Return the inner fold of each observation."""
+        rng = np.random.default_rng(self.seed)
+        return assign_folds(labels, None if groups is None else np.asarray(groups), k, rng)
+
+
+class RidgeLogistic(ClassifierMixin, _Ridge):  # type: ignore[misc]
     """Ridge logistic regression of two classes; the penalty is tuned by inner cross-validated log-likelihood.
 
     Parameters
@@ -77,51 +114,51 @@ class RidgeLogistic(ClassifierMixin, _Standardised):  # type: ignore[misc]
         Of the inner folds.
     """
 
-    def __init__(self, penalties: Sequence[float] = PENALTIES, inner: int = 5, seed: int = 0) -> None:
-        self.penalties = penalties
-        self.inner = inner
-        self.seed = seed
+    def __sklearn_tags__(self) -> Any:
+        """Say that two classes are the most."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> RidgeLogistic:
-        """Fit on ``(n, p)`` covariates and ``(n,)`` labels of two classes; `groups` keep patients together."""
-        x = self._learn_scale(_matrix(X))
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
-        if len(self.classes_) != 2:
-            raise EndpointError(f"Two classes are needed to fit; there is {len(self.classes_)}.")
-        target = codes.astype(np.float64)
-        w = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        grid = np.asarray(self.penalties, dtype=np.float64)
-        self.penalty_ = float(grid[0])
-        k = min(self.inner, int(np.bincount(codes[w > 0], minlength=2).min()))
-        if len(grid) > 1 and k >= 2:
-            self.penalty_ = float(grid[np.argmax(self._held_out(x, target, w, grid, k, groups))])
-        elif len(grid) > 1:
-            self.penalty_ = float(grid[-1])
+        """Fit on ``(n, p)`` covariates and ``(n,)`` labels of two classes; `groups` keep patients together.
+
+        Raises
+        ------
+        DataError
+            If covariates, labels or weights cannot be used.
+        EndpointError
+            If there are other than two classes.
+        """
+        x = self._learn_scale(X)
+        self.classes_, codes = _two_classes(y, len(x))
+        target, w = codes.astype(np.float64), _case_weights(sample_weight, len(x))
+
+        def held_out(grid: FloatArray, k: int) -> FloatArray:
+            """Log-likelihood of the held-out folds per penalty; all folds and penalties are fitted together."""
+            fold = self._folds(target, groups, k)
+            train = w[:, None] * (fold[:, None] != np.arange(k))
+            weights = np.repeat(train, len(grid), axis=1)
+            ridge = np.tile(grid, k) * weights.sum(axis=0)
+            stacked = np.broadcast_to(x[:, :, None], (*x.shape, k * len(grid)))
+            shape = (x.shape[1], len(ridge))
+            fit = logistic.newton(stacked, target, weights, ridge=np.broadcast_to(ridge, shape), tol=1e-6)
+            eta = (x @ fit.coef[:-1] + fit.coef[-1]).reshape(len(x), k, len(grid))
+            loglik = target[:, None, None] * log_expit(eta) + (1 - target)[:, None, None] * log_expit(-eta)
+            out: FloatArray = np.einsum("n,nk,nkg->g", w, fold[:, None] == np.arange(k), loglik)
+            return out
+
+        self.penalty_ = self._tune(int(np.bincount(codes[w > 0], minlength=2).min()), held_out)
         ridge = np.full((x.shape[1], 1), self.penalty_ * w.sum())
         fit = logistic.newton(x[:, :, None], target, w, ridge=ridge)
         self.coef_ = fit.coef[:-1, 0][None, :]
         self.intercept_ = fit.coef[-1:, 0]
         return self
 
-    def _held_out(
-        self, x: FloatArray, y: FloatArray, w: FloatArray, grid: FloatArray, k: int, groups: Any
-    ) -> FloatArray:
-        """Log-likelihood of the held-out folds per penalty; all folds and penalties are fitted together."""
-        rng = np.random.default_rng(self.seed)
-        fold = assign_folds(y, None if groups is None else np.asarray(groups), k, rng)
-        train = w[:, None] * (fold[:, None] != np.arange(k))
-        weights = np.repeat(train, len(grid), axis=1)
-        ridge = np.tile(grid, k) * weights.sum(axis=0)
-        stacked = np.broadcast_to(x[:, :, None], (*x.shape, k * len(grid)))
-        fit = logistic.newton(stacked, y, weights, ridge=np.broadcast_to(ridge, (x.shape[1], len(ridge))), tol=1e-6)
-        eta = (x @ fit.coef[:-1] + fit.coef[-1]).reshape(len(x), k, len(grid))
-        loglik = y[:, None, None] * log_expit(eta) + (1 - y)[:, None, None] * log_expit(-eta)
-        out: FloatArray = np.einsum("n,nk,nkg->g", w, fold[:, None] == np.arange(k), loglik)
-        return out
-
     def decision_function(self, X: Any) -> FloatArray:
         """Log odds of the second class."""
-        out: FloatArray = self._scaled(_matrix(X)) @ self.coef_[0] + self.intercept_[0]
+        x = self._scaled(X)
+        out: FloatArray = x @ self.coef_[0] + self.intercept_[0]
         return out
 
     def predict_proba(self, X: Any) -> FloatArray:
@@ -131,10 +168,44 @@ class RidgeLogistic(ClassifierMixin, _Standardised):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """Return the more probable class."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        second = self.decision_function(X) > 0
+        return self.classes_[second.astype(int)]
 
 
-class RidgeCox(_Standardised):
+def _two_classes(y: Any, n: int) -> tuple[Any, IntArray]:
+    """Return the two classes of `n` labels and the code of each label."""
+    try:
+        labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise DataError(f"These labels cannot be used: {error}") from error
+    if len(labels) != n:
+        raise DataError(f"There are {len(labels)} labels for {n} observations; hand over one each.")
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) > 2:
+        raise EndpointError(
+            f"Two classes are needed to fit; there are {len(classes)} ({examples(classes.tolist(), 5)}). Only binary "
+            "classification is supported. The type of the target is multiclass."
+        )
+    if len(classes) < 2:
+        raise EndpointError(f"Two classes are needed to fit; there is {len(classes)} class.")
+    return classes, codes
+
+
+def _case_weights(weights: Any, n: int) -> FloatArray:
+    """Return one weight per observation, 1 by default; not all may be 0."""
+    if weights is None:
+        return np.ones(n)
+    w = np.asarray(weights, dtype=np.float64)
+    if w.shape != (n,):
+        raise DataError(f"sample_weight has shape {w.shape}; one weight for each of {n} observations is needed.")
+    if not (np.isfinite(w).all() and (w >= 0).all() and w.any()):
+        raise DataError("sample_weight must hold numbers from 0 upwards, and not all of them zero.")
+    return w
+
+
+class RidgeCox(_Ridge):
     """Ridge Cox regression; the penalty is tuned by the cross-validated partial likelihood.
 
     Parameters
@@ -147,24 +218,36 @@ class RidgeCox(_Standardised):
         Of the inner folds.
     """
 
-    def __init__(self, penalties: Sequence[float] = PENALTIES, inner: int = 5, seed: int = 0) -> None:
-        self.penalties = penalties
-        self.inner = inner
-        self.seed = seed
-
     def fit(self, X: Any, y: Any, groups: Any = None) -> RidgeCox:
-        """Fit on ``(n, p)`` covariates and a structured array with fields event and time (see `survival_target`)."""
-        x = self._learn_scale(_matrix(X))
-        event, time = np.asarray(y["event"], dtype=bool), np.asarray(y["time"], dtype=np.float64)
-        if not event.any():
-            raise EndpointError("A Cox model needs at least one event to be fitted.")
-        grid = np.asarray(self.penalties, dtype=np.float64)
-        self.penalty_ = float(grid[0])
-        k = min(self.inner, int(event.sum()))
-        if len(grid) > 1 and k >= 2:
-            self.penalty_ = float(grid[np.argmax(self._held_out(x, time, event, grid, k, groups))])
-        elif len(grid) > 1:
-            self.penalty_ = float(grid[-1])
+        """Fit on ``(n, p)`` covariates and a structured array with fields event and time (see `survival_target`).
+
+        Raises
+        ------
+        DataError
+            If covariates or target cannot be used.
+        EndpointError
+            If there is no event.
+        """
+        x = self._learn_scale(X)
+        event, time = _event_and_time(y, len(x))
+
+        def held_out(grid: FloatArray, k: int) -> FloatArray:
+            """Cross-validated partial likelihood per penalty: that of all less that of the training part."""
+            fold = self._folds(event, groups, k)
+            everybody = RiskSets(time, event)
+            total = np.zeros(len(grid))
+            stacked = np.broadcast_to(x[:, :, None], (*x.shape, len(grid)))
+            for f in range(k):
+                train = fold != f
+                if not event[train].any():
+                    continue
+                risk = RiskSets(time[train], event[train])
+                coef = _path(risk, x[train], grid)
+                total += cox.moments(everybody, stacked, coef).loglik
+                total -= cox.moments(risk, stacked[train], coef).loglik
+            return total
+
+        self.penalty_ = self._tune(int(event.sum()), held_out)
         risk = RiskSets(time, event)
         self.coef_ = _path(risk, x, np.array([self.penalty_]))[:, 0]
         eta = x @ self.coef_
@@ -174,37 +257,35 @@ class RidgeCox(_Standardised):
         self.baseline_hazard_ = np.cumsum(np.bincount(at, weights=hazard), dtype=np.float64)
         return self
 
-    def _held_out(
-        self, x: FloatArray, time: FloatArray, event: Any, grid: FloatArray, k: int, groups: Any
-    ) -> FloatArray:
-        """Cross-validated partial likelihood per penalty: that of all less that of the training part."""
-        rng = np.random.default_rng(self.seed)
-        fold = assign_folds(event, None if groups is None else np.asarray(groups), k, rng)
-        everybody = RiskSets(time, event)
-        total = np.zeros(len(grid))
-        stacked = np.broadcast_to(x[:, :, None], (*x.shape, len(grid)))
-        for f in range(k):
-            train = fold != f
-            if not event[train].any():
-                continue
-            risk = RiskSets(time[train], event[train])
-            coef = _path(risk, x[train], grid)
-            total += cox.moments(everybody, stacked, coef).loglik
-            total -= cox.moments(risk, stacked[train], coef).loglik
-        return total
-
     def predict(self, X: Any) -> FloatArray:
         """Linear predictor: higher means an earlier event."""
-        out: FloatArray = self._scaled(_matrix(X)) @ self.coef_
+        x = self._scaled(X)
+        out: FloatArray = x @ self.coef_
         return out
 
     def predict_survival(self, X: Any, times: Any) -> FloatArray:
         """``(n, T)`` probability of being free of the event at each time (Breslow's baseline)."""
+        linear = self.predict(X)
         at = np.searchsorted(self.baseline_times_, np.asarray(times, dtype=np.float64), side="right")
         hazard = np.concatenate([[0.0], self.baseline_hazard_])[at]
         # Features far outside the training range have no finite hazard ratio; their survival is 0 all the same.
-        out: FloatArray = np.exp(-np.outer(np.exp(np.minimum(self.predict(X) - self.offset_, 500.0)), hazard))
+        out: FloatArray = np.exp(-np.outer(np.exp(np.minimum(linear - self.offset_, 500.0)), hazard))
         return out
+
+
+def _event_and_time(y: Any, n: int) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+    """Return the two fields of a survival target of `n` observations."""
+    if y is None:
+        raise DataError("This RidgeCox estimator requires y to be passed, but the target y is None.")
+    names = getattr(getattr(y, "dtype", None), "names", None) or ()
+    if not {"event", "time"} <= set(names):
+        raise DataError("A survival model needs a structured array with fields event and time: see survival_target.")
+    event, time = np.asarray(y["event"], dtype=bool), np.asarray(y["time"], dtype=np.float64)
+    if len(event) != n:
+        raise DataError(f"There are {len(event)} outcomes for {n} observations; hand over one each.")
+    if not event.any():
+        raise EndpointError("A Cox model needs at least one event to be fitted.")
+    return event, time
 
 
 def _path(risk: RiskSets, x: FloatArray, grid: FloatArray) -> FloatArray:
@@ -222,10 +303,19 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     per training level but the most frequent (missing or unseen: the most frequent).
     """
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> ClinicalEncoder:  # noqa: ARG002
-        """Learn levels and medians."""
+    def __sklearn_tags__(self) -> Any:
+        """Say that missing values and text are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> ClinicalEncoder:  # noqa: ARG002
+        """Learn levels and medians from a table ``(n, p)``; the columns of an array are numbered."""
+        X = _table(X)
         self.columns_ = list(X.columns)
         self.n_features_in_ = X.shape[1]
+        if all(isinstance(c, str) for c in X.columns):
+            self.feature_names_in_ = np.asarray(self.columns_, dtype=object)
         self.levels_: dict[Any, list[Any]] = {}
         self.medians_: dict[Any, float] = {}
         for name in X.columns:
@@ -240,8 +330,15 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 )
         return self
 
-    def transform(self, X: pd.DataFrame) -> FloatArray:
-        """``(n, p)`` numbers."""
+    def transform(self, X: Any) -> FloatArray:
+        """``(n, q)`` numbers; columns of a table are found by name, in any order."""
+        check_is_fitted(self)
+        if not isinstance(X, pd.DataFrame):
+            X = _table(X)
+            if X.shape[1] != len(self.columns_):
+                n = len(self.columns_)
+                raise DataError(f"X has {X.shape[1]} features, but ClinicalEncoder is expecting {n} features as input.")
+            X.columns = self.columns_
         missing = [c for c in self.columns_ if c not in X.columns]
         if missing:
             raise DataError(f"{len(missing)} clinical column(s) of the model are missing ({examples(missing)}).")
@@ -263,6 +360,16 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name in self.columns_:
             names += [str(name)] if name in self.medians_ else [f"{name}={v}" for v in self.levels_[name][1:]]
         return np.asarray(names, dtype=object)
+
+
+def _table(x: Any) -> pd.DataFrame:
+    """Return a clinical table; an array gets numbers for names."""
+    if isinstance(x, pd.DataFrame):
+        return x
+    try:
+        return pd.DataFrame(check_array(x, dtype=None, ensure_all_finite="allow-nan"))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"This clinical table cannot be used: {error}") from error
 
 
 def _as_numbers(column: pd.Series) -> FloatArray | None:
