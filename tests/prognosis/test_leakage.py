@@ -17,6 +17,7 @@ from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, evaluate
 from mtorscore.prognosis.prediction.cross_validation import candidates_of
 from mtorscore.prognosis.prediction.prediction_task import Predicted
 from mtorscore.prognosis.prediction.tasks import make_task
+from mtorscore.tl.engine import registry
 
 N = 120
 SURVIVAL = Endpoint.survival("time", "event")
@@ -68,7 +69,8 @@ def model(kind: str, endpoint: Endpoint) -> Any:
     return make_pipeline(SignatureScorer(SIGNATURES, method=kind), last)
 
 
-CASES = [(kind, endpoint) for kind in ("ridge", "gsva", "zscore", "plage") for endpoint in (SURVIVAL, LABEL, EARLY)]
+LEARNING = [spec.name for spec in registry.specs() if spec.cohort_dependent]
+CASES = [(kind, endpoint) for kind in ("ridge", *LEARNING) for endpoint in (SURVIVAL, LABEL, EARLY)]
 CASES += [("selection", LABEL), ("selection", EARLY)]
 
 

@@ -14,6 +14,7 @@ from mtorscore import library, tl
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.errors import DataError, RenamedWarning, SignatureError
 from mtorscore.prognosis import Endpoint, associate, cause_specific
+from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.random_signatures import hold, score_columns
 from mtorscore.tl.kernels import ranks
 from tests.prognosis.simulate import survival_table
@@ -33,7 +34,7 @@ def library_genes(n: int) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore::mtorscore.errors.IgnoredWarning")
-@pytest.mark.parametrize("method", ["singscore", "ssgsea", "ucell", "zscore", "gsva", "aucell"])
+@pytest.mark.parametrize("method", registry.NAMES)
 def test_held_scores_are_those_of_the_method(method: str) -> None:
     x = expression(30, [f"G{i}" for i in range(700)])
     sigs = [
