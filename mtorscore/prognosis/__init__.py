@@ -1,4 +1,4 @@
-"""Relate scores to prognosis without fooling oneself: endpoints, association, prediction, validation.
+"""Relate scores to prognosis: endpoints, association with negative controls, prediction, validation.
 
 Names are loaded when first used; scikit-survival (GPL) only where an optional model or metric asks for it.
 """

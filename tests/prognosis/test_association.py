@@ -360,7 +360,7 @@ def test_duplicated_patients_are_refused() -> None:
     twice = pd.concat([scores, scores.iloc[:2]])
     with pytest.raises(DataError, match="2 observation"):
         associate(twice, clinical, ENDPOINT)
-    with pytest.raises(DataError, match=r"2 observation.*stand more than once in the clinical table"):
+    with pytest.raises(DataError, match=r"2 observation.*are duplicated in the clinical table"):
         associate(scores, pd.concat([clinical, clinical.iloc[:2]]), ENDPOINT)
 
 

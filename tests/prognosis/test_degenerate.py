@@ -52,9 +52,9 @@ CASES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Tables]] = {
     "infinite score": lambda s, c: (s.assign(A=np.where(EVENT == 3, np.inf, 0.5)), c),
     "text score": lambda s, c: (s.assign(A="high"), c),
     "the event is the score": lambda s, c: (s.assign(A=c["event"] * 1.0, B=c["lab"] * 1.0), c),
-    "patients stand twice": lambda s, c: (s, pd.concat([c, c.iloc[:3]])),
-    "scores stand twice": lambda s, c: (pd.concat([s, s.iloc[:3]]), c),
-    "columns stand twice": lambda s, c: (s.set_axis(["A", "A"], axis=1), c),
+    "patients are duplicated": lambda s, c: (s, pd.concat([c, c.iloc[:3]])),
+    "scores are duplicated": lambda s, c: (pd.concat([s, s.iloc[:3]]), c),
+    "columns are duplicated": lambda s, c: (s.set_axis(["A", "A"], axis=1), c),
     "no column": lambda s, c: (s[[]], c),
     "other patients": lambda s, c: (s.rename(index=lambda i: f"q{i}"), c),
     "half of the patients": lambda s, c: (s.iloc[:25], c.iloc[15:]),
@@ -94,7 +94,7 @@ def calls(s: pd.DataFrame, c: pd.DataFrame) -> list[Callable[[], Any]]:
     ]
 
 
-QUICK = ("one event", "patients stand twice", "half of the patients", "constant score")
+QUICK = ("one event", "patients are duplicated", "half of the patients", "constant score")
 
 
 @pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CASES])
@@ -202,7 +202,7 @@ def test_what_validation_and_evaluation_fill_in_is_said() -> None:
     assert any("age (4 of 40)" in note for note in found.notes)
     with pytest.raises(DataError, match="misses a feature"):
         p.evaluate(None, s.assign(A=np.nan), c, ENDPOINT)
-    with pytest.raises(DataError, match="is no endpoint"):
+    with pytest.raises(DataError, match="is not an endpoint"):
         p.associate(s, c, "OS")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="between 0 and 1"):
         p.decision_curve(s["A"], c, ENDPOINT, horizon=5)
@@ -243,7 +243,7 @@ def test_options_of_associate_are_checked(options: dict[str, Any], message: str)
         ({"times": -1}, "longest follow-up"),
         ({"n_splits": 1}, "n_splits must be"),
         ({"n_repeats": 0}, "n_repeats must be"),
-        ({"model": 5}, "5 is no model"),
+        ({"model": 5}, "5 is not a model"),
         ({"model": {}}, "There is no model"),
         ({"groups": "patient"}, "column.* of groups not in"),
         ({"groups": [1, 2]}, "2 values for 40 rows"),

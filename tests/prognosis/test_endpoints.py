@@ -109,7 +109,7 @@ def test_early_event_weights_stand_for_everybody() -> None:
     [
         (lambda t: t.rename(columns={"OS": "os_event"}), "no column 'OS'"),
         (lambda t: t.assign(**{"OS.time": "long"}), "no number"),
-        (lambda t: pd.concat([t, t.iloc[:2]]), "stand more than once"),
+        (lambda t: pd.concat([t, t.iloc[:2]]), "are duplicated in the clinical table"),
         (lambda t: t.set_axis(list("uvwxyz")), "None of the 6 observations"),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_gene_in_two_columns_is_refused() -> None:
     clinical = survival_table(rng.normal(size=40), rng, events=0.7)
     own = SignatureCollection([Signature(id="OWN", up=("A", "B"))])
     scores = pd.DataFrame({"OWN": rng.normal(size=40)}, index=x.index)
-    with pytest.raises(SignatureError, match=r"1 gene\(s\) of OWN stand more than once in the matrix \(B\)"):
+    with pytest.raises(SignatureError, match=r"1 gene\(s\) of OWN are duplicated in the matrix \(B\)"):
         associate(scores, clinical, ENDPOINT, expression=x, signatures=own, method="singscore", n_boot=0)
 
 

@@ -1,4 +1,4 @@
-"""Association of scores with outcomes, with built-in negative controls beside every result."""
+"""Association of scores with outcomes, with built-in negative controls."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from mtorscore.prognosis.association.result_rows import (
     blank_row,
     finish,
 )
-from mtorscore.prognosis.endpoints.checks import check_counts, check_level, names_of, not_the_outcome
-from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
@@ -49,7 +49,7 @@ class _Options:
 
 @dataclass
 class _Block:
-    """Signatures that are scored on the same observations, standardised there."""
+    """Signatures with scores for the same observations, standardised over these."""
 
     names: list[str]
     outcome: Outcome
@@ -165,7 +165,7 @@ def associate(
 
 
 def _renamed(mirrors: Sequence[str], negative_controls: Sequence[str]) -> Sequence[str]:
-    """Return what was asked for under the old name, with a warning."""
+    """Return the value of the deprecated argument, with a warning."""
     if tuple(names_of(negative_controls)) != ALL:
         raise DataError("mirrors= is the old name of negative_controls=; hand over negative_controls= alone.")
     warn("mirrors= is now called negative_controls=; the old name goes with the next release.", RenamedWarning)
@@ -192,10 +192,10 @@ def _associate(
     excluded = []
     for one in endpoints:
         for item in adjust:
-            not_the_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
+            check_not_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
         data = one.resolve(inputs.clinical, inputs.scores.index)
         outcome = make_outcome(data, options.ties)
-        say_repeated(inputs.clinical, data.index)
+        warn_repeated_patients(inputs.clinical, data.index)
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
     controls.run()
@@ -227,7 +227,7 @@ def _one_endpoint(
 
 
 def _blocks(scores: pd.DataFrame, outcome: Outcome) -> list[_Block]:
-    """Group signatures by who is scored; a signature scored for nobody makes a block of its own."""
+    """Group signatures by the observations that have a score; one without any score forms its own block."""
     values = scores.reindex(outcome.index).to_numpy(dtype=np.float64)
     known = np.isfinite(values)
     blocks = []
@@ -365,7 +365,7 @@ def _residual(
     controls: NegativeControls,
     options: _Options,
 ) -> None:
-    """Test what is left of each score once the confounder is regressed out; random scores are treated alike."""
+    """Test the residual of each score after regression on the confounder; random scores are treated alike."""
     design = np.column_stack([np.ones(len(z)), z])
     onto = np.linalg.pinv(design)
 
@@ -389,7 +389,7 @@ def _residual(
 
 
 def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
-    """Why there is no adjusted model; empty where there can be one."""
+    """Reason why no adjusted model can be fitted; empty where one can."""
     if not block.outcome.n:
         return "no score"
     if not z.shape[1] or (len(z) > 1 and not z.std(axis=0).any()):
@@ -402,7 +402,7 @@ def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
 
 
 def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -> Effects:
-    """Fit; what separates is fitted again with Firth's penalty."""
+    """Fit the models; those with separation again with Firth's penalty."""
     if outcome.events == 0 or outcome.n < 2:
         nan = np.full(x.shape[2], np.nan)
         empty = np.zeros(x.shape[2], dtype=bool)

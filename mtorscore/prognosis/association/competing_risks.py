@@ -139,7 +139,7 @@ def cause_specific(
 def _as_columns(
     clinical: pd.DataFrame, data: SurvivalData, endpoint: Endpoint, code: int
 ) -> tuple[pd.DataFrame, Endpoint]:
-    """Write one cause as an ordinary event column; whoever has the other cause is censored then."""
+    """Write one cause as an ordinary event column; the other cause counts as censored."""
     table = clinical.loc[data.index].copy()
     table["__time"], table["__event"] = data.time, (data.status == code).astype(int)
     columns = {"time": "__time", "event": "__event", "competing": None, "event_value": None, "horizon": None}

@@ -1,4 +1,4 @@
-"""An optimal cut-point, only with the p-value that pays for the search and with cross-validated groups.
+"""Optimal cut-point with a p-value corrected for the search, and cross-validated groups.
 
 References
 ----------
@@ -28,7 +28,7 @@ __all__ = ["Cutpoint", "optimal_cutpoint"]
 
 @dataclass(frozen=True, eq=False)
 class Cutpoint:
-    """An optimal cut-point and what it is worth.
+    """An optimal cut-point with corrected p-value and cross-validated groups.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Cutpoint:
     statistic
         Largest absolute standardised log-rank statistic over the cut-points searched.
     p_naive
-        What a log-rank test at this cut would claim. Never report it; it stands here to show the difference.
+        What a log-rank test at this cut would claim. Never report it; it is given to show the difference.
     p
         Corrected: share of permutations whose best cut-point is at least as good.
     groups
@@ -110,7 +110,7 @@ def optimal_cutpoint(
     folds: int = 10,
     seed: int = 0,
 ) -> Cutpoint:
-    """Find the cut-point with the largest log-rank statistic, and correct for having looked.
+    """Find the cut-point with the largest log-rank statistic, and correct its p-value for the search.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Effects beyond one proportional hazard ratio: over time, in groups, along ordered groups, curved.
+"""Effects beyond one proportional hazard ratio: time-dependent, by subgroup, trend, non-linear.
 
 References
 ----------
@@ -169,11 +169,11 @@ def over_time(
         rows.append(row)
     table = pd.DataFrame(rows)
     halves = table.reindex(columns=["events_early", "events_late"]).fillna(0).min(axis=1).astype(int)
-    return _judged(table, halves, MIN_EVENTS, "event(s) before or after the cut")
+    return _with_validity(table, halves, MIN_EVENTS, "event(s) before or after the cut")
 
 
-def _judged(table: pd.DataFrame, events: pd.Series, least: int, what: str) -> pd.DataFrame:
-    """Add `valid` and `reason`: rows with fewer events than the numbers need cannot be trusted."""
+def _with_validity(table: pd.DataFrame, events: pd.Series, least: int, what: str) -> pd.DataFrame:
+    """Add the columns `valid` and `reason`: rows with too few events are not valid."""
     table["valid"] = events >= least
     table["reason"] = [f"{n} {what}; {least} are asked for" if n < least else "" for n in events]
     return table
@@ -197,7 +197,7 @@ def interaction(
     method: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Whether a score's hazard ratio differs between groups (intra- against extrahepatic, sex, aetiology).
+    """Test of interaction: differences of a score's hazard ratio between groups (sex, aetiology, location).
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def trend_test(scores: Any, groups: pd.Series, order: Sequence[Any], *, method: 
     -------
     pandas.DataFrame
         Per score: n, statistic, z, p (normal approximation with ties), q, effect (share of pairs from different
-        groups that rise; 0.5 is no trend), and the medians of the groups.
+        groups that rise; 0.5 means none), and the medians of the groups.
 
     References
     ----------
@@ -352,7 +352,7 @@ def spline_basis(x: FloatArray, knots: FloatArray) -> FloatArray:
 def nonlinearity(
     scores: Any, clinical: pd.DataFrame | None, endpoint: Endpoint, *, knots: int = 3, method: str | None = None
 ) -> pd.DataFrame:
-    """Whether a straight line on the log hazard is enough: restricted cubic spline against linear.
+    """Test of non-linearity of the log hazard: restricted cubic spline against linear.
 
     Parameters
     ----------
@@ -397,11 +397,11 @@ def nonlinearity(
     table = pd.DataFrame(rows)
     if "p_nonlinear" in table:
         table["q_nonlinear"] = adjust_p(table["p_nonlinear"])
-    return _judged(table, table["events"], MIN_EVENTS * (knots - 1), "event(s) for the spline")
+    return _with_validity(table, table["events"], MIN_EVENTS * (knots - 1), "event(s) for the spline")
 
 
 def residual_scores(scores: pd.DataFrame, confounders: pd.DataFrame) -> pd.DataFrame:
-    """Return what is left of each score once confounders are regressed out, such as proliferation.
+    """Return the residuals of each score after regression on confounders such as proliferation.
 
     A picture of the information beyond the confounder, for plots. To test it, adjust the outcome model instead
     (``associate(adjust=...)``): a residual treats the regression as known.

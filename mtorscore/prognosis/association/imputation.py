@@ -1,4 +1,4 @@
-"""Multiple imputation of missing covariates; the alternative to the complete cases that `associate` analyses.
+"""Multiple imputation of missing covariates, as an alternative to complete-case analysis.
 
 References
 ----------
@@ -21,7 +21,7 @@ from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError
 from mtorscore.prognosis.association.cutpoints import logrank_scores
-from mtorscore.prognosis.endpoints.checks import check_level, names_of, not_the_outcome
+from mtorscore.prognosis.endpoints.checks import check_level, check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.covariates import encode, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import read_inputs
@@ -80,7 +80,7 @@ def associate_imputed(
         raise DataError(f"Multiple imputation needs two imputations at least, not {n_imputations}.")
     check_level(level)
     adjust = names_of(adjust)
-    not_the_outcome(adjust, endpoint, "adjusted for")
+    check_not_outcome(adjust, endpoint, "adjusted for")
     inputs = read_inputs(scores, clinical, None, None, method)
     coded = encode(pick_columns(inputs.clinical, list(adjust), "column(s) to adjust for"))
     if not coded.shape[1]:

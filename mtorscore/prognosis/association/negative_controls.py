@@ -11,7 +11,7 @@ import pandas as pd
 
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError
-from mtorscore.prognosis.association.random_null import null_statistics, place
+from mtorscore.prognosis.association.random_null import compare_with_null, null_statistics
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 from mtorscore.prognosis.statistics.score_test import ScoreTest
@@ -48,7 +48,7 @@ class Confounder:
     variants
         Per signature another table: the confounder without the genes that it shares with the signature.
     notes
-        Per signature what is to be said.
+        Notes per signature.
     """
 
     label: str
@@ -66,7 +66,7 @@ class Confounder:
         yield from groups.values()
 
     def notes_of(self, name: str) -> list[str]:
-        """Return what is to be said of one signature."""
+        """Return the notes on one signature."""
         return ([self.note] if self.note else []) + self.notes.get(name, [])
 
 
@@ -216,7 +216,7 @@ class NegativeControls:
 
     @property
     def why_not(self) -> str | None:
-        """Why there are no random signatures; empty where they are not wanted, None where there will be some."""
+        """Reason for having no random signatures; empty where they were turned off, None where they are drawn."""
         if "random" not in self.wanted:
             return ""
         if self.inputs.expression is None:
@@ -271,15 +271,15 @@ class NegativeControls:
                 part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
                 null = null_statistics(test, part)
                 if residual:
-                    row["residual_null_p"] = place(null, observed)[1]
+                    row["residual_null_p"] = compare_with_null(null, observed)[1]
                     continue
-                row["null_percentile"], row["null_p"], row["n_null"] = place(null, observed)
+                row["null_percentile"], row["null_p"], row["n_null"] = compare_with_null(null, observed)
                 self._record(row, null, observed)
                 if n_sets < self.n_random:
                     row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
 
     def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
-        """Keep the shape of the null, as text: pandas copies what hangs on a table at every step."""
+        """Keep quantiles of the null as text, since pandas copies the attributes of a table at every step."""
         if len(null):
             quantiles = np.quantile(null, np.linspace(0, 1, N_QUANTILES))
             named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
@@ -295,7 +295,7 @@ def _random_scores(
     seed: int,
     params: dict[str, Any],
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Random scores by the scoring methods' own implementation."""
+    """Yield random scores, computed by the scoring method itself."""
     from mtorscore import tl
 
     yield from tl.random_scores(

@@ -1,4 +1,4 @@
-"""Random signatures: the same statistic over gene sets matched in size, direction, weights and expression.
+"""Null distribution over random signatures matched in size, direction, weights and expression.
 
 Observed and random scores are tested by the *same* score test
 (`mtorscore.prognosis.statistics.score_test`), which is closed form: ten thousand sets cost a few matrix products.
@@ -25,8 +25,8 @@ def null_statistics(test: ScoreTest, scores: FloatArray) -> FloatArray:
     return kept
 
 
-def place(null: FloatArray, observed: float) -> tuple[float, float, int]:
-    """Place an observed statistic among those of random scores.
+def compare_with_null(null: FloatArray, observed: float) -> tuple[float, float, int]:
+    """Return percentile and p-value of an observed statistic among those of random scores.
 
     Parameters
     ----------

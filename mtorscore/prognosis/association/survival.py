@@ -1,4 +1,4 @@
-"""Cox models, Kaplan-Meier curves, log-rank tests and concordance on tables with names."""
+"""Cox models, Kaplan-Meier curves, log-rank tests and concordance on labelled tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import stats
 
 from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.checks import check_level, names_of
-from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_column, check_table, encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import as_endpoints, read_inputs
@@ -121,7 +121,7 @@ def cox(
     data, design = data.take(keep), design[keep]
     if data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
-    say_repeated(clinical, data.index)
+    warn_repeated_patients(clinical, data.index)
     codes = None if strata is None else pd.factorize(strata.loc[data.index])[0].astype(np.int64)
     risk = RiskSets(data.time, data.event, data.entry, codes, ties=ties)
     raw = design.to_numpy(dtype=np.float64)
@@ -136,7 +136,7 @@ def cox(
             f"{data.n} observations: only {rank} of them are free ({examples(design.columns)}). Leave the others out."
         )
     fit = _cox.newton(risk, x, firth=firth)
-    _say(covariates, design, fit, data)
+    _warn_of_model(covariates, design, fit, data)
     scaled = fit.coef[:, 0]
     chisq, ph_p = _cox.zph(risk, x[:, :, 0], scaled)
     rows = []
@@ -173,8 +173,8 @@ def cox(
     )
 
 
-def _say(covariates: pd.DataFrame, design: pd.DataFrame, fit: Fits, data: SurvivalData) -> None:
-    """Warn of covariates that are no part of the model, and of a model without an estimate."""
+def _warn_of_model(covariates: pd.DataFrame, design: pd.DataFrame, fit: Fits, data: SurvivalData) -> None:
+    """Warn about covariates left out of the model, and about a model without a finite estimate."""
     gone = [c for c in covariates.columns if not any(str(d) == str(c) or d.startswith(f"{c}=") for d in design)]
     if gone:
         text = f"{len(gone)} covariate(s) do not vary and are no part of the model ({examples(gone)})."
@@ -341,7 +341,7 @@ def kaplan_meier(
         data = one.resolve_survival(clinical, table.index)
         if data.n_events == 0:
             raise EndpointError(f"Endpoint {data.name}: none of the {data.n} observations has an event.")
-        say_repeated(clinical, data.index)
+        warn_repeated_patients(clinical, data.index)
         for name in names:
             column = table.loc[data.index, name]
             if optimal and numeric:

@@ -1,1 +1,1 @@
-"""What the outcome is: endpoints, clinical columns, covariates, checks of inputs."""
+"""Endpoints, outcome models, clinical columns, covariates, checks of inputs."""

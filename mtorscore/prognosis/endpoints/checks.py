@@ -1,4 +1,4 @@
-"""Options that many functions share, checked once: levels, counts, seeds, and covariates that are no outcome."""
+"""Checks of common options: confidence levels, counts, seeds, evaluation times, covariates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 
 def check_level(level: Any) -> None:
-    """Refuse a confidence level that is no share, such as 95."""
+    """Refuse a confidence level outside 0 to 1, such as 95."""
     if not (isinstance(level, int | float) and 0 < level < 1):
         raise DataError(f"The level of intervals lies between 0 and 1, such as 0.95; got {level!r}.")
 
 
 def check_counts(least: int = 0, **counts: Any) -> None:
-    """Refuse numbers of resamples, folds and the like that are no whole numbers, or too small."""
+    """Refuse numbers of resamples, folds and the like that are not whole numbers, or too small."""
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise DataError(f"{name} must be a whole number, {least} at least; got {value!r}.")
@@ -30,8 +30,8 @@ def names_of(columns: Any) -> list[Any]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
-def not_the_outcome(columns: Iterable[Hashable], endpoint: Endpoint, what: str) -> None:
-    """Refuse the endpoint's own columns as covariates: they would tell the model its answer."""
+def check_not_outcome(columns: Iterable[Hashable], endpoint: Endpoint, what: str) -> None:
+    """Refuse the endpoint's own columns as covariates: they would leak the outcome into the model."""
     own = [c for c in columns if isinstance(c, str) and c in endpoint.columns]
     if own:
         raise DataError(f"{examples(own)} belong(s) to the endpoint {endpoint.name} itself and cannot be {what}.")

@@ -1,4 +1,4 @@
-"""Columns of a clinical table as times, events and rules of exclusion; what a column cannot be is one clear error."""
+"""Clinical columns as times, events and exclusion rules, with one clear error for unusable columns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
     twice = clinical.index[clinical.index.duplicated()].unique()
     if len(twice):
         raise EndpointError(
-            f"{len(twice)} observation(s) stand more than once in the clinical table ({examples(twice)}); "
+            f"{len(twice)} observation(s) are duplicated in the clinical table ({examples(twice)}); "
             "keep one row per patient (pp.resolve_patients does, and logs it)."
         )
     if index is None:
@@ -40,7 +40,7 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
     if index.has_duplicates:
         again = index[index.duplicated()].unique()
         raise EndpointError(
-            f"Endpoint {name}: {len(again)} observation(s) stand more than once ({examples(again)}); keep one row per "
+            f"Endpoint {name}: {len(again)} observation(s) are duplicated ({examples(again)}); keep one row per "
             "patient."
         )
     if not len(index):
@@ -65,7 +65,7 @@ def pick(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
 
 
 def numbers(
-    column: pd.Series, what: str, mend: str = "set them to missing when the table is read"
+    column: pd.Series, what: str, fix: str = "set them to missing when the table is read"
 ) -> npt.NDArray[np.float64]:
     """Return a column as floats; dates, text and infinite values are errors that quote examples."""
     kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "-"
@@ -79,7 +79,7 @@ def numbers(
     text = column[np.isnan(values) & column.notna().to_numpy()]
     if len(text):
         raise EndpointError(
-            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); {mend}."
+            f"The {what} holds {len(text)} value(s) that are not numbers ({examples(text.unique())}); {fix}."
         )
     if np.isinf(values).any():
         raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
@@ -95,8 +95,8 @@ def status_of(
     values = _by_words(column)
     if values is not None:
         return values
-    mend = "say which value is the event (event_value=), or set them to missing when the table is read"
-    values = numbers(column, f"event column {column.name!r}", mend)
+    fix = "say which value is the event (event_value=), or set them to missing when the table is read"
+    values = numbers(column, f"event column {column.name!r}", fix)
     allowed = {0.0, 1.0}
     if isinstance(code, int):
         allowed.add(float(code))
@@ -155,8 +155,8 @@ def apply_rules(
     return keep, log
 
 
-def say_repeated(clinical: pd.DataFrame, index: pd.Index) -> None:
-    """Warn where the column ``patient`` names somebody twice among the observations of an endpoint."""
+def warn_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
+    """Warn if a patient (column ``patient``) has several observations in an endpoint."""
     if "patient" not in clinical.columns:
         return
     names = clinical["patient"].reindex(index).dropna()

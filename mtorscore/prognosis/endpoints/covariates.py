@@ -24,7 +24,7 @@ __all__ = [
 
 
 def check_table(table: pd.DataFrame, what: str) -> None:
-    """Refuse a table without columns, with columns or observations that stand twice, or with infinite numbers.
+    """Refuse a table without columns, with duplicated columns or observations, or with infinite numbers.
 
     Parameters
     ----------
@@ -37,9 +37,7 @@ def check_table(table: pd.DataFrame, what: str) -> None:
         raise DataError(f"The table of {what} has no column.")
     if table.columns.has_duplicates:
         twice = table.columns[table.columns.duplicated()].unique()
-        raise DataError(
-            f"{len(twice)} column(s) of the {what} stand more than once ({examples(twice)}); keep one each."
-        )
+        raise DataError(f"{len(twice)} column(s) of the {what} are duplicated ({examples(twice)}); keep one each.")
     check_observations(table.index, what)
     numbers = table.select_dtypes(include="number")
     infinite = [c for c in numbers.columns if np.isinf(numbers[c].to_numpy(dtype=np.float64, na_value=np.nan)).any()]
@@ -50,11 +48,11 @@ def check_table(table: pd.DataFrame, what: str) -> None:
 
 
 def check_observations(index: pd.Index, what: str) -> None:
-    """Refuse observations that stand twice."""
+    """Refuse duplicated observations."""
     if index.has_duplicates:
         twice = index[index.duplicated()].unique()
         raise DataError(
-            f"{len(twice)} observation(s) stand more than once in the {what} ({examples(twice)}); keep one row per "
+            f"{len(twice)} observation(s) are duplicated in the {what} ({examples(twice)}); keep one row per "
             "patient (pp.resolve_patients does, and logs it)."
         )
 
@@ -101,7 +99,7 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
     """
     if table.columns.has_duplicates:
         twice = table.columns[table.columns.duplicated()].unique()
-        raise DataError(f"{len(twice)} covariate(s) stand more than once ({examples(twice)}); keep one each.")
+        raise DataError(f"{len(twice)} covariate(s) are duplicated ({examples(twice)}); keep one each.")
     parts: dict[str, FloatArray] = {}
     for name in table.columns:
         column = table[name]
@@ -138,7 +136,7 @@ def ajcc_stage(stages: pd.Series) -> pd.Series:
     Returns
     -------
     pandas.Series
-        Ordered category, missing where the text is no stage (``"[Discrepancy]"``, ``"Not Available"``). As a
+        Ordered category, missing where the text is not a stage (``"[Discrepancy]"``, ``"Not Available"``). As a
         covariate it is a trend with one parameter.
     """
     text = stages.astype("string").str.upper().str.strip()

@@ -44,8 +44,8 @@ class Expression:
         return {g: i for i, g in enumerate(self.genes)}
 
     @cached_property
-    def twice(self) -> frozenset[str]:
-        """Genes that stand in several columns."""
+    def duplicated(self) -> frozenset[str]:
+        """Genes with several columns."""
         if len(self.column_of) == len(self.genes):
             return frozenset()
         return frozenset(g for g, n in Counter(self.genes).items() if n > 1)
@@ -56,13 +56,13 @@ class Expression:
         Raises
         ------
         SignatureError
-            If one of the genes stands in several columns.
+            If one of the genes has several columns.
         """
         weights = signature.signed_weights()
-        if self.twice and not self.twice.isdisjoint(weights):
-            bad = sorted(self.twice & set(weights))
+        if self.duplicated and not self.duplicated.isdisjoint(weights):
+            bad = sorted(self.duplicated & set(weights))
             raise SignatureError(
-                f"{len(bad)} gene(s) of {signature.id} stand more than once in the matrix ({examples(bad)}). "
+                f"{len(bad)} gene(s) of {signature.id} are duplicated in the matrix ({examples(bad)}). "
                 "Collapse them first, for example with pp.harmonise_genes(adata)."
             )
         at = self.column_of
@@ -87,7 +87,7 @@ class Expression:
 
 @dataclass
 class Inputs:
-    """Scores with what belongs to them."""
+    """Scores with their clinical table, expression, signatures and method."""
 
     scores: pd.DataFrame
     clinical: pd.DataFrame
@@ -103,7 +103,7 @@ class Inputs:
 
 
 def is_anndata(thing: object) -> bool:
-    """Whether `thing` quacks like an AnnData (without importing it)."""
+    """Whether `thing` has the attributes of an AnnData (which is not imported)."""
     return hasattr(thing, "obsm") and hasattr(thing, "var_names")
 
 
@@ -115,12 +115,12 @@ def read_inputs(
     method: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> Inputs:
-    """Bring the arguments of `associate` into one shape.
+    """Read scores and what belongs to them from the arguments of `associate`.
 
     Raises
     ------
     DataError
-        If scores are missing, not numeric, or an observation stands twice.
+        If scores are missing, not numeric, or an observation is duplicated.
     """
     if is_anndata(scores):
         adata = scores
@@ -176,14 +176,14 @@ def _recorded(adata: Any, key: str, method: str) -> dict[str, Any]:
 
 
 def _record(adata: Any, key: str, method: str) -> dict[str, Any]:
-    """Return what tl.score wrote down about these scores."""
+    """Return what tl.score recorded about these scores."""
     notes = adata.uns.get("mtorscore", {})
     found = (notes.get(name) for name in (key, method))
     return next((dict(entry) for entry in found if isinstance(entry, dict)), {})
 
 
 def _scored_from(adata: Any, key: str, method: str) -> Any:
-    """Return the matrix that the scores were made from: X, or the layer that tl.score wrote down."""
+    """Return the matrix that the scores were made from: X, or the layer that tl.score recorded."""
     layer = str(_record(adata, key, method).get("layer", "X"))
     if layer == "X":
         return adata
@@ -219,7 +219,7 @@ def as_endpoints(value: Any) -> list[Endpoint]:
     found = as_list(value)
     odd = [v for v in found if not isinstance(v, Endpoint)]
     if not found or odd:
-        what = f"{odd[0]!r:.60} is no endpoint" if odd else "No endpoint"
+        what = f"{odd[0]!r:.60} is not an endpoint" if odd else "No endpoint"
         raise DataError(f"{what}: hand over prognosis.Endpoint.survival(...), .label(...) or .early(...).")
     return found
 

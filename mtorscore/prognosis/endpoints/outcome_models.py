@@ -32,7 +32,7 @@ ODDS_RATIO: RatioColumns = ("odds_ratio", "or_low", "or_high")
 
 
 class Outcome(Protocol):
-    """What `associate` needs of an outcome."""
+    """Interface of an outcome for `associate`."""
 
     @property
     def effect(self) -> str:
@@ -211,7 +211,7 @@ class BinaryOutcome:
         fit = logistic.newton(x, self.data.y.astype(np.float64), self.data.weights, **options)
         weights = self.data.weights
         if ((weights != 0) & (weights != 1)).any() and not options.get("firth"):
-            # With inverse-probability weights the information is no variance: the sandwich is.
+            # With inverse-probability weights the inverse information is not a variance; the sandwich estimator is.
             fit.covariance = _sandwich(x, self.data.y, weights, fit)
         return fit
 

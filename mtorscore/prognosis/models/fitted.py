@@ -13,8 +13,8 @@ import pandas as pd
 
 from mtorscore.collection import SignatureCollection, as_collection, library
 from mtorscore.errors import DataError, DataWarning, EndpointError, ReferenceMismatchError, examples, warn
-from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
-from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
@@ -250,13 +250,13 @@ def fit_model(
     if isinstance(X, pd.DataFrame):
         check_table(X, "features")
     baseline = names_of(baseline)
-    not_the_outcome(baseline, endpoint, "part of the baseline")
+    check_not_outcome(baseline, endpoint, "part of the baseline")
     if len(baseline):
         pick_columns(clinical, list(baseline), "baseline column(s)")
     data = endpoint.resolve(clinical, index)
     kind = kind_of(data)
     make_task(data).check()
-    say_repeated(clinical, data.index)
+    warn_repeated_patients(clinical, data.index)
     chosen = rows(X, index.get_indexer(data.index))
     reference = raw = None
     if scorer is not None:

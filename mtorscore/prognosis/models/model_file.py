@@ -125,8 +125,8 @@ def _header(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else type(header).__name__
         newer = isinstance(found, str) and found.startswith(FORMAT.split("/")[0] + "/")
-        mend = " Another version of mtorscore wrote it: update mtorscore, or fit the model again." if newer else ""
-        raise FormatError(f"The model is of format {found!r:.60}, not {FORMAT}.{mend}", path=path)
+        fix = " Another version of mtorscore wrote it: update mtorscore, or fit the model again." if newer else ""
+        raise FormatError(f"The model is of format {found!r:.60}, not {FORMAT}.{fix}", path=path)
     return header
 
 

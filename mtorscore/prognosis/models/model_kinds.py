@@ -1,4 +1,4 @@
-"""What differs between the kinds of model that can be frozen: ridge Cox regression, ridge logistic regression.
+"""Kinds of model that can be frozen: ridge Cox regression, ridge logistic regression.
 
 A kind is what a model file names (``"survival"``, ``"label"``). A new one is a class here, its validation in
 `validation` and its arrays in `model_header`.

@@ -39,8 +39,10 @@ def case_mix(fitted: FittedModel, features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def notes_of(mix: pd.DataFrame, data: OutcomeData, known: npt.NDArray[np.bool_], linear: FloatArray) -> tuple[str, ...]:
-    """Return sentences on what limits the validation: scale, spread, missing predictions, few events."""
+def validation_notes(
+    mix: pd.DataFrame, data: OutcomeData, known: npt.NDArray[np.bool_], linear: FloatArray
+) -> tuple[str, ...]:
+    """Return the limits of the validation: scale, spread, missing predictions, few events."""
     notes = []
     far = mix[mix["standardised_difference"].abs() > 1]["column"]
     if len(far):
@@ -61,7 +63,7 @@ def notes_of(mix: pd.DataFrame, data: OutcomeData, known: npt.NDArray[np.bool_],
 
 
 def other_scale(there: list[float] | None, here: list[float]) -> list[str]:
-    """Whether expression is on another scale than the training cohort's (a log against counts, say)."""
+    """Note where expression is on another scale than the training cohort's (log against counts, for example)."""
     if there is None:
         return []
     spread, own = there[4] - there[0], here[4] - here[0]
@@ -71,8 +73,8 @@ def other_scale(there: list[float] | None, here: list[float]) -> list[str]:
     return [f"{text}, in the training cohort from {there[0]:.3g} to {there[4]:.3g}"]
 
 
-def guessed(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
-    """Clinical values that the model does not know: it takes the median or the commonest level of its training."""
+def replaced_values(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
+    """Note clinical values that are replaced by the training median or commonest level: missing or unseen ones."""
     notes = []
     for column, coded in fitted.clinical.items():
         values = clinical[column]

@@ -25,7 +25,7 @@ from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
 from mtorscore.prognosis.models.model_kinds import KINDS
-from mtorscore.prognosis.models.transportability import case_mix, guessed, notes_of, other_scale
+from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
 from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
 from mtorscore.prognosis.prediction.tasks import make_task
@@ -84,7 +84,7 @@ def validate(
     clinical, endpoint
         The outcome there; the model's own endpoint definition by default. Units must agree.
     horizon
-        Time at which calibration is judged; the median event time by default.
+        Time at which calibration is assessed; the median event time by default.
     n_boot, level, seed
         Of the bootstrap intervals.
 
@@ -104,12 +104,12 @@ def validate(
     check_level(level)
     check_horizon(horizon)
     check_counts(n_boot=n_boot, seed=seed)
-    if endpoint.data_kind == "survival" and endpoint.unit != fitted.endpoint.unit:
+    if endpoint.data_kind != fitted.kind:
+        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    if KINDS[fitted.kind].has_survival and endpoint.unit != fitted.endpoint.unit:
         raise EndpointError(
             f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."
         )
-    if endpoint.data_kind != fitted.kind:
-        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
     if endpoint.entry is not None:
         raise EndpointError(
             f"Endpoint {endpoint.name} has entry times, which the metrics of prediction do not know; leave `entry` out."
@@ -136,7 +136,11 @@ def validate(
     summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
-    notes = (*notes_of(mix, data, known, values), *found.notes, *guessed(fitted, clinical.loc[data.index]))
+    notes = (
+        *validation_notes(mix, data, known, values),
+        *found.notes,
+        *replaced_values(fitted, clinical.loc[data.index]),
+    )
     if fitted.takes_expression(X):
         notes = (*notes, *other_scale(fitted.training.get("expression"), value_quantiles(X)))
     if lost:

@@ -19,7 +19,7 @@ from scipy import stats
 from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, EndpointError, examples
-from mtorscore.prognosis.endpoints.checks import names_of, not_the_outcome
+from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import read_inputs
@@ -62,7 +62,7 @@ def added_value(
         valid, reason. Not valid with fewer than ten events per parameter.
     """
     baseline = names_of(baseline)
-    not_the_outcome(baseline, endpoint, "part of the baseline")
+    check_not_outcome(baseline, endpoint, "part of the baseline")
     if not len(baseline):
         raise DataError("Name at least one clinical column as the baseline.")
     inputs = read_inputs(scores, clinical, None, None, method)

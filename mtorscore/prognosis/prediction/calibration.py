@@ -167,7 +167,9 @@ def likelihood_ratio(data: OutcomeData, score: pd.DataFrame, clinical: FloatArra
     return row | {"reason": "" if enough else f"{both.shape[1]} parameters for {outcome.events} events"}
 
 
-def notes_of(task: Task, model: Any, clinical: pd.DataFrame, left_out: int, folds: int, wanted: int) -> tuple[str, ...]:
+def evaluation_notes(
+    task: Task, model: Any, clinical: pd.DataFrame, left_out: int, folds: int, wanted: int
+) -> tuple[str, ...]:
     """Return what should be said with an evaluation: exclusions, imputed values, analytic flexibility.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Checklists of prognostic reporting, filled from the run where it knows the answer, with the gaps named.
+"""Reporting checklists (REMARK, TRIPOD+AI), filled in from results, with gaps named.
 
 References
 ----------

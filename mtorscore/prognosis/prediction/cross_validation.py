@@ -13,12 +13,12 @@ import pandas as pd
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, examples
-from mtorscore.prognosis.endpoints.checks import check_counts, check_level, names_of, not_the_outcome
-from mtorscore.prognosis.endpoints.columns import say_repeated
+from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
-from mtorscore.prognosis.prediction.calibration import assess_calibration, likelihood_ratio, notes_of
+from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
 from mtorscore.prognosis.prediction.candidates import Candidate, Dummy, Fitted, Task, on_request, rows
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
@@ -73,7 +73,7 @@ class Evaluation:
     likelihood_ratio: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __str__(self) -> str:
-        """Return the results as text; whether the sample is large enough stands first."""
+        """Return the results as text; first whether the sample is large enough."""
         lines = []
         for name, part in self.adequacy.groupby("model", sort=False) if len(self.adequacy) else ():
             last = part.iloc[-1]
@@ -171,7 +171,7 @@ def evaluate(
     check_counts(n_boot=n_boot, seed=seed)
     check_counts(1, n_repeats=n_repeats)
     check_counts(2, n_splits=n_splits)
-    not_the_outcome(baseline, endpoint, "part of the baseline")
+    check_not_outcome(baseline, endpoint, "part of the baseline")
     table, clinical = _tables(X, clinical)
     index = table.obs_names if is_anndata(table) else table.index
     if isinstance(table, pd.DataFrame) and (model is None or isinstance(model, str)):
@@ -192,7 +192,7 @@ def evaluate(
     task = make_task(data)
     task.check()
     if patients is None:
-        say_repeated(clinical, data.index)
+        warn_repeated_patients(clinical, data.index)
     k = max(2, min(n_splits, task.smallest))
     grid = task.evaluation_times(times)
     used = clinical.loc[data.index]
@@ -206,7 +206,7 @@ def evaluate(
             for f in range(k):
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats)
-    notes = notes_of(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
+    notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
     predictions = pd.concat(run.predictions, ignore_index=True)
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
@@ -270,7 +270,7 @@ def candidates_of(
         named = dict(model) if isinstance(model, dict) else {"score": model}
     odd = [one for one in named.values() if not hasattr(one, "get_params")]
     if odd or not named:
-        what = f"{odd[0]!r:.60} is no model" if odd else "There is no model"
+        what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
         raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
     out: dict[str, Candidate] = {"dummy": Dummy()}
     columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None

@@ -59,7 +59,7 @@ def decision_curve(
     if ((risk < 0) | (risk > 1)).any():
         raise DataError(
             f"Predicted risks lie between 0 and 1; these reach from {risk.min():.3g} to {risk.max():.3g}. A score or "
-            "linear predictor is no risk: take predictions of evaluate or FittedModel.predict_survival."
+            "linear predictor is not a risk: take predictions of evaluate or FittedModel.predict_survival."
         )
     return net_benefit(task, risk, thresholds, horizon)
 

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 (one signature for all kinds of outcome, of which each uses a part)
-"""Common interface for outcomes that are predicted: what evaluation, calibration and decision curves ask of one."""
+"""Common interface of prediction tasks, for evaluation, calibration and decision curves."""
 
 from __future__ import annotations
 
@@ -152,5 +152,5 @@ class PredictionTask(ABC, Generic[D]):
         return None
 
     def notes(self) -> list[str]:
-        """Return what should be said with an evaluation."""
+        """Return notes on an evaluation."""
         return []

@@ -50,7 +50,7 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def __sklearn_tags__(self) -> Any:
-        """Say that an outcome is needed."""
+        """Declare that `fit` needs an outcome."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
@@ -115,7 +115,7 @@ class RidgeLogistic(ClassifierMixin, _Ridge):  # type: ignore[misc]
     """
 
     def __sklearn_tags__(self) -> Any:
-        """Say that two classes are the most."""
+        """Declare a classifier of two classes."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
@@ -304,7 +304,7 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __sklearn_tags__(self) -> Any:
-        """Say that missing values and text are taken."""
+        """Declare that missing values and text are accepted."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags

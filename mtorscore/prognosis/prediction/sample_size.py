@@ -1,4 +1,4 @@
-"""How many patients a prediction model needs, before it is fitted.
+"""Minimum sample size of a prediction model.
 
 References
 ----------

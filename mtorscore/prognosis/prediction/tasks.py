@@ -197,7 +197,7 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         return {"rate": self.data.n_events / total, "mean_follow_up": float(time.mean()), "horizon": horizon}
 
     def notes(self) -> list[str]:
-        """Say how competing events count."""
+        """Note how competing events count."""
         other = int((self.data.status == 2).sum())
         text = f"{other} competing event(s) count as censored: predicted risks are those of a world without them"
         return [text] if other else []

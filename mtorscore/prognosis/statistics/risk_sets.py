@@ -1,4 +1,4 @@
-"""Sums over risk sets, the one operation that every Cox computation here is made of.
+"""Sums over risk sets, the building block of every Cox computation here.
 
 For each event ``e`` at time ``t`` and each array ``v`` over observations, ``RiskSets.sum(v)[e]`` is the sum of ``v``
 over those at risk at ``t``, less, with Efron's rule, the fraction ``l / d`` of the sum over the ``d`` events tied at
