@@ -249,7 +249,7 @@ def page(calibrated: pd.DataFrame, below: pd.DataFrame, chosen: pd.DataFrame, co
     head = ["n", "events", "statistic", "repetitions", "target", "rate", "mc_error", "within", "not_valid"]
     bad = int((~calibrated["within"]).sum())
     parts = [
-        "# Are the p-values and intervals of the prognosis functions what they claim?", "",
+        "# Type-I error and coverage of the prognosis functions", "",
         (f"Written by `{command}`; no figure is typed by hand. Simulated cohorts of 100, 160 and 360 patients with 10% "
         "and 40% events; score, confounder and the genes of random signatures share factors. Allowed: a type-I error "
         "within 5% +- 1.5 points and a coverage within 95% +- 2 points, each +- 3 Monte-Carlo errors. `not_valid` "
@@ -257,7 +257,7 @@ def page(calibrated: pd.DataFrame, below: pd.DataFrame, chosen: pd.DataFrame, co
         f"{len(calibrated) - bad} of {len(calibrated)} rows are within.", "", _markdown(calibrated[head]), "",
         "## Below ten events", "",
         ("The same statistics where `associate` says `valid=False` (100 patients, 2 to 9 events, no penalty): what the "
-        "mark protects from."), "", _markdown(below[head[2:-1]]), "",
+        "flag protects from."), "", _markdown(below[head[2:-1]]), "",
         "## Selection", "",
         ("Under a true null: a cut-point chosen by its p-value against the corrected p-value, and nested "
         "cross-validation on permuted outcomes against the same with genes chosen on all patients."), "",

@@ -18,7 +18,7 @@ from scipy import stats
 from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis.endpoints.checks import check_counts
 from mtorscore.prognosis.endpoints.covariates import check_column
-from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.prediction.folds import assign_folds
 from mtorscore.prognosis.statistics.kaplan_meier import logrank_statistic
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
@@ -161,10 +161,10 @@ def optimal_cutpoint(
         width = min(1000, n_permutations - first)
         shuffled = rng.permuted(np.tile(a[:, None], (1, width)), axis=0)
         exceed += int((best_cut(sorted_x, shuffled, margin)[0] >= statistic[0] - 1e-9).sum())
-    high = _cross_validated(x, data.time, data.event, data.entry, margin, folds, rng)
+    high = _cross_validated(x, data, margin, folds, rng)
     naive = logrank_statistic(data.time, data.event, (x > cut).astype(np.int64), data.entry)[2]
     groups = pd.Series(np.where(high, "high", "low"), index=data.index, name=score.name)
-    cv_p = _cv_p(x, data.time, data.event, data.entry, margin, folds, rng, high)
+    cv_p = _cv_p(x, data, margin, folds, rng, high)
     return Cutpoint(
         cut, float(statistic[0]), naive, (1 + exceed) / (1 + n_permutations), groups, cv_p, data.n, data.n_events
     )
@@ -175,15 +175,10 @@ def _between(x: FloatArray, position: int) -> float:
 
 
 def _cross_validated(
-    x: FloatArray,
-    time: FloatArray,
-    event: npt.NDArray[np.bool_],
-    entry: FloatArray | None,
-    margin: float,
-    folds: int,
-    rng: np.random.Generator,
+    x: FloatArray, data: SurvivalData, margin: float, folds: int, rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
     """Group of each observation by the cut-point of the other folds; high always means above the cut."""
+    time, event, entry = data.time, data.event, data.entry
     fold = assign_folds(event, None, min(folds, len(x)), rng)
     high = np.zeros(len(x), dtype=bool)
     for f in np.unique(fold):
@@ -202,9 +197,7 @@ def _cross_validated(
 
 def _cv_p(
     x: FloatArray,
-    time: FloatArray,
-    event: npt.NDArray[np.bool_],
-    entry: FloatArray | None,
+    data: SurvivalData,
     margin: float,
     folds: int,
     rng: np.random.Generator,
@@ -216,13 +209,13 @@ def _cv_p(
     def statistic(group: npt.NDArray[np.bool_]) -> float:
         if group.all() or not group.any():
             return 0.0
-        return logrank_statistic(time, event, group.astype(np.int64), entry)[0]
+        return logrank_statistic(data.time, data.event, group.astype(np.int64), data.entry)[0]
 
     observed = statistic(high)
     beaten = 0
     for _ in range(n_permutations):
         shuffled = rng.permutation(x)
-        beaten += statistic(_cross_validated(shuffled, time, event, entry, margin, folds, rng)) >= observed - 1e-9
+        beaten += statistic(_cross_validated(shuffled, data, margin, folds, rng)) >= observed - 1e-9
     return float((1 + beaten) / (1 + n_permutations))
 
 

@@ -9,7 +9,7 @@ Royston and Parmar, Stat Med 2011;30:2409 (restricted mean); Andersen, Hansen an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,21 @@ def pseudo_values(data: SurvivalData, horizon: float) -> FloatArray:
     return out
 
 
+def _each_score(
+    scores: Any, clinical: pd.DataFrame | None, endpoint: Endpoint, method: str | None
+) -> Iterator[tuple[dict[str, Any], SurvivalData | None, FloatArray]]:
+    """Yield the head of each score's row, the outcome of the observations that have it, and its values there."""
+    inputs = read_inputs(scores, clinical, None, None, method)
+    for name in inputs.scores.columns:
+        known = inputs.scores[name].dropna()
+        row: dict[str, Any] = {"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0}
+        if known.empty:
+            yield row, None, np.zeros(0)
+            continue
+        data = endpoint.resolve_survival(inputs.clinical, known.index)
+        yield row | {"n": data.n, "events": data.n_events}, data, known.loc[data.index].to_numpy(dtype=np.float64)
+
+
 def over_time(
     scores: Any,
     clinical: pd.DataFrame | None,
@@ -130,17 +145,10 @@ def over_time(
         rmst_per_sd (change of the restricted mean per SD, regression on pseudo-observations with robust errors) with
         interval and p, valid, reason. All ratios per SD.
     """
-    inputs = read_inputs(scores, clinical, None, None, method)
     rows = []
-    for name in inputs.scores.columns:
-        if not inputs.scores[name].notna().any():
-            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0})
-            continue
-        data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
-        x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
-        row: dict[str, Any] = {"signature": str(name), "endpoint": data.name, "n": data.n, "events": data.n_events}
-        if data.n_events < 2 or x.std() == 0:
-            rows.append(row)
+    for row, data, x in _each_score(scores, clinical, endpoint, method):
+        rows.append(row)
+        if data is None or data.n_events < 2 or x.std() == 0:
             continue
         x = (x - x.mean()) / x.std(ddof=1)
         at = float(np.median(data.time[data.event])) if cut is None else float(cut)
@@ -166,7 +174,6 @@ def over_time(
         z = stats.norm.ppf(0.5 + level / 2)
         row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - z * se, "rmst_high": slope + z * se}
         row["rmst_p"] = float(2 * stats.norm.sf(abs(slope / se))) if se > 0 else np.nan
-        rows.append(row)
     table = pd.DataFrame(rows)
     halves = table.reindex(columns=["events_early", "events_late"]).fillna(0).min(axis=1).astype(int)
     return _with_validity(table, halves, MIN_EVENTS, "event(s) before or after the cut")
@@ -370,17 +377,10 @@ def nonlinearity(
     places = {3: [0.1, 0.5, 0.9], 4: [0.05, 0.35, 0.65, 0.95], 5: [0.05, 0.275, 0.5, 0.725, 0.95]}
     if knots not in places:
         raise DataError(f"Use 3, 4 or 5 knots, not {knots}.")
-    inputs = read_inputs(scores, clinical, None, None, method)
     rows = []
-    for name in inputs.scores.columns:
-        if not inputs.scores[name].notna().any():
-            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0})
-            continue
-        data = endpoint.resolve_survival(inputs.clinical, inputs.scores[name].dropna().index)
-        x = inputs.scores.loc[data.index, name].to_numpy(dtype=np.float64)
-        row: dict[str, Any] = {"signature": str(name), "endpoint": data.name, "n": data.n, "events": data.n_events}
-        at = np.quantile(x, places[knots])
-        if len(np.unique(at)) == knots and data.n_events >= 2:
+    for row, data, x in _each_score(scores, clinical, endpoint, method):
+        rows.append(row)
+        if data is not None and len(np.unique(np.quantile(x, places[knots]))) == knots and data.n_events >= 2:
             x = (x - x.mean()) / x.std()
             at = np.quantile(x, places[knots])
             risk = RiskSets(data.time, data.event, data.entry)
@@ -393,7 +393,6 @@ def nonlinearity(
             points = np.quantile(x, [0.05, 0.25, 0.75, 0.95, 0.5])
             value = spline_basis(points, at) / scale @ curved.coef[:, 0]
             row |= {f"log_hr_{q}": float(v - value[-1]) for q, v in zip((5, 25, 75, 95), value, strict=False)}
-        rows.append(row)
     table = pd.DataFrame(rows)
     if "p_nonlinear" in table:
         table["q_nonlinear"] = adjust_p(table["p_nonlinear"])

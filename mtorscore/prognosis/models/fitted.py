@@ -266,29 +266,13 @@ def fit_model(
         reference = fitted.reference_
         chosen = pd.DataFrame(fitted.transform(chosen), index=data.index, columns=fitted.get_feature_names_out())
         signatures = scorer.signatures if signatures is None else signatures
-    check_numbers(chosen, "scores")
-    table = chosen.dropna(axis=1, how="all").astype(float)
-    if not table.shape[1]:
-        raise DataError("No score is known for any observation of the endpoint.")
-    if table.shape[1] < chosen.shape[1]:
-        gone = [c for c in chosen.columns if c not in table.columns]
-        warn(
-            f"{len(gone)} score(s) are missing for everybody and are left out of model {name} ({examples(gone)}).",
-            DataWarning,
-        )
-    if table.isna().any(axis=None):
-        bad = table.index[table.isna().any(axis=1)]
-        raise DataError(f"{len(bad)} observation(s) miss a score ({examples(bad)}); drop them or the score.")
-    parts = [table.to_numpy()]
+    table = _known_scores(chosen, name)
+    columns, parts = [str(c) for c in table.columns], [table.to_numpy()]
     coded: dict[str, dict[str, Any]] = {}
-    columns = [str(c) for c in table.columns]
     if len(baseline):
-        encoder = ClinicalEncoder().fit(clinical.loc[data.index, list(baseline)])
-        parts.append(encoder.transform(clinical.loc[data.index, list(baseline)]))
-        columns += [str(c) for c in encoder.get_feature_names_out()]
-        coded = {str(c): {"median": m} for c, m in encoder.medians_.items()}
-        coded |= {str(c): {"levels": [_plain(v) for v in levels]} for c, levels in encoder.levels_.items()}
-        coded = {str(c): coded[str(c)] for c in baseline}
+        more, values, coded = _coded(clinical.loc[data.index, list(baseline)])
+        columns += more
+        parts.append(values)
     if len(set(columns)) < len(columns):
         twice = sorted({c for c in columns if columns.count(c) > 1})
         raise DataError(f"A score and a clinical column have one name ({examples(twice)}); rename one of them.")
@@ -309,6 +293,33 @@ def fit_model(
         versions=_versions(),
         **kind.fit(x, data, seed),
     )
+
+
+def _known_scores(chosen: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the scores that every observation has; those that nobody has are left out with a warning."""
+    check_numbers(chosen, "scores")
+    table = chosen.dropna(axis=1, how="all").astype(float)
+    if not table.shape[1]:
+        raise DataError("No score is known for any observation of the endpoint.")
+    if table.shape[1] < chosen.shape[1]:
+        gone = [c for c in chosen.columns if c not in table.columns]
+        warn(
+            f"{len(gone)} score(s) are missing for everybody and are left out of model {name} ({examples(gone)}).",
+            DataWarning,
+        )
+    if table.isna().any(axis=None):
+        bad = table.index[table.isna().any(axis=1)]
+        raise DataError(f"{len(bad)} observation(s) miss a score ({examples(bad)}); drop them or the score.")
+    return table
+
+
+def _coded(baseline: pd.DataFrame) -> tuple[list[str], FloatArray, dict[str, dict[str, Any]]]:
+    """Return names and values of the coded baseline columns, and the coding by column."""
+    encoder = ClinicalEncoder().fit(baseline)
+    names = [str(c) for c in encoder.get_feature_names_out()]
+    coded: dict[str, dict[str, Any]] = {str(c): {"median": m} for c, m in encoder.medians_.items()}
+    coded |= {str(c): {"levels": [_plain(v) for v in levels]} for c, levels in encoder.levels_.items()}
+    return names, encoder.transform(baseline), {str(c): coded[str(c)] for c in baseline.columns}
 
 
 def load_model(path: str | Path, signatures: Any = None) -> FittedModel:

@@ -23,7 +23,7 @@ from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import make_outcome
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, make_outcome
 from mtorscore.prognosis.prediction.candidates import Task, fit
 from mtorscore.prognosis.prediction.folds import group_multiplicities
 from mtorscore.prognosis.prediction.prediction_task import Predicted
@@ -74,39 +74,49 @@ def added_value(
         known = inputs.scores[name].notna()
         index = inputs.scores.index[known].intersection(z_table.dropna().index, sort=False)
         if not len(index):
-            rows.append({"signature": str(name), "endpoint": endpoint.name, "n": 0, "events": 0, "valid": False})
-            rows[-1]["reason"] = "no observation has a score and the baseline columns"
-            continue
-        outcome = make_outcome(endpoint.resolve(inputs.clinical, index))
-        z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
-        x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))
-        row: dict[str, Any] = {"signature": str(name), "endpoint": endpoint.name, "n": outcome.n}
-        row |= {"events": outcome.events, "parameters": z.shape[1] + x.shape[1]}
-        both = np.concatenate([x, z], axis=1)
-        fits = [outcome.fit(m[:, :, None]) for m in (z, both)]
-        if x.shape[1] and all(f.converged[0] for f in fits):
-            chisq = 2 * float(fits[1].loglik[0] - fits[0].loglik[0])
-            row |= {"lr_chisq": chisq, "p": float(stats.chi2.sf(chisq, 1))}
-            eta = [m @ f.coef[: m.shape[1], 0] for m, f in zip((z, both), fits, strict=True)]
-            weights = group_multiplicities(len(outcome.index), None, n_boot, np.random.default_rng(seed))
-            c = [outcome.discrimination_of_resamples(e, weights) for e in eta]
-            gain = c[1] - c[0]
-            boot = gain[1:][np.isfinite(gain[1:])]
-            row |= {"c_baseline": float(c[0][0]), "c_both": float(c[1][0]), "gain": float(gain[0])}
-            if len(boot):
-                low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
-                row |= {"gain_low": float(low), "gain_high": float(high)}
-        enough = outcome.events >= EVENTS_PER_PARAMETER * row["parameters"]
-        weighted = outcome.fractional_weights
-        row["valid"] = bool(enough and not weighted and "p" in row)
-        row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"
-        if weighted:
-            row["reason"] = "observations are weighted: a likelihood ratio has no chi-squared distribution"
-        rows.append(row)
+            row: dict[str, Any] = {"n": 0, "events": 0, "valid": False}
+            row["reason"] = "no observation has a score and the baseline columns"
+        else:
+            outcome = make_outcome(endpoint.resolve(inputs.clinical, index))
+            z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
+            x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))
+            row = _added(outcome, x, z, n_boot, level, seed)
+        rows.append({"signature": str(name), "endpoint": endpoint.name} | row)
     table = pd.DataFrame(rows)
     if "p" in table:
         table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
     return table
+
+
+def _added(outcome: Outcome, x: FloatArray, z: FloatArray, n_boot: int, level: float, seed: int) -> dict[str, Any]:
+    """Test one standardised score beside standardised baseline columns."""
+    row: dict[str, Any] = {"n": outcome.n, "events": outcome.events, "parameters": z.shape[1] + x.shape[1]}
+    designs = (z, np.concatenate([x, z], axis=1))
+    fits = [outcome.fit(m[:, :, None]) for m in designs]
+    if x.shape[1] and all(f.converged[0] for f in fits):
+        chisq = 2 * float(fits[1].loglik[0] - fits[0].loglik[0])
+        row |= {"lr_chisq": chisq, "p": float(stats.chi2.sf(chisq, 1))}
+        eta = [m @ f.coef[: m.shape[1], 0] for m, f in zip(designs, fits, strict=True)]
+        weights = group_multiplicities(len(outcome.index), None, n_boot, np.random.default_rng(seed))
+        before, after = (outcome.discrimination_of_resamples(e, weights) for e in eta)
+        row |= _gain(before, after, level)
+    enough = outcome.events >= EVENTS_PER_PARAMETER * row["parameters"]
+    row["valid"] = bool(enough and not outcome.fractional_weights and "p" in row)
+    row["reason"] = "" if enough else f"{row['parameters']} parameters for {outcome.events} events"
+    if outcome.fractional_weights:
+        row["reason"] = "observations are weighted: a likelihood ratio has no chi-squared distribution"
+    return row
+
+
+def _gain(before: FloatArray, after: FloatArray, level: float) -> dict[str, float]:
+    """Return the gain in concordance (resamples after the plain sample) with its percentile interval."""
+    gain = after - before
+    out = {"c_baseline": float(before[0]), "c_both": float(after[0]), "gain": float(gain[0])}
+    boot = gain[1:][np.isfinite(gain[1:])]
+    if len(boot):
+        low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
+        out |= {"gain_low": float(low), "gain_high": float(high)}
+    return out
 
 
 def _scaled(values: FloatArray) -> FloatArray:
