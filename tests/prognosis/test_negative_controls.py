@@ -140,3 +140,19 @@ def test_the_old_name_works_for_causes_too() -> None:
         old = cause_specific(scores, clinical, endpoint, mirrors=(), n_boot=0)
     assert {w.filename for w in seen} == {__file__}
     pd.testing.assert_frame_equal(old, new)
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.IgnoredWarning")
+@pytest.mark.parametrize("method", registry.NAMES)
+def test_methods_that_hold_the_cohort_get_fewer_random_signatures(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtorscore.prognosis.association.negative_controls.MOST_REFITTED", 3)
+    x = expression(40, [f"G{i}" for i in range(400)])
+    rng = np.random.default_rng(7)
+    sigs = SignatureCollection([Signature(id="OWN", up=tuple(x.columns[:20]))])
+    adata = ad.AnnData(x, obs=survival_table(rng.normal(size=40), rng, events=0.6))
+    tl.score(adata, sigs, method=method)
+    options: dict[str, Any] = {"negative_controls": "random", "n_random": 5, "n_boot": 0}
+    row = associate(adata, endpoint=ENDPOINT, signatures=sigs, method=method, **options).iloc[0]
+    fewer = registry.get(method).holds_cohort
+    assert row["n_null"] == (3 if fewer else 5)
+    assert ("3 random signatures" in row["reason"]) == fewer

@@ -79,7 +79,7 @@ def numbers(
     text = column[np.isnan(values) & column.notna().to_numpy()]
     if len(text):
         raise EndpointError(
-            f"The {what} holds {len(text)} value(s) that are not numbers ({examples(text.unique())}); {fix}."
+            f"The {what} holds {len(text)} value(s) that are no number ({examples(text.unique())}); {fix}."
         )
     if np.isinf(values).any():
         raise EndpointError(f"The {what} holds {int(np.isinf(values).sum())} infinite value(s).")
