@@ -170,7 +170,7 @@ _META = re.compile(r"^[a-z_]+: ?\S")
 
 
 def _text(lines: list[str], path: Path) -> Found:
-    from mtorscore.io.formats import quantifiers
+    from mtorscore.io.formats import quantifier_kinds
 
     first = next((line for line in lines if line.strip()), "")
     special = _by_first_line(first, lines)
@@ -183,7 +183,7 @@ def _text(lines: list[str], path: Path) -> Found:
     body = [line for line in below if line.strip() and not line.startswith("#")]
     if not body:
         raise FormatError("only comment lines and no table.", path=path, line=1)
-    if quantifiers.is_star([line.split("\t") for line in body[:60]]):
+    if quantifier_kinds.is_star([line.split("\t") for line in body[:60]]):
         return Found("star-counts", "four columns without a header, the counters of STAR first")
     if _two_columns(body):
         return Found("htseq-counts", "two columns without a header: a gene and a number")
@@ -236,7 +236,7 @@ def _by_first_line(first: str, lines: list[str]) -> Found | None:
 
 
 def _by_columns(fields: list[str], lines: list[str]) -> tuple[str, str]:
-    from mtorscore.io.formats.quantifiers import by_columns
+    from mtorscore.io.formats.quantifier_kinds import by_columns
     from mtorscore.io.portals.clinical_tables import route_of
 
     names = [f.strip('"') for f in fields]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import DataError, FetchError, FormatError, MtorscoreError
 from mtorscore.io import detect
-from mtorscore.io.formats import binary, gct, gene_lists, quantifiers, tenx
-from mtorscore.io.portals import cbioportal, gdc, geo
+from mtorscore.io.formats import binary, gct, gene_lists, quantifier_kinds, quantifiers, tenx
+from mtorscore.io.portals import cbioportal, firehose_icgc, gdc, geo, geo_series
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import from_grid
@@ -130,7 +130,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
         and next(inner.iterdir()).is_dir()
     ):
         inner = next(inner.iterdir())
-    if found.kind in quantifiers.FORMATS:
+    if found.kind in quantifier_kinds.FORMATS:
         options["kind"] = found.kind
     adata, made = _guarded(reader, inner, found.kind, options)
     _refuse_infinite(adata, path)
@@ -239,7 +239,7 @@ _READERS: dict[str, Reader] = {
     "10x-features": gene_lists.features,
     "list": gene_lists.names,
     "geo-series-matrix": geo.series_matrix,
-    "geo-series": gene_lists.series,
+    "geo-series": geo_series.series,
     "geo-soft": geo.family,
     "geo-dataset": geo.dataset,
     "geo-annotation": geo.annotation,
@@ -248,12 +248,12 @@ _READERS: dict[str, Reader] = {
     "gdc-star-counts": _counts,
     "htseq-counts": _counts,
     "per-sample": quantifiers.read,
-    **dict.fromkeys(quantifiers.FORMATS, quantifiers.read),
-    "firehose-matrix": gene_lists.firehose,
+    **dict.fromkeys(quantifier_kinds.FORMATS, quantifiers.read),
+    "firehose-matrix": firehose_icgc.firehose,
     "gdc-cart": gdc.cart,
     "gdc-manifest": gene_lists.manifest,
     "gdc-sample-sheet": gene_lists.manifest,
-    "icgc-exp-seq": gene_lists.icgc,
+    "icgc-exp-seq": firehose_icgc.icgc,
     "cbioportal-study": cbioportal.study,
     "cbioportal-meta": cbioportal.meta,
     "clinical:gdc-clinical": cbioportal.clinical,

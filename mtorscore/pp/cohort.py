@@ -11,7 +11,8 @@ import pandas as pd
 
 from mtorscore._outcome_terms import DAYS, event_codes, is_unsaid, word_of
 from mtorscore.errors import ConfigError, DataError, EndpointError, examples
-from mtorscore.io.clinical import read_clinical, standardise
+from mtorscore.io.clinical import read_clinical
+from mtorscore.io.portals.clinical_columns import standardise
 from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
 from mtorscore.pp._recipes import Recipe, load_recipe

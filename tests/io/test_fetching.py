@@ -17,7 +17,8 @@ import pytest
 
 import mtorscore as mt
 from mtorscore.errors import DataWarning, FetchError, FormatError
-from mtorscore.io.download.http import Remote, client, download
+from mtorscore.io.download.http import client, download
+from mtorscore.io.download.remote import Remote
 from tests.io.server import Archive, tar_of
 
 MATRIX = "/geo/series/GSE1nnn/GSE1234/matrix/GSE1234_series_matrix.txt.gz"
@@ -349,7 +350,8 @@ def test_published_checksums_are_demanded(archive: Archive, tmp_path: Path) -> N
 CHILD = """
 import sys
 from pathlib import Path
-from mtorscore.io.download.http import Remote, client, download
+from mtorscore.io.download.http import client, download
+from mtorscore.io.download.remote import Remote
 with client() as http:
     download(Remote(sys.argv[1], "big.gz"), Path(sys.argv[2]), http=http, sleep=lambda s: None)
 """

@@ -102,7 +102,7 @@ def test_star_and_htseq_are_not_mixed(tmp_path: Path) -> None:
 
 
 def test_long_table(tmp_path: Path) -> None:
-    from mtorscore.io.formats.gene_lists import long_table
+    from mtorscore.io.tables.long_table import long_table
 
     rows = [
         (g, f"s{g}", c, t, i) for i, (g, c, t) in enumerate((g, c, t) for g in GENES for c in "ab" for t in (0, 15))

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from mtorscore._atomic import write_whole
 from mtorscore.errors import FetchError, examples
-from mtorscore.io.download.http import Remote, post_json
+from mtorscore.io.download.http import post_json
+from mtorscore.io.download.remote import Remote
 
 if TYPE_CHECKING:
     import httpx

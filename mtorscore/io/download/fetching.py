@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mtorscore.errors import FetchError, examples
 from mtorscore.io.download import archives
-from mtorscore.io.download.http import Remote, cached, client, download, locked
+from mtorscore.io.download.http import cached, client, download, locked
+from mtorscore.io.download.remote import Remote
 from mtorscore.io.download.unpack import unpack
 from mtorscore.io.tables.file_bytes import sha256 as file_digest
 

@@ -9,18 +9,18 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore._atomic import write_whole
 from mtorscore.errors import FetchError, warn
+from mtorscore.io.download.remote import Remote
 from mtorscore.io.download.verify import AgainError, encoded_on_the_way, refuse_page, unwrap, verify
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Remote", "cached", "client", "download", "file_sha256", "locked", "post_json"]
+__all__ = ["cached", "client", "download", "file_sha256", "locked", "post_json"]
 
 RETRIES = 6
 FIRST_WAIT = 0.5
@@ -31,26 +31,6 @@ STALL_SECONDS = 90.0
 STALL_BYTES = 8192
 # Only an attempt that brought this much more starts the count of failures again.
 PROGRESS = 1 << 16
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file to fetch, with what is published about it.
-
-    Attributes
-    ----------
-    url, name
-        Where it is, and the name it gets.
-    size, md5, sha256
-        Published size in bytes and checksums; "" or None where there are none.
-    """
-
-    url: str
-    name: str
-    size: int | None = None
-    md5: str = ""
-    sha256: str = ""
-    body: dict[str, Any] | None = field(default=None, compare=False)
 
 
 def client(timeout: float = 60.0) -> httpx.Client:

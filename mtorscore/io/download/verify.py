@@ -18,7 +18,7 @@ from mtorscore.errors import FetchError
 if TYPE_CHECKING:
     import httpx
 
-    from mtorscore.io.download.http import Remote
+    from mtorscore.io.download.remote import Remote
 
 __all__ = ["AgainError", "encoded_on_the_way", "refuse_page", "unwrap", "verify"]
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.io.formats.gene_lists import long_table
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
+from mtorscore.io.tables.long_table import long_table
 from mtorscore.io.tables.matrix import all_samples, assemble, from_grid, unique
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.formats.quantifier_kinds import FORMATS
 from mtorscore.io.tables import file_bytes
-from mtorscore.io.tables.cell_text import is_number
 from mtorscore.io.tables.checks import not_number_error, refuse_headless
 from mtorscore.io.tables.delimited import Grid, parse
 from mtorscore.io.tables.matrix import SPECIAL, assemble
@@ -22,72 +21,9 @@ from mtorscore.io.tables.matrix import SPECIAL, assemble
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["FORMATS", "by_columns", "folder_kind", "is_star", "read"]
+__all__ = ["folder_kind", "read"]
 
 
-@dataclass(frozen=True)
-class Format:
-    """How a quantifier writes one sample.
-
-    Attributes
-    ----------
-    columns
-        Columns that must be there.
-    gene
-        Column of identifiers.
-    units
-        Units -> column, the default first.
-    files
-        Names that such files have in a folder; "" where any name will do.
-    further
-        Columns that describe the gene.
-    """
-
-    columns: frozenset[str]
-    gene: str
-    units: dict[str, str]
-    files: str
-    further: tuple[str, ...] = ()
-
-
-FORMATS: dict[str, Format] = {
-    "salmon": Format(
-        frozenset({"Name", "Length", "EffectiveLength", "TPM", "NumReads"}),
-        "Name",
-        {"tpm": "TPM", "counts": "NumReads"},
-        r"quant(\.genes)?\.sf",
-    ),
-    "kallisto": Format(
-        frozenset({"target_id", "length", "eff_length", "est_counts", "tpm"}),
-        "target_id",
-        {"tpm": "tpm", "counts": "est_counts"},
-        r"abundance\.tsv",
-    ),
-    "rsem": Format(
-        frozenset({"length", "effective_length", "expected_count", "TPM", "FPKM"}),
-        "gene_id|transcript_id",
-        {"tpm": "TPM", "counts": "expected_count", "fpkm": "FPKM"},
-        r".*(genes|isoforms)\.results",
-        ("gene_id", "transcript_id(s)"),
-    ),
-    "cufflinks": Format(
-        frozenset({"tracking_id", "gene_short_name", "FPKM", "FPKM_status"}),
-        "tracking_id",
-        {"fpkm": "FPKM"},
-        r".*\.fpkm_tracking",
-        ("gene_id", "gene_short_name", "locus"),
-    ),
-    # STAR counts each read unstranded, and as of either strand; nothing in the file says which protocol was used.
-    "star-counts": Format(
-        frozenset(),
-        "",
-        {"counts": "unstranded", "stranded_first": "stranded_first", "stranded_second": "stranded_second"},
-        r".*ReadsPerGene\.out\.tab",
-    ),
-    "featurecounts": Format(
-        frozenset({"Geneid", "Chr", "Start", "End", "Strand", "Length"}), "Geneid", {"counts": ""}, ""
-    ),
-}
 _PAIRS = ("htseq-counts", "featurecounts", "table")
 _AUXILIARY = re.compile(
     r"^(readme|licen[cs]e|manifest|md5|checksums?|filelist|\.)|\.(md|json|log|html?|pdf|summary|yaml|yml|h5)$|"
@@ -102,21 +38,6 @@ _ENDINGS = re.compile(
     r"[._-]featurecounts?)$",
     re.IGNORECASE,
 )
-
-
-def by_columns(names: Sequence[str]) -> tuple[str, str] | None:
-    """Recognise a quantifier by the names of the columns."""
-    for kind, known in FORMATS.items():
-        if known.columns and known.columns <= set(names):
-            return kind, f"the columns of {kind}"
-    return None
-
-
-def is_star(rows: list[list[str]]) -> bool:
-    """Whether lines are STAR's ReadsPerGene: four columns, the first rows counters."""
-    return (
-        len(rows) > 3 and all(len(r) == 4 for r in rows[:50]) and rows[0][0] == "N_unmapped" and is_number(rows[0][1])
-    )
 
 
 def folder_kind(files: list[Path]) -> tuple[str, list[Path]] | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.io.portals.clinical_columns import patients
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import described, from_grid
@@ -46,9 +47,7 @@ def meta(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
 
 def clinical(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
     """Read a patient or sample table; the ``#`` lines above the names, where there are any, describe the columns."""
-    from mtorscore.io.clinical import read_clinical
-
-    frame = read_clinical(path)
+    frame = patients(path)
     return described(frame, [str(n) for n in frame.index], genes=False), {"table": "clinical"}
 
 
@@ -138,15 +137,13 @@ def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[A
 
 def _tables(path: Path) -> pd.DataFrame | None:
     """Return sample and patient tables joined, by sample where there is a sample table."""
-    from mtorscore.io.clinical import read_clinical
-
     files = sorted(path.glob("data_clinical*.txt")) + sorted(path.glob("data_bcr_clinical*.txt"))
-    frames = [read_clinical(f) for f in files]
+    frames = [patients(f) for f in files]
     samples = next((f for f in frames if "SAMPLE_ID" in f), None)
-    patients = next((f for f in frames if "SAMPLE_ID" not in f and "PATIENT_ID" in f), None)
-    if samples is None or patients is None:
-        return samples if samples is not None else patients
-    extra = patients.drop(columns=[c for c in patients.columns if c in samples.columns])
+    people = next((f for f in frames if "SAMPLE_ID" not in f and "PATIENT_ID" in f), None)
+    if samples is None or people is None:
+        return samples if samples is not None else people
+    extra = people.drop(columns=[c for c in people.columns if c in samples.columns])
     keys = samples["PATIENT_ID"].astype(str)
     position = extra.index.astype(str).get_indexer(pd.Index(keys))
     taken = extra.take(np.maximum(position, 0)).set_axis(samples.index)

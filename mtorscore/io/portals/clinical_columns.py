@@ -1,0 +1,236 @@
+"""Columns of clinical tables: missing values, stages, ages and outcomes under standard names, one row per patient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore._outcome_terms import DAYS, is_unsaid
+from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.io.portals import clinical_tables
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_missing, typed
+from mtorscore.io.tables.delimited import parse
+
+__all__ = ["STAGES", "clean", "one_row_each", "patients", "simple_stage", "standardise", "text_frame"]
+
+STAGES = ("I", "II", "III", "IV")
+
+# Names of the column that holds the patient or sample, most telling first.
+_KEYS = (
+    "bcr_patient_barcode", "cases.submitter_id", "case_submitter_id", "patient.bcr_patient_barcode", "sample",
+    "SAMPLE_ID", "PATIENT_ID", "icgc_donor_id", "submitter_id", "sampleID", "geo_accession", "patient", "Patient",
+    "Barcode", "barcode", "patient_id", "sample_id",
+)  # fmt: skip
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "stage_raw": (
+        "ajcc_pathologic_tumor_stage", "ajcc_pathologic_stage", "diagnoses.ajcc_pathologic_stage", "tumor_stage",
+        "pathologic_stage", "patient.stage_event.pathologic_stage", "AJCC_PATHOLOGIC_TUMOR_STAGE", "stage", "Stage",
+        "donor_tumour_stage_at_diagnosis",
+    ),
+    "age": (
+        "age_at_initial_pathologic_diagnosis", "age_at_diagnosis", "demographic.age_at_index", "age_at_index", "age",
+        "Age", "AGE", "donor_age_at_diagnosis",
+    ),
+    "sex": ("gender", "sex", "Sex", "SEX", "demographic.gender", "patient.gender", "donor_sex", "Gender"),
+    "grade": (
+        "histological_grade", "tumor_grade", "diagnoses.tumor_grade", "neoplasm_histologic_grade", "GRADE", "grade",
+    ),
+    "histology": (
+        "histological_type", "diagnoses.primary_diagnosis", "primary_diagnosis", "HISTOLOGICAL_DIAGNOSIS",
+        "patient.primary_pathology.histological_type", "Histology", "histology", "histologic_diagnosis",
+    ),
+}  # fmt: skip
+_STAGE = re.compile(r"^(?:stage[\s_:]*)?(iv|iii|ii|i|[1-4])\s*(?:[abc]\d?)?$", re.IGNORECASE)
+_AGE = re.compile(r"^\s*(?:\((?P<unit>months?|mos?|yrs?|years?)\):)?\s*(?P<number>\d+(?:\.\d+)?)\s*$", re.IGNORECASE)
+_ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
+
+
+def simple_stage(value: object) -> str:
+    """Return I, II, III or IV for a stage in any spelling, "" where it is none of them.
+
+    Examples
+    --------
+    >>> [simple_stage(s) for s in ("Stage IIIA", "stage ii", "IVB", "[Discrepancy]", "2")]
+    ['III', 'II', 'IV', '', 'II']
+    """
+    found = _STAGE.match(str(value).strip().removesuffix(".0"))
+    if not found:
+        return ""
+    stage = found[1].upper()
+    return _ARABIC.get(stage, stage)
+
+
+def clean(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with every spelling of "missing" as missing, and columns of numbers as float64."""
+    out = {}
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        if column.dtype != object:
+            out[str(name)] = column
+            continue
+        values: npt.NDArray[Any] = np.array([None if is_missing(v) else str(v).strip() for v in column], dtype=object)
+        number = typed(np.array(["" if v is None else v for v in values], dtype=object))
+        missing = all(v is None for v in values)
+        out[str(name)] = pd.Series(values if missing or number.dtype == object else number, index=frame.index)
+    return pd.DataFrame(out, index=frame.index)
+
+
+def text_frame(path: Path) -> pd.DataFrame:
+    """Read a delimited clinical table as text, without the further header lines of a legacy biotab."""
+    return clinical_tables.biotab_rows(parse(file_bytes.load(path), text=True).frame())
+
+
+def patients(path: Path) -> pd.DataFrame:
+    """Read a delimited clinical table: one row per patient or sample, with the columns of `standardise`."""
+    return one_row_each(text_frame(path), path)
+
+
+def _follow_up_forms(path: Path) -> list[Path]:
+    """Return the follow-up forms beside a legacy biotab of patients."""
+    found = re.match(r"(?P<start>.*clinical)_patient_(?P<cancer>[a-z]+)\.", path.name)
+    if not found:
+        return []
+    return sorted(path.parent.glob(f"{found['start']}_follow_up_v*_{found['cancer']}.*"))
+
+
+def one_row_each(
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    key: str | None = None,
+    forms: Sequence[Path] | None = None,
+    read_form: Callable[[Path], pd.DataFrame] = text_frame,
+) -> pd.DataFrame:
+    """Reduce a clinical table to one row per patient or sample and add the columns of `standardise`.
+
+    Parameters
+    ----------
+    frame
+        The table as published.
+    path
+        Its file.
+    key
+        The column that names patients or samples; found by its name if None.
+    forms
+        Follow-up forms of a legacy biotab; those beside the file if None.
+    read_form
+        Reads one of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: upper-case TCGA barcodes, or the names as they are.
+
+    Raises
+    ------
+    FormatError
+        If there is no key column, a key has differing rows, or a time is text.
+    """
+    if key is None:
+        route, reduce = clinical_tables.route_of(list(map(str, frame.columns)))
+        if reduce is not None:
+            if route == "biotab":
+                frame = _with_follow_up(frame, path, forms, read_form)
+            try:
+                frame = reduce(frame)
+            except clinical_tables.TimeError as error:
+                raise clinical_tables.refused_time(str(error), frame, path) from error
+            frame = _distinct(frame, str(frame.index.name), path)
+            frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
+            return standardise(clean(frame))
+    frame = clean(frame)
+    if key is None:
+        key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
+    if key not in frame.columns:
+        raise FormatError(f"there is no column {key!r}; there are {examples(frame.columns, 12)}.", path=path)
+    names = [_barcode("" if is_missing(v) else str(v)) for v in frame[key]]
+    frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
+    try:
+        return standardise(_distinct(frame, key, path))
+    except clinical_tables.TimeError as error:
+        raise clinical_tables.refused_time(str(error), frame, path) from error
+
+
+def _with_follow_up(
+    frame: pd.DataFrame, path: Path, forms: Sequence[Path] | None, read_form: Callable[[Path], pd.DataFrame]
+) -> pd.DataFrame:
+    """Put the follow-up forms above a form of patients, the latest first; warn where there is none."""
+    chosen = _follow_up_forms(path) if forms is None else forms
+    if not chosen and forms is None and "bcr_followup_barcode" not in frame:
+        warn(
+            f"{path.name}: no follow-up form lies beside this form of patients, so outcomes stand as of "
+            "enrolment and later deaths are missing (31% of them in TCGA-LIHC). Put the files "
+            "clinical_follow_up_* beside it, name them with follow_up=, or prefer the curated outcomes.",
+            DataWarning,
+        )
+    return pd.concat([*(read_form(f) for f in chosen[::-1]), frame], ignore_index=True)
+
+
+def _distinct(frame: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
+    """Drop rows that repeat another in everything; refuse a table without rows, or a name with differing rows."""
+    if not len(frame):
+        raise FormatError(f"no row holds a value of {key!r}: the table has a header and no patients.", path=path)
+    if frame.index.has_duplicates:
+        frame = frame[~(frame.index.duplicated() & frame.duplicated())]
+    repeated = frame.index[frame.index.duplicated()].unique()
+    if len(repeated):
+        raise FormatError(
+            f"{len(repeated)} value(s) of {key!r} stand on several differing rows ({examples(repeated)}); "
+            "name another key column, or reduce the table to one row each.",
+            path=path,
+        )
+    return frame
+
+
+def _barcode(name: object) -> str:
+    text = str(name)
+    return text.upper() if text.lower().startswith("tcga-") else text
+
+
+def standardise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the standard columns that the table's own columns allow.
+
+    ``OS``, ``OS.time`` and likewise DSS, DFI, PFI (1 = event, 0 = censored; days), ``stage`` (ordered I-IV),
+    ``stage_number``, ``stage_raw``, ``age`` (years), ``sex`` (female, male), ``grade``, ``histology``. A column that
+    is there under the standard name is kept. Overall survival is put together from vital status, days to death and
+    days to last follow-up where the table has these alone.
+    """
+    new: dict[str, Any] = {}
+    for standard, known in _FIELDS.items():
+        source = next((k for k in known if k in frame.columns), None)
+        if source is not None and not (standard in frame.columns and source == standard):
+            new[standard] = frame[source]
+    if not {"OS", "OS.time"} & set(map(str, frame.columns)):
+        new |= clinical_tables.plain_survival(frame)
+    out = frame.assign(**new)
+    if "stage_raw" in out:
+        stage = [simple_stage(v) for v in out["stage_raw"]]
+        out["stage"] = pd.Categorical([s or None for s in stage], categories=list(STAGES), ordered=True)
+        out["stage_number"] = [float(STAGES.index(s) + 1) if s else np.nan for s in stage]
+    if "age" in out:
+        out["age"] = _years(out["age"])
+    if "sex" in out:
+        out["sex"] = [{"f": "female", "m": "male"}.get(str(v).strip().lower()[:1]) for v in out["sex"]]
+    return out
+
+
+def _years(values: pd.Series) -> npt.NDArray[np.float64]:
+    if values.dtype == object:
+        parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
+        odd = [str(v) for v, m in zip(values, parsed, strict=True) if not m and not is_missing(v) and not is_unsaid(v)]
+        if odd:
+            warn(f"{len(odd)} age(s) are no number ({examples(dict.fromkeys(odd))}) and count as missing.", DataWarning)
+        # GEO's hepatoblastoma series write "(month): 33" and "(yrs): 0.7".
+        return np.array(
+            [float(m["number"]) / (12.0 if (m["unit"] or "").startswith("m") else 1.0) if m else np.nan for m in parsed]
+        )
+    age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    # GDC gives the age at diagnosis in days.
+    return age / DAYS["years"] if np.nanmax(age, initial=0) > 200 else age
