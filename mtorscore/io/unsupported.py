@@ -1,4 +1,4 @@
-"""Files that are met beside expression data and are none: named, with what to do instead."""
+"""Recognise file types that are not supported, with what to do instead."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "a picture (GIF)"),
     (b"II*\0", "a picture (TIFF)"),
     (b"MM\0*", "a picture (TIFF)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls); save it as .xlsx or as tab-separated text"),
     (b"BAM\1", "alignments (BAM); count reads per gene first, with featureCounts or STAR"),
     (b"CRAM", "alignments (CRAM); count reads per gene first, with featureCounts or STAR"),
     (b"NCBI.sra", "raw reads (SRA); quantify them first, with salmon or STAR"),
@@ -52,17 +53,17 @@ _ZIP = {
 
 
 def binary(first: bytes) -> str:
-    """Return what the first bytes of a file announce that is no data for us, "" for nothing known."""
+    """Return what unsupported type the first bytes of a file announce, "" for none that is known."""
     return next((what for magic, what in _MAGIC if first.startswith(magic)), "")
 
 
 def zipped(names: Sequence[str]) -> str:
-    """Return what the members of a zip archive announce, "" for nothing known."""
+    """Return what unsupported type the members of a zip archive announce, "" for none that is known."""
     return next((what for name, what in _ZIP.items() if name in names), "")
 
 
 def text(lines: Sequence[str]) -> str:
-    """Return what the first lines of a text announce that is no data for us, "" for nothing known."""
+    """Return what unsupported type the first lines of a text announce, "" for none that is known."""
     start = "\n".join(lines[:40])
     for pattern, what in _TEXT:
         if re.match(pattern, start):

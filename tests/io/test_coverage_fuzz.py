@@ -29,7 +29,7 @@ def test_readers_survive(group: str, tmp_path: Path) -> None:
 
 def test_every_reader_of_text_has_a_seed(tmp_path: Path) -> None:
     import mtorscore as mt
-    from mtorscore.io.reading import _READERS
+    from mtorscore.io.readers import BY_KIND
 
     kinds = set()
     for group, seeds in GROUPS.items():
@@ -39,4 +39,4 @@ def test_every_reader_of_text_has_a_seed(tmp_path: Path) -> None:
             kinds.add(mt.io.describe(path).kind)
     binary = {"parquet", "feather", "archive", "excel", "h5ad", "zarr", "rdata", "loom", "10x-h5"}
     folders = {"10x-mtx", "per-sample", "geo-series", "cbioportal-study"}
-    assert set(_READERS) - kinds == binary | folders
+    assert set(BY_KIND) - kinds == binary | folders

@@ -15,27 +15,16 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.formats.reader import FirstBytes, Folder, Found, Hdf5, Members, Reader, starts_with
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_table import long_table
-from mtorscore.io.tables.matrix import all_samples, assemble, from_grid, unique
+from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, all_samples, assemble, from_grid, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = [
-    "excel",
-    "excel_sheets",
-    "feather",
-    "frame_to_grid",
-    "h5ad",
-    "parquet",
-    "rdata",
-    "sheet",
-    "sheet_frame",
-    "zarr",
-]
-
+__all__ = ["READERS", "excel_sheets", "frame_to_grid", "sheet", "sheet_frame"]
 
 # A formula that ends its cell, or has an empty result behind it.
 _EMPTY_FORMULA = re.compile(rb"(</f>|<f\b[^<>]*/>)\s*(<v\s*/>|<v></v>)?\s*</c>")
@@ -110,9 +99,7 @@ def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]
         pandas = pandas.reset_index()
     ranged = isinstance(pandas.index, pd.RangeIndex)
     grid = frame_to_grid(pandas, path, index=not ranged)
-    adata, made = from_grid(grid, None, table)
-    return adata, {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
-                   "repairs": made["repairs"]}  # fmt: skip
+    return from_grid(grid, None, table)
 
 
 def _common(types: list[Any]) -> Any:
@@ -252,12 +239,10 @@ def excel(
     grid = frame_to_grid(frame, path, index=False, header_line=lines[0])
     grid.rows = lines[1:]
     adata, made = from_grid(grid, None, table, measure)
-    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"],
-            "repairs": grid.repairs}  # fmt: skip
     return adata, {**made, "sheet": name, "sheets": names}
 
 
-def h5ad(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def h5ad(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read an AnnData file."""
     import anndata
 
@@ -301,7 +286,7 @@ def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     return adata, repairs
 
 
-def zarr(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def zarr(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read an AnnData store in Zarr."""
     try:
         import zarr as _  # noqa: F401
@@ -331,5 +316,74 @@ def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnD
         return long, {"table": "matrix", "orientation": "long", "object": chosen, "objects": sorted(found)}
     ranged = isinstance(frame.index, pd.RangeIndex) or list(map(str, frame.index[:2])) == ["1", "2"]
     adata, made = from_grid(frame_to_grid(frame, path, index=not ranged), None, table)
-    made = {"table": made["kind"], "evidence": made["evidence"], "orientation": made["orientation"]}
     return adata, {**made, "object": chosen, "objects": sorted(found)}
+
+
+def _is_workbook(seen: Members) -> Found | None:
+    return Found("excel", "a zip archive with xl/workbook.xml") if "xl/workbook.xml" in seen.names else None
+
+
+def _is_anndata(seen: Hdf5) -> Found | None:
+    known = seen.encoding == "anndata" or {"obs", "var"} <= seen.keys
+    return Found("h5ad", "HDF5 with obs and var") if known else None
+
+
+def _is_zarr(seen: Folder) -> Found | None:
+    return Found("zarr", "a Zarr store") if {".zgroup", "zarr.json", ".zattrs"} & set(seen.names) else None
+
+
+def _is_r(seen: FirstBytes) -> Found | None:
+    if seen.data.startswith((b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")):
+        return Found("rdata", "an R workspace (save)")
+    one = seen.data.startswith((b"X\n\0\0\0\2", b"X\n\0\0\0\3", b"A\n2\n", b"A\n3\n"))
+    return Found("rdata", "one R object (saveRDS)") if one else None
+
+
+READERS = (
+    Reader(
+        kinds=("parquet",),
+        read=parquet,
+        detect={FirstBytes: starts_with("parquet", "starts with PAR1", b"PAR1")},
+        origin="tables",
+        title="Parquet, in either orientation",
+        options=TABLE_OPTION,
+    ),
+    Reader(
+        kinds=("feather",),
+        read=feather,
+        detect={FirstBytes: starts_with("feather", "an Arrow table (Feather)", b"ARROW1", b"FEA1")},
+        origin="tables",
+        title="Feather (Arrow), in either orientation",
+        options=TABLE_OPTION,
+    ),
+    Reader(
+        kinds=("excel",),
+        read=excel,
+        detect={Members: _is_workbook},
+        origin="tables",
+        title="Excel workbook (.xlsx), the first sheet that holds a table",
+        options={"sheet": "name of the sheet"} | MEASURE_OPTION | TABLE_OPTION,
+    ),
+    Reader(
+        kinds=("rdata",),
+        read=rdata,
+        detect={FirstBytes: _is_r},
+        origin="tables",
+        title="R workspace or object (.rda, .RData, .rds), its largest matrix or data frame",
+        options={"name": "name of the object"} | TABLE_OPTION,
+    ),
+    Reader(
+        kinds=("h5ad",),
+        read=h5ad,
+        detect={Hdf5: _is_anndata},
+        origin="single cells",
+        title="AnnData (.h5ad)",
+    ),
+    Reader(
+        kinds=("zarr",),
+        read=zarr,
+        detect={Folder: _is_zarr},
+        origin="single cells",
+        title="AnnData in a Zarr store (needs the package zarr)",
+    ),
+)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mtorscore.errors import FormatError
 from mtorscore.io.formats.gsea_labels import class_of_label
+from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import split, typed
 from mtorscore.io.tables.checks import not_number_error
@@ -21,12 +22,13 @@ from mtorscore.io.tables.matrix import assemble, described
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["cls", "gct"]
+__all__ = ["READERS"]
 
+_SIZES = re.compile(r"^\d+\s+\d+\s+1\s*$")
 _IDENTIFIER = re.compile(r"0\d+|\d{16,}")
 
 
-def gct(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def gct(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a GCT file; row and column metadata of version 1.3 become `var` and `obs`."""
     content = file_bytes.load(path)
     first = content.lines(3)
@@ -84,7 +86,7 @@ def _annotation(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values if any(_IDENTIFIER.fullmatch(str(v)) for v in values) else typed(values)
 
 
-def cls(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def cls(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a categorical CLS file: one observation per sample, in the order of the matrix that it belongs to.
 
     What the values of line 3 mean is said by `mtorscore.io.formats.gsea_labels.class_of_label`.
@@ -109,3 +111,30 @@ def cls(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # no
     meaning = class_of_label(values, names)
     frame = pd.DataFrame({"value": values, "class": [meaning[v] for v in values]})
     return described(frame, [f"sample_{i + 1}" for i in range(len(values))], genes=False), {"table": "labels"}
+
+
+def _is_gct(seen: FirstLines) -> Found | None:
+    return Found("gct", f"GCT {seen.first[1:4]}") if seen.first.startswith(("#1.2", "#1.3")) else None
+
+
+def _is_cls(seen: FirstLines) -> Found | None:
+    known = _SIZES.match(seen.first) is not None and len(seen.lines) > 1 and seen.lines[1].startswith("#")
+    return Found("cls", "three numbers, then # and class names") if known else None
+
+
+READERS = (
+    Reader(
+        kinds=("gct",),
+        read=gct,
+        detect={FirstLines: _is_gct},
+        origin="GSEA (gene set enrichment analysis)",
+        title="GCT 1.2 and 1.3",
+    ),
+    Reader(
+        kinds=("cls",),
+        read=cls,
+        detect={FirstLines: _is_cls},
+        origin="GSEA (gene set enrichment analysis)",
+        title="CLS, categorical phenotypes",
+    ),
+)

@@ -75,12 +75,9 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def by_columns(names: Sequence[str]) -> tuple[str, str] | None:
-    """Recognise a quantifier by the names of the columns."""
-    for kind, known in FORMATS.items():
-        if known.columns and known.columns <= set(names):
-            return kind, f"the columns of {kind}"
-    return None
+def by_columns(names: Sequence[str]) -> str:
+    """Name a quantifier by the columns that it writes, "" for none."""
+    return next((kind for kind, known in FORMATS.items() if known.columns and known.columns <= set(names)), "")
 
 
 def is_star(rows: list[list[str]]) -> bool:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.io.formats.quantifier_kinds import FORMATS
+from mtorscore.io.formats.quantifier_kinds import FORMATS, by_columns, is_star
+from mtorscore.io.formats.reader import Columns, Folder, Found, Reader, Rows
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.checks import not_number_error, refuse_headless
 from mtorscore.io.tables.delimited import Grid, parse
@@ -21,7 +22,7 @@ from mtorscore.io.tables.matrix import SPECIAL, assemble
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["folder_kind", "read"]
+__all__ = ["READER"]
 
 
 _PAIRS = ("htseq-counts", "featurecounts", "table")
@@ -40,27 +41,25 @@ _ENDINGS = re.compile(
 )
 
 
-def folder_kind(files: list[Path]) -> tuple[str, list[Path]] | None:
+def _files_of(folder: Folder) -> tuple[str, list[Path]] | None:
     """Name the quantifier that wrote the files of a folder, and which of them hold the samples.
 
     Files with names of a quantifier are taken wherever they lie. Others are taken only where all files lie in one
     folder, apart from documentation, and the first and the last are tables of one sample.
     """
-    from mtorscore.io.detect import detect
-
     for kind, known in FORMATS.items():
         if known.files:
-            chosen = [f for f in files if re.fullmatch(known.files + r"(\.gz)?", f.name)]
+            chosen = [f for f in folder.files if re.fullmatch(known.files + r"(\.gz)?", f.name)]
             genes = [f for f in chosen if ".genes." in f.name]
             if chosen:
                 return kind, genes or chosen
-    rest = [f for f in files if not _AUXILIARY.search(f.name)]
+    rest = [f for f in folder.files if not _AUXILIARY.search(f.name)]
     if len(rest) < 2 or len({f.parent for f in rest}) > 1:
         return None
     kinds = set()
     for file in (rest[0], rest[-1]):
         try:
-            found = detect(file)
+            found = folder.detect(file)
         except FormatError:
             return None
         columns = int(found.details.get("columns", 2))
@@ -72,9 +71,8 @@ def folder_kind(files: list[Path]) -> tuple[str, list[Path]] | None:
 def read(
     path: Path,
     *,
+    found: Found,
     units: str | None = None,
-    kind: str = "",
-    table: str = "",  # noqa: ARG001
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read the output of a quantifier, one file or a folder with a file per sample.
 
@@ -82,13 +80,11 @@ def read(
     ----------
     path
         File or folder.
+    found
+        What was recognised: the quantifier, and which files of a folder hold the samples.
     units
         Column to read: ``counts``, ``tpm`` or ``fpkm`` where the quantifier writes them. Salmon, kallisto and RSEM
         give TPM by default, with the estimated counts in ``layers["counts"]``; STAR the unstranded counts.
-    kind
-        The quantifier.
-    table
-        Not used.
 
     Returns
     -------
@@ -96,12 +92,9 @@ def read(
         Samples x genes (or transcripts). Samples are called by their file, or the folder of a file whose name is
         always the same. STAR's and HTSeq's counters are in ``obs``.
     """
-    files = [path]
-    if path.is_dir():
-        found = folder_kind(sorted(f for f in path.rglob("*") if f.is_file()))
-        if found is None:
-            raise FormatError("no file of a quantifier in this folder.", path=path)
-        kind, files = found
+    kind, files = found.handed.get("quantifier", found.kind), found.handed.get("files", [path])
+    if path.is_dir() and "files" not in found.handed:
+        raise FormatError("no file of a quantifier in this folder.", path=path)
     parts = [_one(f, kind, units) for f in files]
     genes, var = parts[0].genes, parts[0].var
     rows = [p.aligned(genes) for p in parts]
@@ -265,3 +258,39 @@ def _transcripts(genes: list[str]) -> bool:
     from mtorscore.genes.identifier_kinds import kind_of
 
     return bool(genes) and kind_of(genes[0].split("|")[0]) == "ensembl_transcript"
+
+
+def _is_folder(seen: Folder) -> Found | None:
+    chosen = _files_of(seen)
+    if chosen is None:
+        return None
+    kind, files = chosen
+    return Found(
+        "per-sample",
+        f"holds {len(files)} files of one sample each ({kind})",
+        details={"files": len(files)},
+        sure=kind in FORMATS,
+        handed={"quantifier": kind, "files": files},
+    )
+
+
+def _is_star(seen: Rows) -> Found | None:
+    known = is_star([line.split("\t") for line in seen.body[:60]])
+    return Found("star-counts", "four columns without a header, the counters of STAR first") if known else None
+
+
+def _is_quantifier(seen: Columns) -> Found | None:
+    kind = by_columns(seen.names)
+    return Found(kind, f"the columns of {kind}") if kind else None
+
+
+READER = Reader(
+    kinds=("per-sample", *FORMATS),
+    read=read,
+    detect={Folder: _is_folder, Rows: _is_star, Columns: _is_quantifier},
+    origin="quantifiers",
+    title="STAR `ReadsPerGene`, featureCounts, HTSeq, salmon, kallisto, RSEM, Cufflinks: a file, or a folder with one "
+    "per sample",
+    options={"units": "counts, tpm or fpkm, where the quantifier writes them"},
+    needs=("found",),
+)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from mtorscore.errors import FormatError, examples
+from mtorscore.io.formats.reader import FirstLines, Folder, Found, Hdf5, Reader
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import split
 from mtorscore.io.tables.matrix import assemble
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 # Cell Ranger's unfiltered matrices have 7 million barcodes; a pointer per row is kept in memory.
 MOST_ROWS = 50_000_000
 MOST_UNNAMED = 2_000_000
+MARKER = "%%MatrixMarket"
 
-__all__ = ["files_of", "folder", "h5", "is_folder", "loom", "mtx"]
+__all__ = ["READERS"]
 
 
 def files_of(path: Path, prefix: str = "") -> dict[str, Path]:
@@ -41,11 +43,6 @@ def files_of(path: Path, prefix: str = "") -> dict[str, Path]:
     return found
 
 
-def is_folder(path: Path) -> bool:
-    """Whether a folder holds a 10x matrix."""
-    return "matrix" in files_of(path)
-
-
 def _lines(path: Path) -> list[list[str]]:
     return [split(line, "\t") for line in file_bytes.load(path).data.decode().split("\n") if line]
 
@@ -55,7 +52,6 @@ def folder(
     *,
     gene_ids: bool = True,
     prefix: str = "",
-    table: str = "",  # noqa: ARG001
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read a 10x folder: cells x genes, sparse, raw counts.
 
@@ -67,8 +63,6 @@ def folder(
         Identify genes by the first column (Ensembl), with symbols in ``var["symbol"]``; False the other way round.
     prefix
         What the names of the three files begin with, where a folder holds several samples, as GEO's supplements do.
-    table
-        Not used.
     """
     matrices = [f.name for f in sorted(path.iterdir()) if f.name.removesuffix(".gz").endswith("matrix.mtx")]
     if sum(m.startswith(prefix) for m in matrices) > 1:
@@ -109,7 +103,7 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
     """Read a Matrix Market file of coordinates (genes x cells), repeated entries refused."""
     content = file_bytes.load(path)
     lines = content.data
-    if not lines.startswith(b"%%MatrixMarket"):
+    if not lines.startswith(MARKER.encode()):
         raise FormatError("no %%MatrixMarket line.", path=path, line=1)
     banner = lines.split(b"\n", 1)[0].decode(errors="replace").lower().split()
     if (
@@ -194,7 +188,7 @@ def _numeric(field: bytes) -> bool:
     return True
 
 
-def mtx(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def mtx(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a Matrix Market file, with the barcodes and features beside it where they are there."""
     if {"barcodes", "features"} <= set(files_of(path.parent)) and files_of(path.parent).get("matrix") == path:
         return folder(path.parent)
@@ -212,7 +206,7 @@ def _text(values: Any) -> list[str]:
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 
-def h5(path: Path, *, genome: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def h5(path: Path, *, genome: str | None = None) -> tuple[AnnData, dict[str, Any]]:
     """Read a 10x HDF5 file of Cell Ranger 2 (one group per genome) or 3 (group ``matrix``)."""
     import h5py
 
@@ -250,7 +244,7 @@ def h5(path: Path, *, genome: str | None = None, table: str = "") -> tuple[AnnDa
     return assemble(x, barcodes, ids, var=var), {"table": "matrix", "units": "counts", "genome": name}
 
 
-def loom(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def loom(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a loom file: the main matrix, row and column attributes."""
     import h5py
 
@@ -272,3 +266,54 @@ def loom(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
     obs = pd.DataFrame({k: _text(v) if v.dtype.kind in "OS" else v for k, v in columns.items()})
     var = pd.DataFrame({k: _text(v) if v.dtype.kind in "OS" else v for k, v in rows.items()})
     return assemble(x, _text(cells), _text(genes), obs=obs, var=var), {"table": "matrix"}
+
+
+def _is_folder(seen: Folder) -> Found | None:
+    return Found("10x-mtx", "holds matrix.mtx with barcodes and features") if "matrix" in files_of(seen.path) else None
+
+
+def _is_h5(seen: Hdf5) -> Found | None:
+    known = "matrix" in seen.groups or any({"indptr", "barcodes"} <= keys for keys in seen.groups.values())
+    return Found("10x-h5", "HDF5 with the groups of Cell Ranger") if known else None
+
+
+def _is_loom(seen: Hdf5) -> Found | None:
+    known = {"matrix", "row_attrs", "col_attrs"} <= seen.keys
+    return Found("loom", "HDF5 with matrix, row_attrs and col_attrs") if known else None
+
+
+READERS = (
+    Reader(
+        kinds=("10x-mtx",),
+        read=folder,
+        detect={Folder: _is_folder},
+        origin="single cells",
+        title="10x folder (matrix, barcodes, features) of Cell Ranger 2 and 3",
+        options={
+            "gene_ids": "False names genes by symbol instead of Ensembl id",
+            "prefix": "start of the three file names, where several samples lie together",
+        },
+    ),
+    Reader(
+        kinds=("10x-h5",),
+        read=h5,
+        detect={Hdf5: _is_h5},
+        origin="single cells",
+        title="10x HDF5 of Cell Ranger 2 and 3",
+        options={"genome": "name of the genome, where there are several"},
+    ),
+    Reader(
+        kinds=("loom",),
+        read=loom,
+        detect={Hdf5: _is_loom},
+        origin="single cells",
+        title="loom",
+    ),
+    Reader(
+        kinds=("mtx",),
+        read=mtx,
+        detect={FirstLines: lambda seen: Found("mtx", "Matrix Market") if seen.first.startswith(MARKER) else None},
+        origin="single cells",
+        title="Matrix Market, with the barcodes and features beside it",
+    ),
+)

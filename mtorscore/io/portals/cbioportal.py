@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.io.formats.reader import FirstLines, Folder, Found, Reader
 from mtorscore.io.portals.clinical_columns import patients
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.delimited import parse
@@ -17,7 +19,9 @@ from mtorscore.io.tables.matrix import described, from_grid
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["clinical", "meta", "meta_facts", "profiles", "study", "warn_zscores"]
+__all__ = ["READERS", "is_zscore_file", "warn_zscores"]
+
+_META = re.compile(r"^[a-z_]+: ?\S")
 
 
 def meta_facts(path: Path) -> dict[str, str]:
@@ -33,7 +37,7 @@ def meta_facts(path: Path) -> dict[str, str]:
     return facts
 
 
-def meta(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def meta(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a meta file (one observation) or a case list (one observation per sample)."""
     facts = meta_facts(path)
     accession = facts.get("cancer_study_identifier", "")
@@ -43,12 +47,6 @@ def meta(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
         return described(frame, samples, genes=False), {"accession": accession, "table": "samples"}
     frame = pd.DataFrame([facts])
     return described(frame, [facts.get("stable_id", path.stem)], genes=False), {"accession": accession, "table": "meta"}
-
-
-def clinical(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
-    """Read a patient or sample table; the ``#`` lines above the names, where there are any, describe the columns."""
-    frame = patients(path)
-    return described(frame, [str(n) for n in frame.index], genes=False), {"table": "clinical"}
 
 
 def profiles(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
@@ -85,7 +83,7 @@ def is_zscore_file(path: Path) -> bool:
     return False
 
 
-def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def study(path: Path, *, profile: str | None = None) -> tuple[AnnData, dict[str, Any]]:
     """Read a study folder: one expression profile with patient and sample tables joined, or the tables alone.
 
     Parameters
@@ -94,8 +92,6 @@ def study(path: Path, *, profile: str | None = None, table: str = "") -> tuple[A
         The folder.
     profile
         ``stable_id`` of the expression profile; a profile of values is preferred over one of z-scores.
-    table
-        Not used.
     """
     facts = meta_facts(path / "meta_study.txt") if (path / "meta_study.txt").exists() else {}
     known = profiles(path)
@@ -148,3 +144,33 @@ def _tables(path: Path) -> pd.DataFrame | None:
     position = extra.index.astype(str).get_indexer(pd.Index(keys))
     taken = extra.take(np.maximum(position, 0)).set_axis(samples.index)
     return samples.join(taken.where(pd.Series(position >= 0, index=samples.index), axis=0))
+
+
+def _is_study(seen: Folder) -> Found | None:
+    known = any(n.startswith("meta_") and n.endswith(".txt") for n in seen.names)
+    return Found("cbioportal-study", "holds meta files of cBioPortal") if known else None
+
+
+def _is_meta(seen: FirstLines) -> Found | None:
+    head = [line for line in seen.lines[:40] if line.strip()]
+    known = all(_META.match(n) for n in head) and any(n.startswith("cancer_study_identifier:") for n in head)
+    return Found("cbioportal-meta", "key: value lines with cancer_study_identifier") if known else None
+
+
+READERS = (
+    Reader(
+        kinds=("cbioportal-study",),
+        read=study,
+        detect={Folder: _is_study},
+        origin="cBioPortal",
+        title="study folder: one expression profile, joined with the tables of patients and samples",
+        options={"profile": "`stable_id` of the expression profile"},
+    ),
+    Reader(
+        kinds=("cbioportal-meta",),
+        read=meta,
+        detect={FirstLines: _is_meta},
+        origin="cBioPortal",
+        title="meta file or case list; other single files are read as tables",
+    ),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,17 @@ import pandas as pd
 
 from mtorscore._outcome_terms import DAYS, is_unsaid
 from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.portals import clinical_tables
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import parse
+from mtorscore.io.tables.matrix import described
 
-__all__ = ["STAGES", "clean", "one_row_each", "patients", "simple_stage", "standardise", "text_frame"]
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["READER", "STAGES", "clean", "one_row_each", "patients", "simple_stage", "standardise", "text_frame"]
 
 STAGES = ("I", "II", "III", "IV")
 
@@ -234,3 +239,27 @@ def _years(values: pd.Series) -> npt.NDArray[np.float64]:
     age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     # GDC gives the age at diagnosis in days.
     return age / DAYS["years"] if np.nanmax(age, initial=0) > 200 else age
+
+
+def clinical(path: Path) -> tuple[AnnData, dict[str, Any]]:
+    """Read a patient or sample table; the ``#`` lines above the names, where there are any, describe the columns."""
+    frame = patients(path)
+    return described(frame, [str(n) for n in frame.index], genes=False), {"table": "clinical"}
+
+
+def _is_clinical(seen: Columns) -> Found | None:
+    route, _ = clinical_tables.route_of(seen.names)
+    if not route:
+        return None
+    above = " and # lines above the names" if seen.commented else ""
+    return Found(f"clinical:{route}", f"the columns of {route}{above}")
+
+
+READER = Reader(
+    kinds=tuple(f"clinical:{route}" for route in clinical_tables.ROUTES),
+    read=clinical,
+    detect={Columns: _is_clinical},
+    origin="clinical tables",
+    title="patients or samples of the GDC (`clinical.tsv`), a legacy biotab with its follow-up forms, Firehose "
+    "(merged), cBioPortal, ICGC (donors)",
+)

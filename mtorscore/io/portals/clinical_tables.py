@@ -18,7 +18,7 @@ from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_code, event_codes, i
 from mtorscore.errors import DataWarning, EndpointError, FormatError, examples, warn
 from mtorscore.io.tables.cell_text import is_missing, is_number
 
-__all__ = ["TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of"]
+__all__ = ["ROUTES", "TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of"]
 
 Route = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -287,17 +287,27 @@ def _icgc(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{"OS": [f[0] for f in found], "OS.time": [f[1] for f in found]}).set_index("icgc_donor_id")
 
 
+ROUTES: dict[str, Route] = {
+    "gdc-clinical": _gdc_table,
+    "biotab": _biotab,
+    "firehose": _firehose,
+    "cbioportal-clinical": _cbioportal,
+    "icgc-donor": _icgc,
+}
+
+
 def route_of(columns: Sequence[str]) -> tuple[str, Route | None]:
     """Name the portal that a clinical table comes from by its columns, and what turns it into patients."""
     names = set(columns)
+    route = ""
     if names & {"cases.submitter_id", "case_submitter_id"}:
-        return "gdc-clinical", _gdc_table
-    if "bcr_patient_uuid" in names and "bcr_patient_barcode" in names and "OS.time" not in names:
-        return "biotab", _biotab
-    if "patient.bcr_patient_barcode" in names:
-        return "firehose", _firehose
-    if "PATIENT_ID" in names:
-        return "cbioportal-clinical", _cbioportal
-    if "donor_vital_status" in names and "icgc_donor_id" in names:
-        return "icgc-donor", _icgc
-    return "", None
+        route = "gdc-clinical"
+    elif "bcr_patient_uuid" in names and "bcr_patient_barcode" in names and "OS.time" not in names:
+        route = "biotab"
+    elif "patient.bcr_patient_barcode" in names:
+        route = "firehose"
+    elif "PATIENT_ID" in names:
+        route = "cbioportal-clinical"
+    elif "donor_vital_status" in names and "icgc_donor_id" in names:
+        route = "icgc-donor"
+    return route, ROUTES.get(route)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.errors import FormatError, examples
+from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
@@ -17,10 +18,12 @@ from mtorscore.io.tables.matrix import assemble
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["firehose", "icgc"]
+__all__ = ["FIREHOSE", "ICGC"]
+
+_READS = frozenset({"normalized_read_count", "raw_read_count"})
 
 
-def firehose(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def firehose(path: Path, *, value: str | None = None) -> tuple[AnnData, dict[str, Any]]:
     """Read a Firehose matrix: samples in line 1, what each column measures in line 2 (``value`` chooses)."""
     content = file_bytes.load(path)
     first = [f.strip() for f in content.data.split(b"\n", 1)[0].decode().split("\t")]
@@ -43,7 +46,7 @@ def firehose(path: Path, *, value: str | None = None, table: str = "") -> tuple[
                    "orientation": "genes in rows", "repairs": grid.repairs}  # fmt: skip
 
 
-def icgc(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def icgc(path: Path, *, value: str | None = None) -> tuple[AnnData, dict[str, Any]]:
     """Read ICGC ``exp_seq``: one row per sample and gene; raw counts where every row has one, else normalised."""
     frame = parse(file_bytes.load(path), delimiter="\t", text=True).frame()
     raw = "raw_read_count" in frame and (frame["raw_read_count"] != "").all()
@@ -59,3 +62,31 @@ def icgc(path: Path, *, value: str | None = None, table: str = "") -> tuple[AnnD
     for column in known:
         adata.obs[column] = first[column].reindex(adata.obs_names).to_numpy()
     return adata, {"table": "matrix", "units": "counts" if chosen == "raw_read_count" else "", "orientation": "long"}
+
+
+def _is_firehose(seen: Columns) -> Found | None:
+    known = seen.names[0] == "Hybridization REF"
+    return Found("firehose-matrix", "the two header lines of Firehose") if known else None
+
+
+def _is_icgc(seen: Columns) -> Found | None:
+    known = {"icgc_donor_id", "gene_id"} <= set(seen.names) and _READS & set(seen.names)
+    return Found("icgc-exp-seq", "the columns of ICGC exp_seq") if known else None
+
+
+FIREHOSE = Reader(
+    kinds=("firehose-matrix",),
+    read=firehose,
+    detect={Columns: _is_firehose},
+    origin="Firehose, RTCGA",
+    title="matrix with two header lines",
+    options={"value": "what is read of the second header line, such as raw_count"},
+)
+ICGC = Reader(
+    kinds=("icgc-exp-seq",),
+    read=icgc,
+    detect={Columns: _is_icgc},
+    origin="ICGC",
+    title="expression (exp_seq)",
+    options={"value": "column of values: " + " or ".join(sorted(_READS))},
+)

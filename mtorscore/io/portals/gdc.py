@@ -14,15 +14,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
+from mtorscore.io.formats.reader import Columns, FirstLines, Folder, Found, Reader, Rows
+from mtorscore.io.portals.clinical_tables import TimeError, cart_frame
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import is_number
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import SPECIAL, assemble, described
+from mtorscore.io.tables.matrix import SPECIAL, assemble, described, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["COUNT_FILE", "aliquots", "cart", "folder", "htseq", "single"]
+__all__ = ["COUNT_FILE", "READERS"]
 
 COUNT_FILE = re.compile(
     r"(augmented_star_gene_counts\.tsv|star_gene_counts\.tsv|\.htseq[._]counts(\.txt)?|\.counts|\.FPKM(-UQ)?\.txt|"
@@ -141,26 +144,20 @@ def _one(
     return [ids[i] for i in keep], values, {k: [v[i] for i in keep] for k, v in extra.items()}, units, facts
 
 
-def folder(
-    path: Path,
-    *,
-    units: str = "counts",
-    metadata: str | Path | None = None,
-    table: str = "",  # noqa: ARG001
-) -> tuple[AnnData, dict[str, Any]]:
-    """Read a folder of per-sample count files (GDC STAR or HTSeq, or plain HTSeq) into one matrix.
+def counts(path: Path, *, units: str = "counts", metadata: str | Path | None = None) -> tuple[AnnData, dict[str, Any]]:
+    """Read per-sample count files (GDC STAR or HTSeq, or plain HTSeq), one or a folder of them, into one matrix.
 
     Parameters
     ----------
     path
-        The folder, as the GDC client leaves it (a folder per file) or flat.
+        A file, or the folder as the GDC client leaves it (a folder per file) or flat.
     units
         Which column of STAR files: counts, tpm, fpkm, fpkm_uq, stranded_first, stranded_second.
     metadata
         Metadata cart or sample sheet that names the samples; looked for beside the files if None.
-    table
-        Not used.
     """
+    if not path.is_dir():
+        return _gather([path], path.parent, units, aliquots(path.parent, metadata))
     files = sorted(f for f in path.rglob("*") if f.is_file() and COUNT_FILE.search(f.name))
     check_manifest(path)
     return _gather(files, path, units, aliquots(path, metadata))
@@ -194,20 +191,6 @@ def check_manifest(path: Path) -> None:
         said = [f"{len(missing)} files of the manifest are not here ({examples(missing)})"] if missing else []
         said += [f"{len(unfinished)} downloads are not finished ({examples(unfinished)})"] if unfinished else []
         warn(f"{path.name}: {'; '.join(said)}. They are left out.", DataWarning)
-
-
-def single(
-    path: Path,
-    *,
-    units: str = "counts",
-    metadata: str | Path | None = None,
-    table: str = "",  # noqa: ARG001
-) -> tuple[AnnData, dict[str, Any]]:
-    """Read one per-sample count file."""
-    return _gather([path], path.parent, units, aliquots(path.parent, metadata))
-
-
-htseq = single
 
 
 def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) -> tuple[AnnData, dict[str, Any]]:
@@ -281,7 +264,7 @@ def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], 
     )
 
 
-def cart(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def cart(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a GDC cart in JSON: cases (clinical) or files (metadata), one observation each."""
     entries = _json(file_bytes.load(path).data, path)
     if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
@@ -298,8 +281,6 @@ def cart(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
             for e in entries
         ]
         return described(pd.DataFrame(rows), [str(r["file_id"]) for r in rows], genes=False), {"table": "files"}
-    from mtorscore.io.portals.clinical_tables import TimeError, cart_frame
-
     try:
         frame = cart_frame(entries, path)
     except TimeError as error:
@@ -307,5 +288,86 @@ def cart(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # n
     return described(frame, list(frame.index), genes=False), {"table": "clinical"}
 
 
+def manifest(path: Path) -> tuple[AnnData, dict[str, Any]]:
+    """Read a GDC manifest or sample sheet: one observation per file."""
+    frame = parse(file_bytes.load(path), delimiter="\t", text=True).frame()
+    key = "id" if "id" in frame else "File ID"
+    if frame[key].duplicated().any():
+        # A file of several samples (tumour and normal) stands once per sample.
+        frame[key] = unique(list(frame[key]))
+    return described(frame.drop(columns=key), list(frame[key]), genes=False), {"table": "files"}
+
+
 def _entities(entry: dict[str, Any]) -> Iterable[str]:
     return [str(e.get("entity_submitter_id", "")) for e in entry.get("associated_entities", [])]
+
+
+def _is_star(seen: FirstLines) -> Found | None:
+    known = seen.first.startswith(("# gene-model:", "gene_id\tgene_name\tgene_type\tunstranded"))
+    return Found("gdc-star-counts", "the header of GDC STAR counts") if known else None
+
+
+def _is_htseq(seen: Rows) -> Found | None:
+    from mtorscore.genes.identifier_kinds import gene_likeness
+
+    rows = [line.split("\t") for line in seen.body[:200]]
+    genes = [r[0] for r in rows if not SPECIAL.match(r[0])]
+    if len(genes) < 2 or not all(len(r) == 2 and is_number(r[1]) for r in rows) or gene_likeness(genes)[0] <= 0.8:
+        return None
+    return Found("htseq-counts", "two columns without a header: a gene and a number", sure=False)
+
+
+def _is_folder(seen: Folder) -> Found | None:
+    files = [f for f in seen.files if COUNT_FILE.search(f.name)]
+    if not files or ("star_gene_counts" not in files[0].name and seen.detect(files[0]).kind != "htseq-counts"):
+        return None
+    star = sum("star_gene_counts" in f.name for f in files)
+    if 0 < star < len(files):
+        raise FormatError(
+            f"STAR counts ({star}) and other count files ({len(files) - star}) lie together; read their folders apart.",
+            path=seen.path,
+        )
+    kind = "gdc-star-counts" if star else "htseq-counts"
+    return Found(kind, f"holds {len(files)} per-sample count files", details={"files": len(files)})
+
+
+def _is_cart(seen: FirstLines) -> Found | None:
+    known = seen.first.lstrip().startswith(("[", "{")) and not seen.first.startswith("[Not")
+    return Found("gdc-cart", "JSON") if known else None
+
+
+def _is_list_of_files(seen: Columns) -> Found | None:
+    if {"id", "filename", "md5", "size"} <= set(seen.names):
+        return Found("gdc-manifest", "the columns of a GDC manifest")
+    if {"File ID", "File Name", "Sample ID"} <= set(seen.names):
+        return Found("gdc-sample-sheet", "the columns of a GDC sample sheet")
+    return None
+
+
+READERS = (
+    Reader(
+        kinds=("gdc-star-counts", "htseq-counts"),
+        read=counts,
+        detect={FirstLines: _is_star, Rows: _is_htseq, Folder: _is_folder},
+        origin="GDC (Genomic Data Commons)",
+        title="STAR counts and HTSeq: a file, or a folder with one per sample",
+        options={
+            "units": "column of STAR files: " + ", ".join(STAR_UNITS),
+            "metadata": "metadata cart or sample sheet, where it lies elsewhere",
+        },
+    ),
+    Reader(
+        kinds=("gdc-cart",),
+        read=cart,
+        detect={FirstLines: _is_cart},
+        origin="GDC (Genomic Data Commons)",
+        title="cart JSON of cases (clinical) or files (metadata)",
+    ),
+    Reader(
+        kinds=("gdc-manifest", "gdc-sample-sheet"),
+        read=manifest,
+        detect={Columns: _is_list_of_files},
+        origin="GDC (Genomic Data Commons)",
+        title="manifest and sample sheet",
+    ),
+)

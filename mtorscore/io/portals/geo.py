@@ -1,4 +1,4 @@
-"""Files of the Gene Expression Omnibus: series matrix, SOFT families, DataSets and platform annotation."""
+"""Files of the Gene Expression Omnibus: series matrix, DataSets and platform annotation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.tables import file_bytes
-from mtorscore.io.tables.cell_text import is_missing, is_number, split, typed
+from mtorscore.io.tables.cell_text import is_missing, split, typed
 from mtorscore.io.tables.checks import refuse_unusable
 from mtorscore.io.tables.delimited import Grid, parse
 from mtorscore.io.tables.matrix import assemble, described, unique
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 
     from mtorscore.io.tables.file_bytes import Content
 
-__all__ = ["annotation", "characteristics", "dataset", "family", "platform_symbols", "series_matrix"]
+__all__ = ["ORIGIN", "READERS", "platform_symbols", "platform_table", "sample_table", "series_matrix", "soft_entities"]
+
+ORIGIN = "GEO (Gene Expression Omnibus)"
 
 _SYMBOLS = ("gene symbol", "gene_symbol", "symbol", "gene_sym", "genesymbol", "ilmn_gene", "orf", "gene", "hugo")
+_SOFT = re.compile(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET|ANNOTATION)", re.IGNORECASE)
 _KEPT = (
     "title",
     "geo_accession",
@@ -79,7 +83,7 @@ def _header(content: Content) -> tuple[list[str], int]:
     return content.data[:at].decode().split("\n"), content.data.count(b"\n", 0, at) + 1
 
 
-def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def series_matrix(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a GEO series matrix: probes or genes as published, samples with typed characteristics.
 
     An empty table, as in RNA-seq series, gives an object without variables and a warning that names the
@@ -107,7 +111,7 @@ def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, An
     names = samples["geo_accession"][0]
     if not all(names) or len(set(names)) < len(names):
         raise FormatError("a sample without an accession, or one that stands twice.", path=path)
-    obs = _sample_table(samples, len(names))
+    obs = sample_table(samples, len(names))
     accession = series.get("geo_accession", [""])[0]
     platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
     made = {"accession": accession, "platform": platform, "title": series.get("title", [""])[0], "table": "matrix"}
@@ -129,7 +133,8 @@ def series_matrix(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, An
     return adata, made | {"repairs": grid.repairs, "orientation": "genes in rows"}
 
 
-def _sample_table(samples: dict[str, list[list[str]]], n: int) -> pd.DataFrame:
+def sample_table(samples: dict[str, list[list[str]]], n: int) -> pd.DataFrame:
+    """Return the facts and characteristics of samples, one row each."""
     columns: dict[str, Any] = {}
     for key in _KEPT:
         rows = samples.get(key)
@@ -180,7 +185,7 @@ def platform_symbols(columns: list[str]) -> str | None:
     return next((lower[s.replace("_", " ")] for s in _SYMBOLS if s.replace("_", " ") in lower), None)
 
 
-def annotation(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def annotation(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a GEO platform annotation or platform SOFT file: one variable per probe, no observations.
 
     ``var["symbol"]`` repeats the column of gene symbols, which may hold ``A///B``.
@@ -195,10 +200,11 @@ def annotation(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]
     if content.data.find(b"\n!platform_table_end") < 0:
         raise FormatError("the platform table is not closed; the file is cut off.", path=path)
     grid = parse(content, delimiter="\t", skip=begin + 1, until="!platform_table_end", comment="", text=True)
-    return _platform(grid), {"accession": accession, "table": "genes", "repairs": grid.repairs}
+    return platform_table(grid), {"accession": accession, "table": "genes", "repairs": grid.repairs}
 
 
-def _platform(grid: Grid) -> AnnData:
+def platform_table(grid: Grid) -> AnnData:
+    """Return a platform: one variable per probe, no observations."""
     frame = grid.frame()
     ids = [str(v) for v in grid.columns[0]]
     symbol = platform_symbols(list(frame.columns))
@@ -216,7 +222,7 @@ def _facts(lines: list[str], prefix: str) -> dict[str, list[str]]:
     return facts
 
 
-def dataset(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
+def dataset(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a GEO DataSet (GDS): ``IDENTIFIER`` beside the probes, the curated subsets as columns of `obs`."""
     content = file_bytes.load(path)
     lines = content.lines(20_000)
@@ -257,172 +263,45 @@ def _subsets(lines: list[str], names: list[str]) -> dict[str, list[str]]:
     return columns
 
 
-def family(path: Path, *, platform: str | None = None, table: str = "") -> tuple[AnnData, dict[str, Any]]:  # noqa: ARG001
-    """Read a SOFT family file: platform tables, sample tables and sample characteristics.
-
-    Parameters
-    ----------
-    path
-        The file.
-    platform
-        Accession of the platform wanted, where the family has samples of several.
-    table
-        Not used.
-
-    Returns
-    -------
-    anndata.AnnData, dict
-        ``X`` holds the VALUE column of each sample; a family without tables has no variables.
-    """
-    content = file_bytes.load(path)
-    parts = _parts(content.data.decode(), path)
-    series = next((p for p in parts if p["kind"] == "SERIES"), None)
-    platforms = {p["name"]: p for p in parts if p["kind"] == "PLATFORM"}
-    samples = [p for p in parts if p["kind"] == "SAMPLE"]
-    accession = series["facts"].get("Series_geo_accession", [series["name"]])[0] if series else ""
-    made: dict[str, Any] = {"accession": accession, "platform": sorted(platforms), "table": "matrix"}
-    if not samples and len(platforms) == 1 and not series:
-        return _soft_platform(next(iter(platforms.values())), path), made | {"table": "genes"}
-    used = sorted({s["facts"].get("Sample_platform_id", [""])[0] for s in samples})
-    if platform is not None:
-        samples = [s for s in samples if s["facts"].get("Sample_platform_id", [""])[0] == platform]
-        if not samples:
-            raise FormatError(f"no sample is of platform {platform!r}; there are {examples(used)}.", path=path)
-    elif len(used) > 1 and any(s["rows"] for s in samples):
-        raise FormatError(
-            f"samples of {len(used)} platforms ({examples(used)}); choose one with platform=, since their probes "
-            "differ.",
-            path=path,
-        )
-    if not samples:
-        listed = series["facts"].get("Series_sample_id", []) if series else []
-        if not listed:
-            raise FormatError("the family names no sample.", path=path)
-        return described(pd.DataFrame(index=range(len(listed))), listed, genes=False), made | {"table": "clinical"}
-    obs = _soft_obs(samples)
-    names = [s["facts"].get("Sample_geo_accession", [s["name"]])[0] for s in samples]
-    if not any(s["rows"] for s in samples):
-        return described(obs, names, genes=False), made | {"table": "clinical"}
-    adata, repairs = _soft_matrix(samples, names, obs, platforms, path)
-    return adata, made | {"repairs": repairs}
+def _is_series_matrix(seen: FirstLines) -> Found | None:
+    known = seen.first.startswith("!Series_") or (seen.first.startswith("!Sample_") and "\t" in seen.first)
+    return Found("geo-series-matrix", "starts with !Series_ lines") if known else None
 
 
-def _parts(text: str, path: Path) -> list[dict[str, Any]]:
-    """Split a SOFT file into its entities: kind, name, facts, and the rows of the table."""
-    parts: list[dict[str, Any]] = []
-    inside = False
-    for number, line in enumerate([*text.split("\n"), "^"], 1):
-        if line.startswith("^") and inside:
-            raise FormatError(
-                f"the table of {parts[-1]['name']} is not closed by !{parts[-1]['kind'].lower()}_table_end; the file "
-                "is cut off. Download it again.",
-                path=path,
-                line=number - 1,
-            )
-        if line == "^":
-            break
-        if line.startswith("^"):
-            kind, _, name = line[1:].partition("=")
-            parts.append({"kind": kind.strip().upper(), "name": name.strip(), "facts": {}, "rows": [], "line": number})
-        elif not parts or line.startswith("#"):
-            continue
-        elif re.match(r"!\w+_table_begin", line, re.IGNORECASE):
-            inside = True
-            parts[-1]["line"] = number
-        elif re.match(r"!\w+_table_end", line, re.IGNORECASE):
-            inside = False
-        elif inside:
-            parts[-1]["rows"].append([f.strip() for f in line.split("\t")])
-        elif line.startswith("!"):
-            key, _, value = line[1:].partition("=")
-            parts[-1]["facts"].setdefault(key.strip(), []).append(value.strip())
-    return parts
+def soft_entities(seen: FirstLines) -> set[str]:
+    """Return the entities (SERIES, SAMPLE, ...) that the beginning of a SOFT file names; none of any other file."""
+    return {m[1].upper() for line in seen.lines if (m := _SOFT.match(line))} if _SOFT.match(seen.first) else set()
 
 
-def _soft_platform(part: dict[str, Any], path: Path) -> AnnData:
-    rows = part["rows"]
-    if len(rows) < 2:
-        raise FormatError("the platform has no table; it describes sequencing or the file is cut off.", path=path)
-    width = len(rows[0])
-    body = [[*r[:width], *[""] * (width - len(r))] for r in rows[1:]]
-    columns = [np.array([r[i] for r in body], dtype=object) for i in range(width)]
-    return _platform(Grid(rows[0], columns, path, part["line"], part["line"] + 1, "\t"))
+def _is_annotation(seen: FirstLines) -> Found | None:
+    known = "ANNOTATION" in soft_entities(seen)
+    return Found("geo-annotation", "a GEO platform annotation (^Annotation)") if known else None
 
 
-def _soft_obs(samples: list[dict[str, Any]]) -> pd.DataFrame:
-    table: dict[str, list[list[str]]] = {}
-    n = len(samples)
-    for i, sample in enumerate(samples):
-        for key, values in sample["facts"].items():
-            rows = table.setdefault(key.removeprefix("Sample_"), [])
-            for j, value in enumerate(values):
-                if len(rows) <= j:
-                    rows.append([""] * n)
-                rows[j][i] = value
-    return _sample_table(table, n)
+def _is_dataset(seen: FirstLines) -> Found | None:
+    return Found("geo-dataset", "a GEO DataSet (^DATASET)") if "DATASET" in soft_entities(seen) else None
 
 
-def _soft_matrix(
-    samples: list[dict[str, Any]], names: list[str], obs: pd.DataFrame, platforms: dict[str, dict[str, Any]], path: Path
-) -> tuple[AnnData, list[str]]:
-    order: dict[str, int] = {}
-    columns: list[dict[str, float]] = []
-    for sample in samples:
-        rows = sample["rows"]
-        if not rows:
-            columns.append({})
-            continue
-        header = [h.upper() for h in rows[0]]
-        if "ID_REF" not in header or "VALUE" not in header:
-            raise FormatError(
-                f"the table of {sample['name']} has no ID_REF and VALUE columns (it has {examples(rows[0], 8)}).",
-                path=path,
-                line=sample["line"] + 1,
-            )
-        column = _soft_values(sample, header.index("ID_REF"), header.index("VALUE"), path)
-        for probe in column:
-            order.setdefault(probe, len(order))
-        columns.append(column)
-    x = np.full((len(samples), len(order)), np.nan)
-    for i, column in enumerate(columns):
-        for probe, number in column.items():
-            x[i, order[probe]] = number
-    used = samples[0]["facts"].get("Sample_platform_id", [""])[0]
-    part = platforms.get(used) or (next(iter(platforms.values())) if len(platforms) == 1 else None)
-    var = None
-    if part is not None and len(part["rows"]) > 1:
-        frame = _soft_platform(part, path).var.drop(columns="id")
-        var = frame.reindex(list(order)).fillna("")
-    repairs = []
-    if empty := [n for n, c in zip(names, columns, strict=True) if not c]:
-        repairs.append(f"{len(empty)} samples have no table ({examples(empty)}); their values are missing")
-    if short := [n for n, c in zip(names, columns, strict=True) if 0 < len(c) < len(order)]:
-        repairs.append(f"{len(short)} samples lack some of the probes ({examples(short)}); those values are missing")
-    return assemble(x, names, list(order), obs=obs, var=var), repairs
-
-
-def _soft_values(sample: dict[str, Any], at: int, value: int, path: Path) -> dict[str, float]:
-    """Return probe -> value of the table of one sample."""
-    out: dict[str, float] = {}
-    for line, row in enumerate(sample["rows"][1:], sample["line"] + 2):
-        if not any(row):
-            continue
-        text = row[value] if len(row) > value else ""
-        number = float("nan") if is_missing(text) else (float(text) if is_number(text) else None)
-        if number is None or number in (float("inf"), float("-inf")) or len(row) <= at:
-            raise FormatError(
-                f"{text!r} is no number in the VALUE column of {sample['name']}.",
-                path=path,
-                line=line,
-                column=value + 1,
-            )
-        if row[at] in out and repr(out[row[at]]) != repr(number):
-            raise FormatError(
-                f"probe {row[at]!r} stands twice in the table of {sample['name']}, with different values; nothing says "
-                "which is meant.",
-                path=path,
-                line=line,
-                column=at + 1,
-            )
-        out[row[at]] = number
-    return out
+READERS = (
+    Reader(
+        kinds=("geo-series-matrix",),
+        read=series_matrix,
+        detect={FirstLines: _is_series_matrix},
+        origin=ORIGIN,
+        title="series matrix",
+    ),
+    Reader(
+        kinds=("geo-annotation",),
+        read=annotation,
+        detect={FirstLines: _is_annotation},
+        origin=ORIGIN,
+        title="platform annotation",
+    ),
+    Reader(
+        kinds=("geo-dataset",),
+        read=dataset,
+        detect={FirstLines: _is_dataset},
+        origin=ORIGIN,
+        title="DataSet (GDS)",
+    ),
+)

@@ -21,7 +21,23 @@ if TYPE_CHECKING:
 
     from mtorscore.io.tables.file_bytes import Content
 
-__all__ = ["assemble", "described", "from_grid", "table_kind", "unique"]
+__all__ = [
+    "MEASURE_OPTION",
+    "SPECIAL",
+    "TABLE_KINDS",
+    "TABLE_OPTION",
+    "all_samples",
+    "assemble",
+    "described",
+    "from_grid",
+    "table_kind",
+    "unique",
+]
+
+# What a table can be told to be: values with genes or samples in rows, or descriptions of samples or of genes.
+TABLE_KINDS = ("matrix", "matrix_t", "clinical", "genes", "contrast")
+TABLE_OPTION = {"table": "what it is, as `kind=` may say: " + ", ".join(TABLE_KINDS)}
+MEASURE_OPTION = {"measure": "what is read where samples have several columns each, such as count or FPKM"}
 
 # Columns that describe a gene although they hold numbers.
 _GENE_COLUMNS = re.compile(
@@ -182,12 +198,12 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str 
     Returns
     -------
     AnnData, dict
-        The dict holds ``kind``, ``evidence`` and ``orientation``.
+        The dict holds ``table`` (what it is), ``evidence``, ``orientation`` and ``repairs``.
     """
     evidence = "as asked"
     if not kind:
         kind, evidence = table_kind(grid)
-    made: dict[str, Any] = {"kind": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
+    made: dict[str, Any] = {"table": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
     made["repairs"] = grid.repairs
     if kind in ("clinical", "genes", "contrast"):
         return _described(grid, kind), made

@@ -1,0 +1,30 @@
+"""The list of readers. A new one is declared in a file of its own and named here; nothing else knows it."""
+
+from __future__ import annotations
+
+from mtorscore.io import text_table
+from mtorscore.io.formats import archive, binary, gct, gene_lists, quantifiers, tenx
+from mtorscore.io.formats.reader import Reader
+from mtorscore.io.portals import cbioportal, clinical_columns, firehose_icgc, gdc, geo, geo_series, geo_soft
+
+__all__ = ["BY_KIND", "READERS"]
+
+# Where two readers recognise a file, the first decides.
+READERS: tuple[Reader, ...] = (
+    *geo.READERS,
+    geo_soft.READER,
+    *binary.READERS,
+    *cbioportal.READERS,
+    *tenx.READERS,
+    geo_series.READER,
+    *gct.READERS,
+    *gdc.READERS,
+    quantifiers.READER,
+    *gene_lists.READERS,
+    firehose_icgc.FIREHOSE,
+    clinical_columns.READER,
+    firehose_icgc.ICGC,
+    text_table.READER,
+    archive.READER,
+)
+BY_KIND: dict[str, Reader] = {kind: reader for reader in READERS for kind in reader.kinds}

@@ -1,0 +1,41 @@
+"""Reader of delimited text tables that no portal or program has put its mark on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.io.formats.reader import Columns, Found, Reader
+from mtorscore.io.portals import cbioportal
+from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.delimited import parse
+from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, from_grid
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["READER", "table"]
+
+
+def table(
+    path: Path, *, table: str = "", delimiter: str = "", skip: int = 0, measure: str = ""
+) -> tuple[AnnData, dict[str, Any]]:
+    """Read a delimited text table in either orientation, of values or of descriptions."""
+    content = file_bytes.load(path)
+    adata, made = from_grid(parse(content, delimiter=delimiter, skip=skip), content, table, measure)
+    if made["table"] == "matrix" and cbioportal.is_zscore_file(path):
+        cbioportal.warn_zscores(path.name)
+    return adata, made
+
+
+READER = Reader(
+    kinds=("table",),
+    read=table,
+    # Asked last: any text in rows and columns is one.
+    detect={Columns: lambda _: Found("table", "text in rows and columns", sure=False)},
+    origin="tables",
+    title="text with any delimiter, genes in rows or samples in rows; UCSC Xena's matrices and phenotypes among them",
+    options=TABLE_OPTION
+    | MEASURE_OPTION
+    | {"delimiter": "one character; guessed if left out", "skip": "lines to leave out before the header"},
+)
