@@ -7,7 +7,7 @@ import gc
 import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,19 @@ from mtorscore.io.formats.reader import FirstBytes, Folder, Found, Hdf5, Members
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_table import long_table
-from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, all_samples, assemble, from_grid, unique
+from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, assemble, from_grid, unique
+from mtorscore.io.tables.orientation import all_samples, genes_in_rows, is_transposed
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["READERS", "excel_sheets", "frame_to_grid", "sheet", "sheet_frame"]
+__all__ = ["READERS", "sheet_frame"]
 
 # A formula that ends its cell, or has an empty result behind it.
 _EMPTY_FORMULA = re.compile(rb"(</f>|<f\b[^<>]*/>)\s*(<v\s*/>|<v></v>)?\s*</c>")
 
 
-def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
+def _grid_of(frame: pd.DataFrame, path: Path, *, index: bool = True, header_line: int = 1) -> Grid:
     """Turn a DataFrame into the columns that the table reader works on."""
     names, columns = [], []
     if index:
@@ -49,30 +50,27 @@ def frame_to_grid(frame: pd.DataFrame, path: Path, *, index: bool = True, header
 
 def parquet(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
     """Read a Parquet table in either orientation; the stored number type is kept."""
-    import pyarrow as pa
-    from pyarrow import parquet as pq
+    from pyarrow.parquet import read_table
 
-    try:
-        frame = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise FormatError(
-            f"the Parquet file is truncated or damaged ({error}); download it again.", path=path
-        ) from error
-    return _arrow(frame, path, table)
+    return _arrow(_arrow_table(path, read_table, "Parquet"), path, table)
 
 
 def feather(path: Path, *, table: str = "") -> tuple[AnnData, dict[str, Any]]:
     """Read an Arrow (Feather) table in either orientation; the stored number type is kept."""
-    import pyarrow as pa
     from pyarrow.feather import read_table
 
+    return _arrow(_arrow_table(path, read_table, "Feather"), path, table)
+
+
+def _arrow_table(path: Path, read_table: Callable[[Path], Any], what: str) -> Any:
+    import pyarrow as pa
+
     try:
-        frame = read_table(path)
+        return read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise FormatError(
-            f"the Feather file is truncated or damaged ({error}); download it again.", path=path
+            f"the {what} file is truncated or damaged ({error}); download it again.", path=path
         ) from error
-    return _arrow(frame, path, table)
 
 
 def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]:
@@ -83,38 +81,24 @@ def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]
     plain = not table or table == "matrix"
     if plain and len(text) == 1 and pa.types.is_string(frame.schema.field(text[0]).type) and all_samples(numeric):
         # The common case, one column of names, without a detour through Python objects.
-        from mtorscore.genes.identifier_kinds import gene_likeness
-
         ids = frame.column(text[0]).to_pylist()
-        share, what = gene_likeness(ids)
-        if table or share >= 0.25:
+        genes, evidence = genes_in_rows(ids)
+        if table or genes:
             x = np.empty((len(numeric), len(ids)), dtype=_common([frame.schema.field(n).type for n in numeric]))
             for row, name in enumerate(numeric):
                 x[row] = frame.column(name).to_numpy()
-            evidence = f"{share:.0%} of the row names look like genes ({what})"
             made = {"table": "matrix", "evidence": evidence, "orientation": "genes in rows"}
             return assemble(x, numeric, [str(i) for i in ids]), made
     pandas = frame.to_pandas()
     if isinstance(pandas.index, pd.MultiIndex):
         pandas = pandas.reset_index()
     ranged = isinstance(pandas.index, pd.RangeIndex)
-    grid = frame_to_grid(pandas, path, index=not ranged)
+    grid = _grid_of(pandas, path, index=not ranged)
     return from_grid(grid, None, table)
 
 
 def _common(types: list[Any]) -> Any:
     return np.float32 if all(str(t) in ("float", "halffloat") for t in types) else np.float64
-
-
-def excel_sheets(path: Path) -> list[str]:
-    """Return the names of the sheets of an Excel workbook."""
-    import openpyxl
-
-    try:
-        with contextlib.closing(openpyxl.load_workbook(path, read_only=True, keep_links=False)) as book:
-            return list(book.sheetnames)
-    except Exception as error:
-        raise FormatError(f"the workbook is damaged ({error}); download or save it again.", path=path) from error
 
 
 @contextlib.contextmanager
@@ -129,7 +113,7 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[int], str, list[str]]:
+def _sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[int], str, list[str]]:
     """Return the rows of one sheet (the first that holds a table if none is named), their numbers, and the names."""
     import openpyxl
 
@@ -202,7 +186,7 @@ def sheet_frame(path: Path, name: str | None = None) -> tuple[pd.DataFrame, str,
 
     Title lines above the header (rows with one filled cell) are passed over.
     """
-    rows, numbers, found, names = sheet(path, name)
+    rows, numbers, found, names = _sheet(path, name)
     # Title lines and group headings above the names fill few cells, or repeat themselves.
     filled = [len({str(v) for v in r if v is not None}) for r in rows[:50]]
     filled += [sum(v is not None for v in r) for r in rows[50:200]]
@@ -236,7 +220,7 @@ def excel(
         and len(frame.columns) > 2
     ):
         frame = frame.iloc[:, 1:]
-    grid = frame_to_grid(frame, path, index=False, header_line=lines[0])
+    grid = _grid_of(frame, path, index=False, header_line=lines[0])
     grid.rows = lines[1:]
     adata, made = from_grid(grid, None, table, measure)
     return adata, {**made, "sheet": name, "sheets": names}
@@ -260,8 +244,6 @@ def h5ad(path: Path) -> tuple[AnnData, dict[str, Any]]:
 
 def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     """Return a stored AnnData with unique names and genes as variables, and what had to be changed for that."""
-    from mtorscore.genes.identifier_kinds import gene_likeness
-
     repairs = []
     if adata.X is None and adata.n_vars:
         raise FormatError(
@@ -274,8 +256,7 @@ def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
             f"{path}: {len(repeated)} observation name(s) stand more than once ({examples(repeated)}); make them "
             "unique (obs_names_make_unique), since nothing says which one is meant."
         )
-    genes, cells = gene_likeness(list(adata.var_names))[0], gene_likeness(list(adata.obs_names))[0]
-    if cells >= 0.5 and genes < 0.1:
+    if is_transposed(list(adata.obs_names), list(adata.var_names)):
         adata = adata.T
         repairs.append("genes stood in the rows; transposed")
     if "id" not in adata.var:
@@ -315,7 +296,7 @@ def rdata(path: Path, *, name: str | None = None, table: str = "") -> tuple[AnnD
     if long is not None:
         return long, {"table": "matrix", "orientation": "long", "object": chosen, "objects": sorted(found)}
     ranged = isinstance(frame.index, pd.RangeIndex) or list(map(str, frame.index[:2])) == ["1", "2"]
-    adata, made = from_grid(frame_to_grid(frame, path, index=not ranged), None, table)
+    adata, made = from_grid(_grid_of(frame, path, index=not ranged), None, table)
     return adata, {**made, "object": chosen, "objects": sorted(found)}
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.errors import DataError, FormatError
 from mtorscore.io.formats.quantifier_kinds import FORMATS, by_columns, is_star
 from mtorscore.io.formats.reader import Columns, Folder, Found, Reader, Rows
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.checks import not_number_error, refuse_headless
 from mtorscore.io.tables.delimited import Grid, parse
 from mtorscore.io.tables.matrix import SPECIAL, assemble
+from mtorscore.io.tables.per_sample import gene_order, one_unit, refuse_missing_or_negative
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -107,15 +108,12 @@ def read(
         frame["geo_accession"] = [m[0] for m in accessions if m]
     for key in dict.fromkeys(k for p in parts for k in p.facts):
         frame[key] = [float(v) for p in parts for v in p.facts.get(key, [np.nan] * len(p.samples))]
-    if len(distinct := {p.units for p in parts}) > 1:
-        raise DataError(
-            f"{path}: files with different units ({', '.join(sorted(distinct))}) lie together; separate them."
-        )
+    unit = one_unit((p.units for p in parts), path)
     adata = assemble(np.vstack([r["x"] for r in rows]), samples, genes, obs=frame, var=var)
     if all("counts" in r for r in rows):
         adata.layers["counts"] = np.vstack([r["counts"] for r in rows])
     evidence = f"{len(files)} file(s) of {kind}" if path.is_dir() else f"the columns of {kind}"
-    return adata, {"table": "matrix", "kind": kind, "units": parts[0].units, "evidence": evidence,
+    return adata, {"table": "matrix", "kind": kind, "units": unit, "evidence": evidence,
                    "orientation": "one file per sample", "repairs": sorted({r for p in parts for r in p.repairs}),
                    "level": "transcripts" if _transcripts(genes) else "genes"}  # fmt: skip
 
@@ -136,17 +134,8 @@ class _Part:
 
     def aligned(self, genes: list[str]) -> dict[str, npt.NDArray[np.float64]]:
         """Return the values in the order of `genes`; other genes are refused."""
-        if self.genes == genes:
-            return self.values
-        if len(set(self.genes)) == len(self.genes) and set(self.genes) == set(genes):
-            at = {g: i for i, g in enumerate(self.genes)}
-            order = [at[g] for g in genes]
-            return {k: v[:, order] for k, v in self.values.items()}
-        odd = sorted(set(self.genes) ^ set(genes)) or self.genes[:1]
-        raise DataError(
-            f"{self.file}: its {len(self.genes)} genes are not the {len(genes)} of the files before it "
-            f"({examples(odd)}); the folder mixes annotations. Read them apart."
-        )
+        order = gene_order(self.genes, genes, self.file)
+        return {k: v[:, order] for k, v in self.values.items()}
 
 
 def _one(file: Path, kind: str, units: str | None) -> _Part:
@@ -169,23 +158,14 @@ def _one(file: Path, kind: str, units: str | None) -> _Part:
     keep = [i for i, n in enumerate(ids) if not SPECIAL.match(n)]
     special = [i for i in range(len(ids)) if SPECIAL.match(ids[i])]
     values = {k: np.vstack([grid.columns[i] for i in wanted]) for k, wanted in columns.items()}
-    missing = np.isnan(values["x"][:, keep])
-    if missing.any():
-        row = keep[int(np.argwhere(missing)[0][1])]
-        raise FormatError("a gene without a value.", path=file, line=grid.first_line + row, column=columns["x"][0] + 1)
-    if unit and (negative := values["x"][:, keep] < 0).any():
-        row = keep[int(np.argwhere(negative)[0][1])]
-        raise FormatError(
-            f"a negative value where {unit} are expected.",
-            path=file,
-            line=grid.first_line + row,
-            column=columns["x"][0] + 1,
-        )
     facts = {ids[i].lstrip("_"): [float(v) for v in values["x"][:, i]] for i in special}
+    values = {k: v[:, keep] for k, v in values.items()}
+    for column, row in zip(columns["x"], values["x"], strict=True):
+        refuse_missing_or_negative(row, keep, grid, column, unit)
     genes = [ids[i] for i in keep]
     samples, published = _sample_names(file, kind, [grid.names[i] for i in columns["x"]])
     return _Part(
-        file, genes, {k: v[:, keep] for k, v in values.items()}, samples, published, unit,
+        file, genes, values, samples, published, unit,
         _var(grid, kind, at, keep, genes), facts, grid.repairs,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from mtorscore.io.tables.cell_text import is_number
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import SPECIAL, assemble, described, unique
+from mtorscore.io.tables.per_sample import gene_order, one_unit, refuse_missing_or_negative
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -130,17 +131,7 @@ def _one(
         value = grid.columns[at][i]
         facts[ids[i].lstrip("_")] = "" if value != value else str(int(value))
     values = grid.columns[at][keep]
-    if np.isnan(values).any():
-        row = keep[int(np.flatnonzero(np.isnan(values))[0])]
-        raise FormatError("a gene without a value.", path=path, line=grid.first_line + row, column=at + 1)
-    if (values < 0).any():
-        row = keep[int(np.argmax(values < 0))]
-        raise FormatError(
-            f"a negative value ({grid.columns[at][row]:g}) where {units} are expected.",
-            path=path,
-            line=grid.first_line + row,
-            column=at + 1,
-        )
+    refuse_missing_or_negative(values, keep, grid, at, units)
     return [ids[i] for i in keep], values, {k: [v[i] for i in keep] for k, v in extra.items()}, units, facts
 
 
@@ -205,13 +196,10 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
         ids, values, others, unit, fact = _one(file, units)
         if not rows:
             genes, extra = ids, others
-        elif ids != genes:
-            values = _aligned(ids, values, genes, file)
-        rows.append(values)
+        rows.append(values[gene_order(ids, genes, file)])
         found.add(unit)
         facts.append(fact)
-    if len(found) > 1:
-        raise DataError(f"{root}: files with different units ({', '.join(sorted(found))}) lie together; separate them.")
+    unit = one_unit(found, root)
     stems = [_stem(f) for f in files]
     barcodes = [
         names.get(f.name) or names.get(f.name.removesuffix(".gz")) or names.get(f.parent.name) or "" for f in files
@@ -233,7 +221,7 @@ def _gather(files: list[Path], root: Path, units: str, names: dict[str, str]) ->
     adata = assemble(np.vstack(rows), chosen, genes, obs=obs, var=pd.DataFrame(extra) if extra else None)
     reason = "not every file has a barcode of its own" if names else "no metadata cart or sample sheet was found"
     named = "barcodes from the metadata" if chosen is barcodes else f"file names: {reason}"
-    return adata, {"units": found.pop(), "table": "matrix", "orientation": "one file per sample", "names": named,
+    return adata, {"units": unit, "table": "matrix", "orientation": "one file per sample", "names": named,
                    "gene_model": " / ".join(sorted({f.get("gene_model", "") for f in facts}))}  # fmt: skip
 
 
@@ -244,23 +232,6 @@ def _stem(file: Path) -> str:
         name[: found.start()].rstrip(".-_").removesuffix(".rna_seq")
         if found and found.start()
         else name.rsplit(".", 1)[0]
-    )
-
-
-def _aligned(ids: list[str], values: npt.NDArray[np.float64], genes: list[str], file: Path) -> npt.NDArray[np.float64]:
-    if len(set(ids)) == len(ids) and set(ids) == set(genes):
-        at = {g: i for i, g in enumerate(ids)}
-        return values[[at[g] for g in genes]]
-    short, what = (ids, "its") if len(ids) < len(genes) else (genes, "the first file's")
-    if len(ids) != len(genes) and (ids[: len(short)] == genes[: len(short)]):
-        raise DataError(
-            f"{file}: {len(ids)} genes, and {len(genes)} in the files before it, equal as far as they go: {what} table "
-            "is cut off. Download that file again."
-        )
-    odd = sorted(set(ids) ^ set(genes)) or [g for g in ids if ids.count(g) > 1]
-    raise DataError(
-        f"{file}: its {len(ids)} genes are not the {len(genes)} of the files before it ({examples(odd)}); the folder "
-        "mixes annotations. Read them apart."
     )
 
 

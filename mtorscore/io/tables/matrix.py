@@ -1,4 +1,4 @@
-"""A delimited table into an AnnData: what the rows are, which columns describe and which measure."""
+"""Tables into AnnData: which columns describe and which measure, in either orientation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,23 @@ import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, human, is_symbol, kind_of
-from mtorscore.io.tables.cell_text import is_number, typed
+from mtorscore.io.tables.cell_text import typed
 from mtorscore.io.tables.checks import refuse_headless, refuse_unusable
 from mtorscore.io.tables.delimited import Grid
+from mtorscore.io.tables.orientation import (
+    GENE_COLUMNS,
+    LIKE_NUMBER,
+    MEASURE,
+    MEASURES,
+    SAMPLE_COLUMNS,
+    SAMPLE_KEY,
+    STATISTIC,
+    are_row_numbers,
+    best_ids,
+    is_prose,
+    row_ids,
+    table_kind,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,11 +40,9 @@ __all__ = [
     "SPECIAL",
     "TABLE_KINDS",
     "TABLE_OPTION",
-    "all_samples",
     "assemble",
     "described",
     "from_grid",
-    "table_kind",
     "unique",
 ]
 
@@ -39,41 +51,12 @@ TABLE_KINDS = ("matrix", "matrix_t", "clinical", "genes", "contrast")
 TABLE_OPTION = {"table": "what it is, as `kind=` may say: " + ", ".join(TABLE_KINDS)}
 MEASURE_OPTION = {"measure": "what is read where samples have several columns each, such as count or FPKM"}
 
-# Columns that describe a gene although they hold numbers.
-_GENE_COLUMNS = re.compile(
-    r"^(entrez.*|geneid|ncbi.*|(gene_?|chrom_?|tx_?)?(length|start|end)([ _]position)?|(gene_?)?strand|composite.*|"
-    r"(gene_?)?(chr(om(osome)?)?|description|title|biotype|type)|symbol|gene([ _]?(name|symbol|id|assignment))?|locus|"
-    r"hugo_symbol|hgnc.*|ensgene|ensembl.*|id_?ref|identifier|name|(exon|transcript|eff(ective)?)_?length|cytoband|id|"
-    r"(transcript|refseq|unigene|probe|accession)([ _]?ids?)?|tf_family|row_?names?)$",
-    re.IGNORECASE,
-)
-# Columns that describe a sample although they hold numbers.
-_SAMPLE_COLUMNS = re.compile(
-    r"^(OS|DSS|DFI|PFI|RFS|DFS|PFS|TTR|EFS)([._ ]?(time|event|status|days|months|years))?$|"
-    r".*(survival|vital|futime|fustat|follow_?up|censored|_event$|_time$|age_at|days_to|stage|grade).*|"
-    r"^(age|sex|gender|time|event|status|batch|race|weight|height|bmi|year|patient(_id)?|sample(_id)?|group|diagnosis|"
-    r"redaction|id)$",
-    re.IGNORECASE,
-)
-_SAMPLE_KEY = re.compile(r"^_?(sample|patient|subject|cell|barcode|donor|geo_accession|gsm)", re.IGNORECASE)
 # Counters that HTSeq and STAR write below or above the genes.
 SPECIAL = re.compile(
     r"^(__)?(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)$|^N_[a-z]\w+$", re.IGNORECASE
 )
-# What a table with several columns per sample measures: S1_count, S1_FPKM, or TPM.S1.
-_MEASURES = r"(?:read|raw|expected|normali[sz]ed)?[ _.]?counts?|fpkm|rpkm|tpm|cpm"
-_MEASURE = re.compile(
-    rf"^(?:(?P<stem>.+?)[ ._:-]+\(?(?P<end>{_MEASURES})\)?|(?P<start>{_MEASURES})[ ._:-]+(?P<rest>.+))$", re.IGNORECASE
-)
-_NO_SAMPLE = re.compile(rf"^({_MEASURES}|value|expression|signal|intensity|abundance|column_\d+)$", re.IGNORECASE)
+_NO_SAMPLE = re.compile(rf"^({MEASURES}|value|expression|signal|intensity|abundance|column_\d+)$", re.IGNORECASE)
 _NOTHING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"})
-_LIKE_NUMBER = re.compile(r"^[+-]?\d[\d.,' ]*$")
-# Columns of a table of contrasts: a value per gene, not per sample.
-_STATISTIC = re.compile(
-    r"^(basemean|log2?_?fc|log2?_?fold_?change|lfcse|stat|t|p|pval(ue)?|p[._]?adj|padj|adj[._]p[._]val|fdr|q_?val(ue)?|"
-    r"avg_?expr|aveexpr|b|z_?score|nlog10_\w+|direction|f)$",
-    re.IGNORECASE,
-)
 
 
 def unique(names: list[str]) -> list[str]:
@@ -84,19 +67,6 @@ def unique(names: list[str]) -> list[str]:
         seen[name] += 1
         out.append(name if seen[name] == 1 else f"{name}~{seen[name]}")
     return out
-
-
-def _clean_id(name: object) -> str:
-    text = str(name).strip().strip('"')
-    return text[:-2] if text.endswith(".0") and text[:-2].isdigit() else text
-
-
-def _row_numbers(names: list[str]) -> bool:
-    """Whether the names merely count the rows."""
-    if len(names) < 2 or not (names[0] in ("0", "1") and names[1] in ("1", "2")):
-        return False
-    start = int(names[0])
-    return all(n == str(i) for i, n in enumerate(names, start))
 
 
 def assemble(
@@ -123,75 +93,6 @@ def assemble(
     return AnnData(X=x, obs=pd.DataFrame(index=samples) if obs is None else obs.set_axis(samples), var=frame)
 
 
-def all_samples(names: list[str]) -> bool:
-    """Whether no column of numbers describes genes or samples, or holds statistics, by its name."""
-    known = (_GENE_COLUMNS, _SAMPLE_COLUMNS, _STATISTIC, _MEASURE)
-    return bool(names) and not any(pattern.match(n) for n in names for pattern in known)
-
-
-def table_kind(grid: Grid) -> tuple[str, str]:
-    """Say what a table is: matrix (genes in rows), matrix_t (samples in rows), clinical, genes or contrast.
-
-    Returns
-    -------
-    tuple of str
-        The kind and the evidence in words.
-    """
-    ids = _row_ids(grid)[1]
-    rows, row_kind = (0.0, "") if _row_numbers(ids) else gene_likeness(ids)
-    others = list(range(1, len(grid.names)))
-    numeric = [i for i in others if not grid.is_text(i)]
-    measures = [i for i in numeric if not _GENE_COLUMNS.match(grid.names[i])]
-    header, header_kind = gene_likeness([grid.names[i] for i in numeric])
-    text = [i for i in others if grid.is_text(i)]
-    if rows < 0.25:
-        for i in text[:2]:
-            share, kind = _likeness(grid.names[i], [str(v) for v in grid.columns[i]])
-            if share > max(rows, 0.5):
-                rows, row_kind = share, kind
-    seen = f"{rows:.0%} of the row names and {header:.0%} of the column names look like genes"
-    about = [grid.names[i] for i in others if _SAMPLE_COLUMNS.match(grid.names[i])]
-    if _SAMPLE_KEY.match(grid.names[0]) and len(about) >= 0.5 * max(len(others), 1) and header < 0.25:
-        # P1 and P2 are patients here, although symbols too.
-        return "clinical", f"the first column is called {grid.names[0]!r}; columns such as {examples(about)}"
-    if header >= 0.25 and header > rows and len(numeric) >= 3:
-        return "matrix_t", f"{seen} ({header_kind})"
-    if rows >= 0.25:
-        statistics = [i for i in measures if _STATISTIC.match(grid.names[i])]
-        # A lone t, p or b may as well be a sample; a fold change or an adjusted p may not.
-        telling = any(len(grid.names[i]) > 1 for i in statistics)
-        if telling and len(statistics) >= 0.5 * len(measures):
-            return "contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}"
-        broken = [i for i in text if not _prose(grid, i) and not _GENE_COLUMNS.match(grid.names[i])]
-        if not measures and not broken and len(text) > 0.5 * max(len(others), 1):
-            return "genes", f"{seen}; no column measures anything"
-        return "matrix", f"{seen} ({row_kind})"
-    if _SAMPLE_KEY.match(grid.names[0]):
-        return "clinical", f"{seen}; the first column is called {grid.names[0]!r}"
-    samples = [n for n in grid.names if kind_of(n) == "sample"]
-    if len(samples) > 0.5 * len(others) and len(others) > 1:
-        return "matrix", f"{len(samples)} column names are samples ({examples(samples)}); row names are not known genes"
-    clinical = [grid.names[i] for i in others if _SAMPLE_COLUMNS.match(grid.names[i])]
-    if len(text) > 0.2 * max(len(others), 1) or clinical or len(others) < 3:
-        return "clinical", f"{seen}; {len(text)} of {len(others)} columns are text"
-    return "matrix", f"{seen}; {len(numeric)} of {len(others)} columns are numbers, genes taken to be in rows"
-
-
-def _likeness(name: str, values: list[str]) -> tuple[float, str]:
-    """Return how much a column looks like names of genes; one of few different values, such as a stage, does not."""
-    if _SAMPLE_COLUMNS.match(name) or len(set(values)) < 0.3 * len(values):
-        return 0.0, ""
-    return gene_likeness(values)
-
-
-def _row_ids(grid: Grid) -> tuple[int, list[str]]:
-    """Return the column of row names and its values; a column that only counts the rows is passed over."""
-    ids = [_clean_id(v) for v in grid.columns[0]]
-    if len(grid.names) > 2 and _row_numbers(ids) and grid.is_text(1):
-        return 1, [_clean_id(v) for v in grid.columns[1]]
-    return 0, ids
-
-
 def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str = "") -> tuple[AnnData, dict[str, Any]]:
     """Turn a parsed table into an AnnData and say how; `measure` chooses where samples have several columns each.
 
@@ -216,14 +117,14 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str 
 
 def _described(grid: Grid, kind: str) -> AnnData:
     """Return a table without a matrix: rows are observations (clinical) or genes (annotation, contrasts)."""
-    at, ids = _row_ids(grid)
+    at, ids = row_ids(grid)
     frame = grid.frame()
     names = unique(ids)
     if any(not n for n in ids):
         names = unique([n or f"row_{i + 1}" for i, n in enumerate(ids)])
     if kind == "clinical" and (repeated := len(names) - len(set(ids))):
         grid.repairs.append(f"{repeated} names of rows stand more than once and are numbered (A~2)")
-        if _SAMPLE_KEY.match(grid.names[at]):
+        if SAMPLE_KEY.match(grid.names[at]):
             twice = [n for n, c in Counter(ids).items() if c > 1]
             warn(
                 f"{grid.path.name}: {len(twice)} value(s) of {grid.names[at]!r} stand on several rows "
@@ -259,14 +160,14 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
 
 
 def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> AnnData:
-    at, ids = _row_ids(grid)
+    at, ids = row_ids(grid)
     describing = {at, *range(at)}
     values: list[int] = []
     for i in range(len(grid.names)):
         if i in describing:
             continue
         name = grid.names[i]
-        if kind_of(name) != "sample" and (_GENE_COLUMNS.match(name) or _describes(grid, i, bool(values))):
+        if kind_of(name) != "sample" and (GENE_COLUMNS.match(name) or _describes(grid, i, bool(values))):
             describing.add(i)
         elif not name and not grid.is_text(i) and np.isnan(grid.columns[i]).all():
             continue
@@ -281,7 +182,7 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
     if not values:
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
     further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})}
-    ids, var = _best_ids(ids, pd.DataFrame(further, index=range(grid.n_rows)))
+    ids, var = best_ids(ids, pd.DataFrame(further, index=range(grid.n_rows)))
     x = grid.matrix(values)
     keep, facts = _real_rows(ids, x, var, grid.repairs)
     if len(keep) < len(ids):
@@ -292,14 +193,14 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
 
 def _describes(grid: Grid, i: int, after_values: bool) -> bool:
     """Whether a column of text describes the rows; behind a sample only where nothing in it is like a number."""
-    if not grid.is_text(i) or not _prose(grid, i):
+    if not grid.is_text(i) or not is_prose(grid, i):
         return False
-    return not after_values or not any(_LIKE_NUMBER.match(str(v)) for v in grid.columns[i])
+    return not after_values or not any(LIKE_NUMBER.match(str(v)) for v in grid.columns[i])
 
 
 def _without_statistics(grid: Grid, values: list[int]) -> tuple[list[int], list[int]]:
     """Set aside columns of test statistics that stand beside the samples, as in tables of differential expression."""
-    found = [i for i in values if _STATISTIC.match(grid.names[i])]
+    found = [i for i in values if STATISTIC.match(grid.names[i])]
     if not any(len(grid.names[i]) > 1 for i in found) or len(found) == len(values):
         return values, []
     grid.repairs.append(f"columns of statistics ({examples([grid.names[i] for i in found])}) describe genes")
@@ -309,7 +210,7 @@ def _without_statistics(grid: Grid, values: list[int]) -> tuple[list[int], list[
 def _one_measure(grid: Grid, values: list[int], measure: str) -> tuple[list[int], list[str]]:
     """Return the columns of one measure and their sample names; several measures of the same samples are not mixed."""
     names = {i: grid.names[i] or f"column_{i + 1}" for i in values}
-    parts = {i: m for i in values if (m := _MEASURE.match(names[i]))}
+    parts = {i: m for i in values if (m := MEASURE.match(names[i]))}
     kinds = {i: (m["end"] or m["start"]).lower() for i, m in parts.items()}
     stems = {i: m["stem"] or m["rest"] for i, m in parts.items()}
     distinct = sorted(set(kinds.values()))
@@ -341,7 +242,7 @@ def _real_rows(
 ) -> tuple[list[int], dict[str, npt.NDArray[np.float64]]]:
     """Return the rows that are genes, and what stands among them: counters (no_feature, ...) and facts of samples."""
     special = [i for i, n in enumerate(ids) if SPECIAL.match(n)]
-    about = [i for i, n in enumerate(ids[:20]) if _SAMPLE_COLUMNS.match(n) and n not in human().by_symbol]
+    about = [i for i, n in enumerate(ids[:20]) if SAMPLE_COLUMNS.match(n) and n not in human().by_symbol]
     nameless = [i for i, n in enumerate(ids) if not n]
     notes = _notes(ids, x)
     if notes:
@@ -369,12 +270,6 @@ def _notes(ids: list[str], x: npt.NDArray[np.float64]) -> list[int]:
     return found[::-1]
 
 
-def _prose(grid: Grid, i: int) -> bool:
-    """Whether a column is text throughout, so that it describes the rows rather than being a broken measurement."""
-    numbers = sum(is_number(v) or bool(_LIKE_NUMBER.match(str(v))) for v in grid.columns[i][:200])
-    return numbers < 0.2 * min(200, max(grid.n_rows, 1))
-
-
 def _as_text(column: npt.NDArray[Any]) -> list[str]:
     if column.dtype == object:
         # A strand of "-" says something; NA does not.
@@ -382,28 +277,12 @@ def _as_text(column: npt.NDArray[Any]) -> list[str]:
     return ["" if v != v else (str(int(v)) if v == int(v) else repr(float(v))) for v in column]
 
 
-def _best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    """Prefer the first column as identifier; fall back on another where the first is no gene name at all."""
-    if not len(var.columns):
-        return ids, var
-    if gene_likeness(ids)[0] >= 0.25:
-        # A row without a symbol is named by what else the file calls it.
-        for column in [c for c in var.columns if not all(ids) and gene_likeness([str(v) for v in var[c]])[0] >= 0.5]:
-            ids = [n or str(v) for n, v in zip(ids, var[column], strict=True)]
-        return ids, var
-    likeness = {c: _likeness(str(c), [str(v) for v in var[c]])[0] for c in var.columns}
-    best = max(likeness, key=lambda c: likeness[c])
-    if likeness[best] < 0.5:
-        return ids, var
-    return [str(v) for v in var[best]], var.drop(columns=best).assign(row_name=ids)
-
-
 def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
-    at, ids = _row_ids(grid)
+    at, ids = row_ids(grid)
     genes: list[int] = []
     obs_columns: list[int] = []
     numbers = typed(grid.columns[0])
-    if at == 0 and numbers.dtype != object and grid.names[0] in human().by_symbol and not _row_numbers(ids):
+    if at == 0 and numbers.dtype != object and grid.names[0] in human().by_symbol and not are_row_numbers(ids):
         # Written without the names of the rows: the first column holds values of a gene.
         grid.columns[0], at = numbers, -1
         ids = [f"row_{i + 1}" for i in range(grid.n_rows)]
@@ -413,8 +292,8 @@ def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
         # "stage" or "T" is an alias of some gene; only a current symbol outweighs what the column says.
         current = name in human().by_symbol
         symbol = gene_likeness([name])[0] > 0
-        describes = _SAMPLE_COLUMNS.match(name) is not None and not current
-        text = grid.is_text(i) and (not symbol or (not current and _prose(grid, i)))
+        describes = SAMPLE_COLUMNS.match(name) is not None and not current
+        text = grid.is_text(i) and (not symbol or (not current and is_prose(grid, i)))
         (obs_columns if describes or text else genes).append(i)
     refuse_unusable(grid, content, genes)
     x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
