@@ -1,1 +1,1 @@
-"""Gene symbols through time, kinds of identifiers, and orthologues."""
+"""Gene symbols and their history, kinds of identifiers, and orthologues."""

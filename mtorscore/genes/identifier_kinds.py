@@ -1,4 +1,4 @@
-"""Gene identifiers: which kind a name is."""
+"""Kinds of gene identifiers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from mtorscore.genes.tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
+from mtorscore.genes.tables import human
 
-__all__ = [
-    "Gene",
-    "GeneTable",
-    "by_hgnc",
-    "excel_dates",
-    "gene_likeness",
-    "human",
-    "is_date",
-    "is_symbol",
-    "kind_of",
-    "mouse",
-    "split_pair",
-    "strip_version",
-]
+__all__ = ["gene_likeness", "is_date", "is_symbol", "kind_of", "split_pair", "strip_version"]
 
 _ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
 # Letters and digits only, and no beginning that any other kind has: by far the most names are such.
@@ -39,12 +26,12 @@ _DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\
 
 
 def is_date(name: str) -> bool:
-    """Whether a spreadsheet made a date of the name."""
+    """Whether a spreadsheet turned the name into a date."""
     return bool(_DATE.match(name))
 
 
 def strip_version(name: str) -> str:
-    """Cut the version and the pseudo-autosomal marks off an Ensembl id: ENSG..15, ENSGR.., .._PAR_Y -> ENSG..
+    """Strip version and pseudo-autosomal suffixes from an Ensembl id: ENSG..15, ENSGR.., .._PAR_Y -> ENSG..
 
     Examples
     --------

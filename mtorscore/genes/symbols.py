@@ -1,4 +1,4 @@
-"""Gene symbols through time and species, from the tables in mtorscore/data."""
+"""Current and earlier gene symbols and orthologues, from the tables in mtorscore/data."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def current_symbol(symbol: str) -> tuple[str, ...]:
 
 
 def _possible_names(wanted: set[str], names: Iterable[str]) -> list[str]:
-    """Return the names that can mean any of the approved symbols `wanted`: few of many are worth a closer look."""
+    """Return the names that can mean any of the approved symbols `wanted`."""
     known = human().names_of(wanted)
     upper = {name.upper() for name in known}
     return [name for name in names if name in known or name.upper() in upper]

@@ -23,7 +23,7 @@ class Gene(NamedTuple):
 
 
 class GeneTable:
-    """Lookups over one organism's genes; those that are not asked for are never made.
+    """Lookups over one organism's genes, built on first use.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def mouse() -> GeneTable:
 
 @lru_cache(maxsize=1)
 def excel_dates() -> dict[str, tuple[str, ...]]:
-    """Return spreadsheet date form -> the current symbols that it may stand for; one where it is unambiguous."""
+    """Return spreadsheet date form -> the current symbols that it may come from; one where it is unambiguous."""
     sure: dict[str, set[str]] = {}
     every: dict[str, set[str]] = {}
     for day, month, _original, symbol, ambiguous in rows_of("excel_dates.tsv.gz"):

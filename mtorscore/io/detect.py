@@ -1,8 +1,8 @@
-"""Which format a file or folder has, from its first bytes and lines rather than from its name.
+"""Recognise the format of a file or folder from its first bytes and lines rather than from its name.
 
-Each reader recognises its own kinds (`mtorscore.io.formats.reader`); here they are asked, in the order of the list of
-readers, about what is looked at first: a folder, the members of a zip, the first bytes, an HDF5 root, the first lines,
-the first rows, the names of the columns. What no reader takes is refused in words.
+Each reader recognises its own kinds (`mtorscore.io.formats.reader`). They are asked in the order of the registry, at
+each stage in turn: a folder, the members of a zip, the first bytes, an HDF5 root, the first lines, the first rows, the
+names of the columns. Files that no reader recognises are refused with the reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def detect(path: Path) -> Found:
 
 
 def as_asked(path: Path, kind: str) -> Found:
-    """Return a kind that was asked for; a folder is still looked through for what the reader needs.
+    """Return the kind that was asked for; a folder is still searched for the files that its reader needs.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def as_asked(path: Path, kind: str) -> Found:
 
 
 def _answers(seen: object) -> Iterator[Found]:
-    """Yield what the readers recognise in what is seen, in the order of the list."""
+    """Yield the kinds that readers recognise at one stage, in the order of the registry."""
     for reader in READERS:
         recognise = reader.detect.get(type(seen))
         if recognise and (found := recognise(seen)):
@@ -159,7 +159,7 @@ def _refuse_other_text(rows: Rows, path: Path, line: int) -> None:
 
 
 def _prose(body: list[str], delimiter: str) -> bool:
-    """Whether lines split at spaces or commas into ever different numbers of words: sentences, not rows."""
+    """Whether lines split at spaces or commas into varying numbers of words: sentences, not rows."""
     if delimiter == "\t":
         return False
     widths = [len(split(line, delimiter)) for line in body[:60]]

@@ -1,7 +1,7 @@
-"""Files of GSEA: GMT gene sets, GCT expression, CLS phenotypes and RNK rankings, written and read.
+"""Read and write the files of GSEA: GMT gene sets, GCT expression, CLS phenotypes and RNK rankings.
 
 The formats are described in the GSEA user guide (data formats, https://www.gsea-msigdb.org/gsea/doc). All are
-tab- or blank-separated text; counts stand in the headers, and no name may stand twice.
+tab- or blank-separated text; the headers hold counts, and names are unique.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy import sparse
 from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.gsea_labels import check_names, numbers, read_cls, read_lines, read_rnk, write_cls, write_rnk
+from mtorscore.io.tables.matrix import repeated
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -56,7 +57,7 @@ def read_gmt(path: str | Path, *, join_up_down: bool = False) -> SignatureCollec
     Raises
     ------
     FormatError
-        If a line has fewer than three fields, or a name stands twice.
+        If a line has fewer than three fields, or a name is duplicated.
     """
     from mtorscore.collection import files
 
@@ -112,7 +113,7 @@ def write_gct(
     Raises
     ------
     DataError
-        If a gene or observation name stands twice, is empty, or holds a tab or line break.
+        If a gene or observation name is duplicated, is empty, or holds a tab or line break.
     """
     if version not in {"1.2", "1.3"}:
         raise DataError(f"GCT version {version!r} is not known; use '1.2' or '1.3'.")
@@ -186,7 +187,7 @@ def read_gct(path: str | Path) -> AnnData:
     Raises
     ------
     FormatError
-        If the header's counts are not what the file holds, a name stands twice, or a value is no number.
+        If the header's counts are not what the file holds, a name is duplicated, or a value is not a number.
     """
     from anndata import AnnData
 
@@ -257,10 +258,8 @@ def _gene_rows(values: Any, n_genes: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def _unique(names: Sequence[str], what: str, path: Path) -> None:
-    series = pd.Series(names, dtype=str)
-    twice = series[series.duplicated()].unique().tolist()
-    if twice:
-        raise FormatError(f"{len(twice)} {what} name(s) stand twice ({examples(twice)}).", path=path)
+    if twice := repeated(names):
+        raise FormatError(f"{len(twice)} {what} name(s) are duplicated ({examples(twice)}).", path=path)
 
 
 def _gct_counts(lines: list[str], version: str, path: Path) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""The list of readers. A new one is declared in a file of its own and named here; nothing else knows it."""
+"""The registry of readers: each is declared in its own file and listed here, and nowhere else."""
 
 from __future__ import annotations
 

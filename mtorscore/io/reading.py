@@ -1,4 +1,4 @@
-"""`read` and `describe`: any supported file or folder into one AnnData, with what was recognised and why."""
+"""`read` any supported file or folder into one AnnData, and `describe` what was recognised and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Description", "describe", "read"]
 
 @dataclass(frozen=True)
 class Description:
-    """What a file is, and why that is thought.
+    """The format of a file, and the evidence.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Description:
 
 
 def describe(path: str | Path) -> Description:
-    """Say what a file or folder is and why, reading its beginning only.
+    """Recognise the format of a file or folder from its beginning, and say why.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
 def _guarded(
     reader: Reader, found: Found, path: Path, options: dict[str, Any], needed: dict[str, Any]
 ) -> tuple[AnnData, dict[str, Any]]:
-    """Run a reader; what it did not foresee becomes an error that names the file."""
+    """Run a reader; an unexpected exception becomes a FormatError that names the file."""
     unknown = sorted(set(options) - set(reader.options)) if reader.options is not None else []
     if unknown:
         raise DataError(f"{', '.join(unknown)}: no option of the reader for {found.kind}.")
@@ -151,7 +151,7 @@ def _guarded(
 
 
 def _refuse_infinite(adata: AnnData, path: Path) -> None:
-    """Raise DataError where a reader that knows no lines met an infinite value."""
+    """Raise DataError where a reader without line numbers met an infinite value."""
     import numpy as np
 
     values = [adata.X, *adata.layers.values()]

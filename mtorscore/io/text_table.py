@@ -1,4 +1,4 @@
-"""Reader of delimited text tables that no portal or program has put its mark on."""
+"""Reader of delimited text tables of no particular origin."""
 
 from __future__ import annotations
 

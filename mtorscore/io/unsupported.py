@@ -74,7 +74,7 @@ def text(lines: Sequence[str]) -> str:
 
 
 def _gene_sets(lines: Sequence[str]) -> bool:
-    """Whether each line is a set: a name, a description, and genes, as many as there happen to be."""
+    """Whether each line is a gene set: a name, a description, and any number of genes."""
     from mtorscore.genes.identifier_kinds import gene_likeness
 
     rows = [line.rstrip("\t").split("\t") for line in lines[:20] if line.strip()]

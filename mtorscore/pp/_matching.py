@@ -9,17 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.genes.identifier_kinds import (
-    Gene,
-    GeneTable,
-    by_hgnc,
-    excel_dates,
-    human,
-    kind_of,
-    mouse,
-    split_pair,
-    strip_version,
-)
+from mtorscore.genes.identifier_kinds import kind_of, split_pair, strip_version
+from mtorscore.genes.tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
 
 __all__ = ["SEVERAL", "map_identifiers"]
 

@@ -281,7 +281,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("json-odd-name.json", '[{"submitter_id": ["a"], "demographic": [], "diagnoses": {"a": 1}}]', "neither submitter_id",
      None, None),
     ("series-twice.txt", SERIES + SERIES, "several series matrices", None, None),
-    ("series-same-sample.txt", SERIES.replace('"GSM2"', '"GSM1"'), "stands twice", None, None),
+    ("series-same-sample.txt", SERIES.replace('"GSM2"', '"GSM1"'), "duplicated one", None, None),
     ("series-cut.txt.gz", gzip.compress(SERIES.encode())[:-15], "truncated or damaged", None, None),
     ("gct-negative.gct", GCT.replace("3\t2", "-3\t2"), "-3", 2, None),
     ("gct-enormous.gct", GCT.replace("3\t2", "99999999999\t2"), "99999999999", 2, None),

@@ -71,7 +71,7 @@ def test_gct_of_sparse_layer_and_frame(adata: AnnData, tmp_path: Path) -> None:
 def test_gct_refuses_what_gsea_cannot_read(adata: AnnData, tmp_path: Path) -> None:
     path = tmp_path / "x.gct"
     twice = pd.DataFrame(np.ones((2, 2)), index=["a", "b"], columns=["G", "G"])
-    with pytest.raises(DataError, match="1 gene name\\(s\\) stand twice \\(G\\)"):
+    with pytest.raises(DataError, match="1 gene name\\(s\\) are duplicated \\(G\\)"):
         gsea.write_gct(twice, path)
     with pytest.raises(DataError, match="tab or line break"):
         gsea.write_gct(pd.DataFrame(np.ones((1, 2)), index=["a\tb"], columns=["G", "H"]), path)
@@ -90,7 +90,7 @@ def test_gct_refuses_what_gsea_cannot_read(adata: AnnData, tmp_path: Path) -> No
         ("#1.2\n2\t1\nNAME\tDescription\ta\nG\tna\t1\n", "promises 2 genes"),
         ("#1.2\n1\t1\nNAME\tDescription\ta\nG\tna\tx\n", "line 4: 'x' is no number"),
         ("#1.2\n1\t1\nNAME\tDescription\ta\nG\tna\n", "0 values where 1"),
-        ("#1.2\n2\t1\nNAME\tDescription\ta\nG\tna\t1\nG\tna\t2\n", "stand twice"),
+        ("#1.2\n2\t1\nNAME\tDescription\ta\nG\tna\t1\nG\tna\t2\n", "are duplicated"),
         ("#1.3\n1\t1\t1\t1\nid\tx\ta\nstage\tna\nG\tna\t1\n", "line 4: 0 values of 'stage'"),
     ],
 )

@@ -112,7 +112,7 @@ WRONG: list[tuple[str, bytes | str, str, int | None, int | None]] = [
     ("series-infinite.txt", SERIES.replace("3.5", "Inf"), "infinite", 8, 2),
     ("soft-cut.soft", soft("a\t1\nb\t2\n" + END, "a\t3\n"), "cut off", None, None),
     ("soft-cut-row.soft", soft("a\t1\nb\t2\n" + END, "a\t3\nb"), "cut off", None, None),
-    ("soft-probe-twice.soft", soft("a\t1\na\t5\n" + END, "a\t3\n" + END), "stands twice", 9, 1),
+    ("soft-probe-twice.soft", soft("a\t1\na\t5\n" + END, "a\t3\n" + END), "is duplicated", 9, 1),
     ("soft-underscore.soft", soft("a\t1\n" + END, "a\t1_0\n" + END), "1_0", 15, 2),
     ("soft-infinite.soft", soft("a\tinf\n" + END, "a\t1\n" + END), "inf", 8, 2),
     ("soft-platform-cut.soft", "^PLATFORM = GPL1\n!platform_table_begin\nID\tGene Symbol\na\tTP53\n", "cut off", None, None),
@@ -217,7 +217,7 @@ def test_a_sample_that_stands_twice_is_named(tmp_path: Path) -> None:
         "x.txt",
         "sample\tOS\t_PATIENT\tOS.time\nTCGA-AA-0001-01\t1\tTCGA-AA-0001\t100\nTCGA-AA-0001-01\t0\tTCGA-AA-0001\t90\n",
     )
-    with pytest.warns(DataWarning, match="stand on several rows"):
+    with pytest.warns(DataWarning, match="are on several rows"):
         mt.read(path)
     with pytest.raises(FormatError, match="several differing rows"):
         mt.io.read_clinical(path)
@@ -340,7 +340,7 @@ def infinite(adata: AnnData) -> None:
 def test_stored_anndata(tmp_path: Path) -> None:
     path = tmp_path / "x.h5ad"
     wrong: list[tuple[Callable[[AnnData], Any], str]] = [
-        (rename, "more than once"), (infinite, "infinite"), (lambda a: AnnData(obs=a.obs, var=a.var), "no values in X"),
+        (rename, "are duplicated"), (infinite, "infinite"), (lambda a: AnnData(obs=a.obs, var=a.var), "no values in X"),
     ]  # fmt: skip
     for change, words in wrong:
         stored(change).write_h5ad(path)

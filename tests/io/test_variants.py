@@ -20,10 +20,10 @@ from scipy import sparse
 
 import mtorscore as mt
 from mtorscore.errors import DataError, DataWarning, FormatError
-from mtorscore.genes import identifier_kinds
+from mtorscore.genes.tables import human
 
 GENES = ["TP53", "ALB", "MYC", "EGFR", "FASN", "RPS6", "MTOR", "SCD", "LDLR", "PTEN"]
-HUMAN = identifier_kinds.human()
+HUMAN = human()
 ENSEMBL = [HUMAN.by_symbol[g].ensembl for g in GENES]
 ENTREZ = [HUMAN.by_symbol[g].entrez for g in GENES]
 SAMPLES = ["LC01N", "LC01T", "LC02N", "LC02T"]

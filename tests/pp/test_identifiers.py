@@ -14,7 +14,7 @@ from scipy import sparse
 
 import mtorscore as mt
 from mtorscore.errors import DataError, DataWarning
-from mtorscore.genes import identifier_kinds
+from mtorscore.genes.tables import human, mouse
 
 
 def make(names: list[str], values: list[list[float]] | None = None, **var: list[str]) -> AnnData:
@@ -71,7 +71,7 @@ def test_bare_numbers_are_entrez_where_they_are_the_rule() -> None:
 
 
 def test_an_ambiguous_alias_is_left_alone() -> None:
-    table = identifier_kinds.human()
+    table = human()
     name = next(
         n for n, g in sorted(table.alias.items()) if len(g) > 1 and n not in table.by_symbol and n not in table.previous
     )
@@ -288,7 +288,7 @@ def test_nothing_known_is_an_error_and_little_a_warning() -> None:
 
 def held(raw: set[str]) -> set[str]:
     """Library genes that a file holds under any current, previous or unambiguous alias name, told from HGNC alone."""
-    table = identifier_kinds.human()
+    table = human()
     everything = {g for entry in mt.library() for g in entry.genes}
     names: dict[str, set[str]] = {}
     for history in (table.previous, table.alias):
@@ -344,9 +344,7 @@ def test_library_genes_are_found_in_mouse_muscle(shared: Path) -> None:
     adata = mt.read(shared / "data" / "perturb-tsc1-ko-muscle" / "htseq-counts")
     raw = {str(i) for i in adata.var["id"]}
     library = {gene for entry in mt.library() for gene in entry.genes}
-    expected = {
-        g.human for g in identifier_kinds.mouse().by_ensembl.values() if g.ensembl in raw and g.human in library
-    }
+    expected = {g.human for g in mouse().by_ensembl.values() if g.ensembl in raw and g.human in library}
     mt.pp.harmonise_genes(adata, "mouse")
     assert len(expected) > 5000
     assert expected <= set(adata.var_names)

@@ -1,4 +1,4 @@
-"""Where the public archives keep what: GEO's folders, the GDC's queries, Xena's and cBioPortal's files."""
+"""Addresses in the public archives: GEO's folders, the GDC's queries, Xena's and cBioPortal's files."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def sample_sheet(files: list[dict[str, Any]], path: Path) -> Path:
 
 
 def write_json(content: Any, path: Path) -> Path:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     return write_whole(path, json.dumps(content))
 
 
@@ -180,6 +180,6 @@ def xena(project: str, *, mirror: str | None) -> list[Remote]:
 
 
 def cbioportal(name: str, *, mirror: str | None) -> Remote:
-    """Return the archive of a cBioPortal study; ``TCGA-LIHC`` stands for ``lihc_tcga``."""
+    """Return the archive of a cBioPortal study; ``TCGA-LIHC`` means ``lihc_tcga``."""
     study = f"{name[5:].lower()}_tcga" if name.upper().startswith("TCGA-") else name
     return Remote(f"{base('cbioportal', mirror)}/{quote(study)}.tar.gz", f"{study}.tar.gz")

@@ -1,4 +1,4 @@
-"""`fetch`: from an accession to files in the cache, whole and verified, or an error and no file."""
+"""`fetch`: download the files of an accession into the cache, complete and verified, or raise an error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a fetch needs to know."""
+    """Settings of one fetch."""
 
     folder: Path
     mirror: str | None
@@ -215,7 +215,7 @@ def _bar(title: str, shown: bool) -> Iterator[Callable[[int], None]]:
 
 
 def _all(remotes: list[Remote], job: _Job, http: httpx.Client) -> dict[str, str]:
-    """Fetch several files at a time; the first failure is raised when the others have ended."""
+    """Fetch several files in parallel; the first failure is raised when the others have finished."""
     with _bar(job.folder.name, job.progress) as advance, ThreadPoolExecutor(WORKERS) as pool:
 
         def one(remote: Remote) -> Path:

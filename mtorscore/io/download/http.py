@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed, retried, verified, and put in place only when it is complete."""
+"""Download one file over HTTP: resumed, retried, verified, and moved into place when complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mtorscore._atomic import write_whole
 from mtorscore.errors import FetchError, warn
 from mtorscore.io.download.remote import Remote
-from mtorscore.io.download.verify import AgainError, encoded_on_the_way, refuse_page, unwrap, verify
+from mtorscore.io.download.verify import RetryError, encoded_in_transfer, refuse_page, unwrap, verify
 
 if TYPE_CHECKING:
     import httpx
@@ -66,7 +66,7 @@ def _record(target: Path) -> Path:
 
 
 def cached(target: Path) -> bool:
-    """Whether the file is there, whole: its size and SHA-256 are those recorded when it was fetched."""
+    """Whether the file is complete: its size and SHA-256 are those recorded when it was fetched."""
     record = _record(target)
     if not (target.is_file() and record.is_file()):
         return False
@@ -165,7 +165,7 @@ def _whole(
     sleep: Callable[[float], None],
     advance: Callable[[int], None],
 ) -> str:
-    """Fetch the partial file until it is whole and verified; return its validator."""
+    """Fetch the partial file until it is complete and verified; return its validator."""
     failures = 0
     try:
         while True:
@@ -173,7 +173,7 @@ def _whole(
             try:
                 validator = _attempt(remote, part, http, advance)
                 verify(remote, part)
-            except AgainError as error:
+            except RetryError as error:
                 if error.restart:
                     part.unlink(missing_ok=True)
                 grown = part.stat().st_size - before if part.exists() else 0
@@ -220,18 +220,18 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
             _check_status(answer, remote, have)
             partial = answer.status_code == 206
             append = partial and have > 0
-            encoded = encoded_on_the_way(answer, remote)
+            encoded = encoded_in_transfer(answer, remote)
             if encoded and partial:
-                raise AgainError("the server sent a part of a compressed answer", restart=True)
+                raise RetryError("the server sent a part of a compressed answer", restart=True)
             promised = None if encoded else _promised(answer, have if append else 0)
             if partial and not _right_part(answer.headers.get("Content-Range", ""), have, promised):
-                raise AgainError("the server sent another part than was asked for", restart=True)
+                raise RetryError("the server sent another part than was asked for", restart=True)
             new = answer.headers.get("ETag", "")
             new = (new if not new.startswith("W/") else "") or answer.headers.get("Last-Modified", "")
             if append and new and new != validator:
-                raise AgainError("the file changed on the server meanwhile", restart=True)
+                raise RetryError("the file changed on the server meanwhile", restart=True)
             if not append:
-                # What was compressed on the way cannot be resumed: the server counts other bytes.
+                # A compressed transfer cannot be resumed: the server counts other bytes.
                 validator = "" if encoded else new
                 note.write_text(json.dumps({"url": remote.url, "validator": validator}))
             blocks = answer.iter_bytes() if encoded else answer.iter_raw()
@@ -239,18 +239,18 @@ def _attempt(remote: Remote, part: Path, http: httpx.Client, advance: Callable[[
             refuse_page(answer, remote, part)
             size = part.stat().st_size
             if promised is not None and size != promised:
-                raise AgainError(f"{size} bytes came where {promised} were promised", restart=size > promised)
+                raise RetryError(f"{size} bytes came where {promised} were promised", restart=size > promised)
             if answer.headers.get("Content-Encoding") and not encoded:
                 unwrap(part)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise FetchError(f"{remote.url}: no address that can be fetched, or it leads to one ({error}).") from error
     except httpx.HTTPError as error:
-        raise AgainError(f"{type(error).__name__}: {error}") from error
+        raise RetryError(f"{type(error).__name__}: {error}") from error
     return validator
 
 
 def _copy(blocks: Iterator[bytes], part: Path, mode: str, advance: Callable[[int], None]) -> None:
-    """Write the answer to the partial file; a trickle is given up, since a read alone never times out then."""
+    """Write the answer to the partial file; give up on a server that is too slow for the read time-out to notice."""
     since, arrived = time.monotonic(), 0
     with part.open(mode) as out:
         for block in blocks:
@@ -259,7 +259,7 @@ def _copy(blocks: Iterator[bytes], part: Path, mode: str, advance: Callable[[int
             arrived += len(block)
             if (now := time.monotonic()) - since > STALL_SECONDS:
                 if arrived < STALL_BYTES:
-                    raise AgainError(f"only {arrived} bytes came in {now - since:.0f} s")
+                    raise RetryError(f"only {arrived} bytes came in {now - since:.0f} s")
                 since, arrived = now, 0
 
 
@@ -282,9 +282,9 @@ def _check_status(answer: httpx.Response, remote: Remote, have: int) -> None:
     if code in (200, 206):
         return
     if code == 416 and have:
-        raise AgainError("the server has no such part of the file", restart=True)
+        raise RetryError("the server has no such part of the file", restart=True)
     if code in RETRIED:
-        raise AgainError(f"the server answered {code}", _retry_after(answer.headers.get("Retry-After", "")))
+        raise RetryError(f"the server answered {code}", _retry_after(answer.headers.get("Retry-After", "")))
     known = {401: "it asks for a log-in", 403: "access is refused", 404: "there is no such file", 410: "it is gone"}
     raise FetchError(f"{remote.url}: the server answered {code} ({known.get(code, 'not a file')}).")
 

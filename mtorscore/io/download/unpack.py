@@ -1,4 +1,4 @@
-"""Archives unpacked safely: no path outside the folder, no links or devices, no bombs; all or nothing."""
+"""Unpack archives safely: no paths outside the folder, links, devices or decompression bombs; all or nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _safe(name: str, archive: Path) -> PurePosixPath:
 
 
 class _Info(tarfile.TarInfo):
-    """A member whose header may not be longer than a header is: tarfile reads it into memory."""
+    """A member with a bounded header, since tarfile reads headers into memory."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Info:
@@ -131,9 +131,9 @@ def _tar(archive: Path, folder: Path) -> None:
 
 
 def _add(names: set[str], name: str, archive: Path) -> None:
-    """Note a member; too many, or one that would fall on another where case does not count, are refused."""
+    """Record a member; refuse too many, or names that collide on a case-insensitive file system."""
     if len(names) >= MOST_FILES:
         raise FetchError(f"{archive.name}: more than {MOST_FILES} files; not unpacked.")
     if name.casefold() in names:
-        raise FetchError(f"{archive.name}: the name {name!r} stands twice in it; not unpacked.")
+        raise FetchError(f"{archive.name}: the name {name!r} is duplicated in it; not unpacked.")
     names.add(name.casefold())

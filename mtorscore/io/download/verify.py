@@ -1,4 +1,4 @@
-"""What arrived from a server: the file, whole, or something else in its place."""
+"""Validate a downloaded file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from mtorscore.io.download.remote import Remote
 
-__all__ = ["AgainError", "encoded_on_the_way", "refuse_page", "unwrap", "verify"]
+__all__ = ["RetryError", "encoded_in_transfer", "refuse_page", "unwrap", "verify"]
 
 
-class AgainError(Exception):
-    """The attempt failed in a way that another one may mend."""
+class RetryError(Exception):
+    """The attempt failed, and another one may succeed."""
 
     def __init__(self, reason: str, wait: float | None = None, *, restart: bool = False) -> None:
         super().__init__(reason)
@@ -32,14 +32,14 @@ class AgainError(Exception):
         self.restart = restart
 
 
-def encoded_on_the_way(answer: httpx.Response, remote: Remote) -> bool:
-    """Whether the server compressed the file for the way, although it was asked not to; a .gz is meant as it is."""
+def encoded_in_transfer(answer: httpx.Response, remote: Remote) -> bool:
+    """Whether the server compressed the transfer although it was asked not to; a .gz is meant as it is."""
     coding = answer.headers.get("Content-Encoding", "").strip().lower()
     return coding not in ("", "identity") and not remote.name.lower().endswith(tuple(_OPENERS))
 
 
 def unwrap(part: Path) -> None:
-    """Take a gz out of the gz that a server put around it; one that is merely called encoded stays as it is."""
+    """Remove a second layer of gzip that a server added; a file that is merely labelled as encoded stays."""
     try:
         with gzip.open(part) as handle:
             if handle.read(2) != b"\x1f\x8b":
@@ -56,7 +56,7 @@ def unwrap(part: Path) -> None:
 
 
 def refuse_page(answer: httpx.Response, remote: Remote, part: Path) -> None:
-    """Raise FetchError where the server says that it sent a page, and what came looks like one."""
+    """Raise FetchError where the server sent an HTML page instead of the file."""
     if not answer.headers.get("Content-Type", "").lower().startswith("text/html"):
         return
     with part.open("rb") as handle:
@@ -66,10 +66,10 @@ def refuse_page(answer: httpx.Response, remote: Remote, part: Path) -> None:
 
 
 def verify(remote: Remote, part: Path) -> None:
-    """Check the whole partial file; what is wrong is fetched again from the start."""
+    """Check size, checksums and integrity of the complete file; raise RetryError to fetch it again."""
     size = part.stat().st_size
     if size == 0:
-        raise AgainError("the server sent an empty file", restart=True)
+        raise RetryError("the server sent an empty file", restart=True)
     with part.open("rb") as handle:
         start = handle.read(2048).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if (
@@ -83,13 +83,13 @@ def verify(remote: Remote, part: Path) -> None:
             f"{remote.url}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
         )
     if remote.size is not None and size != remote.size:
-        raise AgainError(f"{size} bytes where {remote.size} are published", restart=True)
+        raise RetryError(f"{size} bytes where {remote.size} are published", restart=True)
     for name, published in (("md5", remote.md5), ("sha256", remote.sha256)):
         if published:
             with part.open("rb") as handle:
                 found = hashlib.file_digest(handle, name).hexdigest()
             if found != published.lower():
-                raise AgainError(f"its {name} is {found}, and {published} is published", restart=True)
+                raise RetryError(f"its {name} is {found}, and {published} is published", restart=True)
     _check_archive(remote, part)
 
 
@@ -108,6 +108,6 @@ def _check_archive(remote: Remote, part: Path) -> None:
             with zipfile.ZipFile(part) as archive:
                 broken = archive.testzip()
             if broken:
-                raise AgainError(f"{broken} inside it is damaged", restart=True)
+                raise RetryError(f"{broken} inside it is damaged", restart=True)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise AgainError(f"the compressed file is not whole ({error})", restart=True) from error
+        raise RetryError(f"the compressed file is not whole ({error})", restart=True) from error

@@ -1,4 +1,4 @@
-"""Formats that keep their own types: Parquet, Excel, h5ad, R workspaces."""
+"""Typed formats: Parquet, Feather, Excel, R workspaces, h5ad, Zarr."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _common(types: list[Any]) -> Any:
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Pause the search for cycles, which costs a third of the time while hundreds of thousands of cells are made."""
+    """Disable garbage collection, a third of the time while hundreds of thousands of cells are made."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -144,7 +144,7 @@ def _sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[i
 
 
 def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
-    """Raise FormatError where a cell has a formula without a stored result, as programs write them."""
+    """Raise FormatError where a cell has a formula without a stored result, as some programs write."""
     import zipfile
 
     import openpyxl
@@ -253,7 +253,7 @@ def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     if not adata.obs_names.is_unique:
         repeated = adata.obs_names[adata.obs_names.duplicated()].unique()
         raise DataError(
-            f"{path}: {len(repeated)} observation name(s) stand more than once ({examples(repeated)}); make them "
+            f"{path}: {len(repeated)} observation name(s) are duplicated ({examples(repeated)}); make them "
             "unique (obs_names_make_unique), since nothing says which one is meant."
         )
     if is_transposed(list(adata.obs_names), list(adata.var_names)):

@@ -13,6 +13,8 @@ import pandas as pd
 
 from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.tables.cell_text import is_number
+from mtorscore.io.tables.matrix import repeated
 
 __all__ = ["check_names", "class_of_label", "numbers", "read_cls", "read_lines", "read_rnk", "write_cls", "write_rnk"]
 
@@ -166,7 +168,7 @@ def write_rnk(ranking: pd.Series, path: str | Path) -> Path:
     Raises
     ------
     DataError
-        If a gene stands twice or a score is not finite.
+        If a gene is duplicated or a score is not finite.
     """
     scores = ranking.to_numpy(dtype=np.float64)
     genes = [str(g) for g in ranking.index]
@@ -195,7 +197,7 @@ def read_rnk(path: str | Path) -> pd.Series:
     Raises
     ------
     FormatError
-        If a line is not gene and number, or a gene stands twice.
+        If a line is not gene and number, or a gene is duplicated.
     """
     file = Path(path)
     scores: dict[str, float] = {}
@@ -206,7 +208,7 @@ def read_rnk(path: str | Path) -> pd.Series:
         if len(fields) != 2:
             raise FormatError("An RNK line is gene and score, separated by a tab.", path=file, line=number)
         if fields[0] in scores:
-            raise FormatError(f"The gene {fields[0]} stands twice; keep one score.", path=file, line=number)
+            raise FormatError(f"The gene {fields[0]} is duplicated; keep one score.", path=file, line=number)
         scores[fields[0]] = float(numbers(fields[1:], file, number)[0])
     if not scores:
         raise FormatError("The file ranks no gene.", path=file)
@@ -217,10 +219,8 @@ def check_names(names: Sequence[str], what: str) -> None:
     """Refuse names that are absent, repeated, empty, or hold a tab or line break."""
     if not names:
         raise DataError(f"There is no {what} to write.")
-    series = pd.Series(names)
-    twice = series[series.duplicated()].unique().tolist()
-    if twice:
-        raise DataError(f"{len(twice)} {what} name(s) stand twice ({examples(twice)}); make them unique first.")
+    if twice := repeated(names):
+        raise DataError(f"{len(twice)} {what} name(s) are duplicated ({examples(twice)}); make them unique first.")
     bad = [n for n in names if not n.strip() or "\t" in n or "\n" in n or "\r" in n]
     if bad:
         raise DataError(
@@ -235,14 +235,6 @@ def numbers(fields: Sequence[str], path: Path, line: int) -> npt.NDArray[np.floa
     except ValueError:
         bad = next(f for f in fields if f.strip() and not is_number(f))
         raise FormatError(f"{bad!r} is no number.", path=path, line=line) from None
-
-
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_lines(path: Path) -> list[str]:

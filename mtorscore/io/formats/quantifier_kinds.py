@@ -1,4 +1,4 @@
-"""The quantifiers: columns, units and file names of what each writes for one sample."""
+"""Output formats of quantifiers: columns, units and file names."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _ENDINGS = re.compile(
 def _files_of(folder: Folder) -> tuple[str, list[Path]] | None:
     """Name the quantifier that wrote the files of a folder, and which of them hold the samples.
 
-    Files with names of a quantifier are taken wherever they lie. Others are taken only where all files lie in one
+    Files with names of a quantifier are taken at any depth. Others are taken only where all files are in one
     folder, apart from documentation, and the first and the last are tables of one sample.
     """
     for kind, known in FORMATS.items():
@@ -171,7 +171,7 @@ def _one(file: Path, kind: str, units: str | None) -> _Part:
 
 
 def _columns(grid: Grid, kind: str, units: str | None, file: Path) -> tuple[dict[str, list[int]], str]:
-    """Return which columns hold the values (and the counts beside them), and the units."""
+    """Return the columns of the values (and of the counts, where there are both), and the units."""
     if kind not in FORMATS:
         known_units = _units_of_name(file.name) or ("" if kind == "table" else "counts")
         if units not in (None, known_units):
@@ -211,7 +211,7 @@ def _sample_names(file: Path, kind: str, columns: list[str]) -> tuple[list[str],
 
 
 def _cut(name: str) -> str:
-    """Cut the endings off a file name that say how it was made."""
+    """Strip endings that name the format or the program from a file name."""
     while (shorter := _ENDINGS.sub("", name)) not in (name, ""):
         name = shorter
     return name.rstrip("._-") or name

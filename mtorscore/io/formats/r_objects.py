@@ -1,4 +1,4 @@
-"""R workspaces and single R objects into data frames."""
+"""Convert R workspaces and single R objects into data frames."""
 
 from __future__ import annotations
 

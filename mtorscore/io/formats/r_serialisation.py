@@ -24,7 +24,7 @@ NA_INTEGER = -(2**31)
 
 
 class NotPlainError(Exception):
-    """The file holds something that only the library reads, or is damaged."""
+    """The file needs the rdata library, or is damaged."""
 
 
 @dataclass

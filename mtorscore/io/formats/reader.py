@@ -29,7 +29,7 @@ class Found:
     sure
         False where the content merely resembles the kind: nothing in it names the format.
     path
-        The folder meant, where it lies inside the one that was given; None for the path itself.
+        The folder meant, where it is inside the one that was given; None for the path itself.
     handed
         What recognition found out and the reader need not look for again.
     """
@@ -103,7 +103,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns of a text table; `commented` where comments stand above them."""
+    """The names of the columns of a text table; `commented` where there are comments above them."""
 
     names: list[str]
     commented: bool

@@ -143,7 +143,7 @@ def read_mtx(path: Path) -> tuple[Any, list[str]]:
         raise FormatError("an entry lies outside the matrix.", path=path, line=number + 1 + bad)
     x = sparse.coo_matrix((values[:, 2], (i, j)), shape=(n_rows, n_columns)).tocsr()
     if x.nnz != len(values):
-        raise FormatError(f"{len(values) - x.nnz} entries stand twice; the file is damaged.", path=path)
+        raise FormatError(f"{len(values) - x.nnz} entries are duplicated; the file is damaged.", path=path)
     return x.astype(np.float32 if np.abs(values[:, 2]).max(initial=0) < 2**24 else np.float64), content.repairs
 
 

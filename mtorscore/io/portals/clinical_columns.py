@@ -187,7 +187,7 @@ def _distinct(frame: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
     repeated = frame.index[frame.index.duplicated()].unique()
     if len(repeated):
         raise FormatError(
-            f"{len(repeated)} value(s) of {key!r} stand on several differing rows ({examples(repeated)}); "
+            f"{len(repeated)} value(s) of {key!r} are on several differing rows ({examples(repeated)}); "
             "name another key column, or reduce the table to one row each.",
             path=path,
         )

@@ -1,4 +1,4 @@
-"""Raw clinical tables of the portals to one row per patient, with overall survival from every follow-up there is.
+"""Reduce clinical tables of the portals to one row per patient, with overall survival from all follow-up forms.
 
 The curated resource (TCGA-CDR) is to be preferred where it exists. Elsewhere the event is the latest vital status
 over the baseline form and all follow-up forms, and the time the largest day of death, or of last contact.
@@ -24,13 +24,13 @@ Route = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def _status(value: object, about: str = "death") -> float:
-    """Return 1, 0, or NaN where nobody said it or the word is not one of such a column."""
+    """Return 1, 0, or NaN where the status is missing or its word unknown."""
     code = None if is_missing(value) else event_code(value, about)
     return np.nan if code is None else code
 
 
 def _warn_unread(values: Iterable[object], what: str, about: str = "death") -> None:
-    """Warn once of statuses that are neither an event nor its absence; refuse numbers whose meaning nobody states."""
+    """Warn once of statuses that are neither event nor censoring; refuse numeric codes of unknown meaning."""
     _, odd = event_codes((v for v in values if not is_missing(v)), about)
     codes = sorted({v for v in odd if is_number(v)})
     if codes:
@@ -47,7 +47,7 @@ def _warn_unread(values: Iterable[object], what: str, about: str = "death") -> N
 
 
 def _days(value: object) -> float:
-    """Return a number of days; text that is neither a number nor a way of saying nothing is refused."""
+    """Return a number of days, NaN where it is missing; other text is refused."""
     text = str(value).strip()
     if is_missing(value) or is_unsaid(text):
         return np.nan
@@ -61,7 +61,7 @@ class TimeError(ValueError):
 
 
 def refused_time(text: str, frame: pd.DataFrame, path: Path) -> FormatError:
-    """Return the error for text in a column of times: where it stands, and how to mend it."""
+    """Return the error for text in a column of times: where it is, and how to fix it."""
     where, column = "", None
     for i, name in enumerate(map(str, frame.columns)):
         if not re.search(r"day|month|year|time|follow|interval", name, re.IGNORECASE):
@@ -85,7 +85,7 @@ def _largest(values: Sequence[float]) -> float:
 
 
 def survival(status: Sequence[object], death: Sequence[object], contact: Sequence[object]) -> tuple[float, float]:
-    """Return event and time from everything that is said about one patient.
+    """Return event and time from all that is recorded about one patient.
 
     Dead if any form says so; then the time is the day of death. Otherwise alive if any form says so, and the time is
     the latest contact. NaN where it cannot be known.
@@ -204,7 +204,7 @@ _CONTACT = (
 
 
 def plain_survival(frame: pd.DataFrame) -> dict[str, list[float]]:
-    """Return OS and OS.time of a table with one row each that says them in raw fields; nothing where it does not."""
+    """Return OS and OS.time of a table with one row each in raw fields; {} where these are absent."""
     status, death, contact = ([c for c in names if c in frame] for names in (_STATUS, _DEATH, _CONTACT))
     if not status or not (death or contact):
         return {}

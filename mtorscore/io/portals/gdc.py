@@ -52,7 +52,7 @@ def aliquots(folder: Path, metadata: str | Path | None = None) -> dict[str, str]
     folder
         Where to look: the folder itself, then the two above it.
     metadata
-        The cart JSON or sample sheet, where it lies elsewhere.
+        The cart JSON or sample sheet, where it is elsewhere.
     """
     found: list[Path] = [Path(metadata)] if metadata is not None else []
     for place in [folder, folder.parent, folder.parent.parent] if metadata is None else []:
@@ -264,7 +264,7 @@ def manifest(path: Path) -> tuple[AnnData, dict[str, Any]]:
     frame = parse(file_bytes.load(path), delimiter="\t", text=True).frame()
     key = "id" if "id" in frame else "File ID"
     if frame[key].duplicated().any():
-        # A file of several samples (tumour and normal) stands once per sample.
+        # A file of several samples (tumour and normal) is listed once per sample.
         frame[key] = unique(list(frame[key]))
     return described(frame.drop(columns=key), list(frame[key]), genes=False), {"table": "files"}
 
@@ -324,7 +324,7 @@ READERS = (
         title="STAR counts and HTSeq: a file, or a folder with one per sample",
         options={
             "units": "column of STAR files: " + ", ".join(STAR_UNITS),
-            "metadata": "metadata cart or sample sheet, where it lies elsewhere",
+            "metadata": "metadata cart or sample sheet, where it is in another folder",
         },
     ),
     Reader(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import is_missing, split, typed
 from mtorscore.io.tables.checks import refuse_unusable
 from mtorscore.io.tables.delimited import Grid, parse
-from mtorscore.io.tables.matrix import assemble, described, unique
+from mtorscore.io.tables.matrix import assemble, described, repeated, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -110,7 +109,7 @@ def series_matrix(path: Path) -> tuple[AnnData, dict[str, Any]]:
         raise FormatError("no !Sample_geo_accession line: not a complete series matrix.", path=path)
     names = samples["geo_accession"][0]
     if not all(names) or len(set(names)) < len(names):
-        raise FormatError("a sample without an accession, or one that stands twice.", path=path)
+        raise FormatError("a sample without an accession, or a duplicated one.", path=path)
     obs = sample_table(samples, len(names))
     accession = series.get("geo_accession", [""])[0]
     platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
@@ -164,7 +163,7 @@ def _table(content: Content, begin: int, end: str, path: Path) -> Grid | None:
 
 def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -> AnnData:
     listed = grid.names[1:]
-    twice = [n for n, c in Counter(listed).items() if c > 1]
+    twice = repeated(listed)
     if set(listed) != set(names) or twice:
         wrong = [n for n in listed if n not in names] or [n for n in names if n not in listed] or twice
         raise FormatError(

@@ -182,8 +182,8 @@ def _soft_values(sample: dict[str, Any], at: int, value: int, path: Path) -> dic
             )
         if row[at] in out and repr(out[row[at]]) != repr(number):
             raise FormatError(
-                f"probe {row[at]!r} stands twice in the table of {sample['name']}, with different values; nothing says "
-                "which is meant.",
+                f"probe {row[at]!r} is duplicated in the table of {sample['name']}, with different values; nothing "
+                "says which is meant.",
                 path=path,
                 line=line,
                 column=at + 1,

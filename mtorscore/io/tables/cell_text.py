@@ -1,4 +1,4 @@
-"""Cells of text tables: which spell a missing value, which a number, and which decimal mark they use."""
+"""Cells of text tables: missing values, numbers, decimal marks and delimiters."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def repair_spaces(columns: list[npt.NDArray[Any]], repairs: list[str]) -> None:
 def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimiter: str, *, text: bool = False) -> None:
     """Read decimal commas, where nothing else in the table says that commas or points group thousands.
 
-    A column is repaired where every cell is a number once its comma is a point. Nothing is repaired where points stand
+    A column is repaired where every cell is a number once its comma is a point. Nothing is repaired where points occur
     in other numbers of the table: either mark may then be the decimal one.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What makes a table unusable as a matrix: no header, text among the numbers, infinite values; each names its place."""
+"""Matrix validation errors: no header, text among the numbers, infinite values."""
 
 from __future__ import annotations
 

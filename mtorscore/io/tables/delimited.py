@@ -1,4 +1,4 @@
-"""Delimited text into typed columns: a fast path through Arrow, and a slow one that says what is wrong and where."""
+"""Parse delimited text into typed columns: a fast path through Arrow, and a slow one that locates errors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Grid:
     columns
         float64 arrays for numbers (missing as NaN), object arrays of str for text.
     path, header_line, first_line
-        Where it stands in the file (one-based lines).
+        Its position in the file (one-based lines).
     repairs
         What had to be changed to read it.
     rows
@@ -78,7 +78,7 @@ class Grid:
         return bool(self.columns[i].dtype == object)
 
     def matrix(self, wanted: list[int]) -> npt.NDArray[np.float64]:
-        """Return columns of numbers as rows: ``(len(wanted), n_rows)``, without a copy where they lie side by side."""
+        """Return columns of numbers as rows: ``(len(wanted), n_rows)``, without a copy where they are contiguous."""
         columns = [self.columns[i] for i in wanted]
         base = columns[0].base if columns else None
         if isinstance(base, np.ndarray) and base.ndim == 2 and base.dtype == np.float64 and self.n_rows:
@@ -211,7 +211,7 @@ def _refuse_grouped(columns: list[npt.NDArray[Any]], body: bytes, delimiter: str
 
 
 def _comments(lines: list[str], comment: str) -> int:
-    """Count the comments and blank lines that stand first."""
+    """Count the leading comments and blank lines."""
     above = (bool(comment and line.startswith(comment)) or not line for line in lines[:-1])
     return next((i for i, passed in enumerate(above) if not passed), 0)
 
@@ -359,7 +359,7 @@ def _parse_arrow(
 
 
 def _arrow_columns(table: Any) -> list[npt.NDArray[Any]]:
-    """Return the columns; those of floating-point numbers side by side in one block, which `Grid.matrix` hands on."""
+    """Return the columns; floating-point ones share one contiguous block, which `Grid.matrix` returns uncopied."""
     import pyarrow as pa
 
     floating = [i for i in range(table.num_columns) if pa.types.is_float64(table.schema.field(i).type)]
@@ -424,7 +424,7 @@ def not_numbers(grid: Grid, i: int) -> str:
 
 
 def line_of(grid: Grid, content: Content, row: int) -> int:
-    """Return the line of the file on which data row `row` stands (blank lines counted, quoted line ends not)."""
+    """Return the line number of data row `row` (blank lines counted, quoted line ends not)."""
     seen = -1
     for i, line in enumerate(content.data.decode(errors="replace").split("\n")[grid.first_line - 1 :]):
         if line.strip():

@@ -1,4 +1,4 @@
-"""Files as bytes: decompression, decoding and checksums, with bounded memory and errors that name the place."""
+"""Decompression, decoding and checksums of files, in bounded memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 @dataclass
 class Content:
-    """What a text file holds, decompressed, as UTF-8, its lines ended by a line feed alone.
+    """The content of a text file: decompressed UTF-8 with line feeds as line ends.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class _Frames:
         self._rest = b""
 
     def read(self, size: int) -> bytes:  # noqa: ARG002
-        """Return some decompressed bytes, of which `size` is no bound, none at the end."""
+        """Return the next decompressed bytes, b"" at the end; may return more than `size` bytes."""
         import zstandard
 
         out = b""
@@ -185,7 +185,7 @@ def _decompress(path: Path, most: int | None = None) -> bytes:
 
 
 def head(path: Path, size: int = HEAD) -> bytes:
-    """Return the first decompressed bytes of a file; a truncated tail does not matter here."""
+    """Return the first decompressed bytes of a file; a truncated tail is not noticed."""
     return _decompress(path, size)
 
 

@@ -1,4 +1,4 @@
-"""Long tables (one row per gene and sample) into a matrix."""
+"""Pivot long tables (one row per gene and sample) into a matrix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["long_table", "pivot"]
 
 
 def pivot(frame: pd.DataFrame, gene: str, sample: str, value: str, path: Path) -> AnnData:
-    """Turn a long table (one row per gene and sample) into a matrix; a pair that stands twice is refused."""
+    """Turn a long table (one row per gene and sample) into a matrix; duplicated pairs are refused."""
     genes, gene_at = np.unique(frame[gene].astype(str), return_inverse=True)
     samples, sample_at = np.unique(frame[sample].astype(str), return_inverse=True)
     values = pd.to_numeric(frame[value], errors="coerce").to_numpy(dtype=np.float64)
@@ -26,7 +26,7 @@ def pivot(frame: pd.DataFrame, gene: str, sample: str, value: str, path: Path) -
     pairs = sample_at.astype(np.int64) * len(genes) + gene_at
     if len(np.unique(pairs)) < len(pairs):
         raise FormatError(
-            f"{len(pairs) - len(np.unique(pairs))} pairs of {gene} and {sample} stand more than once; nothing says "
+            f"{len(pairs) - len(np.unique(pairs))} pairs of {gene} and {sample} are duplicated; nothing says "
             "which value is meant.",
             path=path,
         )

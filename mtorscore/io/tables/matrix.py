@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
-from mtorscore.genes.identifier_kinds import gene_likeness, human, is_symbol, kind_of
+from mtorscore.genes.identifier_kinds import gene_likeness, is_symbol, kind_of
+from mtorscore.genes.tables import human
 from mtorscore.io.tables.cell_text import typed
 from mtorscore.io.tables.checks import refuse_headless, refuse_unusable
 from mtorscore.io.tables.delimited import Grid
@@ -43,6 +45,7 @@ __all__ = [
     "assemble",
     "described",
     "from_grid",
+    "repeated",
     "unique",
 ]
 
@@ -57,6 +60,11 @@ SPECIAL = re.compile(
 )
 _NO_SAMPLE = re.compile(rf"^({MEASURES}|value|expression|signal|intensity|abundance|column_\d+)$", re.IGNORECASE)
 _NOTHING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"})
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once, in order."""
+    return [n for n, c in Counter(names).items() if c > 1]
 
 
 def unique(names: list[str]) -> list[str]:
@@ -77,13 +85,12 @@ def assemble(
     obs: pd.DataFrame | None = None,
     var: pd.DataFrame | None = None,
 ) -> AnnData:
-    """Put values and names together: genes may repeat (numbered, the published name kept), samples may not."""
+    """Build an AnnData: duplicated genes are numbered (the published name is kept), duplicated samples refused."""
     from anndata import AnnData
 
-    repeated = [n for n, c in Counter(obs_names).items() if c > 1]
-    if repeated:
+    if twice := repeated(obs_names):
         raise DataError(
-            f"{len(repeated)} sample name(s) stand more than once ({examples(repeated)}); rename or remove the copies, "
+            f"{len(twice)} sample name(s) are duplicated ({examples(twice)}); rename or remove the copies, "
             "since nothing says which one is meant."
         )
     names = pd.Index(unique(var_names), dtype=object)
@@ -122,12 +129,12 @@ def _described(grid: Grid, kind: str) -> AnnData:
     names = unique(ids)
     if any(not n for n in ids):
         names = unique([n or f"row_{i + 1}" for i, n in enumerate(ids)])
-    if kind == "clinical" and (repeated := len(names) - len(set(ids))):
-        grid.repairs.append(f"{repeated} names of rows stand more than once and are numbered (A~2)")
+    if kind == "clinical" and (copies := len(names) - len(set(ids))):
+        grid.repairs.append(f"{copies} row names are duplicated and numbered (A~2)")
         if SAMPLE_KEY.match(grid.names[at]):
-            twice = [n for n, c in Counter(ids).items() if c > 1]
+            twice = repeated(ids)
             warn(
-                f"{grid.path.name}: {len(twice)} value(s) of {grid.names[at]!r} stand on several rows "
+                f"{grid.path.name}: {len(twice)} value(s) of {grid.names[at]!r} are on several rows "
                 f"({examples(twice)}); read_clinical refuses them where the rows differ.",
                 DataWarning,
             )
@@ -146,10 +153,9 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
     for column in frame.columns:
         if frame[column].dtype == object:
             frame[column] = ["" if v is None or v != v else str(v) for v in frame[column]]
-    if not genes and len(set(names)) < len(names):
-        repeated = [n for n, c in Counter(names).items() if c > 1]
+    if not genes and (twice := repeated(names)):
         raise DataError(
-            f"{len(repeated)} sample(s) or patient(s) stand more than once ({examples(repeated)}); reduce the table to "
+            f"{len(twice)} sample(s) or patient(s) are duplicated ({examples(twice)}); reduce the table to "
             "one row each, or name another key column."
         )
     if genes:
@@ -199,7 +205,7 @@ def _describes(grid: Grid, i: int, after_values: bool) -> bool:
 
 
 def _without_statistics(grid: Grid, values: list[int]) -> tuple[list[int], list[int]]:
-    """Set aside columns of test statistics that stand beside the samples, as in tables of differential expression."""
+    """Separate columns of test statistics from the samples, as in tables of differential expression."""
     found = [i for i in values if STATISTIC.match(grid.names[i])]
     if not any(len(grid.names[i]) > 1 for i in found) or len(found) == len(values):
         return values, []
@@ -240,7 +246,7 @@ def _one_measure(grid: Grid, values: list[int], measure: str) -> tuple[list[int]
 def _real_rows(
     ids: list[str], x: npt.NDArray[np.float64], var: pd.DataFrame, repairs: list[str]
 ) -> tuple[list[int], dict[str, npt.NDArray[np.float64]]]:
-    """Return the rows that are genes, and what stands among them: counters (no_feature, ...) and facts of samples."""
+    """Return the rows that are genes, and the other rows: counters (no_feature, ...) and facts of samples."""
     special = [i for i, n in enumerate(ids) if SPECIAL.match(n)]
     about = [i for i, n in enumerate(ids[:20]) if SAMPLE_COLUMNS.match(n) and n not in human().by_symbol]
     nameless = [i for i, n in enumerate(ids) if not n]
@@ -260,7 +266,7 @@ def _real_rows(
 
 
 def _notes(ids: list[str], x: npt.NDArray[np.float64]) -> list[int]:
-    """Return the last rows that hold words and no value: remarks below a table."""
+    """Return the last rows that hold words and no value: notes below a table."""
     found = []
     for i in range(len(ids) - 1, max(len(ids) - 20, 0), -1):
         if not np.isnan(x[:, i]).all():

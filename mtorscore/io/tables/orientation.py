@@ -1,6 +1,6 @@
-"""What the rows and columns of a table are, by their names: genes, samples, descriptions or statistics.
+"""Orientation of a table and its identifiers: whether rows and columns are genes, samples or descriptions, by name.
 
-The one place where orientation and identifiers are decided; every reader of tables asks here.
+All readers of tables decide here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _clean_id(name: object) -> str:
 
 
 def are_row_numbers(names: list[str]) -> bool:
-    """Whether the names merely count the rows."""
+    """Whether the names are row numbers."""
     if len(names) < 2 or not (names[0] in ("0", "1") and names[1] in ("1", "2")):
         return False
     start = int(names[0])
@@ -134,7 +134,7 @@ def table_kind(grid: Grid) -> tuple[str, str]:
 
 
 def _likeness(name: str, values: list[str]) -> tuple[float, str]:
-    """Return how much a column looks like names of genes; one of few different values, such as a stage, does not."""
+    """Return how much a column looks like gene names; a column of few distinct values, such as a stage, does not."""
     if SAMPLE_COLUMNS.match(name) or len(set(values)) < 0.3 * len(values):
         return 0.0, ""
     return gene_likeness(values)

@@ -1,4 +1,4 @@
-"""What stands above the header of a text table: comments, titles, a spreadsheet's ``sep=`` line."""
+"""Lines above the header of a text table: comments, titles, a spreadsheet's ``sep=`` line."""
 
 from __future__ import annotations
 
