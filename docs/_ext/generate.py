@@ -1,4 +1,4 @@
-"""Write the pages of the manual that the package itself knows best: methods, signatures, configuration, API, commands.
+"""Write the pages of the manual that are made from the package: methods, signatures, formats, configuration, API.
 
 `conf.py` calls `write_all` at each build. A file is touched only where its content changed, so that Sphinx reads again
 no more than it must.
@@ -13,6 +13,7 @@ import pages_api
 import pages_library
 import pages_lists
 import pages_methods
+import pages_readers
 import pages_workflow
 import pictures
 
@@ -25,6 +26,7 @@ def pages(docs: Path) -> dict[str, str]:
         **pages_methods.pages(),
         **pages_library.pages(),
         **pages_workflow.pages(),
+        **pages_readers.pages(),
         **pages_api.pages(),
         **pages_lists.pages(docs),
     }

@@ -65,6 +65,16 @@ def test_every_method_has_its_page(pages: dict[str, str]) -> None:
         assert all(f"| `{p.name}` |" in page for p in spec.params)
 
 
+def test_every_reader_is_on_the_page_of_formats(pages: dict[str, str]) -> None:
+    from mtorscore.io.readers import READERS
+
+    for reader in READERS:
+        (row,) = (line for line in pages["formats.md"].splitlines() if f"`{reader.kinds[0]}`" in line)
+        assert reader.title in row
+        assert all(f"`{kind}`" in row for kind in reader.kinds)
+        assert all(f"`{option}=` {meaning}" in row for option, meaning in (reader.options or {}).items())
+
+
 def test_every_entry_stands_on_its_branch_page(pages: dict[str, str]) -> None:
     for entry in mt.library():
         page = pages[f"signatures/{entry.branch}.md"]
