@@ -25,7 +25,7 @@ def pages() -> dict[str, str]:
 
 
 def _section(origin: str, readers: list[Reader]) -> str:
-    return join(f"## {origin[0].upper()}{origin[1:]}", table(["what is read", "kind", "options"], map(_row, readers)))
+    return join(f"## {origin}", table(["what is read", "kind", "options"], map(_row, readers)))
 
 
 def _row(reader: Reader) -> list[str]:

@@ -33,7 +33,7 @@ READER = Reader(
     read=table,
     # Asked last: any text in rows and columns is one.
     detect={Columns: lambda _: Found("table", "text in rows and columns", sure=False)},
-    origin="tables",
+    origin="Tables",
     title="text with any delimiter, genes in rows or samples in rows; UCSC Xena's matrices and phenotypes among them",
     options=TABLE_OPTION
     | MEASURE_OPTION

@@ -85,14 +85,14 @@ READERS = (
         kinds=("list",),
         read=names,
         detect={Rows: _is_list},
-        origin="tables",
+        origin="Tables",
         title="list of genes, samples or cell barcodes, one a line",
     ),
     Reader(
         kinds=("10x-features",),
         read=features,
         detect={Rows: _is_features},
-        origin="single cells",
+        origin="Single cells",
         title="10x feature table (features.tsv, genes.tsv)",
     ),
 )

@@ -268,7 +268,7 @@ READER = Reader(
     kinds=("per-sample", *FORMATS),
     read=read,
     detect={Folder: _is_folder, Rows: _is_star, Columns: _is_quantifier},
-    origin="quantifiers",
+    origin="Quantifiers",
     title="STAR `ReadsPerGene`, featureCounts, HTSeq, salmon, kallisto, RSEM, Cufflinks: a file, or a folder with one "
     "per sample",
     options={"units": "counts, tpm or fpkm, where the quantifier writes them"},

@@ -259,7 +259,7 @@ READER = Reader(
     kinds=tuple(f"clinical:{route}" for route in clinical_tables.ROUTES),
     read=clinical,
     detect={Columns: _is_clinical},
-    origin="clinical tables",
+    origin="Clinical tables",
     title="patients or samples of the GDC (`clinical.tsv`), a legacy biotab with its follow-up forms, Firehose "
     "(merged), cBioPortal, ICGC (donors)",
 )
