@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from anndata import AnnData
 
 import mtorscore as mt
-from mtorscore.errors import DataError, FormatError
+from mtorscore.errors import DataError, DataWarning, FormatError
 from mtorscore.io import detect
 from mtorscore.io.formats import reader as stages
 from mtorscore.io.formats.reader import FirstLines, Found, Reader
@@ -19,7 +20,7 @@ from mtorscore.io.readers import BY_KIND, READERS
 from mtorscore.io.tables.matrix import assemble
 from mtorscore.io.tables.orientation import genes_in_rows, is_transposed
 from mtorscore.io.tables.per_sample import gene_order, one_unit
-from tests.io.fuzz.seeds import GROUPS
+from tests.io.fuzz.seeds import GROUPS, READ_AS
 from tests.io.test_broken_files import GCT, GOOD, STAR
 
 STAGES = {getattr(stages, n) for n in ("Folder", "Members", "FirstBytes", "Hdf5", "FirstLines", "Rows", "Columns")}
@@ -53,6 +54,20 @@ def test_a_reader_recognises_its_own_kinds_only(group: str) -> None:
         for reader in READERS:
             found = reader.detect[FirstLines](seen) if FirstLines in reader.detect else None
             assert found is None or found.kind in reader.kinds
+
+
+def test_seeds_are_read_as_what_they_are(tmp_path: Path) -> None:
+    seeds = {f"{group}/{name}": text for group, texts in GROUPS.items() for name, text in texts.items()}
+    assert set(seeds) - set(READ_AS) == {"tables/measures"}
+    path = tmp_path / "x.txt"
+    for name, expected in READ_AS.items():
+        path.write_text(seeds[name])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            adata = mt.read(path)
+        read = (adata.uns["source"]["kind"], adata.n_obs, adata.n_vars, float(adata.X.sum()))
+        assert read[:3] == expected[:3], name
+        assert read[3] == pytest.approx(expected[3]), name
 
 
 def toy(path: Path, *, scale: float = 1.0) -> tuple[AnnData, dict[str, Any]]:
