@@ -46,7 +46,7 @@ READ_AS = {
     "tables/comment": ("table", 2, 2, 12),
     "tables/sep": ("table", 2, 2, 12.5),
     "tables/firehose": ("firehose-matrix", 1, 2, 3.5),
-    "geo/series": ("geo-series-matrix", 2, 2, nan),
+    "geo/series": ("geo-series-matrix", 2, 2, 7.5),
     "geo/soft": ("geo-soft", 1, 1, 1.5),
     "geo/gds": ("geo-dataset", 2, 2, 10),
     "geo/annot": ("geo-annotation", 0, 1, 0),
