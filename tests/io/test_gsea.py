@@ -158,7 +158,7 @@ def test_rnk_round_trip_and_refusals(tmp_path: Path) -> None:
     for text, message in [
         ("A 1\n", "gene and score"),
         ("A\tx\n", "'x' is no number"),
-        ("A\t1\nA\t2\n", "twice"),
+        ("A\t1\nA\t2\n", "is duplicated"),
         ("", "no gene"),
     ]:
         path.write_text(text)

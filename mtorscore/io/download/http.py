@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
 import re
 import time
@@ -16,11 +15,12 @@ from mtorscore._atomic import write_whole
 from mtorscore.errors import FetchError, warn
 from mtorscore.io.download.remote import Remote
 from mtorscore.io.download.verify import RetryError, encoded_in_transfer, refuse_page, unwrap, verify
+from mtorscore.io.tables.file_bytes import sha256
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["cached", "client", "download", "file_sha256", "locked", "post_json"]
+__all__ = ["cached", "client", "download", "locked", "post_json"]
 
 RETRIES = 6
 FIRST_WAIT = 0.5
@@ -55,12 +55,6 @@ def client(timeout: float = 60.0) -> httpx.Client:
         ) from error
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _record(target: Path) -> Path:
     return target.with_name(f"{target.name}.source.json")
 
@@ -76,7 +70,7 @@ def cached(target: Path) -> bool:
         return False
     if not isinstance(known, dict):
         return False
-    return bool(target.stat().st_size == known.get("bytes") and file_sha256(target) == known.get("sha256"))
+    return bool(target.stat().st_size == known.get("bytes") and sha256(target) == known.get("sha256"))
 
 
 @contextlib.contextmanager
@@ -303,7 +297,7 @@ def _retry_after(value: str) -> float | None:
 
 
 def _settle(remote: Remote, part: Path, target: Path, validator: str) -> None:
-    digest = file_sha256(part)
+    digest = sha256(part)
     record = _record(target)
     try:
         old = json.loads(record.read_text()).get("sha256", "")

@@ -26,7 +26,7 @@ from mtorscore.io.tables.per_sample import gene_order, one_unit, refuse_missing_
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["COUNT_FILE", "READERS"]
+__all__ = ["READERS"]
 
 COUNT_FILE = re.compile(
     r"(augmented_star_gene_counts\.tsv|star_gene_counts\.tsv|\.htseq[._]counts(\.txt)?|\.counts|\.FPKM(-UQ)?\.txt|"

@@ -15,7 +15,7 @@ from mtorscore.io.tables.delimited import Grid, line_of, not_numbers
 if TYPE_CHECKING:
     from mtorscore.io.tables.file_bytes import Content
 
-__all__ = ["not_number_error", "refuse_headless", "refuse_infinite", "refuse_unusable"]
+__all__ = ["not_number_error", "refuse_headless", "refuse_unusable"]
 
 _ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
 # Words above a column of row names; some are aliases of genes.
@@ -45,10 +45,10 @@ def refuse_unusable(grid: Grid, content: Content | None, columns: list[int]) -> 
     for i in columns:
         if grid.is_text(i):
             raise not_number_error(grid, content, i, grid.names[i])
-        refuse_infinite(grid, content, i)
+        _refuse_infinite(grid, content, i)
 
 
-def refuse_infinite(grid: Grid, content: Content | None, i: int) -> None:
+def _refuse_infinite(grid: Grid, content: Content | None, i: int) -> None:
     """Raise FormatError where column `i` holds an infinite value."""
     infinite = np.isinf(grid.columns[i])
     if infinite.any():
