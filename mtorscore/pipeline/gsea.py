@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtorscore import results
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.relate import TUMOUR, endpoints_of
-from mtorscore.pipeline.table_files import write_table
+from mtorscore.pipeline.table_files import write_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["enrich"]
 
 LEAST = 3
-# The header of a table without rows, so that a reader finds the same columns in every cohort.
-COLUMNS = (
-    "comparison", "contrast", "n_first", "n_second", "signature", "direction", "es", "nes", "p", "q", "n_genes",
-    "permutation", "leading_edge", "reason",
-)  # fmt: skip
 
 
 def enrich(folder: str | Path, signatures: SignatureCollection, *, permutations: int = 1000, seed: int = 0) -> Path:
@@ -47,8 +43,6 @@ def enrich(folder: str | Path, signatures: SignatureCollection, *, permutations:
         recurrence within 24 months), where each group has at least three samples; a cohort with nothing to compare
         gives a header and no rows.
     """
-    import pandas as pd
-
     from mtorscore import tl
 
     folder = Path(folder)
@@ -60,8 +54,7 @@ def enrich(folder: str | Path, signatures: SignatureCollection, *, permutations:
         )
         first, second = (int(counts[g]) for g in groups)
         parts.append(table.assign(comparison=name, n_first=first, n_second=second))
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    return write_table(table[list(COLUMNS)], folder / "relate" / "gsea.tsv")
+    return write_result(parts, results.GSEA, folder)
 
 
 def _comparisons(adata: AnnData) -> Iterator[tuple[str, AnnData, tuple[str, str]]]:

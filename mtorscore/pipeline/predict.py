@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore import results
 from mtorscore._outcome_terms import DAYS, MIN_EVENTS
 
 if TYPE_CHECKING:
@@ -15,24 +16,16 @@ if TYPE_CHECKING:
 
     from mtorscore.prognosis import Endpoint
 
-__all__ = ["HEADERS", "Predictions", "horizon_of"]
+__all__ = ["PREDICTED", "Predictions", "horizon_of"]
 
 _DAYS = DAYS["years"]
 _HORIZONS = (5.0, 3.0, 2.0, 1.0)
 _THRESHOLDS = tuple(np.round(np.arange(0.05, 0.95, 0.05), 2))
 _SHARES = (0.25, 0.5, 0.75, 1.0)
-# Headers of tables without rows, so that a reader finds the same columns in every cohort.
-HEADERS: Mapping[str, tuple[str, ...]] = {
-    "classifiers": ("method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason"),
-    "survival_models": (
-        "method", "endpoint", "model", "metric", "value", "low", "high", "n", "events", "valid", "reason",
-    ),
-    "predictions": ("method", "endpoint", "model", "observation", "horizon", "risk"),
-    "calibration": (
-        "method", "endpoint", "model", "horizon", "group", "n", "events", "predicted", "observed", "low", "high",
-    ),
-    "decision": ("method", "endpoint", "model", "horizon", "threshold", "net_benefit", "acted"),
-}  # fmt: skip
+PREDICTED = (
+    *(results.CLASSIFIERS, results.SURVIVAL_MODELS, results.PREDICTIONS, results.CALIBRATION, results.DECISION),
+)
+"""Tables that `Predictions` collects."""
 
 
 @dataclass
@@ -43,15 +36,15 @@ class Predictions:
     ----------
     n_splits, n_repeats, n_boot, seed
         See `mtorscore.prognosis.evaluate`.
-    tables
-        Name (a key of `HEADERS`) -> parts of that table.
+    parts
+        Name of a table of `PREDICTED` -> parts of it.
     """
 
     n_splits: int
     n_repeats: int
     n_boot: int
     seed: int
-    tables: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {name: [] for name in HEADERS})
+    parts: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {table.name: [] for table in PREDICTED})
 
     def add(
         self,
@@ -125,16 +118,7 @@ class Predictions:
             self._keep("decision", net.drop(columns="strategy").assign(**(columns | {"model": named})), method)
 
     def _keep(self, name: str, table: pd.DataFrame, method: str) -> None:
-        full = table.assign(method=method)
-        first = [c for c in HEADERS[name] if c in full]
-        self.tables[name].append(full[[*first, *(c for c in full if c not in first)]])
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return a table; a header without rows where nothing was predicted."""
-        import pandas as pd
-
-        parts = self.tables[name]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(HEADERS[name]))
+        self.parts[name].append(table.assign(method=method))
 
 
 def horizon_of(time: Any, event: Any) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mtorscore import results
 from mtorscore._atomic import atomic
 from mtorscore.errors import DataError
 from mtorscore.pipeline.single_cells import prepare_cells
-from mtorscore.pipeline.table_files import write_table
+from mtorscore.pipeline.table_files import write_result
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,8 +64,8 @@ def prepare(
         else:
             adata = prepare_cohort(chosen, data, histology=histology)
             _assume_tumours(adata)
-    write_table(_table(adata, "exclusions", ["sample", "patient", "rule", "reason"]), folder / "exclusions.tsv")
-    write_table(_table(adata, "genes", ["row", "symbol", "fate"]), folder / "genes.tsv")
+    for table in (results.EXCLUSIONS, results.GENES):
+        write_result(adata.uns.get(table.name, ()), table, folder)
     with atomic(folder / "cohort.h5ad") as temporary:
         adata.write_h5ad(temporary, compression="lzf")
     return folder / "cohort.h5ad"
@@ -124,9 +125,3 @@ def _from_simulation(path: Path) -> AnnData:
     adata = ad.read_h5ad(path)
     add_log_layer(adata, scale="counts")
     return adata
-
-
-def _table(adata: AnnData, key: str, columns: list[str]) -> Any:
-    import pandas as pd
-
-    return adata.uns[key] if key in adata.uns else pd.DataFrame(columns=columns)

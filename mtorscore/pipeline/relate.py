@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore import results
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
-from mtorscore.pipeline.predict import HEADERS, Predictions, horizon_of
+from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import summarise_cells
-from mtorscore.pipeline.table_files import read_table, write_table
+from mtorscore.pipeline.table_files import read_table, write_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +29,6 @@ LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
 # Asked of every cohort; one without stages is not adjusted for them, which its table shows.
 ADJUST = ("proliferation", "stage")
-# Headers of tables without rows, so that a reader finds the same columns in every cohort.
-ASSOCIATIONS = ("method", "signature", "endpoint", "model", "adjusted_for", "n", "events", "hr", "hr_low", "hr_high")
-NULLS = ("method", "signature", "endpoint", "model", "adjusted_for", "statistic", "n_null", "quantiles")
-CURVES = ("method", "signature", "endpoint", "group", "n", "events", "time", "n_risk", "survival", "low", "high")
 
 
 def relate(
@@ -125,13 +122,12 @@ def relate(
             models.add(method, leading, rows, prognosis().Endpoint.label(label), baseline, curves=curves_wanted)
         if method == methods[0] and endpoints:
             _predict_survival(models, method, leading, tumours.obs, endpoints[0])
-    out = folder / "relate"
     return [
-        write_table(_stack(associations, ASSOCIATIONS), out / "associations.tsv"),
-        write_table(_stack(curves, CURVES), out / "km.tsv"),
-        write_table(_stack(nulls, NULLS), out / "null.tsv"),
-        *(write_table(models.table(name), out / f"{name}.tsv") for name in HEADERS),
-        write_table(summarise_cells(adata, folder, methods), out / "cells.tsv"),
+        write_result(associations, results.ASSOCIATIONS, folder),
+        write_result(curves, results.KAPLAN_MEIER, folder),
+        write_result(nulls, results.NULLS, folder),
+        *(write_result(models.parts[table.name], table, folder) for table in PREDICTED),
+        write_result(summarise_cells(adata, folder, methods), results.CELLS, folder),
     ]
 
 
@@ -215,14 +211,4 @@ def _nulls(records: list[dict[str, Any]], shown: Sequence[str], method: str) -> 
     import pandas as pd
 
     kept = [r for r in records if r["signature"] in set(shown)]
-    return pd.DataFrame(kept, columns=[c for c in NULLS if c != "method"]).assign(method=method)
-
-
-def _stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    if not tables:
-        return pd.DataFrame(columns=list(columns))
-    stacked = pd.concat(tables, ignore_index=True)
-    first = [c for c in ("method", "signature", "endpoint") if c in stacked]
-    return stacked[[*first, *(c for c in stacked if c not in first)]]
+    return pd.DataFrame(kept, columns=list(results.NULLS.names)).assign(method=method)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from mtorscore.pp import Recipe
 
-__all__ = ["CELL_COLUMNS", "are_cells", "prepare_cells", "pseudobulk_of", "summarise_cells"]
+__all__ = ["are_cells", "prepare_cells", "pseudobulk_of", "summarise_cells"]
 
-CELL_COLUMNS = ("method", "sample", "cell_type", "signature", "n_cells", "mean", "median", "sd")
 _LEAST_CELLS = 10
 _LEAST_GENES = 200
 _SEED = 0
@@ -132,7 +131,7 @@ def _embed(adata: AnnData, recipe: Recipe) -> None:
     adata.uns["embedding"] = {"key": "X_umap", "made": f"UMAP of {count} principal components of {work.n_vars} genes"}
 
 
-def summarise_cells(adata: AnnData, folder: Path, methods: Sequence[str]) -> pd.DataFrame:
+def summarise_cells(adata: AnnData, folder: Path, methods: Sequence[str]) -> list[pd.DataFrame]:
     """Summarise scores over the cells of each sample and cell type.
 
     Parameters
@@ -146,11 +145,9 @@ def summarise_cells(adata: AnnData, folder: Path, methods: Sequence[str]) -> pd.
 
     Returns
     -------
-    pandas.DataFrame
-        `CELL_COLUMNS`; groups of fewer than 10 cells are left out. A header without rows where there are no cells.
+    list of pandas.DataFrame
+        Per method a part of ``cells.tsv``; groups of fewer than 10 cells are left out. Empty where there are no cells.
     """
-    import pandas as pd
-
     from mtorscore.tl import summarise
 
     parts = []
@@ -163,8 +160,8 @@ def summarise_cells(adata: AnnData, folder: Path, methods: Sequence[str]) -> pd.
         table = summarise(
             adata, ["sample", "cell_type"], method=method, statistics=("mean", "median", "sd"), min_cells=_LEAST_CELLS
         )
-        parts.append(table.assign(method=method)[list(CELL_COLUMNS)])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CELL_COLUMNS))
+        parts.append(table.assign(method=method))
+    return parts
 
 
 def pseudobulk_of(adata: AnnData) -> AnnData | None:

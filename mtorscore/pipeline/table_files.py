@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,51 @@ from mtorscore.errors import DataError, FormatError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mtorscore.results import Table
+
+__all__ = ["read_table", "write_json", "write_result", "write_table"]
+
+
+def write_result(
+    table: pd.DataFrame | Sequence[pd.DataFrame],
+    declared: Table,
+    folder: str | Path,
+    *,
+    index: bool = False,
+    **names: str,
+) -> Path:
+    """Write one of a run's tables with the columns that `mtorscore.results` declares, whatever its rows.
+
+    Parameters
+    ----------
+    table
+        Rows, or parts to be written one below the other; an empty sequence gives a header alone.
+    declared
+        The table's declaration.
+    folder
+        The cohort's results folder.
+    index
+        Whether the first declared column is the index of `table`.
+    **names
+        What the declared path leaves open, such as ``method="zscore"``.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Warns
+    -----
+    DataWarning
+        If a column is not declared.
+    """
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        table = pd.concat(table, ignore_index=True) if len(table) else pd.DataFrame()
+    path = Path(folder) / declared.path.format(**names)
+    return write_table(declared.arrange(table, index=index), path, index=declared.names[0] if index else None)
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, index: str | None = None) -> Path:

@@ -1,0 +1,409 @@
+"""Every table that a run writes, declared once: path, columns with type and meaning, what is printed, when it is empty.
+
+The workflow's steps write through these declarations, so that every cohort's table has the same columns whether or not
+it has rows; the report, the manual and the tests read them. A new column is a new line here, and the code that
+computes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore.errors import DataWarning, examples, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLES", "Column", "Table"]
+
+Kind = Literal["text", "number", "count", "share", "p-value", "time", "flag"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result table.
+
+    Attributes
+    ----------
+    name
+        As in the file's header.
+    kind
+        ``"text"``, ``"number"``, ``"count"``, ``"share"`` (0 to 1), ``"p-value"``, ``"time"`` or ``"flag"`` (true or
+        false).
+    meaning
+        In plain words; the report and the manual show it.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a run.
+
+    Attributes
+    ----------
+    name
+        What the code and the report call it.
+    path
+        Relative to the cohort's results folder; ``{method}`` is filled in per scoring method. Empty for a table that
+        the report computes.
+    columns
+        In the order of the file.
+    step
+        The workflow's step that writes it.
+    printed
+        Names of the columns that the report prints, separated by blanks; all where nothing is said.
+    empty
+        What the report says where the table has no rows.
+    report, script
+        Whether the report reads it, and whether its page hands it to the interactive tables.
+    per_signature
+        Whether one more column per scored entry follows the declared ones.
+    """
+
+    name: str
+    path: str
+    columns: tuple[Column, ...]
+    step: str = ""
+    printed: str = ""
+    empty: str = ""
+    report: bool = False
+    script: bool = False
+    per_signature: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the declared columns."""
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of the columns that are true or false."""
+        return tuple(c.name for c in self.columns if c.kind == "flag")
+
+    def arrange(self, table: pd.DataFrame, *, index: bool = False) -> pd.DataFrame:
+        """Return a table with the declared columns in their order.
+
+        Parameters
+        ----------
+        table
+            Rows to be written; an empty DataFrame gives a header alone.
+        index
+            Whether the first declared column is the table's index.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Declared columns that `table` lacks are missing values.
+
+        Warns
+        -----
+        DataWarning
+            If a column is not declared; it comes last.
+        """
+        if self.per_signature:
+            return table
+        names = list(self.names[1:] if index else self.names)
+        others = [c for c in table.columns if c not in names]
+        if others:
+            warn(f"{self.path} has {len(others)} column(s) that are not declared: {examples(others)}.", DataWarning)
+        return table.reindex(columns=[*names, *others])
+
+
+METHOD = Column("method", "text", "scoring method")
+SIGNATURE = Column("signature", "text", "gene signature or composite")
+_ENDPOINTS = ", ".join(f"{name} {known.title}" for name, known in ENDPOINTS.items())
+ENDPOINT = Column(
+    "endpoint", "text", f"outcome: {_ENDPOINTS}, or a label of the cohort such as recurrence within 24 months"
+)
+MODEL = Column("model", "text", "unadjusted: the score alone; adjusted: with one confounder beside it")
+PREDICTOR = Column(
+    "model",
+    "text",
+    "dummy (knows how often the outcome occurs, nothing else), clinical (age, sex and stage, where they are known), "
+    "score (one score per branch), or clinical + score",
+)
+ADJUSTED_FOR = Column("adjusted_for", "text", "the one confounder beside the score")
+VALID = Column("valid", "flag", "whether the numbers can be trusted")
+REASON = Column("reason", "text", "why not, or what else to know")
+OBSERVATION = Column("observation", "text", "sample or cell")
+HORIZON = Column("horizon", "time", "time in days by which the outcome is predicted; missing for labels")
+
+NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
+
+
+def _evaluated(metric: str, events: str) -> tuple[Column, ...]:
+    """Columns of cross-validated models."""
+    return (
+        METHOD,
+        ENDPOINT,
+        PREDICTOR,
+        Column("metric", "text", metric),
+        Column("value", "number", "its mean over the folds, in patients left out of the fitting"),
+        Column("low", "number", "lower end of its 95% interval, by bootstrap over patients"),
+        Column("high", "number", "upper end of its 95% interval"),
+        Column("n", "count", "patients"),
+        Column("events", "count", events),
+        VALID,
+        REASON,
+        Column("reference", "text", "the model that it is compared with on the same folds"),
+        Column("difference", "number", "value minus that of the reference"),
+        Column("difference_low", "number", "lower end of the difference's 95% interval"),
+        Column("difference_high", "number", "upper end of the difference's 95% interval"),
+        Column("folds", "count", "parts of the data that were left out in turn"),
+        Column("folds_scored", "count", "those in which the metric is defined"),
+    )
+
+
+EXCLUSIONS = Table(
+    "exclusions", "exclusions.tsv", (
+        Column("sample", "text", "name in the expression matrix; all N where a rule is about all of them"),
+        Column("patient", "text", "whose sample it is"),
+        Column("rule", "text", "the rule that applied"),
+        Column("reason", "text", "the same in words"),
+        Column("effect", "text", "dropped; no OS and the like (kept, but without that outcome); or kept"),
+    ),
+    step="prepare", empty="Nothing was left out or changed.", report=True, script=True,
+)  # fmt: skip
+
+GENES = Table(
+    "genes", "genes.tsv", (
+        Column("id", "text", "the published identifier"),
+        Column("symbol", "text", "current symbol that it was mapped to"),
+        Column("match", "text", "how: current symbol, former symbol, alias, Ensembl, Entrez, ..."),
+        Column("fate", "text", "kept, collapsed (another row of the same gene is used) or dropped"),
+        Column("note", "text", "what else there is to say, such as an ambiguous alias"),
+    ),
+    step="prepare", report=True,
+)  # fmt: skip
+
+SCORES = Table("scores", "scores/{method}.tsv", (OBSERVATION,), step="score", per_signature=True)
+RATIOS = Table("ratio", "linear/ratio.tsv", (OBSERVATION,), step="score", per_signature=True)
+PANELS = Table("panel", "linear/panel.tsv", (OBSERVATION,), step="score", per_signature=True)
+
+COVERAGE = Table(
+    "coverage", "scores/coverage.tsv", (
+        SIGNATURE,
+        Column("n_up", "count", "genes that rise with what the signature measures"),
+        Column("matched_up", "count", "of the rising genes, those in the matrix"),
+        Column("n_down", "count", "genes that fall with it"),
+        Column("matched_down", "count", "of the falling genes, those in the matrix"),
+        Column("coverage", "share", "share of all genes in the matrix, from 0 to 1"),
+        Column("missing", "text", "genes that were not found"),
+        Column("reason", "text", "why there is no score"),
+        Column("standardised_by", "text",
+               "of a sum over other scores: the samples whose mean and SD its parts are measured in"),
+    ),
+    step="score", printed="signature n_up matched_up n_down matched_down coverage reason", report=True, script=True,
+)  # fmt: skip
+
+ASSOCIATIONS = Table(
+    "associations", "relate/associations.tsv", (
+        METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
+        Column("effect", "text", "what hr is: a hazard ratio"),
+        Column("n", "count", "patients in the model"),
+        Column("events", "count", "patients in whom the event happened"),
+        Column("parameters", "count", "parameters of the model"),
+        Column("hr", "number",
+               "hazard ratio per standard deviation of the score; above 1, a worse outcome with a higher score"),
+        Column("hr_low", "number", "lower end of its 95% interval"),
+        Column("hr_high", "number", "upper end of its 95% interval"),
+        Column("p", "p-value", "p value of the score in this model"),
+        Column("q", "p-value",
+               "p value adjusted for the number of signatures tested (Benjamini and Hochberg), within one method, "
+               "endpoint and model"),
+        Column("ph_p", "p-value", "test of proportional hazards; small means that the ratio changes over time"),
+        Column("c_index", "number",
+               "Harrell's C: share of pairs of patients put in the right order, 0.5 is chance; of the score where "
+               "unadjusted, of the fitted model (in sample) where adjusted"),
+        Column("c_low", "number", "lower end of its 95% interval"),
+        Column("c_high", "number", "upper end of its 95% interval"),
+        Column("null_percentile", "number",
+               "percent of random signatures of the same size and expression with a weaker association"),
+        Column("null_p", "p-value", "p value among those random signatures"),
+        Column("n_null", "count", "how many random signatures"),
+        Column("unadjusted_same_n", "number", "hazard ratio of the score alone in the patients of the adjusted model"),
+        Column("residual_ratio", "number",
+               "on rows adjusted for proliferation: hazard ratio, per its own SD, of the score's residual once "
+               "proliferation is regressed out"),
+        Column("residual_low", "number", "lower end of its 95% interval"),
+        Column("residual_high", "number", "upper end of its 95% interval"),
+        Column("residual_p", "p-value", "its p value"),
+        Column("residual_null_p", "p-value", "its p value among random signatures treated alike"),
+        Column("sd", "number", "standard deviation of the score"),
+        Column("firth", "flag", "whether Firth's penalty for few events was used"),
+        VALID, REASON,
+    ),
+    step="relate", printed="signature endpoint adjusted_for n events hr hr_low hr_high p q null_p", empty=NO_OUTCOME,
+    report=True, script=True,
+)  # fmt: skip
+
+CLASSIFIERS = Table(
+    "classifiers",
+    "relate/classifiers.tsv",
+    _evaluated(
+        "roc_auc: share of pairs of one case and one other put in the right order (0.5 is chance); "
+        "average_precision: area under the precision-recall curve (the dummy's value is chance); brier and log_loss: "
+        "error of the predicted risks, lower is better",
+        "patients with the outcome",
+    ),
+    step="relate", printed="method endpoint model metric value low high difference difference_low difference_high",
+    empty="There is no label with eight patients of each kind, so nothing was classified.", report=True, script=True,
+)  # fmt: skip
+
+KAPLAN_MEIER = Table(
+    "km", "relate/km.tsv", (
+        METHOD, SIGNATURE, ENDPOINT,
+        Column("unit", "text", "unit of the times"),
+        Column("group", "text", "low or high"),
+        Column("n", "count", "patients of the group"),
+        Column("events", "count", "patients of the group in whom the event happened"),
+        Column("cut", "number", "value of the score at the cut"),
+        Column("time", "time", "follow-up"),
+        Column("n_risk", "count", "patients at risk just before this time"),
+        Column("n_event", "count", "events at this time"),
+        Column("n_censor", "count", "patients censored at this time"),
+        Column("survival", "share", "estimated survival"),
+        Column("low", "share", "lower end of its 95% interval (log-log)"),
+        Column("high", "share", "upper end of its 95% interval"),
+        Column("median", "time", "median survival of the group, where reached"),
+        Column("logrank_chisq", "number", "log-rank test between the groups: chi-squared statistic"),
+        Column("logrank_df", "count", "its degrees of freedom"),
+        Column("logrank_p", "p-value", "its p value"),
+    ),
+    step="relate", empty=NO_OUTCOME, report=True,
+)  # fmt: skip
+
+NULLS = Table(
+    "null", "relate/null.tsv", (
+        METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
+        Column("statistic", "number", "absolute score-test statistic of the signature"),
+        Column("n_null", "count", "how many random signatures"),
+        Column("quantiles", "text", "41 quantiles of their absolute statistics, least to largest, separated by blanks"),
+    ),
+    step="relate", empty="The scores of this cohort were not compared with random signatures.", report=True,
+    script=True,
+)  # fmt: skip
+
+SURVIVAL_MODELS = Table(
+    "survival_models",
+    "relate/survival_models.tsv",
+    _evaluated(
+        "harrell_c and uno_c: share of pairs of patients put in the right order (0.5 is chance); mean_auc: area under "
+        "the time-dependent ROC curve (0.5 is chance); integrated_brier: squared error of the risks averaged over "
+        "time, lower is better",
+        "patients in whom the event happened",
+    ),
+    step="relate", printed="endpoint model metric value low high difference difference_low difference_high",
+    empty="Survival was not predicted: that needs at least ten events, and ten patients followed beyond.",
+    report=True, script=True,
+)  # fmt: skip
+
+PREDICTIONS = Table(
+    "predictions", "relate/predictions.tsv", (
+        METHOD, ENDPOINT, PREDICTOR, OBSERVATION, HORIZON,
+        Column("risk", "share", "predicted risk, averaged over the repeats of the cross-validation"),
+    ),
+    step="relate",
+)  # fmt: skip
+
+CALIBRATION = Table(
+    "calibration", "relate/calibration.tsv", (
+        METHOD, ENDPOINT, PREDICTOR, HORIZON,
+        Column("group", "count", "fifth of the patients by predicted risk"),
+        Column("n", "count", "patients of the group"),
+        Column("events", "count", "patients of the group in whom the event happened by the horizon"),
+        Column("predicted", "share", "mean predicted risk"),
+        Column("observed", "share", "observed risk"),
+        Column("low", "share", "lower end of its 95% interval"),
+        Column("high", "share", "upper end of its 95% interval"),
+    ),
+    step="relate", report=True,
+)  # fmt: skip
+
+DECISION = Table(
+    "decision", "relate/decision.tsv", (
+        METHOD, ENDPOINT,
+        Column("model", "text", f"all (everybody is treated), none, or {PREDICTOR.meaning}"),
+        HORIZON,
+        Column("threshold", "share", "risk above which one would act"),
+        Column("net_benefit", "number", "net benefit per patient"),
+        Column("acted", "share", "share of patients acted on"),
+    ),
+    step="relate", report=True,
+)  # fmt: skip
+
+CELLS = Table(
+    "cells", "relate/cells.tsv", (
+        METHOD,
+        Column("sample", "text", "whose cells"),
+        Column("cell_type", "text", "of which type"),
+        SIGNATURE,
+        Column("n_cells", "count", "cells with a score"),
+        Column("mean", "number", "mean score over these cells"),
+        Column("median", "number", "median score"),
+        Column("sd", "number", "standard deviation over these cells"),
+    ),
+    step="relate", printed="sample cell_type signature n_cells mean median sd",
+    empty="This cohort has no group of ten cells.", report=True, script=True,
+)  # fmt: skip
+
+GSEA = Table(
+    "gsea", "relate/gsea.tsv", (
+        Column("comparison", "text", "which groups of samples"),
+        Column("contrast", "text", "the same in words; a positive score means higher in the first"),
+        Column("n_first", "count", "samples of the first group"),
+        Column("n_second", "count", "samples of the second group"),
+        SIGNATURE,
+        Column("direction", "text", "the signature's up genes or its down genes, tested apart"),
+        Column("es", "number", "enrichment score: peak of the running sum"),
+        Column("nes", "number", "the same relative to its permutations"),
+        Column("p", "p-value", "nominal p value, at least 1 / (permutations + 1)"),
+        Column("q", "p-value", "false discovery rate within the comparison, at least 1 / (permutations + 1)"),
+        Column("n_genes", "count", "genes of the set in the matrix"),
+        Column("permutation", "text",
+               "what was permuted: samples (in groups of seven or more) keep the correlation of genes, genes do not"),
+        Column("leading_edge", "text", "the genes up to the peak"),
+        Column("reason", "text", "why there is no result"),
+    ),
+    step="gsea", printed="signature direction n_genes es nes p q permutation",
+    empty="No two groups of samples have three members each, so no enrichment was computed.", report=True,
+    script=True,
+)  # fmt: skip
+
+META = Table(
+    "meta", "", (
+        METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
+        Column("cohorts", "count", "cohorts combined"),
+        Column("n", "count", "patients of all cohorts together"),
+        Column("events", "count", "events of all cohorts together"),
+        Column("hr", "number", "combined hazard ratio per standard deviation of the score"),
+        Column("hr_low", "number", "lower end of its 95% interval"),
+        Column("hr_high", "number", "upper end of its 95% interval"),
+        Column("p", "p-value", "p value of the combined ratio"),
+        Column("prediction_low", "number", "lower end of the interval in which a further cohort's ratio is expected"),
+        Column("prediction_high", "number", "its upper end"),
+        Column("tau2", "number", "variance between cohorts, on the scale of the log hazard ratio"),
+        Column("i2", "share", "share of the variance that lies between cohorts, from 0 to 1"),
+        Column("cochran_q", "number", "how far the cohorts lie apart: Cochran's Q"),
+        Column("cochran_p", "p-value", "test of whether they differ more than by chance"),
+        Column("weights", "text", "share of each cohort in the combined ratio"),
+        VALID, REASON,
+        Column("q", "p-value", "p value adjusted for the number of signatures tested (Benjamini and Hochberg)"),
+    ),
+    printed="signature endpoint cohorts n events hr hr_low hr_high p i2",
+)  # fmt: skip
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASSIFIERS, KAPLAN_MEIER, NULLS),
+        *(SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, DECISION, CELLS, GSEA, META),
+    )
+}
+"""Name -> table, in the order in which a run writes them; `META` is computed by the report and not written."""
