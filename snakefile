@@ -1,8 +1,8 @@
-include: "workflows/main.smk"
+module mtorscore:
+    snakefile:
+        "workflows/main.smk"
+    config:
+        config
 
 
-# The target of an included file is not the default one.
-rule run:
-    default_target: True
-    input:
-        rules.all.input,
+use rule * from mtorscore

@@ -14,6 +14,7 @@ import pages_library
 import pages_lists
 import pages_methods
 import pages_readers
+import pages_results
 import pages_workflow
 import pictures
 
@@ -27,6 +28,7 @@ def pages(docs: Path) -> dict[str, str]:
         **pages_library.pages(),
         **pages_workflow.pages(),
         **pages_readers.pages(),
+        **pages_results.pages(),
         **pages_api.pages(),
         **pages_lists.pages(docs),
     }

@@ -12,10 +12,10 @@ import pandas as pd
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.report.data.described import Described, as_json
 from mtorscore.report.data.run_files import TRACKS, Cohort, Run
+from mtorscore.results import TABLES
 
 MISSING = 65535
 _STEPS = 65534
-_TABLES = ("associations", "classifiers", "coverage", "exclusions", "gsea", "survival_models", "cells", "null")
 _MOST_ROWS = 20000
 
 
@@ -65,7 +65,9 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
         "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},
         "endpoints": {e: {"time": _times(cohort, f"{e}.time"), "event": _times(cohort, e)} for e in cohort.endpoints},
         "scores": {m: packed(cohort.scores[m], names) for m in methods if m in cohort.scores},
-        "tables": {t: columns(cohort.table(t)) for t in _TABLES if t in cohort.tables},
+        "tables": {
+            t.name: columns(cohort.table(t.name)) for t in TABLES.values() if t.script and t.name in cohort.tables
+        },
         "missing": cohort.missing,
     }
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.report.data.described import Described
-from mtorscore.report.data.run_files import NO_OUTCOME, Cohort, Run
+from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import model_names
 from mtorscore.report.figures.prediction import prediction_words
+from mtorscore.results import ASSOCIATIONS
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
 
@@ -125,7 +126,7 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     table = cohort.table("associations")
     needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
     if not needed <= set(table.columns):
-        return [cohort.missing.get("associations", NO_OUTCOME), *prediction_words(cohort)]
+        return [cohort.missing.get("associations", ASSOCIATIONS.empty), *prediction_words(cohort)]
     rows = table[table["method"] == method].copy()
     rows["shown"] = model_names(rows)
     branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")

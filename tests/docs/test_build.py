@@ -98,6 +98,7 @@ def read(path: Path) -> dict[tuple[str, str, str], float]:
 @pytest.mark.slow
 def test_every_column_of_a_run_is_in_the_reference(tmp_path: Path) -> None:
     from mtorscore.cli import main
+    from mtorscore.results import TABLES
 
     (tmp_path / "cohorts.tsv").write_text(
         "cohort\trecipe\tsimulate\nsmall\tsimulated\tn_tumours=60; n_normals=12; n_genes=8000\n"
@@ -111,16 +112,14 @@ def test_every_column_of_a_run_is_in_the_reference(tmp_path: Path) -> None:
     assert stop.value.code in (0, None)
     cohort = tmp_path / "out" / "r" / "small"
     text = (DOCS / "reference" / "results.md").read_text()
-    elsewhere = {"survival_models": "classifiers"} | dict.fromkeys(
-        ("predictions", "calibration", "decision"), "prediction"
-    )
-    for name in ("coverage", "associations", "classifiers", "km", "null", "cells", "gsea", "exclusions", *elsewhere):
-        # Snakemake measures each rule into a file of the same name.
-        found = next(p for p in cohort.rglob(f"{name}.tsv") if "benchmarks" not in p.parts)
-        table = pd.read_csv(found, sep="\t")
-        section = text.split(f"(table-{elsewhere.get(name, name)})=")[1].split("(table-")[0]
-        described = set(re.findall(r"`([\w.]+)`", section))
-        assert set(table.columns) <= described, name
+    for declared in TABLES.values():
+        if not declared.path:
+            continue
+        table = pd.read_csv(cohort / declared.path.format(method="singscore"), sep="\t")
+        names = tuple(table.columns)
+        assert names[: len(declared.names)] == declared.names, declared.name
+        assert declared.per_signature or names == declared.names, declared.name
+        assert f"{{include}} ../generated/results/{'scores' if declared.per_signature else declared.name}.txt" in text
     named = re.findall(r"^\| `([\w./]+\.\w+)` \|", text, re.M)
     assert len(named) >= 9
     for file in named:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtorscore.collection import as_collection
 from mtorscore.pipeline import enrich, read_table
-from mtorscore.pipeline.gsea import COLUMNS
+from mtorscore.results import GSEA
 
 SETS = as_collection({"moved": [f"g{i}" for i in range(12)], "quiet": [f"g{i}" for i in range(100, 115)]})
 
@@ -35,7 +35,7 @@ def test_groups_and_labels_are_compared(tmp_path: Path) -> None:
     path = enrich(cohort(tmp_path, 24, 7, labelled=True), SETS, permutations=60)
     assert path == tmp_path / "relate" / "gsea.tsv"
     table = read_table(path)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == GSEA.names
     both = table.set_index(["comparison", "signature"])
     assert set(table["comparison"]) == {"tumour_vs_normal", "recurrence_24m"}
     assert both.loc[("tumour_vs_normal", "moved"), ["contrast", "n_first", "n_second"]].tolist() == [
@@ -59,5 +59,5 @@ def test_few_samples_are_said_to_permute_genes_and_fewer_give_a_header(tmp_path:
     none.mkdir()
     for options, n_normals in (({"permutations": 50}, 2), ({"permutations": 0}, 8)):
         table = read_table(enrich(cohort(none, 20, n_normals), SETS, **options))
-        assert tuple(table.columns) == COLUMNS
+        assert tuple(table.columns) == GSEA.names
         assert not len(table)

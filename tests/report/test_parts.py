@@ -19,6 +19,7 @@ from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import _compared
 from mtorscore.report.tables import meanings
 from mtorscore.report.text import scored_by
+from mtorscore.results import TABLES, Table
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
 from tests.report.runs import cells_run
@@ -46,16 +47,10 @@ def test_columns_dates_and_the_command_are_in_words(results: Path) -> None:
     assert "hazard ratio per standard deviation of the score; above 1, a worse outcome" in page.words
 
 
-def test_every_column_of_a_run_is_explained() -> None:
-    manual = (Path(__file__).parents[2] / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
-    listed = {"associations": "associations", "coverage": "coverage", "exclusions": "exclusions", "gsea": "gsea",
-              "classifiers": "classifiers", "cells": "cells"}  # fmt: skip
-    for anchor, key in listed.items():
-        section = manual.split(f"(table-{anchor})=")[1].split("(table-")[0]
-        rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-        names = re.findall(r"`(\w+)`", " ".join(rows))
-        table = pd.DataFrame({n: ["x"] for n in names})
-        assert [c for c, _ in meanings(key, table)] == names
+@pytest.mark.parametrize("declared", [t for t in TABLES.values() if t.script], ids=lambda t: t.name)
+def test_every_column_of_a_run_is_explained(declared: Table) -> None:
+    table = pd.DataFrame({n: ["x"] for n in declared.names})
+    assert [c for c, _ in meanings(declared.name, table)] == list(declared.names)
 
 
 def test_a_predicted_loss_is_no_zero() -> None:

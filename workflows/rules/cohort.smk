@@ -26,9 +26,8 @@ rule prepare:
     input:
         manifest=rules.acquire.output.manifest,
     output:
+        **tables("prepare"),
         cohort=f"{RUN}/{{cohort}}/cohort.h5ad",
-        exclusions=f"{RUN}/{{cohort}}/exclusions.tsv",
-        genes=f"{RUN}/{{cohort}}/genes.tsv",
     log:
         f"{RUN}/{{cohort}}/logs/prepare.log",
     benchmark:
@@ -49,16 +48,11 @@ rule score:
     input:
         cohort=rules.prepare.output.cohort,
     output:
-        scores=expand(
-            f"{RUN}/{{{{cohort}}}}/scores/{{method}}.tsv", method=CONFIG.methods
-        ),
+        **tables("score"),
         references=expand(
             f"{RUN}/{{{{cohort}}}}/scores/reference/{{method}}.npz",
             method=CONFIG.methods,
         ),
-        ratio=f"{RUN}/{{cohort}}/linear/ratio.tsv",
-        panel=f"{RUN}/{{cohort}}/linear/panel.tsv",
-        coverage=f"{RUN}/{{cohort}}/scores/coverage.tsv",
     log:
         f"{RUN}/{{cohort}}/logs/score.log",
     benchmark:
@@ -83,15 +77,7 @@ rule relate:
         cohort=rules.prepare.output.cohort,
         scores=rules.score.output.scores,
     output:
-        associations=f"{RUN}/{{cohort}}/relate/associations.tsv",
-        classifiers=f"{RUN}/{{cohort}}/relate/classifiers.tsv",
-        km=f"{RUN}/{{cohort}}/relate/km.tsv",
-        null=f"{RUN}/{{cohort}}/relate/null.tsv",
-        survival_models=f"{RUN}/{{cohort}}/relate/survival_models.tsv",
-        predictions=f"{RUN}/{{cohort}}/relate/predictions.tsv",
-        calibration=f"{RUN}/{{cohort}}/relate/calibration.tsv",
-        decision=f"{RUN}/{{cohort}}/relate/decision.tsv",
-        cells=f"{RUN}/{{cohort}}/relate/cells.tsv",
+        **tables("relate"),
     log:
         f"{RUN}/{{cohort}}/logs/relate.log",
     benchmark:
@@ -113,7 +99,7 @@ rule gsea:
     input:
         cohort=rules.prepare.output.cohort,
     output:
-        gsea=f"{RUN}/{{cohort}}/relate/gsea.tsv",
+        **tables("gsea"),
     log:
         f"{RUN}/{{cohort}}/logs/gsea.log",
     benchmark:

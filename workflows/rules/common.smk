@@ -6,6 +6,7 @@ from mtorscore.pipeline import COMMAND, command_line
 from mtorscore.pipeline.process import end_with_parent
 from mtorscore.pipeline.acquire import raw_state
 from mtorscore.pipeline.config import load_config, lock_run, open_signatures
+from mtorscore.results import TABLES
 
 CONFIG = load_config(config)
 RUN = f"{CONFIG.results}/{CONFIG.run}"
@@ -32,3 +33,18 @@ def cohort_of(wildcards):
 def raw_of(wildcards):
     """Size and time of the raw files that a job reads, so that changed ones are read again."""
     return raw_state(CONFIG.cohorts[wildcards.cohort].recipe, CONFIG.data)
+
+
+def tables(step):
+    """Paths of the tables that a step writes per cohort, by name; tables per scoring method are lists."""
+    paths = {
+        t.name: f"{RUN}/{{cohort}}/{t.path}" for t in TABLES.values() if t.step == step
+    }
+    return {
+        name: (
+            [path.replace("{method}", m) for m in CONFIG.methods]
+            if "{method}" in path
+            else path
+        )
+        for name, path in paths.items()
+    }

@@ -3,16 +3,12 @@
 
 rule report:
     input:
-        cohorts=expand(f"{RUN}/{{cohort}}/cohort.h5ad", cohort=COHORTS),
-        scores=expand(
-            f"{RUN}/{{cohort}}/scores/{{method}}.tsv",
-            cohort=COHORTS,
-            method=CONFIG.methods,
-        ),
-        coverage=expand(f"{RUN}/{{cohort}}/scores/coverage.tsv", cohort=COHORTS),
-        associations=expand(f"{RUN}/{{cohort}}/relate/associations.tsv", cohort=COHORTS),
-        gsea=expand(f"{RUN}/{{cohort}}/relate/gsea.tsv", cohort=COHORTS),
-        exports=expand(f"{RUN}/{{cohort}}/export/files.json", cohort=COHORTS),
+        cohorts=expand(rules.prepare.output.cohort, cohort=COHORTS),
+        scores=expand(rules.score.output.scores, cohort=COHORTS),
+        coverage=expand(rules.score.output.coverage, cohort=COHORTS),
+        associations=expand(rules.relate.output.associations, cohort=COHORTS),
+        gsea=expand(rules.gsea.output.gsea, cohort=COHORTS),
+        exports=expand(rules.export.output.done, cohort=COHORTS),
     output:
         run=f"{RUN}/run.json",
         html=f"{RUN}/report.html",

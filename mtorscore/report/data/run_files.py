@@ -13,32 +13,8 @@ import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.errors import DataError, FormatError
+from mtorscore.results import TABLES, Table
 
-TABLES = {
-    "exclusions": "exclusions.tsv",
-    "genes": "genes.tsv",
-    "coverage": "scores/coverage.tsv",
-    "associations": "relate/associations.tsv",
-    "classifiers": "relate/classifiers.tsv",
-    "km": "relate/km.tsv",
-    "null": "relate/null.tsv",
-    "survival_models": "relate/survival_models.tsv",
-    "calibration": "relate/calibration.tsv",
-    "decision": "relate/decision.tsv",
-    "cells": "relate/cells.tsv",
-    "gsea": "relate/gsea.tsv",
-}
-NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
-EMPTY = {
-    "associations": NO_OUTCOME,
-    "km": NO_OUTCOME,
-    "null": "No random signatures stand beside the scores of this cohort.",
-    "classifiers": "There is no label with eight patients of each kind, so nothing was classified.",
-    "survival_models": "Survival was not predicted: that needs at least ten events, and ten patients followed beyond.",
-    "gsea": "No two groups of samples have three members each, so no enrichment was computed.",
-    "cells": "This cohort has no group of ten cells.",
-    "exclusions": "Nothing was left out or changed.",
-}
 TRACKS = (
     "sample_type",
     "cell_type",
@@ -71,7 +47,7 @@ class Cohort:
     scores
         Method -> observations x signatures.
     tables
-        The result tables by the names of `TABLES`; only those that exist and have rows.
+        The result tables by the names of `mtorscore.results.TABLES`; only those that exist and have rows.
     missing
         What could not be read, name -> sentence.
     manifest
@@ -218,14 +194,16 @@ def _read_cohort(folder: Path) -> Cohort:
     if not scores:
         missing["scores"] = "There are no scores: the folder scores/ holds no table."
     tables = {}
-    for name, relative in TABLES.items():
-        path = folder / relative
-        if not path.is_file():
-            missing[name] = f"The file {relative} is missing, so this part is empty."
+    for name, declared in TABLES.items():
+        if not declared.report:
             continue
-        table = _table(path)
+        path = folder / declared.path
+        if not path.is_file():
+            missing[name] = f"The file {declared.path} is missing, so this part is empty."
+            continue
+        table = _flags(_table(path), declared)
         if not len(table):
-            missing[name] = EMPTY.get(name, f"The file {relative} has no rows.")
+            missing[name] = declared.empty or f"The file {declared.path} has no rows."
             continue
         if name == "coverage" and "signature" not in table:
             table = table.rename(columns={table.columns[0]: "signature"})
@@ -315,10 +293,12 @@ def _table(path: Path, text: int | None = None) -> pd.DataFrame:
         return pd.DataFrame()
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise FormatError(f"not a tab-separated table ({error}); run the step again.", path=path) from error
-    for column in ("valid", "firth"):
-        if column in table:
-            table[column] = table[column].astype(str).str.lower().eq("true")
     return table
+
+
+def _flags(table: pd.DataFrame, declared: Table) -> pd.DataFrame:
+    found = [c for c in declared.flags if c in table]
+    return table.assign(**{c: table[c].astype(str).str.lower().eq("true") for c in found})
 
 
 def _json(path: Path, notes: list[str]) -> dict[str, Any]:
