@@ -1,5 +1,5 @@
-from ._style import save as save
-from ._style import style as style
+from .theme import save as save
+from .theme import style as style
 from .cells import dotplot as dotplot
 from .cells import ridge as ridge
 from .cells import umap as umap

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError
-from mtorscore.pl import _style as st
+from mtorscore.pl import theme as st
 from mtorscore.pl._tables import groups_of, scores_and_obs, standardise
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.pl import _style as st
+from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
 
 if TYPE_CHECKING:

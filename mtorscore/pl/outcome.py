@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import DataError
-from mtorscore.pl import _style as st
+from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def forest(
                 text = st.ratio_text(row[estimate], row[low], row[high])
                 ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=5.2, color=tints[kind])
         ax.set_xscale("log")
-        _ratio_axis(ax, data, (estimate, low, high))
+        ratio_axis(ax, data, (estimate, low, high))
         ax.set_yticks(range(len(rows)), [st.shorten((labels or {}).get(r, r)) for r in rows])
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
@@ -236,7 +236,7 @@ def _intervals(ax: Axes, part: pd.DataFrame, at: np.ndarray, names: tuple[str, s
         ax.scatter(estimate[keep], at[keep], s=11, facecolors=face, edgecolors=colour, linewidths=0.8, zorder=3)
 
 
-def _ratio_axis(ax: Axes, data: pd.DataFrame, names: tuple[str, str, str]) -> None:
+def ratio_axis(ax: Axes, data: pd.DataFrame, names: tuple[str, str, str]) -> None:
     """Limit a log axis to what matters, and label it with plain numbers."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 

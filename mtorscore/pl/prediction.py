@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError
-from mtorscore.pl import _style as st
+from mtorscore.pl import theme as st
 from mtorscore.pl._tables import Floats, need
-from mtorscore.pl.outcome import _ratio_axis
+from mtorscore.pl.outcome import ratio_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -282,7 +282,7 @@ def meta_forest(
         for y, text in zip(at, texts, strict=True):
             ax.text(1.02, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=5.8)
         ax.set_xscale("log")
-        _ratio_axis(ax, rows, ("hr", "hr_low", "hr_high"))
+        ratio_axis(ax, rows, ("hr", "hr_low", "hr_high"))
         ax.set_yticks(at, labels)
         ax.set_ylim(at[-1] + 0.8, -0.7)
         ax.tick_params(axis="y", length=0)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtorscore.collection import Signature
 from mtorscore.errors import DataError
-from mtorscore.pl import _style as st
+from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-from ._pseudobulk import pseudobulk as pseudobulk
-from ._recipes import Recipe as Recipe
-from ._recipes import load_recipe as load_recipe
-from ._recipes import recipes as recipes
+from .cell_aggregation import pseudobulk as pseudobulk
+from .cohort_recipes import Recipe as Recipe
+from .cohort_recipes import load_recipe as load_recipe
+from .cohort_recipes import recipes as recipes
 from .clinical import attach_clinical as attach_clinical
 from .clinical import compare_clinical as compare_clinical
 from .cohort import add_log_layer as add_log_layer

@@ -15,7 +15,7 @@ from mtorscore.io.clinical import read_clinical
 from mtorscore.io.portals.clinical_columns import standardise
 from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
-from mtorscore.pp._recipes import Recipe, load_recipe
+from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients

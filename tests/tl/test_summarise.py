@@ -118,7 +118,7 @@ def test_smoothing_is_explicit_and_keeps_the_scores() -> None:
 
 @pytest.mark.parametrize("thin", [True, False])
 def test_pseudobulk_adds_up_the_cells_of_a_group(thin: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtorscore.pp._pseudobulk.ROWS", 50)
+    monkeypatch.setattr("mtorscore.pp.cell_aggregation.ROWS", 50)
     adata = scored()
     dense = adata.X.toarray()
     if not thin:

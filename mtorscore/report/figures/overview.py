@@ -13,7 +13,7 @@ import pandas as pd
 
 from mtorscore import pl
 from mtorscore.errors import DataError
-from mtorscore.pl._style import BLUE, INK, VERMILLION, p_text, wrap
+from mtorscore.pl.theme import BLUE, INK, VERMILLION, p_text, wrap
 from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort
 
@@ -279,7 +279,7 @@ def model_names(rows: pd.DataFrame) -> pd.Series:
 
 def _km_grid(curves: pd.DataFrame, shown: list[str]) -> Figure:
     """Small multiples: one panel per signature, the numbers at risk below each."""
-    from mtorscore.pl._style import DOUBLE, figure, style
+    from mtorscore.pl.theme import DOUBLE, figure, style
 
     present = [n for n in shown if (curves["signature"] == n).any()]
     columns = min(4, len(present))
@@ -320,7 +320,7 @@ def to_svg(fig: Figure, key: str, alt: str) -> str:
     import matplotlib as mpl
     from markupsafe import escape
 
-    from mtorscore.pl._style import style
+    from mtorscore.pl.theme import style
 
     buffer = io.StringIO()
     with style(), mpl.rc_context({"svg.hashsalt": key}):

@@ -66,7 +66,7 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
 
 def _calibration_grid(rows: pd.DataFrame) -> Figure:
     """One panel per model: three overlaid curves of a small cohort cannot be told apart."""
-    from mtorscore.pl._style import figure, style
+    from mtorscore.pl.theme import figure, style
 
     models = list(dict.fromkeys(rows["model"]))
     with style():
@@ -119,7 +119,7 @@ def values_of(text: object) -> np.ndarray:
 
 
 def _null_grid(rows: pd.DataFrame) -> Figure:
-    from mtorscore.pl._style import DOUBLE, figure, style, wrap
+    from mtorscore.pl.theme import DOUBLE, figure, style, wrap
 
     columns = min(4, len(rows))
     down = -(-len(rows) // columns)

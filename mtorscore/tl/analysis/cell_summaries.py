@@ -267,7 +267,7 @@ def _scores(adata: AnnData, method: str | None) -> pd.DataFrame:
 
 
 def _groups(obs: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
-    from mtorscore.pp._pseudobulk import groups_of
+    from mtorscore.pp.cell_aggregation import groups_of
 
     return groups_of(obs, names)
 
