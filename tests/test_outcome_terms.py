@@ -14,9 +14,9 @@ import mtorscore as mt
 from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_code, event_codes
 from mtorscore.errors import EndpointError, MtorscoreError
 from mtorscore.io.portals.clinical_tables import _status, plain_survival
-from mtorscore.pipeline.own_data import events_of
-from mtorscore.pp.cohort_recipes import Recipe
+from mtorscore.pipeline.tables import events_of
 from mtorscore.pp.cohort import _events
+from mtorscore.pp.cohort_recipes import Recipe
 from tests.conftest import ROOT
 
 PAIRS: list[tuple[Any, Any]] = [

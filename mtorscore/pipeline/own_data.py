@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mtorscore._atomic import write_whole
-from mtorscore._outcome_terms import DAYS, event_codes, word_of
+from mtorscore._outcome_terms import DAYS, word_of
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
+from mtorscore.pipeline.tables import events_of, read_clinical_table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["OwnData", "events_of", "write_inputs"]
+__all__ = ["OwnData", "write_inputs"]
 
 
 @dataclass(frozen=True)
@@ -168,35 +166,7 @@ def _event_words(own: OwnData) -> dict[str, list[str]]:
 _RECIPE_WORDS = {"event_values": 1.0, "censored_values": 0.0}
 
 
-def events_of(column: pd.Series, source: object) -> pd.Series:
-    """Turn an event column into 1, 0 and missing, whether it holds numbers or words such as Dead and Alive.
-
-    Parameters
-    ----------
-    column
-        Numbers, booleans or text.
-    source
-        What the message calls the table.
-
-    Raises
-    ------
-    EndpointError
-        If a value may mean anything.
-    """
-    import pandas as pd
-
-    codes, unread = event_codes(column)
-    if unread:
-        raise EndpointError(
-            f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
-            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
-        )
-    return pd.Series(codes, index=column.index, name=column.name)
-
-
 def _table(clinical: Path) -> Any:
-    from mtorscore.pipeline.tables import read_clinical_table
-
     table = read_clinical_table(clinical)
     return table.assign(**{str(table.index.name): table.index})
 

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore._outcome_terms import event_codes
 from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_overlap",
+    "events_of",
     "join_clinical",
     "read_clinical_table",
     "read_expression",
@@ -162,6 +164,32 @@ def read_clinical_table(path: Path) -> pd.DataFrame:
     return table
 
 
+def events_of(column: pd.Series, source: object) -> pd.Series:
+    """Turn an event column into 1, 0 and missing, whether it holds numbers or words such as Dead and Alive.
+
+    Parameters
+    ----------
+    column
+        Numbers, booleans or text.
+    source
+        What the message calls the table.
+
+    Raises
+    ------
+    EndpointError
+        If a value may mean anything.
+    """
+    import pandas as pd
+
+    codes, unread = event_codes(column)
+    if unread:
+        raise EndpointError(
+            f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
+            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
+        )
+    return pd.Series(codes, index=column.index, name=column.name)
+
+
 def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read scores and clinical table and keep the observations that both have.
 
@@ -223,7 +251,6 @@ def relate_survival(
         One row per signature and model.
     """
     from mtorscore import prognosis
-    from mtorscore.pipeline.own_data import events_of
 
     if event in clinical:
         clinical = clinical.assign(**{event: events_of(clinical[event], "The clinical table")})

@@ -1,5 +1,3 @@
-from .theme import save as save
-from .theme import style as style
 from .cells import dotplot as dotplot
 from .cells import ridge as ridge
 from .cells import umap as umap
@@ -20,3 +18,5 @@ from .sources import coverage as coverage
 from .sources import enrichment as enrichment
 from .sources import flow as flow
 from .sources import gsea as gsea
+from .theme import save as save
+from .theme import style as style

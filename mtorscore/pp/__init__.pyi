@@ -1,13 +1,13 @@
 from .cell_aggregation import pseudobulk as pseudobulk
-from .cohort_recipes import Recipe as Recipe
-from .cohort_recipes import load_recipe as load_recipe
-from .cohort_recipes import recipes as recipes
 from .clinical import attach_clinical as attach_clinical
 from .clinical import compare_clinical as compare_clinical
 from .cohort import add_log_layer as add_log_layer
 from .cohort import prepare_cohort as prepare_cohort
 from .cohort import read_cohort as read_cohort
 from .cohort import recipe_files as recipe_files
+from .cohort_recipes import Recipe as Recipe
+from .cohort_recipes import load_recipe as load_recipe
+from .cohort_recipes import recipes as recipes
 from .identifiers import harmonise_genes as harmonise_genes
 from .identifiers import map_identifiers as map_identifiers
 from .patients import resolve_patients as resolve_patients

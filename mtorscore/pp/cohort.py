@@ -15,8 +15,8 @@ from mtorscore.io.clinical import read_clinical
 from mtorscore.io.portals.clinical_columns import standardise
 from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
-from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.clinical import attach_clinical
+from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
 from mtorscore.pp.scale import LINEAR, check_signs, check_values, detect_scale, normalise

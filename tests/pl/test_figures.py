@@ -14,7 +14,7 @@ import pytest
 from mtorscore import pl
 from mtorscore.collection import Signature
 from mtorscore.errors import DataError
-from mtorscore.pl import _style
+from mtorscore.pl import theme
 from tests.pl import figures as f
 
 
@@ -97,9 +97,9 @@ def test_a_table_put_together_from_several_keeps_its_rows() -> None:
 
 
 def test_missing_ends_of_an_interval_are_said() -> None:
-    assert _style.ratio_text(1.284, 0.97, 1.69) == "1.28 (0.97–1.69)"
-    assert _style.ratio_text(1.3, np.nan, 2) == "1.30 (no interval)"
-    assert _style.ratio_text(150.2, 1e-9, np.inf) == "150 (< 0.01–> 1000)"
+    assert theme.ratio_text(1.284, 0.97, 1.69) == "1.28 (0.97–1.69)"
+    assert theme.ratio_text(1.3, np.nan, 2) == "1.30 (no interval)"
+    assert theme.ratio_text(150.2, 1e-9, np.inf) == "150 (< 0.01–> 1000)"
 
 
 def test_hostile_labels_are_drawn_as_they_are(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mtorscore import pl
-from mtorscore.pl import _style
+from mtorscore.pl import theme
 from tests.pl.figures import EXAMPLES
 
 BASELINE = Path(__file__).parent / "baseline"
@@ -22,7 +22,7 @@ TOLERANCE = 6.0
 def draw(name: str) -> Image.Image:
     buffer = io.BytesIO()
     figure = EXAMPLES[name]()
-    with _style.style():
+    with theme.style():
         figure.savefig(buffer, format="png", dpi=80, facecolor="white")
     return Image.open(buffer).convert("RGB")
 
@@ -38,7 +38,7 @@ def distance(a: Image.Image, b: Image.Image) -> float:
 @pytest.fixture(autouse=True)
 def bundled_font(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw with the font that comes with matplotlib, the same on every machine."""
-    monkeypatch.setattr(_style, "_fonts", lambda: ["DejaVu Sans"])
+    monkeypatch.setattr(theme, "_fonts", lambda: ["DejaVu Sans"])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
