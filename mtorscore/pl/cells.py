@@ -74,10 +74,9 @@ def umap(
     area = size or float(np.clip(12000 / max(len(places), 1), 0.4, 14))
     side = min(columns, len(names))
     down = -(-len(names) // side)
-    with st.style():
-        # A legend of many groups has columns of sixteen.
-        keys = max(_keys(adata, n) for n in names)
-        fig = st.figure((panel + 22 * max(0, keys - 1)) * side + 8, panel * down + 4)
+    # A legend of many groups has columns of sixteen.
+    keys = max(_keys(adata, n) for n in names)
+    with st.page((panel + 22 * max(0, keys - 1)) * side + 8, panel * down + 4, title) as fig:
         axes = fig.subplots(down, side, squeeze=False)
         for ax in axes.flat[len(names) :]:
             ax.set_visible(False)
@@ -89,8 +88,6 @@ def umap(
         label = basis.removeprefix("X_").upper()
         axes[-1, 0].set_xlabel(f"{label} 1", loc="left")
         axes[-1, 0].set_ylabel(f"{label} 2", loc="bottom")
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -174,11 +171,10 @@ def dotplot(
     mean = z.groupby(kinds).mean().loc[levels]
     share = (z > threshold).astype(np.float64).where(z.notna()).groupby(kinds).mean().loc[levels]
     count = kinds.value_counts()
-    with st.style():
-        names = [st.shorten((labels or {}).get(str(c), str(c)), 28) for c in mean.columns]
-        # Names stand upright below the dots: the longest decides the height, their number the least width.
-        fig = st.figure(max(width, 62 + 2.6 * len(names)), 24 + 1.35 * max(map(len, names)) + 5.0 * len(levels))
-        ax = fig.add_subplot()
+    names = [st.shorten((labels or {}).get(str(c), str(c)), 28) for c in mean.columns]
+    # Names are vertical below the dots: the longest sets the height, their number the least width.
+    size = (max(width, 62 + 2.6 * len(names)), 24 + 1.35 * max(map(len, names)) + 5.0 * len(levels))
+    with st.canvas(None, *size) as (fig, ax):
         x, y = np.meshgrid(range(mean.shape[1]), range(len(levels)))
         reach = float(np.nanmax(np.abs(mean.to_numpy()))) or 1.0
         dots = ax.scatter(
@@ -189,8 +185,7 @@ def dotplot(
         ax.set_yticks(range(len(levels)), [f"{st.shorten(v, 26)} ({count[v]})" for v in levels])
         ax.set_xlim(-0.6, len(names) - 0.4)
         ax.set_ylim(len(levels) - 0.4, -0.6)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        st.bare(ax)
         for part in (0.25, 0.5, 1.0):
             ax.scatter([], [], s=1 + 62 * part, color="#BBBBBB", label=f"{part:.0%}")
         ax.legend(title="above mean" if threshold == 0 else f"above {threshold:g} SD", title_fontsize=6,
@@ -259,9 +254,7 @@ def ridge(
     curves = [_density(p, grid, bandwidth) if len(p) >= 5 else np.zeros_like(grid) for p in parts]
     top = max(float(np.max(curves)), 1e-12)
     tints = st.palette(levels, colours)
-    with st.style():
-        fig = st.figure(width, 22 + 7.5 * len(levels))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 22 + 7.5 * len(levels)) as (fig, ax):
         for k, (level, part, curve) in enumerate(zip(levels, parts, curves, strict=True)):
             ax.fill_between(grid, -k, -k + 1.5 * curve / top, color=tints[level], alpha=0.55, linewidth=0, zorder=k)
             ax.plot(grid, -k + 1.5 * curve / top, color=tints[level], linewidth=0.9, zorder=k)

@@ -71,8 +71,7 @@ def diagnosis(
     names = _rows(result.technical.index[told], signatures, "diagnosed")
     shown = [st.shorten((labels or {}).get(n, n)) for n in names]
     few = len(names) <= _NAMED
-    with st.style():
-        fig = st.figure(width, 30 + 3.6 * len(names) + 0.95 * max(map(len, shown)) * few)
+    with st.page(width, 30 + 3.6 * len(names) + 0.95 * max(map(len, shown)) * few, title) as fig:
         fig.get_layout_engine().set(wspace=0.02, hspace=0.0)  # type: ignore[union-attr, call-arg]
         grid = fig.add_gridspec(2, 3, width_ratios=[25, 38, 58], height_ratios=[1.8, 3.6 * len(names)])
         left, middle, right = (fig.add_subplot(grid[1, k]) for k in range(3))
@@ -91,8 +90,6 @@ def diagnosis(
             bar.ax.xaxis.set_label_position("top")
             bar.ax.tick_params(labelsize=5.5, length=1.5)
             _finish(bar, text)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -208,8 +205,7 @@ def comparison(
     names = _rows(per.index, signatures, "compared by two methods")
     table = table[table["signature"].isin(names)]
     methods = [m for m in result.scores if m in set(table["method_a"]) | set(table["method_b"])]
-    with st.style():
-        fig = st.figure(width, max(26 + 3.6 * len(names), 62))
+    with st.page(width, max(26 + 3.6 * len(names), 62), title) as fig:
         left, right = fig.subplots(1, 2, width_ratios=[1, 1.25])
         _pairs_panel(left, table, methods, statistic, known[statistic])
         for i, name in enumerate(names):
@@ -219,20 +215,15 @@ def comparison(
             right.hlines(i, values.min(), values.max(), color="#BDBDBD", linewidth=0.8)
             right.plot(values, np.full(len(values), i), "|", color=st.BLUE, markersize=4.5, markeredgewidth=0.8)
             right.plot([np.median(values)], [i], "o", color="white", markeredgecolor=st.INK, markersize=3)
-            text = f"{_signed(worst[statistic], 2)} {worst['method_a']}, {worst['method_b']}"
+            text = f"{st.signed(worst[statistic], plus=False)} {worst['method_a']}, {worst['method_b']}"
             right.text(1.02, i, text, transform=right.get_yaxis_transform(), va="center", fontsize=5.2)
-        right.set_yticks(range(len(names)), [st.shorten((labels or {}).get(n, n)) for n in names])
-        right.set_ylim(len(names) - 0.4, -0.6)
+        st.rows(right, [st.shorten((labels or {}).get(n, n)) for n in names])
         low = float(table[statistic].min())
         right.set_xlim(min(low - 0.05, 0.0 if statistic == "top_overlap" else 0.45), 1.02)
         if low < 0:
             right.axvline(0, color=st.GREY, linewidth=0.6)
         right.set_xlabel(f"{known[statistic]}, one tick per pair of methods")
         right.text(1.02, -1, "least agreed", transform=right.get_yaxis_transform(), va="center", fontsize=5.2)
-        right.spines["left"].set_visible(False)
-        right.tick_params(axis="y", length=0)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -247,8 +238,7 @@ def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: s
     ax.set_anchor("N")
     ax.set_xticks(range(len(methods)), methods, rotation=90)
     ax.set_yticks(range(len(methods)), methods)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    st.bare(ax)
     bar = ax.get_figure().colorbar(image, ax=ax, location="top", aspect=22, shrink=0.8, pad=0.03)  # type: ignore[union-attr]
     _finish(bar, f"{label}, median of {st.counted(table['signature'].nunique(), 'signature')}")
 
@@ -257,11 +247,9 @@ def _write_values(ax: Axes, values: npt.NDArray[np.float64], decimals: int, font
     """Write the numbers of a drawn matrix into its cells; a zero has no sign."""
     for i, j in np.argwhere(np.isfinite(values)):
         ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
-        ax.text(j, i, _signed(values[i, j], decimals), ha="center", va="center", fontsize=fontsize, color=ink)
-
-
-def _signed(value: float, decimals: int) -> str:
-    return f"{value:z.{decimals}f}".replace("-", "−")
+        ax.text(
+            j, i, st.signed(values[i, j], decimals, plus=False), ha="center", va="center", fontsize=fontsize, color=ink
+        )
 
 
 def _finish(bar: Colorbar, label: str) -> None:

@@ -81,8 +81,7 @@ def km(
     if len(groups) > len(st.CYCLE):
         raise DataError(f"{len(groups)} curves cannot be told apart; draw at most {len(st.CYCLE)} groups.")
     tints = st.palette(groups, colours)
-    with st.style():
-        fig, axes = st.canvas(ax, width + 40 * (len(groups) > 4), height + 3 * max(0, len(groups) - 2))
+    with st.canvas(ax, width + 40 * (len(groups) > 4), height + 3 * max(0, len(groups) - 2)) as (fig, axes):
         for group in groups:
             _curve(axes, curves[curves["group"].astype(str) == group], _YEARS[chosen], tints[group], interval)
         axes.set_ylim(0, 1.03)
@@ -203,9 +202,7 @@ def forest(
     kinds = [str(g) for g in (groups or pd.unique(data[groupby]))] if groupby else [""]
     tints = st.palette(kinds, colours) if groupby else {"": st.BLUE}
     step = 0.68 / max(len(kinds), 1)
-    with st.style():
-        fig = st.figure(width, 18 + (3.8 if len(kinds) == 1 else 1.6 + 2.5 * len(kinds)) * len(rows))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 18 + (3.8 if len(kinds) == 1 else 1.6 + 2.5 * len(kinds)) * len(rows)) as (fig, ax):
         ax.axvline(1, color=st.GREY, linewidth=0.7)
         for k, kind in enumerate(kinds):
             part = data if not groupby else data[data[groupby].astype(str) == kind]
@@ -217,10 +214,7 @@ def forest(
                 ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=5.2, color=tints[kind])
         ax.set_xscale("log")
         ratio_axis(ax, data, (estimate, low, high))
-        ax.set_yticks(range(len(rows)), [st.shorten((labels or {}).get(r, r)) for r in rows])
-        ax.set_ylim(len(rows) - 0.4, -0.6)
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
+        st.rows(ax, [st.shorten((labels or {}).get(r, r)) for r in rows])
         ax.set_xlabel(xlabel)
         ax.set_title(title)
         if groupby:
@@ -315,8 +309,7 @@ def null_distribution(
     chance = (1 + int((np.abs(null) >= abs(observed)).sum())) / (1 + len(null)) if p is None else p
     share = 100 * float((null <= observed).mean()) if percentile is None else percentile
     low, high = np.quantile(null, [0.025, 0.975])
-    with st.style():
-        fig, axes = st.canvas(ax, width, height)
+    with st.canvas(ax, width, height) as (fig, axes):
         axes.axvspan(low, high, color="#9A9A9A", alpha=0.16, linewidth=0)
         axes.hist(null, bins=min(60, max(12, len(null) // 25)), color="#A9A9A9", edgecolor="white", linewidth=0.3)
         # The words stand above the bars.

@@ -62,8 +62,7 @@ def roc(
     if set(np.unique(truth)) != {0.0, 1.0}:
         raise DataError("A ROC curve needs labels 0 and 1, each at least once.")
     tints = st.palette(list(models), colours)
-    with st.style():
-        fig, axes = st.canvas(ax, width + 40 * (len(models) > 4), height)
+    with st.canvas(ax, width + 40 * (len(models) > 4), height) as (fig, axes):
         axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for name, values in models.items():
             x, up, area = _roc(truth, np.asarray(values, dtype=np.float64), name)
@@ -136,8 +135,7 @@ def calibration(
     kinds = [str(g) for g in pd.unique(table[groupby])] if groupby else [""]
     tints = st.palette(kinds, colours)
     top = float(min(1.0, 0.05 + np.nanmax(table[[c for c in ("predicted", "observed", "high") if c in table]])))
-    with st.style():
-        fig, axes = st.canvas(ax, width + 40 * (len(kinds) > 4), height)
+    with st.canvas(ax, width + 40 * (len(kinds) > 4), height) as (fig, axes):
         axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for kind in kinds:
             rows = (table if not groupby else table[table[groupby].astype(str) == kind]).sort_values("predicted")
@@ -199,8 +197,7 @@ def decision_curve(
     models = [n for n in names if n not in ("all", "none")]
     tints = st.palette(models, colours) | {"all": st.GREY, "none": st.GREY}
     dashes: dict[str, Any] = {"all": (0, (4, 2)), "none": "solid"}
-    with st.style():
-        fig, axes = st.canvas(ax, width + 40 * (len(names) > 5), height)
+    with st.canvas(ax, width + 40 * (len(names) > 5), height) as (fig, axes):
         for name in [*models, *(n for n in names if n not in models)]:
             rows = table[table["strategy"].astype(str) == name].sort_values("threshold")
             label = {"all": "act on all", "none": "act on none"}.get(name, st.shorten(name, 28))
@@ -266,9 +263,7 @@ def meta_forest(
     if rows["endpoint"].nunique() > 1:
         raise DataError(f"{signature} has several endpoints ({', '.join(pd.unique(rows['endpoint']))}); say which.")
     pooled = None if combined is None else _chosen(combined, signature, str(rows["endpoint"].iloc[0]), model)
-    with st.style():
-        fig = st.figure(width, 24 + 5.2 * (len(rows) + 1.5))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 24 + 5.2 * (len(rows) + 1.5)) as (fig, ax):
         ax.axvline(1, color=st.GREY, linewidth=0.7)
         ax.hlines(range(len(rows)), rows["hr_low"], rows["hr_high"], color=st.BLUE, linewidth=1.0)
         size = 12 + 60 * rows["events"].to_numpy(np.float64) / max(float(rows["events"].max()), 1.0)

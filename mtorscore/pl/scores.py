@@ -75,8 +75,7 @@ def heatmap(
     z = standardise(scores)
     rows = _row_order(z, signatures is not None, branches)
     order = _column_order(z[rows], columns)
-    with st.style():
-        fig = st.figure(width, 14 + 3.2 * len(rows) + 3.6 * len(shown))
+    with st.page(width, 14 + 3.2 * len(rows) + 3.6 * len(shown), title) as fig:
         fig.get_layout_engine().set(h_pad=0.015, hspace=0.0, w_pad=0.01)  # type: ignore[union-attr, call-arg]
         heights = [2.8] * len(shown) + [3.2 * len(rows)]
         grid = fig.add_gridspec(len(shown) + 1, 2, width_ratios=[1, 0.012], height_ratios=heights)
@@ -90,14 +89,11 @@ def heatmap(
         ax.set_yticks(range(len(rows)), [st.shorten((labels or {}).get(r, r)) for r in rows])
         ax.set_xticks([])
         ax.set_xlabel(st.counted(len(order), "observation"))
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        st.bare(ax)
         _branch_lines(ax, rows, branches)
         bar = fig.colorbar(image, cax=fig.add_subplot(grid[len(shown), 1]), extend="both")
         bar.set_label("score (SD)")
         bar.outline.set_visible(False)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -153,8 +149,7 @@ def _track(ax: Axes, values: pd.Series, name: str) -> None:
         _key(ax, levels, colours)
     ax.set_yticks([0], [st.shorten(name.replace("_", " "))])
     ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    st.bare(ax)
 
 
 def _track_colours(levels: Sequence[str], ordered: bool) -> list[str]:
@@ -236,10 +231,8 @@ def violin(
     wide = 0.85 * width / side / len(levels)
     aslant = max(map(len, levels)) > wide / 1.1 and len(levels) > 1
     rng = np.random.default_rng(0)
-    with st.style():
-        fig = st.figure(
-            width if side > 2 or aslant else width * side / 3, 8 + 40 * down + 16 * aslant * (1 + (count % side > 0))
-        )
+    height = 8 + 40 * down + 16 * aslant * (1 + (count % side > 0))
+    with st.page(width if side > 2 or aslant else width * side / 3, height, title) as fig:
         axes = fig.subplots(down, side, squeeze=False, sharex=True)
         for k, ax in enumerate(axes.flat):
             if k >= count:
@@ -262,8 +255,6 @@ def violin(
             # The lowest panel of a column names the groups, also where the last row is not full.
             ax.tick_params(axis="x", length=0, labelbottom=k + side >= count)
         fig.supylabel(ylabel, fontsize=7)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -346,9 +337,7 @@ def landscape(
     rows = _row_order(relative, True, branches)
     steps = relative[rows].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
     tints = [st.GREY if (branches or {}).get(r) in ("confounder", "context") else st.BLUE for r in rows]
-    with st.style():
-        fig = st.figure(width, 20 + 3.6 * len(rows))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 20 + 3.6 * len(rows)) as (fig, ax):
         ax.axvspan(-1.96, 1.96, color="#9A9A9A", alpha=0.16, linewidth=0)
         ax.axvline(0, color=st.GREY, linewidth=0.6)
         for i, row in enumerate(rows):
@@ -356,14 +345,10 @@ def landscape(
             ax.hlines(i, low, high, color=tints[i], linewidth=0.8)
             ax.hlines(i, quarter, three, color=tints[i], linewidth=3.2)
             ax.plot([middle], [i], "o", color="white", markersize=2.8, markeredgecolor=st.INK, markeredgewidth=0.7)
-        ax.set_yticks(range(len(rows)), [st.shorten((labels or {}).get(r, r)) for r in rows])
-        ax.set_ylim(len(rows) - 0.4, -0.6)
+        st.rows(ax, [st.shorten((labels or {}).get(r, r)) for r in rows])
         others = int((~is_reference).sum())
         ax.set_xlabel(f"score in SD of {reference} ({int(is_reference.sum())} {reference}, {others} others)")
-        ax.spines["left"].set_visible(False)
-        ax.tick_params(axis="y", length=0)
-        if title:
-            ax.set_title(title)
+        ax.set_title(title)
     return fig
 
 
@@ -409,15 +394,13 @@ def correlation(
     order = cluster_order(r)
     values = r.to_numpy()[np.ix_(order, order)]
     names = [st.shorten((labels or {}).get(str(scores.columns[i]), str(scores.columns[i])), 26) for i in order]
-    with st.style():
-        fig = st.figure(width, width * 0.92)
+    with st.page(width, width * 0.92, title) as fig:
         ax = fig.add_subplot()
         image = ax.imshow(values, cmap=st.with_missing(st.diverging()), vmin=-1, vmax=1, interpolation="nearest")
         size = 6.0 if len(names) <= 26 else max(3.0, 156 / len(names))
         ax.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
         ax.set_yticks(range(len(names)), names, fontsize=size)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        st.bare(ax)
         if len(names) <= 20:
             for i, j in np.ndindex(values.shape):
                 if i != j and np.isfinite(values[i, j]) and round(abs(values[i, j]), 1) > 0:
@@ -426,8 +409,6 @@ def correlation(
         bar = fig.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.01)
         bar.set_label(f"{'Spearman' if rank else 'Pearson'} correlation, {len(scores)} observations")
         bar.outline.set_visible(False)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 

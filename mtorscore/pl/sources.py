@@ -65,9 +65,7 @@ def coverage(
         if unknown:
             raise DataError(f"The coverage table has no row for {', '.join(unknown[:3])}.")
         data = data.loc[list(signatures)]
-    with st.style():
-        fig = st.figure(width, 20 + 3.5 * len(data))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 20 + 3.5 * len(data)) as (fig, ax):
         for i, (name, row) in enumerate(data.iterrows()):
             _coverage_row(ax, i, row)
             total, found = row["n_up"] + row["n_down"], row["matched_up"] + row["matched_down"]
@@ -82,10 +80,7 @@ def coverage(
         ticks = [-1, -0.5, 0, 0.5, 1] if signed else [0, 0.25, 0.5, 0.75, 1]
         ax.set_xticks(ticks, [f"{abs(t):.0%}" for t in ticks])
         ax.set_xlabel("share of genes found: down ←  → up" if signed else "share of genes found")
-        ax.set_yticks(range(len(data)), [st.shorten((labels or {}).get(s, s)) for s in data.index])
-        ax.set_ylim(len(data) - 0.4, -0.6)
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
+        st.rows(ax, [st.shorten((labels or {}).get(s, s)) for s in data.index])
         ax.set_title(title)
     return fig
 
@@ -130,8 +125,7 @@ def flow(
     gap = 1.0
     rules = [] if excluded is None or not len(excluded) else _excluded_lines(excluded)
     below = 0.28 * len(rules)
-    with st.style():
-        fig = st.figure(width, 8 + 15 * len(steps) + 10 * below)
+    with st.page(width, 8 + 15 * len(steps) + 10 * below, title) as fig:
         ax = fig.add_subplot()
         ax.set_axis_off()
         ax.set_xlim(0, 10)
@@ -154,8 +148,6 @@ def flow(
                 ax.text(6.7, y + 0.75, f"{lost} left out", va="center", fontsize=6, color=st.GREY)
         if rules:
             ax.text(0.1, lowest, "\n".join(rules), va="top", fontsize=5.5, color=st.GREY, linespacing=1.3)
-        if title:
-            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
     return fig
 
 
@@ -239,8 +231,7 @@ def enrichment(
     if not found:
         raise DataError(f"None of the {len(signature.genes)} genes of {signature.id} has a value in {observation!r}.")
     tints = {"up": st.VERMILLION, "down": st.BLUE}
-    with st.style():
-        fig, axes = st.canvas(ax, width, height)
+    with st.canvas(ax, width, height) as (fig, axes):
         lowest = 0.0
         for side, genes in found:
             curve = _running_sum(order, genes, alpha)
@@ -322,9 +313,7 @@ def gsea(
     rows = known.loc[known["nes"].abs().sort_values(ascending=False, kind="stable").index[:n]].sort_values("nes")
     tints = [st.VERMILLION if d == "up" else st.BLUE for d in rows["direction"]]
     filled = rows["q"] < level
-    with st.style():
-        fig = st.figure(width, 18 + 3.8 * len(rows))
-        ax = fig.add_subplot()
+    with st.canvas(None, width, 18 + 3.8 * len(rows)) as (fig, ax):
         places = np.arange(len(rows))
         ax.axvline(0, color=st.GREY, linewidth=0.6)
         ax.hlines(places, 0, rows["nes"], color=tints, linewidth=0.8)

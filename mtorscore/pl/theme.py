@@ -93,8 +93,32 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width / 25.4, height / 25.4), layout="constrained", dpi=150)
 
 
-def canvas(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
-    """Return the axes to draw into and their figure, made anew where none are given.
+@contextmanager
+def page(width: float, height: float, title: str = "") -> Iterator[Figure]:
+    """Draw a figure of several axes within the house style.
+
+    Parameters
+    ----------
+    width, height
+        Millimetres.
+    title
+        Above the figure.
+
+    Yields
+    ------
+    matplotlib.figure.Figure
+        Empty; the title is added when the block ends.
+    """
+    with style():
+        fig = figure(width, height)
+        yield fig
+        if title:
+            fig.suptitle(title, x=0.0, ha="left", fontweight="bold", fontsize=8)
+
+
+@contextmanager
+def canvas(ax: Axes | None, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """Draw into one pair of axes within the house style: the caller's, or those of a new figure.
 
     Parameters
     ----------
@@ -103,20 +127,41 @@ def canvas(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
     width, height
         Millimetres of a new figure.
 
-    Returns
-    -------
+    Yields
+    ------
     figure, axes
         Where to draw.
-    """
-    if ax is not None:
-        from matplotlib.figure import Figure
 
+    Raises
+    ------
+    DataError
+        If the axes belong to no figure.
+    """
+    from matplotlib.figure import Figure
+
+    with style():
+        if ax is None:
+            fig = figure(width, height)
+            yield fig, fig.add_subplot()
+            return
         found = ax.get_figure(root=True)
         if not isinstance(found, Figure):
             raise DataError("The axes belong to no figure; make them with figure.add_subplot.")
-        return found, ax
-    fig = figure(width, height)
-    return fig, fig.add_subplot()
+        yield found, ax
+
+
+def rows(ax: Axes, labels: Sequence[str]) -> None:
+    """Label horizontal rows from top to bottom, without an axis line."""
+    ax.set_yticks(range(len(labels)), list(labels))
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def bare(ax: Axes) -> None:
+    """Remove the frame and the tick marks; the labels stay."""
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
 
 
 def palette(groups: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -264,6 +309,13 @@ def p_text(p: float, name: str = "p") -> str:
     if p < 1e-4:
         return f"{name} < 0.0001"
     return f"{name} = {p:.2g}" if p < 0.1 else f"{name} = {p:.2f}"
+
+
+def signed(value: float, decimals: int = 2, *, plus: bool = True) -> str:
+    """Return a number with a typographic minus sign, and a plus sign where asked; a zero has no sign."""
+    rounded = round(value, decimals)
+    sign = "\u2212" if rounded < 0 else "+" if rounded > 0 and plus else ""
+    return f"{sign}{abs(rounded):.{decimals}f}"
 
 
 def save(fig: Figure, path: str | Path, *, dpi: int = 300) -> Path:

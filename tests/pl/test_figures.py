@@ -288,21 +288,21 @@ def test_says_what_is_wrong(make: Callable[[], Any], word: str) -> None:
     ("p", "text"), [(0.5, "p = 0.50"), (0.0123, "p = 0.012"), (1e-9, "p < 0.0001"), (float("nan"), "p not available")]
 )
 def test_p_values_as_printed(p: float, text: str) -> None:
-    assert _style.p_text(p) == text
+    assert theme.p_text(p) == text
 
 
 def test_labels_fit() -> None:
-    assert _style.shorten("x" * 50, 11) == "xxxxxx…xxxx"
-    assert len(_style.shorten("x" * 500)) == 34
-    assert _style.shorten("a\nb\x00c") == "a b c"
-    assert _style.wrap("HALLMARK_MTORC1_SIGNALING", 20) == "HALLMARK_MTORC1_\nSIGNALING"
-    assert max(map(len, _style.wrap("y" * 300, 20).split("\n"))) <= 20
+    assert theme.shorten("x" * 50, 11) == "xxxxxx…xxxx"
+    assert len(theme.shorten("x" * 500)) == 34
+    assert theme.shorten("a\nb\x00c") == "a b c"
+    assert theme.wrap("HALLMARK_MTORC1_SIGNALING", 20) == "HALLMARK_MTORC1_\nSIGNALING"
+    assert max(map(len, theme.wrap("y" * 300, 20).split("\n"))) <= 20
 
 
 def test_groups_with_a_meaning_keep_their_colours() -> None:
-    colours = _style.palette(["normal", "x", "tumour", "y"])
-    assert colours["tumour"] == _style.VERMILLION
-    assert colours["normal"] == _style.BLUE
+    colours = theme.palette(["normal", "x", "tumour", "y"])
+    assert colours["tumour"] == theme.VERMILLION
+    assert colours["normal"] == theme.BLUE
     assert len(set(colours.values())) == 4
 
 
@@ -330,7 +330,7 @@ def nearest(colours: Sequence[Any], cone: str) -> float:
 @pytest.mark.parametrize("cone", MISSING_CONE)
 def test_colours_are_told_apart_without_one_kind_of_cone(cone: str) -> None:
     steps = np.linspace(0, 1, 5)
-    for colours in (_style.CYCLE, _style.diverging()(steps), _style.sequential()(steps)):
+    for colours in (theme.CYCLE, theme.diverging()(steps), theme.sequential()(steps)):
         assert nearest([c if isinstance(c, str) else tuple(c[:3]) for c in colours], cone) > 10
     # Matplotlib's own red and green would not do.
     assert nearest(["tab:red", "tab:green"], "green") < 10
