@@ -13,8 +13,7 @@ import pytest
 
 from mtorscore.errors import ConfigError
 from mtorscore.pipeline import prepare, read_table
-from mtorscore.report.data.run_files import read_run
-from mtorscore.report.figures.cells import thinned
+from mtorscore.report.data.run_files import read_run, thinned
 from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import _compared
 from mtorscore.report.tables import meanings

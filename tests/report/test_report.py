@@ -168,7 +168,7 @@ def test_a_missing_file_is_a_sentence(
 
 
 def no_pictures(*_: object) -> dict[str, object]:
-    from mtorscore.report.figures.overview import Picture
+    from mtorscore.report.figures.picture import Picture
 
     kinds = ("flow", "coverage", "heatmap", "violin", "landscape", "correlation", "calibration", "drugs", "gsea")
     return {k: Picture(k, k, "", "", "", "left out of this test") for k in kinds}

@@ -15,6 +15,7 @@ from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.errors import DataError, FormatError
 from mtorscore.results import TABLES, Table
 
+MOST_CELLS = 4000
 TRACKS = (
     "sample_type",
     "cell_type",
@@ -220,12 +221,37 @@ def _read_cohort(folder: Path) -> Cohort:
 
 def _thin(cohort: Cohort) -> Cohort:
     """Keep so many cells as a page can show."""
-    from mtorscore.report.figures.cells import thinned
-
     at = thinned(cohort.obs)
     places = None if cohort.embedding is None else cohort.embedding[at]
     scores = {m: t.iloc[at] for m, t in cohort.scores.items()}
     return replace(cohort, obs=cohort.obs.iloc[at], scores=scores, embedding=places)
+
+
+def thinned(obs: pd.DataFrame, most: int = MOST_CELLS) -> np.ndarray:
+    """Choose the cells that the page shows: all of a small cohort, else a part of every sample and type.
+
+    Parameters
+    ----------
+    obs
+        Cells with ``sample`` and ``cell_type``.
+    most
+        Cells to keep at most, roughly.
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions in order. The same share of each group, at least 20 of it, by a fixed seed.
+    """
+    if len(obs) <= most:
+        return np.arange(len(obs))
+    rng = np.random.default_rng(0)
+    share = most / len(obs)
+    keys = [c for c in ("sample", "cell_type") if c in obs]
+    chosen = []
+    for at in obs.groupby(keys, observed=True, dropna=False).indices.values():
+        size = min(len(at), max(20, round(share * len(at))))
+        chosen.append(rng.choice(at, size, replace=False))
+    return np.sort(np.concatenate(chosen))
 
 
 @dataclass(frozen=True)

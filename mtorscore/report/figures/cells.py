@@ -1,46 +1,13 @@
-"""The single-cell part: which cells the page shows, and the static figures of cells and cell types."""
+"""Figures of single cells: embedding, dot plot, densities by cell type."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 import pandas as pd
 
 from mtorscore import pl
+from mtorscore.report.figures.picture import Drawer, Picture
 
-if TYPE_CHECKING:
-    from mtorscore.report.figures.overview import Drawer, Picture
-
-MOST_CELLS = 4000
 _PANELS = 5
-
-
-def thinned(obs: pd.DataFrame, most: int = MOST_CELLS) -> np.ndarray:
-    """Choose the cells that the page shows: all of a small cohort, else a part of every sample and type.
-
-    Parameters
-    ----------
-    obs
-        Cells with ``sample`` and ``cell_type``.
-    most
-        Cells to keep at most, roughly.
-
-    Returns
-    -------
-    numpy.ndarray
-        Positions in order. The same share of each group, at least 20 of it, by a fixed seed.
-    """
-    if len(obs) <= most:
-        return np.arange(len(obs))
-    rng = np.random.default_rng(0)
-    share = most / len(obs)
-    keys = [c for c in ("sample", "cell_type") if c in obs]
-    chosen = []
-    for at in obs.groupby(keys, observed=True, dropna=False).indices.values():
-        size = min(len(at), max(20, round(share * len(at))))
-        chosen.append(rng.choice(at, size, replace=False))
-    return np.sort(np.concatenate(chosen))
 
 
 def cell_pictures(draw: Drawer) -> list[Picture]:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from mtorscore import pl
+from mtorscore.pl.theme import signed
 from mtorscore.report.data.run_files import Cohort
-from mtorscore.report.figures.prediction import signed
-
-if TYPE_CHECKING:
-    from mtorscore.report.figures.overview import Drawer, Picture
+from mtorscore.report.figures.picture import Drawer, Picture
 
 BRANCH = "drug"
-
-
 _LEAST_NORMALS = 10
 
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from mtorscore import pl
 from mtorscore._outcome_terms import DAYS
+from mtorscore.pl import theme as st
 from mtorscore.report.data.run_files import Cohort
+from mtorscore.report.figures.picture import Drawer, Picture, small_multiples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from mtorscore.report.figures.overview import Drawer, Picture
 
 YEAR = DAYS["years"]
 _ORDER = ("clinical", "score", "clinical + score")
@@ -66,11 +66,9 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
 
 def _calibration_grid(rows: pd.DataFrame) -> Figure:
     """One panel per model: three overlaid curves of a small cohort cannot be told apart."""
-    from mtorscore.pl.theme import figure, style
-
     models = list(dict.fromkeys(rows["model"]))
-    with style():
-        fig = figure(160 * len(models) / 3, 54)
+    with st.style():
+        fig = st.figure(160 * len(models) / 3, 54)
         axes = fig.subplots(1, len(models), squeeze=False, sharex=True, sharey=True)
         for ax, model in zip(axes.flat, models, strict=True):
             pl.calibration(rows[rows["model"] == model], ax=ax, title=model)
@@ -119,18 +117,9 @@ def values_of(text: object) -> np.ndarray:
 
 
 def _null_grid(rows: pd.DataFrame) -> Figure:
-    from mtorscore.pl.theme import DOUBLE, figure, style, wrap
-
-    columns = min(4, len(rows))
-    down = -(-len(rows) // columns)
-    with style(6.0):
-        fig = figure(DOUBLE, 36 * down)
-        axes = fig.subplots(down, columns, squeeze=False)
-        for ax in axes.flat[len(rows) :]:
-            ax.set_visible(False)
-        for ax, row in zip(axes.flat, rows.itertuples(), strict=False):
+    with small_multiples([str(n) for n in rows["signature"]], 36) as (fig, axes):
+        for ax, row in zip(axes, rows.itertuples(), strict=True):
             pl.null_distribution(values_of(row.quantiles), float(row.statistic), xlabel="|z|", ax=ax)
-            ax.set_title(wrap(str(row.signature), 24), fontsize=5.5)
             ax.set_ylabel("")
             ax.set_yticks([])
     return fig
@@ -161,13 +150,6 @@ def prediction_words(cohort: Cohort) -> list[str]:
     return out
 
 
-def signed(value: float) -> str:
-    """Return a number with two decimals and its sign."""
-    rounded = round(value, 2)
-    sign = "+" if rounded > 0 else "\u2212" if rounded < 0 else ""
-    return f"{sign}{abs(rounded):.2f}"
-
-
 def _compared(endpoint: str, rows: pd.DataFrame, metric: str) -> list[str]:
     if "score" not in rows.index or ("valid" in rows and not rows["valid"].all()):
         return []
@@ -185,6 +167,6 @@ def _compared(endpoint: str, rows: pd.DataFrame, metric: str) -> list[str]:
             verdict = "the whole interval lies above 0"
         elif high < 0:
             verdict = "the whole interval lies below 0, so they make it worse"
-        span = f"{signed(gain)} ({signed(low)} to {signed(high)})"
+        span = f"{st.signed(gain)} ({st.signed(low)} to {st.signed(high)})"
         text += f" Adding the scores to the clinical variables changes it by {span}: {verdict}."
     return [text]
