@@ -17,38 +17,12 @@ from mtorscore.collection import (
     Source,
     library,
 )
+from mtorscore.collection.files import library_meta
 
 __all__ = ["BRANCH_TITLES", "pages"]
 
-BRANCH_TITLES = {
-    "mtorc1": "mTORC1",
-    "s6k": "S6K and ribosome biogenesis",
-    "eif4e": "4E-BP, eIF4E and TOP mRNAs",
-    "srebp1": "SREBP-1, fatty-acid synthesis",
-    "srebp2": "SREBP-2, cholesterol synthesis",
-    "mtorc2_akt": "mTORC2, AKT and FOXO",
-    "pi3k": "PI3K input",
-    "pten": "PTEN",
-    "tsc": "TSC and RHEB",
-    "ampk_lkb1": "AMPK and LKB1",
-    "autophagy_tfeb": "Autophagy and TFEB",
-    "hypoxia_vegf": "Hypoxia, HIF and VEGF",
-    "survival_bcl2": "Survival and BCL-2",
-    "ras_mnk": "RAS and MNK",
-    "insulin_igf": "Insulin, IGF and receptor tyrosine kinases",
-    "feedback": "Feedback",
-    "pparg": "PPAR-gamma",
-    "mirna": "microRNAs",
-    "drug": "Drug classes (research use only)",
-    "confounder": "Confounders",
-    "context": "Context: classes and signatures of others",
-}
-LEVELS = {
-    "transcriptional": "a readout: the transcripts answer to the activity",
-    "translational": "targets are controlled at translation; their mRNA is only a proxy",
-    "component": "members or components: abundance, not activity",
-    "composite": "a signed weighted sum over other entries",
-}
+BRANCH_TITLES = {branch: about["title"] for branch, about in library_meta()["branches"].items()}
+LEVELS = library_meta()["levels"]
 SIGNS = {1: "rises with mTOR activity", -1: "falls with mTOR activity", 0: "no direction is claimed"}
 RESPONSES = {"rapalog": "rapalog", "active_site": "active-site inhibitor", "tsc_loss": "loss of TSC1 or TSC2"}
 
@@ -73,7 +47,7 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         mine = [e for e in entries if e.branch == b]
         readouts = sum(e.kind == "signature" and e.level == "transcriptional" for e in mine)
         counts = [str(sum(e.kind == k for e in mine) or "") for k in kinds]
-        rows.append([f"[{BRANCH_TITLES.get(b, b)}]({b}.md)", code(b), *counts, str(readouts or "")])
+        rows.append([f"[{cell(BRANCH_TITLES[b])}]({b}.md)", code(b), *counts, str(readouts or "")])
     return join(
         "# The signature library",
         f"Library {entries.version}: {len(entries)} entries. `mt.library()` returns them; "
@@ -100,7 +74,7 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
 def _branch(branch: str, entries: list[Entry]) -> str:
     rows = [[f"[{cell(e.id)}](#{anchor(e.id)})", e.kind, e.level, cell(e.title)] for e in entries]
     return join(
-        f"# {BRANCH_TITLES.get(branch, branch)}",
+        f"# {BRANCH_TITLES[branch]}",
         f'`mt.library().select(branch="{branch}")`',
         "" if any(e.level == "transcriptional" and e.kind == "signature" for e in entries) else _no_readout(),
         table(["entry", "kind", "level", "what it is"], rows),

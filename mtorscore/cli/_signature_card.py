@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import Composite, Entry, Panel, Ratio, Signature
+from mtorscore.collection.files import library_meta
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
 __all__ = ["compare", "print_entry", "print_genes"]
 
-_MEANING = {
-    "transcriptional": "a readout: the transcripts answer to the activity",
-    "translational": "targets are controlled at translation; their mRNA is only a proxy",
-    "component": "members or components: abundance, not activity",
-    "composite": "a signed weighted sum over other entries",
-}
 _SIGN = {
     1: "rises with mTOR activity",
     -1: "falls with mTOR activity",
@@ -50,7 +45,7 @@ def print_entry(entry: Entry, collection: SignatureCollection) -> None:
         ("title", entry.title),
         ("kind", entry.kind + (" (experimental: off by default)" if entry.experimental else "")),
         ("branch", entry.branch),
-        ("level", f"{entry.level}: {_MEANING.get(entry.level, '')}"),
+        ("level", f"{entry.level}: {library_meta()['levels'].get(entry.level, '')}"),
         ("sign", _SIGN[entry.sign]),
         ("cancers", ", ".join(entry.cancers) or "all"),
         *_gene_rows(entry, collection),

@@ -11,9 +11,10 @@ from typing import Any
 
 from mtorscore._atomic import write_whole
 from mtorscore.collection import SignatureCollection
-from mtorscore.report import text as _words
+from mtorscore.report import text
 from mtorscore.report.combined import checklist, combined
-from mtorscore.report.data import described as _branches
+from mtorscore.report.data.described import Described, branch_titles, describe, level_meanings, without_readout
+from mtorscore.report.data.described import leads as leads_of
 from mtorscore.report.data.run_files import Cohort, Run, read_run
 from mtorscore.report.figures import overview
 from mtorscore.report.figures.drug_templates import template_values, templates
@@ -55,8 +56,8 @@ def render(run: Run) -> str:
     """Return the page of a run as text."""
     import jinja2
 
-    described = _branches.describe(_scored(run), _collection(run))
-    leads = _branches.leads(described)
+    described = describe(_scored(run), _collection(run))
+    leads, levels = leads_of(described), level_meanings()
     across, note = combined(run)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mtorscore", "report/templates"),
@@ -74,21 +75,21 @@ def render(run: Run) -> str:
     return template.render(
         run=run,
         record=run.record,
-        caveats=_words.caveats(run),
-        reading_note=_words.reading_note(run),
-        methods_text=_words.methods_text(run, described),
+        caveats=text.caveats(run),
+        reading_note=text.reading_note(run),
+        methods_text=text.methods_text(run, described),
         cohorts=[_view(c, run, described, leads) for c in run.cohorts],
         any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
         meta_picture=overview.combined_picture(across, run.methods, leads),
-        levels=_branches.LEVELS,
+        levels=levels,
         described=described,
         data=payload(run, described, leads)
         | {
-            "branches": _branches.NAMES,
-            "noReadout": _branches.without_readout(),
-            "levels": _branches.LEVELS,
+            "branches": branch_titles(),
+            "noReadout": without_readout(),
+            "levels": levels,
             "meta": columns(across) if len(across) else None,
         },
         css="\n".join(_static(name) for name in _STYLES),
@@ -96,14 +97,14 @@ def render(run: Run) -> str:
     )
 
 
-def _view(cohort: Cohort, run: Run, described: dict[str, _branches.Described], leads: list[str]) -> dict[str, Any]:
+def _view(cohort: Cohort, run: Run, described: dict[str, Described], leads: list[str]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
     pictures = overview.cohort_pictures(cohort, method, described, leads)
     return {
         "cohort": cohort,
         "method": method,
-        "facts": _words.facts(cohort),
-        "findings": _words.findings(cohort, method, described),
+        "facts": text.facts(cohort),
+        "findings": text.findings(cohort, method, described),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai")},
         "predicted": [e for e in endpoints_predicted(cohort) if f"calibration:{e}" in pictures],
         "templates": templates(cohort, template_values(cohort, method)[0]),
@@ -129,8 +130,8 @@ def cell(value: object) -> str:
         if math.isnan(value):
             return ""
         return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.3g}"
-    text = str(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    shown = str(value)
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."
 
 
 def safe_json(content: object) -> Any:
@@ -148,26 +149,26 @@ def safe_json(content: object) -> Any:
     """
     from markupsafe import Markup
 
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    encoded = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in ("<", ">", "&", "\u2028", "\u2029"):
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704
+        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
+    return Markup(encoded)  # noqa: S704
 
 
-def moment(text: object) -> str:
+def moment(stamp: object) -> str:
     """Return a time stamp as people write it; anything else as it is."""
     try:
-        at = datetime.fromisoformat(str(text))
+        at = datetime.fromisoformat(str(stamp))
     except ValueError:
-        return str(text)
+        return str(stamp)
     return f"{at.day} {at:%B %Y, %H:%M} {at.tzname() or ''}".strip()
 
 
-def breakable(text: object) -> Any:
+def breakable(value: object) -> Any:
     """Return escaped text that may break after an underscore."""
     from markupsafe import Markup, escape
 
-    return Markup(str(escape(str(text))).replace("_", "_<wbr>"))  # noqa: S704
+    return Markup(str(escape(str(value))).replace("_", "_<wbr>"))  # noqa: S704
 
 
 def _static(name: str) -> str:

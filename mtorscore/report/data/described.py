@@ -1,28 +1,13 @@
-"""Names and meanings of branches and levels, and which signature stands for a branch where only one is shown."""
+"""Signatures, branches and levels as the report describes them, from the library's own statement."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from mtorscore.collection import CONFOUNDER, SignatureCollection
+from mtorscore.collection import USER_BRANCH, SignatureCollection
 from mtorscore.collection import leads as library_leads
-
-NAMES: dict[str, str] = {
-    "mtorc1": "mTORC1", "s6k": "S6K and ribosome biogenesis", "eif4e": "eIF4E, 4E-BP and TOP", "srebp1": "SREBP-1",
-    "srebp2": "SREBP-2", "mtorc2_akt": "mTORC2 and AKT", "pi3k": "PI3K", "pten": "PTEN", "tsc": "TSC",
-    "ampk_lkb1": "AMPK and LKB1", "autophagy_tfeb": "Autophagy and TFEB", "hypoxia_vegf": "Hypoxia and VEGF",
-    "survival_bcl2": "BCL2 family", "ras_mnk": "RAS, MAPK and MNK", "insulin_igf": "Insulin, IGF and EGF",
-    "feedback": "Feedback", "pparg": "PPARγ", "mirna": "miRNA", "drug": "Drug classes", CONFOUNDER: "Confounders",
-    "context": "Classes and comparators", "user": "Your signatures",
-}  # fmt: skip
-
-LEVELS: dict[str, str] = {
-    "transcriptional": "a transcript readout: these genes change when the branch does",
-    "translational": "only a proxy: these genes are controlled at translation, which RNA does not show",
-    "component": "members of the pathway: their abundance, not its activity",
-    "composite": "a weighted sum of other scores",
-}
+from mtorscore.collection.files import library_meta
 
 _MOST = 20
 
@@ -66,7 +51,7 @@ def describe(names: Sequence[str], library: SignatureCollection | None) -> dict[
                 name, e.title, e.branch, e.level, e.sign, e.kind, len(e.genes), e.caveat, e.confidence
             )  # fmt: skip
         else:
-            out[name] = Described(name, "", "user", "", 0, "signature", 0, "", "")
+            out[name] = Described(name, "", USER_BRANCH, "", 0, "signature", 0, "", "")
     return out
 
 
@@ -84,15 +69,24 @@ def leads(described: dict[str, Described]) -> list[str]:
         As `mtorscore.collection.leads` chooses; without any, the first 20 signatures.
     """
     chosen = library_leads(described)
-    own = [n for n in chosen if described[n].branch == "user"]
+    own = [n for n in chosen if described[n].branch == USER_BRANCH]
     return own[:_MOST] + [n for n in chosen if n not in own] or list(described)[:_MOST]
+
+
+def branch_titles() -> dict[str, str]:
+    """Return branch -> title as ``signatures/library.yaml`` states it, and that of a user's own gene lists."""
+    branches = library_meta()["branches"]
+    return {name: str(about["title"]) for name, about in branches.items()} | {USER_BRANCH: "Your signatures"}
+
+
+def level_meanings() -> dict[str, str]:
+    """Return level -> what a transcript score can mean there, as ``signatures/library.yaml`` states it."""
+    return {name: str(meaning) for name, meaning in library_meta()["levels"].items()}
 
 
 def without_readout() -> dict[str, str]:
     """Return branch -> why no transcript score can read it, for the branches that have none."""
-    from mtorscore.collection import files
-
-    return {b: str(v["no_readout"]) for b, v in files.library_meta()["branches"].items() if "no_readout" in v}
+    return {b: str(v["no_readout"]) for b, v in library_meta()["branches"].items() if "no_readout" in v}
 
 
 def as_json(described: dict[str, Described], names: Iterable[str]) -> list[dict[str, object]]:
