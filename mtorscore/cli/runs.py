@@ -25,11 +25,13 @@ def register(app: typer.Typer) -> None:
     app.command()(report)
 
 
-Results = Annotated[Path, typer.Option("--results", "-o", help="Folder for results; each run gets a folder in it.")]
+Results = Annotated[
+    Path | None, typer.Option("--results", "-o", help="Folder for results; each run gets a folder in it.")
+]
 Cores = Annotated[int, typer.Option("--cores", "-c", min=1, help="Processor cores to use.")]
 
 
-def demo(results: Results = Path("results"), cores: Cores = 2) -> None:
+def demo(results: Results = None, cores: Cores = 2) -> None:
     """Run everything on a simulated cohort and print where the report is.
 
     For example:
@@ -38,7 +40,8 @@ def demo(results: Results = Path("results"), cores: Cores = 2) -> None:
     """
     from mtorscore.pipeline.config import workflow_folder
 
-    run_workflow(workflow_folder() / "config" / "demo.yaml", cores=cores, overrides={"results": str(results)})
+    overrides = {} if results is None else {"results": str(results)}
+    run_workflow(workflow_folder() / "config" / "demo.yaml", cores=cores, overrides=overrides)
 
 
 def run(
@@ -61,7 +64,7 @@ def run(
     tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
     normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",
     name: Annotated[str, typer.Option(help="Name of the run with your own matrix.")] = "own",
-    results: Annotated[Path | None, typer.Option("--results", "-o", help="Folder for results.")] = None,
+    results: Results = None,
     cores: Cores = 2,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Override one key, as KEY=VALUE; may be repeated.")
@@ -89,10 +92,14 @@ def run(
     if results is not None:
         overrides["results"] = str(results)
     if expression is not None:
+        from mtorscore.pipeline.config import DEFAULTS
         from mtorscore.pipeline.own_data import OwnData, write_inputs
 
-        own = OwnData(name, expression, clinical, time, event, unit, group, tumour, normal)
-        config = write_inputs(own, overrides.get("results", "results"))
+        own = OwnData(
+            name=name, expression=expression, clinical=clinical, time=time, event=event, unit=unit, group=group,
+            tumour=tumour, normal=normal,
+        )  # fmt: skip
+        config = write_inputs(own, overrides.get("results", DEFAULTS["results"]))
         data = expression.resolve().parent
     if data is not None:
         overrides["data"] = str(data)

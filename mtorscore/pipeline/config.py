@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
 __all__ = [
+    "DEFAULTS",
     "Cohort",
     "RunConfig",
     "check_methods",
@@ -26,6 +28,25 @@ __all__ = [
     "schema",
     "workflow_folder",
 ]
+
+
+def workflow_folder() -> Path:
+    """Return the folder of the installed workflow."""
+    return Path(str(resources.files("mtorscore.workflows")))
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration: keys, their meaning, limits and defaults."""
+    text = (workflow_folder() / "schemas" / "config.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+DEFAULTS: Mapping[str, Any] = {
+    key: rule["default"] for key, rule in schema()["properties"].items() if "default" in rule
+}
+"""Default of every optional key; the functions of the steps take theirs from here."""
 
 
 @dataclass(frozen=True)
@@ -134,18 +155,6 @@ def current(collection: SignatureCollection, where: str) -> SignatureCollection:
     return renamed
 
 
-def workflow_folder() -> Path:
-    """Return the folder of the installed workflow."""
-    return Path(str(resources.files("mtorscore.workflows")))
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of a configuration."""
-    text = (workflow_folder() / "schemas" / "config.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
 def load_config(raw: Mapping[str, Any]) -> RunConfig:
     """Check a configuration and fill in what it leaves out.
 
@@ -167,7 +176,7 @@ def load_config(raw: Mapping[str, Any]) -> RunConfig:
     """
     described = schema()["properties"]
     _check(raw, described)
-    values = {key: spec.get("default") for key, spec in described.items()} | dict(raw)
+    values = dict(DEFAULTS) | dict(raw)
     if values["histology"] not in (None, "default", "all"):
         raise ConfigError(f"histology is {values['histology']!r}; it must be default or all.")
     cohorts = _read_cohorts(values["cohorts"], values.pop("histology"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtorscore import results
+from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.relate import TUMOUR, endpoints_of
 from mtorscore.pipeline.table_files import write_result
@@ -22,7 +23,13 @@ __all__ = ["enrich"]
 LEAST = 3
 
 
-def enrich(folder: str | Path, signatures: SignatureCollection, *, permutations: int = 1000, seed: int = 0) -> Path:
+def enrich(
+    folder: str | Path,
+    signatures: SignatureCollection,
+    *,
+    permutations: int = DEFAULTS["gsea_permutations"],
+    seed: int = DEFAULTS["seed"],
+) -> Path:
     """Write ``relate/gsea.tsv``: signatures among the genes that differ between two groups of samples.
 
     Parameters

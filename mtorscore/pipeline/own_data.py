@@ -14,7 +14,7 @@ from mtorscore.pipeline.tables import events_of, read_clinical_table
 __all__ = ["OwnData", "write_inputs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OwnData:
     """What a user says of their files.
 
@@ -35,10 +35,10 @@ class OwnData:
     clinical: Path | None = None
     time: str | None = None
     event: str | None = None
-    unit: str = "days"
+    unit: str
     group: str | None = None
-    tumour: str = "tumour"
-    normal: str = "normal"
+    tumour: str
+    normal: str
 
 
 def write_inputs(own: OwnData, results: str | Path) -> Path:

@@ -10,6 +10,7 @@ from mtorscore import results
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
+from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import summarise_cells
@@ -27,8 +28,6 @@ __all__ = ["endpoints_of", "relate"]
 TUMOUR = "tumour_vs_normal"
 LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
-# Asked of every cohort; one without stages is not adjusted for them, which its table shows.
-ADJUST = ("proliferation", "stage")
 
 
 def relate(
@@ -37,12 +36,12 @@ def relate(
     *,
     methods: Sequence[str],
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
-    adjust: Sequence[str] = ADJUST,
-    null_sets: int = 1000,
-    bootstraps: int = 200,
-    cv_folds: int = 5,
-    cv_repeats: int = 5,
-    seed: int = 0,
+    adjust: Sequence[str] = tuple(DEFAULTS["adjust"]),
+    null_sets: int = DEFAULTS["null_sets"],
+    bootstraps: int = DEFAULTS["bootstraps"],
+    cv_folds: int = DEFAULTS["cv_folds"],
+    cv_repeats: int = DEFAULTS["cv_repeats"],
+    seed: int = DEFAULTS["seed"],
 ) -> list[Path]:
     """Write the tables of a cohort's outcomes into ``relate/``.
 
@@ -84,7 +83,8 @@ def relate(
     tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
     endpoints, labels = endpoints_of(tumours)
     possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
-    unknown = [a for a in adjust if a not in (*ADJUST, *signatures.names) and a not in tumours.obs]
+    # The default is asked of every cohort; one without stages is not adjusted for them, which its table shows.
+    unknown = [a for a in adjust if a not in (*DEFAULTS["adjust"], *signatures.names) and a not in tumours.obs]
     if endpoints and unknown:
         warn(
             f"{folder.name} is not adjusted for {examples(unknown)}: neither a signature nor a column is called so; "

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore import results
 from mtorscore.errors import DataError
+from mtorscore.pipeline.config import DEFAULTS, schema
 from mtorscore.pipeline.prepare import load_cohort
-from mtorscore.pipeline.table_files import write_table
+from mtorscore.pipeline.table_files import write_result
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_NORMALS", "REFERENCES", "reference_rows", "score"]
 
-REFERENCES = ("auto", "normals", "tumours", "none")
+REFERENCES = tuple(schema()["properties"]["reference"]["enum"])
 # A mean and an SD from fewer normals than this would say more of those few than of normal liver.
 LEAST_NORMALS = 20
 
@@ -31,7 +33,7 @@ def score(
     methods: Sequence[str],
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     *,
-    reference: str = "auto",
+    reference: str = DEFAULTS["reference"],
 ) -> list[Path]:
     """Write the scores of a cohort, and the frozen reference by which others can be scored like it.
 
@@ -71,17 +73,18 @@ def score(
     paths = []
     for method, frozen in references.items():
         paths.append(frozen.save(out / "reference" / f"{method}.npz"))
-        paths.append(write_table(adata.obsm[f"score_{method}"], out / f"{method}.tsv", index="observation"))
-    for kind in ("ratio", "panel"):
-        values = adata.obsm[kind] if kind in adata.obsm else adata.obs[[]]
-        paths.append(write_table(values, Path(folder) / "linear" / f"{kind}.tsv", index="observation"))
+        scores = adata.obsm[f"score_{method}"]
+        paths.append(write_result(scores, results.SCORES, folder, index=True, method=method))
+    for table in (results.RATIOS, results.PANELS):
+        values = adata.obsm[table.name] if table.name in adata.obsm else adata.obs[[]]
+        paths.append(write_result(values, table, folder, index=True))
     coverage = adata.uns["mtorscore"][methods[0]]["coverage"].copy()
     composites = [e.id for e in signatures if e.kind == "composite"]
     coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")
-    return [*paths, write_table(coverage, out / "coverage.tsv", index="signature")]
+    return [*paths, write_result(coverage, results.COVERAGE, folder, index=True)]
 
 
-def reference_rows(adata: AnnData, reference: str = "auto") -> tuple[npt.NDArray[np.bool_], str]:
+def reference_rows(adata: AnnData, reference: str = DEFAULTS["reference"]) -> tuple[npt.NDArray[np.bool_], str]:
     """Choose the observations whose scores standardise composites, and say which they are.
 
     Parameters

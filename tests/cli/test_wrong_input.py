@@ -95,7 +95,9 @@ def test_negative_count_in_a_run(matrix: pd.DataFrame, tmp_path: Path, capsys: p
     from mtorscore.pipeline import prepare
     from mtorscore.pipeline.own_data import OwnData, write_inputs
 
-    write_inputs(OwnData("own", tmp_path / "m.tsv"), tmp_path)
+    write_inputs(
+        OwnData(name="own", expression=tmp_path / "m.tsv", unit="days", tumour="tumour", normal="normal"), tmp_path
+    )
     with pytest.raises(DataError, match="negative"):
         prepare(str(tmp_path / "own" / "inputs" / "recipe.yaml"), tmp_path / "out", data=tmp_path)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtorscore.errors import ConfigError
-from mtorscore.pipeline.config import load_config, lock_run, schema
+from mtorscore.pipeline import enrich, relate, score
+from mtorscore.pipeline.config import DEFAULTS, RunConfig, load_config, lock_run, schema
 
 
 @pytest.fixture
@@ -23,6 +26,23 @@ def test_defaults_come_from_the_schema(table: Path) -> None:
     assert config.null_sets == schema()["properties"]["null_sets"]["default"]
     assert config.cohorts["a"].simulate == {"n_tumours": 50, "disease": "cca"}
     assert config.cohorts["a"].histology == "default"
+
+
+@pytest.mark.parametrize(
+    ("step", "renamed"), [(relate, {}), (enrich, {"permutations": "gsea_permutations"}), (score, {})]
+)
+def test_the_steps_take_their_defaults_from_the_schema(step: Any, renamed: dict[str, str]) -> None:
+    given = {n: p.default for n, p in signature(step).parameters.items() if p.default not in (p.empty, None)}
+    assert given
+    for name, value in given.items():
+        stated = DEFAULTS[renamed.get(name, name)]
+        assert value == (tuple(stated) if isinstance(stated, list) else stated), name
+
+
+def test_the_relate_step_gets_every_option_that_it_has(table: Path) -> None:
+    options = load_config({"run": "r", "cohorts": str(table)}).relate_options()
+    assert set(options) == set(signature(relate).parameters) - {"folder", "signatures"}
+    assert {f.name for f in fields(RunConfig)} | {"histology"} == set(schema()["properties"])
 
 
 def test_histology_overrides_the_table(table: Path) -> None:

@@ -20,6 +20,8 @@ from mtorscore.pipeline.relate import endpoints_of, relate
 from mtorscore.pipeline.score import score
 from mtorscore.pipeline.tables import relate_survival
 
+WORDS = {"unit": "days", "tumour": "tumour", "normal": "normal"}
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> OwnData:
@@ -150,4 +152,7 @@ def test_endpoint_that_cannot_be_used(tmp_path: Path, times: list[object], event
     clinical = tmp_path / "c.tsv"
     pd.DataFrame({"s": ["a", "b", "c"], "t": times, "e": events}).to_csv(clinical, sep="\t", index=False)
     with pytest.raises(EndpointError, match=said):
-        write_inputs(OwnData("own", tmp_path / "m.tsv", clinical, "t", "e"), tmp_path)
+        write_inputs(
+            OwnData(name="own", expression=tmp_path / "m.tsv", clinical=clinical, time="t", event="e", **WORDS),
+            tmp_path,
+        )
