@@ -43,14 +43,14 @@ def test_paths_and_names_are_unique() -> None:
 
 
 def test_what_computes_a_table_gives_its_columns() -> None:
-    assert ("method", *COLUMNS) == tuple(sorted(ASSOCIATIONS.names, key=("method", *COLUMNS).index))
+    assert tuple(COLUMNS) == ASSOCIATIONS.names[1:]
     rng = np.random.default_rng(0)
     index = [f"p{i}" for i in range(60)]
     scores = pd.DataFrame({"A": rng.normal(size=60)}, index=index)
     clinical = pd.DataFrame({"t": rng.exponential(900, 60), "e": rng.integers(0, 2, 60)}, index=index)
     endpoint = Endpoint.survival("t", "e", unit="days")
     curves = prognosis.kaplan_meier(scores, clinical, endpoint)
-    assert {"method", *curves.columns} == set(KAPLAN_MEIER.names)
+    assert tuple(curves.columns) == KAPLAN_MEIER.names[1:]
     risk = pd.Series(rng.uniform(0.1, 0.9, 60), index=index)
     data = endpoint.resolve(clinical, risk.index)
     keys = {"method", "endpoint", "model", "horizon"}
