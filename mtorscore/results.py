@@ -134,7 +134,7 @@ REASON = Column("reason", "text", "why not, or what else to know")
 OBSERVATION = Column("observation", "text", "sample or cell")
 HORIZON = Column("horizon", "time", "time in days by which the outcome is predicted; missing for labels")
 
-NO_OUTCOME = "This cohort comes without survival, so no score was related to an outcome."
+NO_OUTCOME = "This cohort has no survival data, so no score was related to an outcome."
 
 
 def _evaluated(metric: str, events: str) -> tuple[Column, ...]:
@@ -144,7 +144,7 @@ def _evaluated(metric: str, events: str) -> tuple[Column, ...]:
         ENDPOINT,
         PREDICTOR,
         Column("metric", "text", metric),
-        Column("value", "number", "its mean over the folds, in patients left out of the fitting"),
+        Column("value", "number", "its mean over the folds, in held-out patients"),
         Column("low", "number", "lower end of its 95% interval, by bootstrap over patients"),
         Column("high", "number", "upper end of its 95% interval"),
         Column("n", "count", "patients"),

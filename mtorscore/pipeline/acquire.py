@@ -1,4 +1,4 @@
-"""Step 1: make sure that a cohort's raw files are there, and record what they are."""
+"""Step 1: find a cohort's raw files and record them with their checksums."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def acquire(recipe: str, manifest: str | Path, *, data: str | Path | None = None
 
 
 def raw_state(recipe: str, data: str | Path | None) -> list[list[Any]]:
-    """Say cheaply what a cohort is read from, so that a changed file or recipe is noticed by the next run.
+    """Return the state of a cohort's raw files and recipe, so that the next run notices a change.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def raw_state(recipe: str, data: str | Path | None) -> list[list[Any]]:
     -------
     list
         The recipe's hash, then name, size and time of change of every raw file; empty for a simulated cohort, and
-        where something is missing, which `acquire` says in its own words.
+        where something is missing, which `acquire` reports.
     """
     from mtorscore.errors import MtorscoreError
     from mtorscore.pp import load_recipe, recipe_files

@@ -196,7 +196,7 @@ def lock_run(folder: str | Path) -> IO[str]:
     Returns
     -------
     IO
-        Keep it open as long as the run lasts; the system lets go of the lock when the process ends, however it ends.
+        Keep it open as long as the run lasts; the system releases the lock when the process ends, however it ends.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
         cohort = _cohort(cells, histology, f"{path}, line {number}")
         if cohort.name in cohorts:
-            raise ConfigError(f"{path}, line {number}: the cohort {cohort.name} stands twice; names must be unique.")
+            raise ConfigError(f"{path}, line {number}: the cohort {cohort.name} is duplicated; names must be unique.")
         cohorts[cohort.name] = cohort
     if not cohorts:
         raise ConfigError(f"{path} names no cohort; add a line per cohort.")

@@ -1,4 +1,4 @@
-"""Step 5: the cohort and the signatures in the files that GSEA reads."""
+"""Step 5: the cohort and the signatures in GSEA's file formats."""
 
 from __future__ import annotations
 

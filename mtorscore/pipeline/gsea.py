@@ -1,4 +1,4 @@
-"""Step 4b: gene set enrichment between groups of samples, by GSEA itself."""
+"""Step 4b: gene set enrichment analysis (GSEA) between groups of samples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def enrich(
     permutations: int = DEFAULTS["gsea_permutations"],
     seed: int = DEFAULTS["seed"],
 ) -> Path:
-    """Write ``relate/gsea.tsv``: signatures among the genes that differ between two groups of samples.
+    """Test signatures for enrichment between groups of samples and write the result table.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ __all__ = ["OwnData", "write_inputs"]
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData:
-    """What a user says of their files.
+    """A user's files and the columns that matter in them.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _check(own: OwnData) -> None:
 
 
 def _check_endpoint(own: OwnData) -> None:
-    """Refuse times that are no numbers or all negative, and an endpoint without events."""
+    """Refuse times that are not numbers or all negative, and an endpoint without events."""
     import pandas as pd
 
     if own.clinical is None or own.event is None:
@@ -121,7 +121,7 @@ def _check_endpoint(own: OwnData) -> None:
     strange = given[times.isna()]
     if len(strange):
         raise EndpointError(
-            f"{own.clinical}: the time column {own.time} holds {len(strange)} value(s) that are no number "
+            f"{own.clinical}: the time column {own.time} holds {len(strange)} value(s) that are not numbers "
             f"({examples(strange)}). Correct them, or leave them blank."
         )
     usable = times.index[times >= 0]
@@ -154,7 +154,7 @@ def _check_groups(own: OwnData) -> None:
 
 
 def _event_words(own: OwnData) -> dict[str, list[str]]:
-    """Say which values of the event column mean that it happened."""
+    """Return which values of the event column mean that it happened."""
     if own.clinical is None or own.event is None:
         return {}
     column = _table(own.clinical)[own.event].dropna()

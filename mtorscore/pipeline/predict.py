@@ -1,4 +1,4 @@
-"""Predictions of patients that a model never saw, and what calibration and decision curves make of them."""
+"""Out-of-fold predictions, with their calibration and decision curves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PREDICTED = (
 
 @dataclass
 class Predictions:
-    """Evaluate models of one cohort by cross-validation, and keep what they said of patients left out.
+    """Evaluate models of one cohort by cross-validation and keep their out-of-fold predictions.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def horizon_of(time: Any, event: Any) -> float | None:
 
 
 def _risks(predictions: pd.DataFrame, endpoint: str, horizon: float | None) -> pd.DataFrame:
-    """Average what the repeats said of each patient: one out-of-fold risk per patient and model."""
+    """Average the repeats: one out-of-fold risk per patient and model."""
     risk = predictions["prediction"] if horizon is None else 1 - predictions[f"survival_{horizon:g}"]
     table = predictions.assign(risk=risk).groupby(["model", "observation"], sort=False)["risk"].mean().reset_index()
     return table.assign(endpoint=endpoint, horizon=np.nan if horizon is None else horizon)

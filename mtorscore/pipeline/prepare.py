@@ -1,4 +1,4 @@
-"""Step 2: raw files to one AnnData per cohort, every sample and gene accounted for."""
+"""Step 2: raw files to one AnnData per cohort, with a log of every sample and gene."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def load_cohort(folder: str | Path) -> AnnData:
 
 
 def _assume_tumours(adata: AnnData) -> None:
-    """Take every sample for a tumour where nothing says which is, and say so in the exclusion log."""
+    """Assume tumours where sample types are not stated, and log it."""
     import pandas as pd
 
     if set(adata.obs["sample_type"].astype(str)) != {"unknown"}:

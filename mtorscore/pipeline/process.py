@@ -1,4 +1,4 @@
-"""A workflow that the command line started ends with it, however that ends."""
+"""End the workflow when the command line that started it ends."""
 
 from __future__ import annotations
 

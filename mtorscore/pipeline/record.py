@@ -1,4 +1,4 @@
-"""What a run was: versions, configuration, hashes; and where a step's messages go."""
+"""The record of a run (versions, configuration, hashes), and the log of a step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REPORTED = (
 
 
 def command_line() -> str:
-    """Return what the user typed to start this process, or the process that started it.
+    """Return the command that started this process, or its parent process.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def command_line() -> str:
 
 
 def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signatures_hash: str) -> Path:
-    """Write ``run.json``: what the report says of versions, configuration and hashes.
+    """Write ``run.json``: versions, configuration and hashes, which the report shows.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signature
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
-    """Send what a step prints and warns to its log, and end the process with a sentence if the step fails.
+    """Redirect output and warnings of a step to its log; if the step fails, end the process with one sentence.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def logged(path: str | Path) -> Iterator[None]:
     Raises
     ------
     SystemExit
-        Code 2 for an error that the user can mend (its sentence is the log's last line), code 1 for any other
+        Code 2 for an error that the user can fix (its sentence is the log's last line), code 1 for any other
         (with its traceback in the log).
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""Step 4: scores against outcome: Cox models, Kaplan-Meier tables, cross-validated classifiers."""
+"""Step 4: association of scores with outcome (Cox models, Kaplan-Meier) and cross-validated prediction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore import results
+from mtorscore import prognosis, results
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
@@ -43,12 +43,12 @@ def relate(
     cv_repeats: int = DEFAULTS["cv_repeats"],
     seed: int = DEFAULTS["seed"],
 ) -> list[Path]:
-    """Write the tables of a cohort's outcomes into ``relate/``.
+    """Relate a cohort's scores to its outcomes and write the tables into ``relate/``.
 
     ``associations.tsv`` (hazard ratios), ``km.tsv`` (Kaplan-Meier), ``null.tsv`` (random signatures beside one per
     branch), ``classifiers.tsv`` and ``survival_models.tsv``
-    (cross-validated), ``predictions.tsv`` (risks of patients left out, by the first method), and what becomes of
-    those: ``calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and cell type.
+    (cross-validated), ``predictions.tsv`` (out-of-fold risks, by the first method), with their
+    ``calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and cell type.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def relate(
     for method in methods:
         scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
         if endpoints:
-            table = prognosis().associate(
+            table = prognosis.associate(
                 scores.loc[tumours.obs_names],
                 tumours.obs,
                 endpoints,
@@ -113,13 +113,13 @@ def relate(
             records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
-                curve = prognosis().kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
+                curve = prognosis.kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
                 curves.append(curve.assign(method=method))
                 nulls.append(_nulls(records, leads(scores.columns), method))
         leading = scores[leads(scores.columns, confounders=False)]
         for rows, label, baseline in _tasks(adata, tumours, labels):
             curves_wanted = method == methods[0] and label != TUMOUR
-            models.add(method, leading, rows, prognosis().Endpoint.label(label), baseline, curves=curves_wanted)
+            models.add(method, leading, rows, prognosis.Endpoint.label(label), baseline, curves=curves_wanted)
         if method == methods[0] and endpoints:
             _predict_survival(models, method, leading, tumours.obs, endpoints[0])
     return [
@@ -132,7 +132,7 @@ def relate(
 
 
 def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
-    """Find what a prepared cohort can be related to.
+    """Return the endpoints and labels of a prepared cohort.
 
     Parameters
     ----------
@@ -156,13 +156,6 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     named = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
     labels = [n for n in dict.fromkeys(named) if n in obs and _two_classes(obs[n])]
     return endpoints, labels
-
-
-def prognosis() -> Any:
-    """Import the room above scoring when it is first needed."""
-    from mtorscore import prognosis as room
-
-    return room
 
 
 def _on_log_scale(adata: AnnData) -> AnnData:

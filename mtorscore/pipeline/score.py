@@ -1,4 +1,4 @@
-"""Step 3: signature scores by every method asked for, and what each signature found in the matrix."""
+"""Step 3: signature scores by every method asked for, with gene coverage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def score(
         The files written: ``scores/<method>.tsv`` (observations x signatures and composites),
         ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``linear/ratio.tsv`` and
         ``linear/panel.tsv`` (entries of these kinds, whatever the method), and ``scores/coverage.tsv``, whose column
-        ``standardised_by`` says what stands behind each composite.
+        ``standardised_by`` states the reference of each composite.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A cohort of single cells: sample and cell type of every cell, an embedding to draw, scores by sample and type."""
+"""Cohorts of single cells: annotation, embedding, scores by sample and cell type."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _column(adata: AnnData, recipe: Recipe, key: str, instead: str) -> Any:
         return instead
     if name not in adata.obs:
         raise ConfigError(
-            f"{recipe.id}: cells.{key} names {name!r}, and there is no such column; there are "
+            f"{recipe.id}: cells.{key} names {name!r}, but there is no such column; there are "
             f"{examples(adata.obs.columns, 40)}. Correct the recipe."
         )
     values = adata.obs[name].astype(object)
@@ -79,7 +79,7 @@ def _column(adata: AnnData, recipe: Recipe, key: str, instead: str) -> Any:
 
 
 def _enough_genes(adata: AnnData, least: int) -> AnnData:
-    """Leave cells out that show fewer genes than `least`; the log says how many."""
+    """Exclude cells with fewer detected genes than `least`, and log them."""
     import pandas as pd
 
     shown = np.asarray((adata.X != 0).sum(axis=1)).ravel()
@@ -106,7 +106,7 @@ def _enough_genes(adata: AnnData, least: int) -> AnnData:
 
 
 def _embed(adata: AnnData, recipe: Recipe) -> None:
-    """Keep the embedding of the file, or make one: PCA of the varying genes, neighbours, UMAP, with a fixed seed."""
+    """Keep the embedding of the file, or compute one: PCA of the varying genes, neighbours, UMAP, with a fixed seed."""
     asked = (recipe.cells or {}).get("embedding")
     if asked is not None and asked not in adata.obsm:
         there = ", ".join(map(str, adata.obsm)) or "none"
@@ -165,7 +165,7 @@ def summarise_cells(adata: AnnData, folder: Path, methods: Sequence[str]) -> lis
 
 
 def pseudobulk_of(adata: AnnData) -> AnnData | None:
-    """Add counts up by sample and cell type, or average logarithms; None where no group has ten cells."""
+    """Sum counts (or average logarithms) by sample and cell type; None where no group has ten cells."""
     from mtorscore.pp import add_log_layer, pseudobulk
 
     sizes = adata.obs.groupby(["sample", "cell_type"], observed=True).size()

@@ -1,4 +1,4 @@
-"""Tables and JSON on disk: written whole or not at all, read back with one clear error."""
+"""Tables and JSON on disk, written atomically."""
 
 from __future__ import annotations
 

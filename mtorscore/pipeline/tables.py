@@ -1,4 +1,4 @@
-"""From a user's own tables to scores and associations: what the single-step commands do."""
+"""The single-step commands: from a user's own tables to scores and associations."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str 
 
 
 def _read_stream(source: IO[bytes]) -> AnnData:
-    """Read what is piped in; messages name standard input, not the file that it was kept in meanwhile."""
+    """Read standard input through a temporary file, which error messages do not name."""
     from mtorscore import io
 
     with tempfile.TemporaryDirectory() as folder:
@@ -155,12 +155,12 @@ def read_clinical_table(path: Path) -> pd.DataFrame:
     DataError
         If the file is missing or names an observation twice.
     FormatError
-        If it is empty, cut off, or no table.
+        If it is empty, cut off, or not a table.
     """
     table = _rows(path)
     twice = table.index[table.index.duplicated()].unique()
     if len(twice):
-        raise DataError(f"{path}: {len(twice)} observation(s) stand twice ({examples(twice)}); keep one row each.")
+        raise DataError(f"{path}: {len(twice)} observation(s) are duplicated ({examples(twice)}); keep one row each.")
     return table
 
 
@@ -208,7 +208,7 @@ def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFr
     Raises
     ------
     DataError
-        If a score is no number, or no observation is in both tables, with examples of both sides.
+        If a score is not a number, or no observation is in both tables, with examples of both sides.
 
     Warns
     -----
@@ -219,7 +219,7 @@ def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFr
     values = _spread(values, scores) if "method" in values else values
     twice = values.index[values.index.duplicated()].unique()
     if len(twice):
-        raise DataError(f"{scores}: {len(twice)} observation(s) stand twice ({examples(twice)}); keep one row each.")
+        raise DataError(f"{scores}: {len(twice)} observation(s) are duplicated ({examples(twice)}); keep one row each.")
     table = read_clinical_table(clinical)
     shared = [name for name in values.index if name in table.index]
     if not shared:
@@ -337,7 +337,7 @@ def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     twice = keyed.index[keyed.index.duplicated()].unique()
     if len(twice):
         shown = examples(f"{o} by {m}" for o, m in twice)
-        raise DataError(f"{path}: {len(twice)} observation(s) stand twice ({shown}); keep one row each.")
+        raise DataError(f"{path}: {len(twice)} observation(s) are duplicated ({shown}); keep one row each.")
     order = list(dict.fromkeys(values.index))
     wide = keyed.unstack("method")
     wide.columns = [f"{signature} ({method})" for signature, method in wide.columns]
@@ -345,7 +345,7 @@ def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _warn_of_repairs(adata: AnnData, harmonise: bool) -> None:
-    """Say once what reading had to change, and that scores of observations with missing values may be missing."""
+    """Warn of repairs made on reading, and of missing values."""
     repairs = list(adata.uns.get("source", {}).get("repairs", ()))
     if repairs:
         warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning)

@@ -1,4 +1,4 @@
-"""What the plots draw, brought to one shape: scores and clinical columns from an AnnData or from tables."""
+"""Inputs of the plots: scores and clinical columns from an AnnData or from tables."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _of_anndata(adata: Any, method: str | None) -> pd.DataFrame:
     table = adata.obsm[f"score_{chosen}"]
     if isinstance(table, pd.DataFrame):
         return table
-    raise DataError(f'obsm["score_{chosen}"] is no DataFrame; score again with mt.tl.score.')
+    raise DataError(f'obsm["score_{chosen}"] is not a DataFrame; score again with mt.tl.score.')
 
 
 def groups_of(obs: pd.DataFrame, column: str) -> tuple[pd.Series, list[str]]:
@@ -146,7 +146,7 @@ def standardise(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def cluster_order(table: pd.DataFrame) -> list[int]:
-    """Return the order of the rows in which alike ones stand together (Ward linkage on correlation).
+    """Return the row order of a hierarchical clustering (Ward linkage on correlation).
 
     Parameters
     ----------

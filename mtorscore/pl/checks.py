@@ -1,4 +1,4 @@
-"""Figures of how far to trust a score: what else it measures, and whether methods agree on it."""
+"""Diagnostic figures of scores: technical confounding, coherence, overlap, agreement of methods."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison", "diagnosis"]
 
 _NAMED = 30
-"""Most signatures whose names stand below the columns too."""
+"""Most signatures whose names are printed below the columns too."""
 _AGAINST = {"depth": "depth", "detected": "detected", "proliferation": "prolif."}
 
 
@@ -37,7 +37,7 @@ def diagnosis(
     width: float = st.DOUBLE,
     title: str = "",
 ) -> Figure:
-    """Draw what else each score measures, whether its genes move together, and which signatures share genes.
+    """Draw technical confounding, coherence and gene overlap of each signature.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def comparison(
     width: float = st.DOUBLE,
     title: str = "",
 ) -> Figure:
-    """Draw how far methods agree on the same observations: pair by pair, and signature by signature.
+    """Draw the agreement of scoring methods, per pair of methods and per signature.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _pairs_panel(ax: Axes, table: pd.DataFrame, methods: list[str], statistic: s
 
 
 def _write_values(ax: Axes, values: npt.NDArray[np.float64], decimals: int, fontsize: float) -> None:
-    """Write the numbers of a drawn matrix into its cells; a zero has no sign."""
+    """Write the values of a matrix into its cells."""
     for i, j in np.argwhere(np.isfinite(values)):
         ink = "white" if abs(values[i, j]) > 0.65 else st.ON_LIGHT
         ax.text(

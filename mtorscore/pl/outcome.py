@@ -44,7 +44,7 @@ def km(
         As `mtorscore.prognosis.kaplan_meier` returns it, one signature and endpoint: ``group, time, survival,
         n_risk``, and where there ``low, high, n_censor, n, events, logrank_p, unit``.
     ax
-        Draw here; the numbers at risk then stand below the axes.
+        Draw here; the numbers at risk are then printed below the axes.
     unit
         Unit of `time`: days, weeks, months or years; shown in years. Read from ``curves["unit"]`` by default.
     at_risk
@@ -63,7 +63,7 @@ def km(
     Returns
     -------
     matplotlib.figure.Figure
-        Censored observations are ticks; the log-rank p value stands in the corner.
+        Censored observations are ticks; the log-rank p value is in the corner.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def forest(
     Returns
     -------
     matplotlib.figure.Figure
-        Rows with ``valid`` False are hollow; numbers stand at the right.
+        Rows with ``valid`` False are hollow; numbers are at the right.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def _intervals(ax: Axes, part: pd.DataFrame, at: np.ndarray, names: tuple[str, s
 
 
 def ratio_axis(ax: Axes, data: pd.DataFrame, names: tuple[str, str, str]) -> None:
-    """Limit a log axis to what matters, and label it with plain numbers."""
+    """Limit a log axis to the relevant range, and label it with plain numbers."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     values = data[list(names)].to_numpy(np.float64)
@@ -269,7 +269,7 @@ def null_distribution(
     height: float = 55.0,
     title: str = "",
 ) -> Figure:
-    """Draw the statistic of random signatures with that of ours marked.
+    """Draw the null distribution of random signatures with the observed statistic marked.
 
     Parameters
     ----------
@@ -312,7 +312,7 @@ def null_distribution(
     with st.canvas(ax, width, height) as (fig, axes):
         axes.axvspan(low, high, color="#9A9A9A", alpha=0.16, linewidth=0)
         axes.hist(null, bins=min(60, max(12, len(null) // 25)), color="#A9A9A9", edgecolor="white", linewidth=0.3)
-        # The words stand above the bars.
+        # The text is above the bars.
         full = axes.get_ylim()[1]
         words = 27.0 / (axes.get_window_extent().height * 72 / fig.dpi)
         top = full / max(1 - words, 0.5)

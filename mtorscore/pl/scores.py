@@ -60,7 +60,7 @@ def heatmap(
     -------
     matplotlib.figure.Figure
         Rows are standardised over the observations shown (z-scores cut at 2.5 SD); columns are grouped by
-        ``sample_type`` where it is there, then ordered by likeness; grey is a missing value.
+        ``sample_type`` where it is there, then clustered; grey is a missing value.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def _track_colours(levels: Sequence[str], ordered: bool) -> list[str]:
         return [{"yes": st.INK, "no": "#C9C9C9"}[v] for v in levels]
     if set(levels) <= set(st.KINDS):
         return [st.KINDS[v] for v in levels]
-    # Other hues than those of tumour and normal, which stand above.
+    # Other hues than those of tumour and normal, which are above.
     hues = (st.GREEN, st.PURPLE, st.ORANGE, st.SKY, st.GREY, st.YELLOW, st.BLUE, st.VERMILLION)
     return [hues[i % len(hues)] for i in range(len(levels))]
 
@@ -295,7 +295,7 @@ def landscape(
     width: float = st.ONE_AND_A_HALF,
     title: str = "",
 ) -> Figure:
-    """Draw each score of the other observations on the scale of a reference tissue.
+    """Draw the scores of all other observations in SD of a reference tissue.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ def correlation(
     width: float = st.ONE_AND_A_HALF,
     title: str = "",
 ) -> Figure:
-    """Draw the correlation of scores with each other over observations, alike signatures side by side.
+    """Draw the correlation between scores over observations, similar signatures side by side.
 
     Parameters
     ----------

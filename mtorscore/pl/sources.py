@@ -1,4 +1,4 @@
-"""Figures of what went in: coverage of signatures, flow of samples, one signature in one sample."""
+"""Figures of the input: gene coverage, sample flow, running sums, enrichment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def coverage(
     width: float = st.ONE_AND_A_HALF,
     title: str = "",
 ) -> Figure:
-    """Draw how many of each signature's genes a matrix holds, per direction.
+    """Draw the gene coverage of each signature, per direction.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _coverage_row(ax: Axes, i: int, row: pd.Series) -> None:
 def flow(
     table: pd.DataFrame, *, excluded: pd.DataFrame | None = None, width: float = st.SINGLE, title: str = ""
 ) -> Figure:
-    """Draw the way from the samples read to the samples analysed.
+    """Draw a flow chart from the samples read to the samples analysed.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def gsea(
     table
         What `mtorscore.tl.prerank` returned: ``signature``, ``direction``, ``nes``, ``q``, ``contrast``.
     n
-        The so many sets of largest absolute score.
+        How many sets to show, by largest absolute score.
     level
         Sets whose false discovery rate is below are filled.
     width

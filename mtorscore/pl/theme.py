@@ -1,4 +1,4 @@
-"""One look for every figure: sizes in millimetres, fonts and colours that print and that colour-blind readers see."""
+"""House style of all figures: sizes in millimetres, fonts, colour-blind-safe colours."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def counted(n: int, what: str) -> str:
 
 
 def many(ax: Axes, n: int, **where: Any) -> None:
-    """Put the legend inside the axes, or beside them where it would cover the curves.
+    """Place the legend inside the axes, or beside them where it would cover the curves.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def signed(value: float, decimals: int = 2, *, plus: bool = True) -> str:
 
 
 def save(fig: Figure, path: str | Path, *, dpi: int = 300) -> Path:
-    """Write a figure in the format that the path's ending names, whole or not at all.
+    """Write a figure atomically, in the format of the path's suffix.
 
     Parameters
     ----------

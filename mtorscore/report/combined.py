@@ -1,4 +1,4 @@
-"""What only the whole run can say: effects combined over cohorts, and the checklists of prognostic reporting."""
+"""Cross-cohort summaries: meta-analysis, and the checklists of prognostic reporting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NEEDED = {"method", "signature", "endpoint", "model", "hr", "hr_low", "hr_high"
 
 
 def combined(run: Run) -> tuple[pd.DataFrame, str]:
-    """Combine unadjusted hazard ratios over cohorts by random effects, method by method.
+    """Combine unadjusted hazard ratios over cohorts by random effects, per method.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _unadjusted(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def checklist(cohort: Cohort, method: str | None, run: Run, name: str) -> pd.DataFrame:
-    """Return a reporting checklist with what this cohort's results know.
+    """Return a reporting checklist, filled in from this cohort's results.
 
     Parameters
     ----------

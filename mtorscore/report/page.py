@@ -1,4 +1,4 @@
-"""Put a report together and write it, whole or not at all."""
+"""Assemble the report and write it atomically."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _scored(run: Run) -> list[str]:
 
 
 def _collection(run: Run) -> SignatureCollection | None:
-    """Return the library where the run used it; other collections are described by their names alone."""
+    """Return the shipped library if the run used it, else None."""
     from mtorscore.collection import library
 
     named = (run.record.get("config") or {}).get("signatures", "library")
@@ -135,7 +135,7 @@ def cell(value: object) -> str:
 
 
 def safe_json(content: object) -> Any:
-    """Return JSON that may stand inside a script element: nothing in it can close the element.
+    """Return JSON that is safe inside a script element.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def safe_json(content: object) -> Any:
 
 
 def moment(stamp: object) -> str:
-    """Return a time stamp as people write it; anything else as it is."""
+    """Return a time stamp in words; anything else as it is."""
     try:
         at = datetime.fromisoformat(str(stamp))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The numbers that the interactive layer reads: compact, complete, and without anything that a page could run."""
+"""Data of the interactive layer: compact, complete, plain types only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ROWS = 20000
 
 
 def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> dict[str, Any]:
-    """Return everything that the page's script needs.
+    """Return the data that the page's script reads.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _times(cohort: Cohort, name: str) -> list[float | None]:
 
 
 def packed(scores: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
-    """Return scores as 16-bit steps between each signature's least and largest value.
+    """Quantise scores to 16 bits between each signature's minimum and maximum.
 
     Parameters
     ----------
@@ -153,6 +153,6 @@ def column(values: pd.Series) -> dict[str, Any]:
 
 
 def numbers(values: pd.Series, digits: int = 6) -> list[float | None]:
-    """Return numbers with so many significant digits; missing and infinite ones as None."""
+    """Return numbers rounded to significant digits; missing and infinite ones as None."""
     array = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(np.float64)
     return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in array]

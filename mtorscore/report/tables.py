@@ -1,4 +1,4 @@
-"""The part of a table that the report prints, and what the columns mean."""
+"""Printed part of a result table, and the meanings of its columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_ROWS = 40
 
 
 def printed(key: str, table: pd.DataFrame, leads: Sequence[str], method: str | None) -> tuple[pd.DataFrame, str]:
-    """Return the part of a table that fits on paper, and a sentence on what it is a part of.
+    """Return the rows and columns of a table that are printed, and a note on what was left out.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def printed(key: str, table: pd.DataFrame, leads: Sequence[str], method: str | N
     if key == "associations" and {"adjusted_for", "endpoint"} <= set(rows.columns):
         rows = rows[rows["adjusted_for"].fillna("").isin(["", "proliferation"])]
         rows = rows[rows["endpoint"] == rows["endpoint"].iloc[0]] if len(rows) else rows
-        kinds.append("alone and beside proliferation")
+        kinds.append("unadjusted and adjusted for proliferation")
     if key == "gsea" and "comparison" in rows and len(rows):
         rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
     wanted = TABLES[key].printed.split() or list(table.columns)
@@ -54,7 +54,7 @@ def printed(key: str, table: pd.DataFrame, leads: Sequence[str], method: str | N
 
 
 def meanings(key: str, table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return what the columns of a table mean, in their order.
+    """Return the meanings of a table's columns, in their order.
 
     Parameters
     ----------

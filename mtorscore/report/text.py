@@ -1,4 +1,4 @@
-"""What the report says in words: caveats first, then what was found and what was not, then how it was done."""
+"""Sentences of the report: caveats, findings, methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
 
 
 def caveats(run: Run) -> list[str]:
-    """Return what a reader must know before any number, most important first.
+    """Return the caveats, most important first.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def caveats(run: Run) -> list[str]:
     if simulated:
         verb = "is" if len(simulated) == 1 else "are"
         out.append(
-            f"SIMULATED: {', '.join(simulated)} {verb} made by a computer. No patient stands behind a number, and "
-            "nothing in it is a finding about liver cancer."
+            f"SIMULATED: {', '.join(simulated)} {verb} simulated: there are no patients, and nothing here is a finding "
+            "about liver cancer."
         )
     out.append(
         "A score reads transcripts. It is a footprint of a pathway branch, not kinase activity; that is measured by "
@@ -57,13 +57,13 @@ def caveats(run: Run) -> list[str]:
         )
     out.append(
         "Many signatures are tested. q values are adjusted by Benjamini and Hochberg within one method, endpoint and "
-        "model; a look through methods and endpoints is not covered by them."
+        "model; they do not cover the choice among methods and endpoints."
     )
     return out
 
 
 def reading_note(run: Run) -> str:
-    """Explain the abbreviations of the findings that follow, as far as the run uses them."""
+    """Explain the abbreviations that the findings of this run use."""
     if not any(c.endpoints or "classifiers" in c.tables for c in run.cohorts):
         return ""
     used = [e for e in ENDPOINTS if any(e in c.endpoints for c in run.cohorts)]
@@ -77,7 +77,7 @@ def reading_note(run: Run) -> str:
 
 
 def power_sentence(cohort: Cohort) -> str:
-    """Say how small an effect the events of a cohort could show.
+    """State the smallest effect that the events of a cohort could show.
 
     Parameters
     ----------
@@ -99,13 +99,13 @@ def power_sentence(cohort: Cohort) -> str:
             f"{endpoint} ({int(known.notna().sum())} patients, {events} events) {least:.2f} or {1 / least:.2f}"
         )
     return (
-        f"{cohort.name}: the hazard ratio per SD that one unadjusted test finds four times in five is, for "
-        f"{'; for '.join(parts)}. Smaller effects are easily missed: no evidence here is not evidence of no effect."
+        f"{cohort.name}: the hazard ratio per SD that one unadjusted test detects with 80% power is, for "
+        f"{'; for '.join(parts)}. Smaller effects are easily missed: absence of evidence is not evidence of absence."
     )
 
 
 def findings(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
-    """Say what the associations of a cohort show, per endpoint, and what they do not.
+    """Summarise the associations of a cohort per endpoint.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     Returns
     -------
     list of str
-        Sentences; one that says so where there is no outcome.
+        Sentences; where there is no outcome, one that states this.
     """
     if cohort.cells:
         return [_cells_sentence(cohort)]
@@ -176,7 +176,7 @@ def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
     both = [s for s in hits["signature"] if s in adjusted.index]
     if both:
         kept = int((adjusted.loc[both, "p"] < 0.05).sum())
-        out += f"; {kept} of {len(both)} keep p < 0.05 beside proliferation"
+        out += f"; {kept} of {len(both)} keep p < 0.05 adjusted for proliferation"
     return out
 
 
@@ -191,7 +191,7 @@ def _number(value: float) -> str:
 
 
 def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
-    """Return paragraphs for a methods section, to be pasted and checked.
+    """Return paragraphs for the methods section of a paper.
 
     Parameters
     ----------
@@ -218,9 +218,9 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     if any("associations" in c.tables for c in run.cohorts):
         out.append(
             "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
-            "deviation among the patients analysed, alone and beside one confounder at a time; proportional hazards "
-            "were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination is "
-            "Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
+            "deviation among the patients analysed, unadjusted and adjusted for one confounder at a time; proportional "
+            "hazards were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination "
+            "is Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
             "1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
             "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
         )
@@ -232,7 +232,7 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     if any("survival_models" in c.tables for c in run.cohorts):
         out.append(
             "Survival was predicted by ridge-penalised Cox models on one score per branch, the clinical variables "
-            "alone and both, in nested cross-validation (at most two repeats); the risks of patients left out are "
+            "alone and both, in nested cross-validation (at most two repeats); the risks of held-out patients are "
             "shown by calibration in fifths and by decision curves (Vickers and Elkin, Med Decis Making 2006)."
         )
     if any(c.cells for c in run.cohorts):
@@ -282,13 +282,13 @@ def _cohort_sentence(cohort: Cohort) -> str:
 
 
 def unit_name(units: object) -> str:
-    """Return a unit as people write it: ``FPKM`` for ``fpkm``."""
+    """Return a unit in its usual spelling: ``FPKM`` for ``fpkm``."""
     text = str(units or "")
     return text.upper() if text in ("fpkm", "tpm", "rpkm", "cpm", "rsem") else text
 
 
 def facts(cohort: Cohort) -> list[tuple[str, str]]:
-    """Return what was read, as rows of a small table.
+    """Return facts about the data that were read, as rows of a small table.
 
     Parameters
     ----------

@@ -143,7 +143,7 @@ def test_events_may_be_words_or_numbers_and_nothing_else() -> None:
         ([5, 6, 7], [0, 0, 0], "no row with a time has an event"),
         ([5, 6, 7], ["alive", "Alive", "censored"], "no row with a time has an event"),
         ([5, 6, None], [0, 0, 1], "no row with a time has an event"),
-        ([5, "long", 7], [0, 1, 1], r"no number \(long\)"),
+        ([5, "long", 7], [0, 1, 1], r"not numbers \(long\)"),
         ([-5, -6, -7], [0, 1, 1], "0 or more"),
     ],
 )

@@ -35,7 +35,7 @@ def test_prediction_is_drawn_and_said(results: Path) -> None:
     kinds = {a.get("data-kind") for _, a in page.elements}
     assert {"calibration", "decision", "nulls", "forest", "km", "drugs", "combined"} - kinds <= {"drugs"}
     assert "by 2 years: observed against predicted risk" in page.words
-    assert "Predicting OS in patients left out, Harrell's C: clinical 0.55 (0.50 to 0.63)" in page.words
+    assert "Predicting OS in held-out patients, Harrell's C: clinical 0.55 (0.50 to 0.63)" in page.words
     assert "research use only" in page.words
 
 
@@ -55,9 +55,9 @@ def test_every_column_of_a_run_is_explained(declared: Table) -> None:
 def test_a_predicted_loss_is_no_zero() -> None:
     rows = pd.DataFrame({"value": 0.6, "low": 0.5, "high": 0.7}, index=["clinical", "score", "clinical + score"])
     rows = rows.assign(difference=-0.1, difference_low=-0.2, difference_high=-0.05)
-    assert "whole interval lies below 0" in _compared("OS", rows, "C")[0]
-    assert "whole interval lies above 0" in _compared("OS", rows.assign(difference_low=0.01), "C")[0]
-    assert "holds 0" in _compared("OS", rows.assign(difference_high=0.05), "C")[0]
+    assert "whole interval is below 0" in _compared("OS", rows, "C")[0]
+    assert "whole interval is above 0" in _compared("OS", rows.assign(difference_low=0.01), "C")[0]
+    assert "includes 0" in _compared("OS", rows.assign(difference_high=0.05), "C")[0]
 
 
 def test_drug_templates_stand_on_the_scale_of_normals(results: Path) -> None:

@@ -71,8 +71,8 @@ def test_sections_in_order(page: Page) -> None:
 def test_caveats_come_first_and_simulation_is_loud(page: Page) -> None:
     words = page.words
     assert words.index("SIMULATED DATA") < words.index("Summary")
-    assert words.index("Before you read a number") < words.index("What was found")
-    assert "No patient stands behind a number" in words
+    assert words.index("Caveats") < words.index("Findings")
+    assert "there are no patients" in words
     assert words.count("simulated") > 5
     assert "information beyond proliferation" in words
     assert "independent of" not in words

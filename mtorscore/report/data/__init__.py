@@ -1,1 +1,1 @@
-"""What a run left on disk, read for the report."""
+"""The files of a run, read for the report."""

@@ -1,4 +1,4 @@
-"""What a run left on disk, read without trusting that all of it is there."""
+"""Read the files of a run; missing ones are replaced by a sentence."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Cohort:
     own_endpoints
         Survival endpoints that the recipe names, beside the standard ones.
     embedding, embedding_made
-        ``(n_obs, 2)`` places of cells and how they came about; None where there are none.
+        ``(n_obs, 2)`` coordinates of cells and how they were computed; None where there are none.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Cohort:
 
     @property
     def unit(self) -> str:
-        """What an observation is called."""
+        """Name of an observation: cell or sample."""
         return "cell" if self.cells else "sample"
 
     @property
     def simulated(self) -> bool:
-        """Whether no patient stands behind the numbers."""
+        """Whether the data are simulated."""
         flag = "simulated" in self.obs and bool(self.obs["simulated"].astype(str).str.lower().eq("true").any())
         return flag or str(self.source.get("kind", "")).lower() == "simulated"
 
@@ -112,7 +112,7 @@ class Cohort:
 
     @property
     def endpoints(self) -> list[str]:
-        """Survival endpoints with a time and at least one event."""
+        """Survival endpoints with times and at least one event."""
         known = dict.fromkeys([*ENDPOINTS, *self.own_endpoints])
         return [e for e in known if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
 
@@ -220,7 +220,7 @@ def _read_cohort(folder: Path) -> Cohort:
 
 
 def _thin(cohort: Cohort) -> Cohort:
-    """Keep so many cells as a page can show."""
+    """Keep as many cells as a page can show."""
     at = thinned(cohort.obs)
     places = None if cohort.embedding is None else cohort.embedding[at]
     scores = {m: t.iloc[at] for m, t in cohort.scores.items()}
@@ -228,7 +228,7 @@ def _thin(cohort: Cohort) -> Cohort:
 
 
 def thinned(obs: pd.DataFrame, most: int = MOST_CELLS) -> np.ndarray:
-    """Choose the cells that the page shows: all of a small cohort, else a part of every sample and type.
+    """Subsample cells for the page, stratified by sample and cell type.
 
     Parameters
     ----------

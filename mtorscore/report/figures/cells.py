@@ -47,7 +47,9 @@ def _embedding(draw: Drawer, shown: list[str]) -> Picture:
 
     cohort = draw.cohort
     if cohort.embedding is None:
-        return draw.none("umap", "There is no embedding: the file holds none, and fewer than 20 cells make none.")
+        return draw.none(
+            "umap", "There is no embedding: the file has none, and one is not computed for fewer than 20 cells."
+        )
     adata = ad.AnnData(obs=cohort.obs[["cell_type"]].assign(cell_type=cohort.obs["cell_type"].astype(str)))
     adata.obsm["X_umap"] = cohort.embedding
     adata.obsm["score_shown"] = draw.scores[shown[:_PANELS]]
@@ -55,7 +57,7 @@ def _embedding(draw: Drawer, shown: list[str]) -> Picture:
         "umap",
         lambda: pl.umap(adata, ["cell_type", *shown[:_PANELS]]),
         f"Embedding of {len(cohort.obs)} cells, coloured by cell type and by {min(len(shown), _PANELS)} scores.",
-        f"{cohort.embedding_made}. Distances in such a picture mean little; it shows which cells are alike.",
+        f"{cohort.embedding_made}. Distances in an embedding mean little; it shows which cells are similar.",
     )
 
 

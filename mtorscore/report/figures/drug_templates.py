@@ -30,7 +30,7 @@ class Template:
 
 
 def template_values(cohort: Cohort, method: str | None) -> tuple[pd.DataFrame, str]:
-    """Put the templates together from their parts, each on the scale of the cohort's normal samples.
+    """Compute the templates from their parts, each on the scale of the cohort's normal samples.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def template_values(cohort: Cohort, method: str | None) -> tuple[pd.DataFrame, s
         return pd.DataFrame(), "The parts of the drug-class templates were not scored in this run."
     count = len(normal)
     return pd.DataFrame(), (
-        f"{count} normal sample(s): templates stand on the scale of normal tissue, and that takes {_LEAST_NORMALS}. "
+        f"{count} normal sample(s): templates are on the scale of normal tissue, which takes {_LEAST_NORMALS}. "
         "The scores of their parts are in the tables."
     )
 
@@ -119,6 +119,6 @@ def drug_picture(draw: Drawer) -> Picture:
         ),
         f"Distributions of {len(values.columns)} drug-class templates by sample type.",
         "Research use only. 0 is the mean of the normal samples, the unit their SD. A positive value means that the "
-        "branches stand, compared with normal tissue, where the class would be expected to push them; a negative one, "
-        "that they stand on the other side.",
+        "branches differ from normal tissue in the direction in which the class would be expected to change them; a "
+        "negative value, in the opposite direction.",
     )

@@ -1,4 +1,4 @@
-"""Pictures of the page: drawn by `mtorscore.pl`, turned into inline SVG that follows the page's colours."""
+"""Figures as inline SVG in the page's colours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Drawer:
-    """What the static figures of one cohort are drawn from."""
+    """Data of one cohort's static figures."""
 
     cohort: Cohort
     method: str

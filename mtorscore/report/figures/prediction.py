@@ -1,4 +1,4 @@
-"""Static figures of prediction: calibration, decision curve, random signatures; and what they come to in words."""
+"""Figures of prediction (calibration, decision curve, random signatures) and their summary in a sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METRICS = {"harrell_c": "Harrell's C", "roc_auc": "AUC"}
 
 
 def endpoints_predicted(cohort: Cohort) -> list[str]:
-    """Return the endpoints whose risks were predicted for patients left out."""
+    """Return the endpoints whose risks were predicted for held-out patients."""
     table = cohort.table("calibration")
     return [str(e) for e in dict.fromkeys(table["endpoint"])] if "endpoint" in table else []
 
@@ -59,7 +59,7 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
         lambda: _calibration_grid(rows),
         f"Calibration of the predicted risk of {endpoint}{by}, for {', '.join(dict.fromkeys(rows['model']))}.",
         f"{endpoint}{by}: observed against predicted risk in groups of patients of equal size, each predicted by "
-        "models that never saw them. On the dashed line the risks are right; below it they are too high.",
+        "models fitted without them. On the dashed line the risks are right; below it they are too high.",
         endpoint,
     )
 
@@ -85,7 +85,7 @@ def _decision(draw: Drawer, endpoint: str) -> Picture:
         lambda: pl.decision_curve(rows),
         f"Decision curve of {endpoint}{_by(rows)}: net benefit against the risk above which one would act.",
         f"{endpoint}{_by(rows)}: net benefit of acting on a predicted risk. A model is of use only where its curve "
-        "lies above both acting on all and acting on none; nothing here is for choosing a treatment.",
+        "is above both acting on all and acting on none; nothing here is for choosing a treatment.",
         endpoint,
     )
 
@@ -94,7 +94,7 @@ def null_picture(draw: Drawer, endpoint: str) -> Picture:
     """Draw random signatures' statistics with that of each branch's signature marked."""
     rows = draw.cohort.table("null")
     if "quantiles" not in rows:
-        return draw.none("nulls", "No random signatures stand beside these ones.", endpoint)
+        return draw.none("nulls", "These signatures were not compared with random signatures.", endpoint)
     rows = rows[(rows["endpoint"].astype(str) == endpoint) & (rows["model"] == "unadjusted")]
     rows = rows.set_index(rows["signature"].astype(str))
     shown = [n for n in draw.shown if n in rows.index and draw.branches.get(n) != "confounder"][:12]
@@ -106,7 +106,7 @@ def null_picture(draw: Drawer, endpoint: str) -> Picture:
         lambda: _null_grid(rows.loc[shown]),
         f"Distributions of the score statistic of random signatures for {endpoint}; {len(shown)} signatures marked.",
         f"{endpoint}: absolute score statistic of up to {count} random signatures of the same size and expression "
-        "(grey; shaded: their middle 95%), and of the signature (line). One inside the grey says nothing about mTOR.",
+        "(grey; shaded: their middle 95%), and of the signature (line). A signature within the grey is not specific.",
         endpoint,
     )
 
@@ -126,7 +126,7 @@ def _null_grid(rows: pd.DataFrame) -> Figure:
 
 
 def prediction_words(cohort: Cohort) -> list[str]:
-    """Say per endpoint whether the scores predict patients left out better than the clinical variables or chance.
+    """State per endpoint whether the scores predict held-out patients better than clinical variables or chance.
 
     Parameters
     ----------
@@ -158,15 +158,15 @@ def _compared(endpoint: str, rows: pd.DataFrame, metric: str) -> list[str]:
         for model in _ORDER
         if model in rows.index
     ]
-    text = f"Predicting {endpoint} in patients left out, {metric}: {'; '.join(parts)}; 0.50 is chance."
+    text = f"Predicting {endpoint} in held-out patients, {metric}: {'; '.join(parts)}; 0.50 is chance."
     both = "clinical + score"
     if both in rows.index and "difference" in rows:
         gain, low, high = (float(rows.loc[both, c]) for c in ("difference", "difference_low", "difference_high"))
-        verdict = "the interval holds 0, so no gain is shown"
+        verdict = "the interval includes 0: no improvement was shown"
         if low > 0:
-            verdict = "the whole interval lies above 0"
+            verdict = "the whole interval is above 0"
         elif high < 0:
-            verdict = "the whole interval lies below 0, so they make it worse"
+            verdict = "the whole interval is below 0, so they make it worse"
         span = f"{st.signed(gain)} ({st.signed(low)} to {st.signed(high)})"
         text += f" Adding the scores to the clinical variables changes it by {span}: {verdict}."
     return [text]

@@ -140,7 +140,7 @@ function drawModels(holder) {
       picture.append(svg("circle", { cx: at(share(r)), cy: y, r: 5, fill: css(MODEL_SHADES[Math.min(k, 3)]) }), svg("text", { x: at(share(r)) + (right ? -10 : 10), y: y + 4, "text-anchor": right ? "end" : "start" }, clip(r.shown, 40)));
     });
     parts.push(picture);
-  } else parts.push(el("p", { class: "missing" }, `No random signatures stand beside this one${rows[0].reason ? ` (${clip(rows[0].reason, 160)})` : ""}.`));
+  } else parts.push(el("p", { class: "missing" }, `This signature was not compared with random signatures${rows[0].reason ? ` (${clip(rows[0].reason, 160)})` : ""}.`));
   const heads = ["model", "HR", "95% interval", "p", "q", "random p", "PH test p", "C"];
   const body = rows.map((r) => [r.shown, fixed(r.hr), `${fixed(r.hr_low)}\u2013${fixed(r.hr_high)}`, pText(r.p), pText(r.q), pText(r.null_p), pText(r.ph_p), fmt(r.c_index)]);
   parts.push(el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Models of this signature" }, el("table", {},
