@@ -36,10 +36,9 @@ def caveats(run: Run) -> list[str]:
     out = []
     simulated = [c.name for c in run.cohorts if c.simulated]
     if simulated:
-        verb = "is" if len(simulated) == 1 else "are"
         out.append(
-            f"SIMULATED: {', '.join(simulated)} {verb} simulated: there are no patients, and nothing here is a finding "
-            "about liver cancer."
+            f"SIMULATED: there are no patients in {', '.join(simulated)}, and nothing in it is a finding about liver "
+            "cancer."
         )
     out.append(
         "A score reads transcripts. It is a footprint of a pathway branch, not kinase activity; that is measured by "
@@ -219,9 +218,9 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
         out.append(
             "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
             "deviation among the patients analysed, unadjusted and adjusted for one confounder at a time; proportional "
-            "hazards were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), discrimination "
-            "is Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg (JRSS B "
-            "1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
+            "hazards were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), "
+            "discrimination is Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg "
+            "(JRSS B 1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
             "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
         )
         if config.get("null_sets"):
