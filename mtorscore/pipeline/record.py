@@ -26,7 +26,6 @@ COMMAND = "MTORSCORE_COMMAND"
 _REPORTED = (
     "anndata",
     "gseapy",
-    "lifelines",
     "numba",
     "numpy",
     "pandas",

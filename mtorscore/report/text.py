@@ -217,11 +217,11 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
     if any("associations" in c.tables for c in run.cohorts):
         out.append(
             "Each score was related to survival by a Cox model (Efron's ties) as a continuous variable, per standard "
-            "deviation among the patients analysed, unadjusted and adjusted for one confounder at a time; proportional "
-            "hazards were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika 1994), "
-            "discrimination is Harrell's C with a jackknife interval, and p values were adjusted by Benjamini and Hochberg "
-            "(JRSS B 1995) over the signatures of one method, endpoint and model. Below ten events per parameter Firth's "
-            "penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
+            "deviation among the patients analysed, unadjusted and adjusted for one confounder at a time; "
+            "proportional hazards were tested on scaled Schoenfeld residuals (Grambsch and Therneau, Biometrika "
+            "1994), discrimination is Harrell's C with a jackknife interval, and p values were adjusted by Benjamini "
+            "and Hochberg (JRSS B 1995) over the signatures of one method, endpoint and model. Below ten events per "
+            "parameter Firth's penalty was used. Kaplan-Meier curves are cut at the median, set before looking."
         )
         if config.get("null_sets"):
             out.append(
