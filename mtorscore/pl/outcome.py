@@ -54,7 +54,7 @@ def km(
     colours
         Group -> colour.
     ylabel
-        What the curve is of, such as "overall survival".
+        Label of the vertical axis; "surviving" by default.
     width, height
         Millimetres, for two groups; more lines at risk and a legend of more than four groups make it larger.
     title
