@@ -57,7 +57,7 @@ def test_what_computes_a_table_gives_its_columns() -> None:
     assert keys | set(prognosis.calibration_curve(risk.to_numpy(), data, 365.25)) == set(CALIBRATION.names)
     net = prognosis.decision_curve(risk, clinical, endpoint, horizon=365.25, thresholds=(0.2, 0.4))
     assert keys | set(net) - {"strategy"} == set(DECISION.names)
-    table = prognosis.associate(scores, clinical, endpoint, mirrors=(), n_boot=0)
+    table = prognosis.associate(scores, clinical, endpoint, negative_controls=(), n_boot=0)
     assert {"method", *table.columns} == set(ASSOCIATIONS.names)
     combined = prognosis.meta_analyse({"a": table, "b": table, "c": table})
     assert {"method", *combined.columns} == set(META.names)

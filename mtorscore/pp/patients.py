@@ -18,6 +18,7 @@ from mtorscore.pp.clinical import (
     endpoints_of,
     histology_rule,
 )
+from mtorscore.results import EXCLUSIONS
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["HISTOLOGY_RULES", "resolve_patients"]
 
 _KINDS = ("tumour", "normal")
-_COLUMNS = ["sample", "patient", "rule", "reason", "effect"]
+_COLUMNS = list(EXCLUSIONS.names)
 
 
 def resolve_patients(

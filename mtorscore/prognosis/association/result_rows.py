@@ -13,42 +13,13 @@ from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, Outcome
 from mtorscore.prognosis.statistics.inference import Effects, ratio
+from mtorscore.results import ASSOCIATIONS
 
 NOT_PROPORTIONAL = 0.01
 """A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
 
-COLUMNS = [
-    "signature",
-    "endpoint",
-    "model",
-    "adjusted_for",
-    "effect",
-    "n",
-    "events",
-    "parameters",
-    "hr",
-    "hr_low",
-    "hr_high",
-    "p",
-    "q",
-    "ph_p",
-    "c_index",
-    "c_low",
-    "c_high",
-    "null_percentile",
-    "null_p",
-    "n_null",
-    "unadjusted_same_n",
-    "residual_ratio",
-    "residual_low",
-    "residual_high",
-    "residual_p",
-    "residual_null_p",
-    "sd",
-    "firth",
-    "valid",
-    "reason",
-]
+# The scoring method is added by whoever scored.
+COLUMNS = list(ASSOCIATIONS.names[1:])
 
 
 def blank_row(

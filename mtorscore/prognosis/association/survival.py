@@ -23,6 +23,7 @@ from mtorscore.prognosis.statistics.cox import Fits
 from mtorscore.prognosis.statistics.inference import profile, ratio, wald
 from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, logrank_statistic, product_limit
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
+from mtorscore.results import KAPLAN_MEIER
 
 __all__ = ["CoxFit", "concordance_index", "cox", "kaplan_meier", "logrank"]
 
@@ -351,10 +352,7 @@ def kaplan_meier(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_KM)
 
 
-_KM = [
-    *("signature", "endpoint", "unit", "group", "n", "events", "cut", "time", "n_risk", "n_event", "n_censor"),
-    *("survival", "low", "high", "median", "logrank_chisq", "logrank_df", "logrank_p"),
-]
+_KM = list(KAPLAN_MEIER.names[1:])
 
 
 def cut_groups(values: FloatArray, quantiles: Sequence[float]) -> tuple[npt.NDArray[np.int64], list[str], list[float]]:
