@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.containers import ARRAY_TYPES, ArrayType
+from tests.tl import agreement
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("MTORSCORE_SHARED", ROOT.parent / "shared")).resolve()
@@ -26,3 +30,17 @@ def shared() -> Path:
 def golden(shared: Path) -> Path:
     """Return the inputs and outputs of the reference implementations."""
     return shared / "golden"
+
+
+@pytest.fixture(params=list(ARRAY_TYPES))
+def array_type(request: pytest.FixtureRequest) -> ArrayType:
+    """Return each container that can hold a matrix in turn; see `tests.containers`."""
+    found = ARRAY_TYPES[request.param]
+    if found.name.startswith("dask"):
+        pytest.importorskip("dask.array")
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how far scores are from the reference implementations; here, since workers do not print."""
+    agreement.print_summary(terminalreporter)

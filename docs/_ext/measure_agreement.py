@@ -31,15 +31,17 @@ def measure(out: Path) -> int:
         Exit code of the tests; the table is written only where they pass.
     """
     sys.path.insert(0, str(ROOT))
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *(str(ROOT / f"tests/tl/test_golden_{f}.py") for f in FILES)])
+    from tests.tl.agreement import Collector, rows_of
+
+    collector = Collector()
+    files = [str(ROOT / f"tests/tl/test_golden_{f}.py") for f in FILES]
+    code = pytest.main(["-q", "-p", "no:cacheprovider", *files], plugins=[collector])
     if code != 0:
         return int(code)
-    from tests.tl.reference_files import ROWS
-
     with out.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, delimiter="\t", lineterminator="\n")
         writer.writerow(["method", "tool", "case", "difference", "size", "note"])
-        for method, file, difference, size, note in sorted(set(ROWS)):
+        for method, file, difference, size, note in sorted(set(rows_of(collector.reports))):
             tool, _, case = file.partition("/")
             writer.writerow([method, tool, case.removesuffix(".tsv"), f"{difference:.3g}", f"{size:.4g}", note])
     return 0

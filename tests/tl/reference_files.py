@@ -1,18 +1,15 @@
-"""Readers of the reference implementations' inputs and outputs, and the table of largest differences."""
+"""Readers of the inputs and outputs of the reference implementations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 from scipy.io import mmread
 
-ROWS: list[tuple[str, str, float, float, str]] = []
 SETS = {"bulk_cont": "bulk", "bulk_ties": "bulk", "bulk_counts": "bulk", "tiefree": "tiefree"}
 SETS |= {"sc_counts": "sc", "sc_lognorm": "sc"}
 
@@ -46,24 +43,3 @@ def network(golden: Path, name: str) -> dict[str, dict[str, float]]:
 def expected(golden: Path, file: str) -> pd.DataFrame:
     """Read one output file."""
     return pd.read_csv(golden / "expected" / file, sep="\t", index_col=0)
-
-
-def compare(
-    method: str, file: str, ours: pd.DataFrame, theirs: pd.DataFrame, *, tolerance: float = 1e-9, note: str = ""
-) -> None:
-    """Assert agreement to `tolerance`, absolute or relative to the value, and remember the largest difference."""
-    shared = [c for c in theirs.columns if c in ours.columns]
-    assert shared, f"{file}: no column in common"
-    a = ours.loc[theirs.index, shared].to_numpy(dtype=float)
-    b = theirs[shared].to_numpy(dtype=float)
-    assert (np.isnan(a) == np.isnan(b)).all(), f"{file}: NaN in different places"
-    gap = np.abs(a - b)
-    largest = float(np.nanmax(gap))
-    ROWS.append((method, file, largest, float(np.nanmax(np.abs(b))), note))
-    allowed = tolerance * np.maximum(1.0, np.nan_to_num(np.abs(b)))
-    assert (np.nan_to_num(gap) <= allowed).all(), f"{file}: largest difference {largest:.3g}"
-
-
-def summary() -> Mapping[str, list[tuple[str, str, float, float, str]]]:
-    """Return the remembered rows by method."""
-    return {m: [r for r in ROWS if r[0] == m] for m in dict.fromkeys(r[0] for r in ROWS)}

@@ -10,13 +10,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from mtorscore import SignatureScorer, tl
 from mtorscore.errors import DataError, FormatError, MethodError
-from tests.tl.test_invariance import COHORT, METHODS, SETS, cohort
-from tests.tl.test_pvalues import CLOSED
+from tests.containers import ArrayType, dense_and_sparse
+from tests.tl.specs import CLOSED, COHORT, METHODS, REGRESSIONS, SPECS
+from tests.tl.test_invariance import SETS, cohort
+from tests.tl.test_pvalues import OPTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
 
@@ -28,16 +29,14 @@ def scored(x: Any, genes: Any, method: str, **options: Any) -> tuple[np.ndarray,
     return np.asarray(adata.obsm[f"score_{method}"]["s"]), None if p is None else np.asarray(p["s"])
 
 
-@pytest.mark.parametrize("thin", [False, True])
+@dense_and_sparse
 @pytest.mark.parametrize("method", CLOSED)
-def test_there_is_no_p_value_where_every_draw_is_the_same(method: str, thin: bool) -> None:
+def test_there_is_no_p_value_where_every_draw_is_the_same(method: str, array_type: ArrayType) -> None:
     x = np.random.default_rng(0).poisson(2.0, (6, 40)).astype(float)
     x[2] = 0
     x[3] = 1.5
-    matrix = sparse.csr_matrix(x) if thin else x
-    _, p = scored(
-        matrix, [f"g{i}" for i in range(9)], method, pvalues=True, **({"top": 0.5} if method == "aucell" else {})
-    )
+    matrix = array_type(x)
+    _, p = scored(matrix, [f"g{i}" for i in range(9)], method, pvalues=True, **OPTIONS.get(method, {}))
     assert p is not None
     assert np.isnan(p[[2, 3]]).all()
     assert np.isfinite(p[[0, 1, 4, 5]]).all()
@@ -46,7 +45,7 @@ def test_there_is_no_p_value_where_every_draw_is_the_same(method: str, thin: boo
     assert np.isnan(p).all()
 
 
-@pytest.mark.parametrize("method", ["ulm", "mlm"])
+@pytest.mark.parametrize("method", REGRESSIONS)
 def test_a_fit_without_remainder_has_no_t_value(method: str) -> None:
     x = np.zeros((2, 30))
     x[0, 4] = 3.0  # the signature's only gene and no other
@@ -63,15 +62,16 @@ def test_values_beyond_double_precision_are_never_a_number_that_is_wrong(method:
     x = np.random.default_rng(1).poisson(2.0, (8, 40)).astype(float)
     genes = [f"g{i}" for i in range(9)]
     plain, _ = scored(x, genes, method)
-    if method in ("zscore", "plage", "gsva"):
+    basis = SPECS[method].basis
+    if basis == "deviates":
         with pytest.raises(DataError, match="beyond double precision"):
             scored(x * factor, genes, method)
         return
     values, _ = scored(x * factor, genes, method)
-    if method in ("ulm", "mlm"):
+    if basis == "regression":
         assert np.isnan(values).all()
     else:
-        scale = factor if method in ("mean", "wmean", "module_score") else 1.0
+        scale = factor if basis == "values" else 1.0
         np.testing.assert_allclose(values / scale, plain, rtol=1e-9, atol=1e-9)
 
 
@@ -83,12 +83,12 @@ def test_a_matrix_or_a_gene_without_a_number(method: str) -> None:
     assert np.isnan(scored(np.full((8, 40), np.nan), ["g3", "g4"], method)[0]).all()
 
 
-def test_random_p_values_do_not_hang_on_the_last_bit() -> None:
+@dense_and_sparse
+def test_random_p_values_do_not_hang_on_the_last_bit(array_type: ArrayType) -> None:
     x = np.random.default_rng(3).poisson(2.0, (9, 25)).astype(float)
     genes = [f"g{i}" for i in range(25)]  # every random set is the set itself
-    for matrix in (x, sparse.csr_matrix(x)):
-        _, p = scored(matrix, genes, "zscore", pvalues=True, n_random=20)
-        np.testing.assert_array_equal(p, 1.0)
+    _, p = scored(array_type(x), genes, "zscore", pvalues=True, n_random=20)
+    np.testing.assert_array_equal(p, 1.0)
 
 
 def test_normalised_ssgsea_without_a_range_is_nan() -> None:

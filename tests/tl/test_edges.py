@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 from mtorscore import SignatureScorer, tl
 from mtorscore.errors import (
@@ -19,9 +18,9 @@ from mtorscore.errors import (
     SignatureError,
 )
 from mtorscore.tl.engine.open_source import open_source
-from tests.tl.test_invariance import COHORT, METHODS, RANKED, cohort
-
-OMITTING = ["mean", "zscore", "plage", "singscore", "ssgsea", "gsva", "ucell", "aucell", "wmean"]
+from tests.containers import ArrayType, dense_and_sparse, in_memory
+from tests.tl.specs import COHORT, METHODS, RANKED, SPECS
+from tests.tl.test_invariance import cohort
 
 
 def one(adata: ad.AnnData, method: str, genes: Any, **options: Any) -> np.ndarray:
@@ -70,42 +69,52 @@ def test_one_or_two_genes_are_scored(method: str, size: int) -> None:
 def test_a_signature_as_large_as_the_matrix(method: str) -> None:
     adata = cohort()
     values = one(adata, method, list(adata.var_names))
-    if method in ("singscore", "ssgsea", "gsva", "ulm", "mlm", "module_score"):
+    if SPECS[method].competitive:
         assert np.isnan(values).all()  # nothing is left to compare with
         scorer = SignatureScorer({"s": list(adata.var_names)}, method=method).fit(adata)
         assert "nothing to compare with" in scorer.coverage_.loc["s", "reason"]
-    elif method == "ucell":
-        np.testing.assert_allclose(values, 1.0)
     else:
         assert np.isfinite(values).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_empty_one_gene_and_all_tied_observations(method: str) -> None:
+def test_ucell_of_a_signature_as_large_as_the_matrix_is_one() -> None:
+    adata = cohort()
+    np.testing.assert_allclose(one(adata, "ucell", list(adata.var_names)), 1.0)
+
+
+def with_tied_observations() -> ad.AnnData:
+    """Return a cohort with an empty, a one-gene and an all-tied observation: 3, 4 and 5."""
     adata = cohort(counts=False)
     adata.X[3] = 0
     adata.X[4] = 0
     adata.X[4, 7] = 2
     adata.X[:, 12] = 0
     adata.X[5] = 1.5
+    return adata
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_empty_one_gene_and_all_tied_observations(method: str) -> None:
+    adata = with_tied_observations()
     values = one(adata, method, ["g7", "g8", "g9", "g30"])
-    if method in ("ulm", "mlm"):
+    if SPECS[method].basis == "regression":
         assert np.isnan(values[[3, 5]]).all()  # an observation that does not vary has no slope
         assert np.isfinite(values[4])
     else:
         assert np.isfinite(values[[3, 4]]).all()
-    if method in ("singscore", "ssgsea"):
-        expected = {"ties": "average"} if method == "singscore" else {}
-        np.testing.assert_allclose(one(adata, method, ["g7", "g8"], **expected)[[3, 5]], 0.0, atol=1e-12)
     if method in RANKED:
         assert values[4] > values[3]
 
 
-@pytest.mark.parametrize("method", COHORT)
+@pytest.mark.parametrize(("method", "options"), [("singscore", {"ties": "average"}), ("ssgsea", {})])
+def test_observations_without_any_difference_score_zero(method: str, options: dict[str, Any]) -> None:
+    values = one(with_tied_observations(), method, ["g7", "g8"], **options)
+    np.testing.assert_allclose(values[[3, 5]], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", [m for m in COHORT if SPECS[m].basis == "deviates"])
 def test_constant_genes_are_left_out(method: str) -> None:
     adata = cohort()
-    if method == "module_score":
-        return
     with_constant = one(adata, method, ["g20", "g21", "g22", "g12"])
     without = one(adata, method, ["g20", "g21", "g22"])
     np.testing.assert_allclose(with_constant, without, rtol=1e-12)
@@ -134,32 +143,33 @@ def test_duplicates() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("thin", [False, True])
-def test_nan(method: str, thin: bool) -> None:
+@in_memory
+def test_nan(method: str, array_type: ArrayType) -> None:
     adata = cohort(counts=False)
     genes = [f"g{i}" for i in range(20, 30)]
     adata.X[2, 25] = np.nan
     adata.X[6, 90] = np.nan
-    adata.X = sparse.csr_matrix(adata.X) if thin else adata.X
+    adata.X = array_type(adata.X)
     values = one(adata, method, genes)
     assert np.isnan(values[2])
-    spoilt = {2, 6} if method in ("ulm", "mlm", "module_score") else {2}
-    if method in ("plage", "gsva"):  # a gene with a NaN has no place in the cohort
+    omits = "na" in SPECS[method].defaults()
+    spoilt = {2} if omits else {2, 6}  # methods in which every gene of an observation takes part cannot leave one out
+    if SPECS[method].holds_cohort:  # a gene with a NaN has no place in the cohort
         assert np.isnan(values).all()
     else:
         assert set(np.flatnonzero(np.isnan(values))) <= spoilt
-    if method in OMITTING:
+    if omits:
         assert np.isfinite(one(adata, method, genes, na="omit")).all()
 
 
-@pytest.mark.parametrize("thin", [False, True])
-def test_infinite_values_are_refused(thin: bool) -> None:
+@pytest.mark.parametrize("method", METHODS)
+@in_memory
+def test_infinite_values_are_refused(method: str, array_type: ArrayType) -> None:
     adata = cohort()
     adata.X[2, 3] = np.inf
-    adata.X = sparse.csr_matrix(adata.X) if thin else adata.X
-    for method in METHODS:
-        with pytest.raises(DataError, match="1 infinite value"):
-            one(adata, method, ["g1", "g3"])
+    adata.X = array_type(adata.X)
+    with pytest.raises(DataError, match="1 infinite value"):
+        one(adata, method, ["g1", "g3"])
 
 
 def test_unsupported_matrices_are_refused_by_name() -> None:
@@ -239,11 +249,11 @@ def test_constant_input_is_left_alone() -> None:
 
 @pytest.mark.parametrize("controls", ["expected", "sampled"])
 @pytest.mark.parametrize("flavour", ["seurat", "scanpy"])
-@pytest.mark.parametrize("thin", [False, True])
-def test_without_control_genes_there_is_no_module_score(controls: str, flavour: str, thin: bool) -> None:
+@dense_and_sparse
+def test_without_control_genes_there_is_no_module_score(controls: str, flavour: str, array_type: ArrayType) -> None:
     few = cohort()[:, :12].copy()
     few.X[::2, 1] = 0
-    few.X = sparse.csr_matrix(few.X) if thin else few.X
+    few.X = array_type(few.X)
     options = {"controls": controls, "flavour": flavour}
     assert np.isnan(one(few, "module_score", ["g1"], **options)).all()  # 24 bins of 12 genes: each stands alone
     assert np.isfinite(one(few, "module_score", ["g1"], n_bins=2, **options)).all()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from mtorscore import tl
-from tests.tl.reference_files import compare, expected, gene_sets, matrix
+from tests.tl.agreement import Compare
+from tests.tl.reference_files import expected, gene_sets, matrix
 
 pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
 
 
-def test_ucell(golden: Path) -> None:
+def test_ucell(golden: Path, compare: Compare) -> None:
     files = sorted((golden / "expected" / "R-UCell-2.17.0").glob("*.tsv"))
     assert len(files) == 15
     for file in files:
@@ -35,7 +36,7 @@ def test_ucell(golden: Path) -> None:
 
 
 @pytest.mark.parametrize("top", ["0.05", "0.10", "0.20"])
-def test_aucell_without_ties(golden: Path, top: str) -> None:
+def test_aucell_without_ties(golden: Path, compare: Compare, top: str) -> None:
     where = f"R-AUCell-1.25.2/aucell_top-{top}__tiefree.tsv"
     sets = gene_sets(golden, "tiefree", joined=False)
     for ties in ("expected", "random"):
@@ -43,7 +44,7 @@ def test_aucell_without_ties(golden: Path, top: str) -> None:
         compare("aucell", where, scored.obsm["score_aucell"], expected(golden, where))
 
 
-def test_aucell_expectation_over_ties(golden: Path) -> None:
+def test_aucell_expectation_over_ties(golden: Path, compare: Compare) -> None:
     sets = gene_sets(golden, "sc_counts", joined=False)
     scored = tl.score(matrix(golden, "sc_counts"), sets, method="aucell", copy=True).obsm["score_aucell"]
     where = "R-AUCell-1.25.2/aucell_top-0.05_mean-of-100-seeds__sc_counts.tsv"
@@ -56,7 +57,7 @@ def test_aucell_expectation_over_ties(golden: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_aucell_single_draws_are_around_the_expectation(golden: Path, seed: int) -> None:
+def test_aucell_single_draws_are_around_the_expectation(golden: Path, compare: Compare, seed: int) -> None:
     adata, sets = matrix(golden, "sc_counts"), gene_sets(golden, "sc_counts", joined=False)
     where = f"R-AUCell-1.25.2/aucell_top-0.05_seed-{seed}__sc_counts.tsv"
     theirs = expected(golden, where)
@@ -86,7 +87,7 @@ def test_aucell_sampled_ties_have_the_expectation_as_mean(golden: Path) -> None:
     assert np.abs((np.mean(draws, axis=0) - exact) / np.maximum(error, 1e-12))[error > 0].max() < 4.5
 
 
-def test_scanpy_module_scores(golden: Path) -> None:
+def test_scanpy_module_scores(golden: Path, compare: Compare) -> None:
     files = sorted((golden / "expected" / "scanpy-1.12.4").glob("score_genes*.tsv"))
     assert len(files) == 9
     for file in files:
@@ -113,7 +114,7 @@ def test_scanpy_module_scores(golden: Path) -> None:
             )
 
 
-def test_seurat_module_scores_in_distribution(golden: Path) -> None:
+def test_seurat_module_scores_in_distribution(golden: Path, compare: Compare) -> None:
     adata, sets = matrix(golden, "sc_lognorm"), gene_sets(golden, "sc_lognorm", joined=False)
     for n_bins, n_controls in ((10, 100), (10, 50), (24, 20), (24, 50)):
         where = f"R-Seurat-4.3.0/AddModuleScore_nbin-{n_bins}_ctrl-{n_controls}_seed-1__sc_lognorm.tsv"

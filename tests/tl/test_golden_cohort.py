@@ -10,7 +10,8 @@ import pytest
 
 from mtorscore import tl
 from mtorscore.tl import SignatureScorer
-from tests.tl.reference_files import compare, expected, gene_sets, matrix
+from tests.tl.agreement import Compare
+from tests.tl.reference_files import expected, gene_sets, matrix
 from tests.tl.test_golden_single import with_missing
 
 pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarnin
 
 @pytest.mark.parametrize("name", ["bulk_cont", "bulk_ties", "sc_lognorm"])
 @pytest.mark.parametrize("version", ["1.53.31", "1.46.0"])
-def test_plage(golden: Path, name: str, version: str) -> None:
+def test_plage(golden: Path, compare: Compare, name: str, version: str) -> None:
     where = f"R-GSVA-{version}/plage__{name}.tsv"
     if not (golden / "expected" / where).exists():
         assert (version, name) == ("1.46.0", "sc_lognorm")
@@ -41,7 +42,7 @@ def test_plage(golden: Path, name: str, version: str) -> None:
 
 @pytest.mark.parametrize("version", ["1.53.31", "1.46.0"])
 @pytest.mark.parametrize("name", ["bulk_cont", "bulk_ties", "bulk_counts", "sc_lognorm"])
-def test_gsva(golden: Path, name: str, version: str) -> None:
+def test_gsva(golden: Path, compare: Compare, name: str, version: str) -> None:
     files = sorted((golden / "expected" / f"R-GSVA-{version}").glob(f"gsva_kcdf*__{name}.tsv"))
     assert files or (version, name) == ("1.46.0", "sc_lognorm")
     for file in files:
@@ -65,7 +66,7 @@ def test_gsva(golden: Path, name: str, version: str) -> None:
 
 
 @pytest.mark.parametrize("use", ["everything", "na.rm"])
-def test_gsva_with_missing_values(golden: Path, use: str) -> None:
+def test_gsva_with_missing_values(golden: Path, compare: Compare, use: str) -> None:
     adata, sets = with_missing(golden)
     scored = tl.score(adata, sets, method="gsva", ties="first", na="everything" if use == "everything" else "omit")
     where = f"R-GSVA-1.53.31/gsva_use-{use}__bulk_cont_NA.tsv"

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from mtorscore import tl
-from tests.tl.reference_files import compare, expected, gene_sets, matrix, network
+from tests.tl.agreement import Compare
+from tests.tl.reference_files import expected, gene_sets, matrix, network
 
 NAMES = ("bulk_cont", "bulk_ties", "sc_lognorm", "tiefree")
 FOLDER = "decoupler-2.3.1"
@@ -35,7 +36,7 @@ def kept(adata: ad.AnnData) -> ad.AnnData:
 @pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("method", "stem", "options"), CASES, ids=[c[1] for c in CASES])
-def test_decoupler(golden: Path, name: str, method: str, stem: str, options: dict[str, Any]) -> None:
+def test_decoupler(golden: Path, compare: Compare, name: str, method: str, stem: str, options: dict[str, Any]) -> None:
     adata = kept(matrix(golden, name))
     if stem.endswith("_net"):
         sets: dict[str, Any] = network(golden, name)

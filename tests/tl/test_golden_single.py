@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from mtorscore import tl
-from tests.tl.reference_files import compare, expected, gene_sets, matrix
+from tests.tl.agreement import Compare
+from tests.tl.reference_files import expected, gene_sets, matrix
 
 BULK = ("bulk_cont", "bulk_ties", "bulk_counts", "tiefree")
 
 
 @pytest.mark.parametrize("name", BULK)
-def test_singscore(golden: Path, name: str) -> None:
+def test_singscore(golden: Path, compare: Compare, name: str) -> None:
     adata = matrix(golden, name)
     files = sorted((golden / "expected" / "R-singscore-1.29.1").glob(f"*__{name}.tsv"))
     assert len(files) >= 9
@@ -53,7 +54,7 @@ def test_singscore(golden: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BULK[:3], "sc_lognorm"])
 @pytest.mark.parametrize("version", ["1.53.31", "1.46.0"])
-def test_ssgsea(golden: Path, name: str, version: str) -> None:
+def test_ssgsea(golden: Path, compare: Compare, name: str, version: str) -> None:
     files = sorted((golden / "expected" / f"R-GSVA-{version}").glob(f"ssgsea_alpha*__{name}.tsv"))
     assert files or (version, name) == ("1.46.0", "sc_lognorm")
     for file in files:
@@ -81,7 +82,7 @@ def test_ties_make_no_difference_without_ties(golden: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("use", ["everything", "na.rm"])
-def test_ssgsea_with_missing_values(golden: Path, use: str) -> None:
+def test_ssgsea_with_missing_values(golden: Path, compare: Compare, use: str) -> None:
     adata, sets = with_missing(golden)
     scored = tl.score(adata, sets, method="ssgsea", ties="first", na="everything" if use == "everything" else "omit")
     where = f"R-GSVA-1.53.31/ssgsea_use-{use}__bulk_cont_NA.tsv"
@@ -90,7 +91,7 @@ def test_ssgsea_with_missing_values(golden: Path, use: str) -> None:
 
 @pytest.mark.parametrize("name", ["bulk_cont", "bulk_ties", "sc_lognorm"])
 @pytest.mark.parametrize("version", ["1.53.31", "1.46.0"])
-def test_zscore(golden: Path, name: str, version: str) -> None:
+def test_zscore(golden: Path, compare: Compare, name: str, version: str) -> None:
     where = f"R-GSVA-{version}/zscore__{name}.tsv"
     if not (golden / "expected" / where).exists():
         assert (version, name) == ("1.46.0", "sc_lognorm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 
 from mtorscore import tl
+from tests.containers import ArrayType, dense_and_sparse
+from tests.tl.specs import COHORT, METHODS, RANKED, SINGLE, SPECS
 
-METHODS = list(tl.methods().index)
-COHORT = [m for m in METHODS if tl.methods().loc[m, "cohort_dependent"]]
-RANKED = ["singscore", "ssgsea", "ucell", "aucell"]
 SETS: dict[str, Any] = {
     "plain": [f"g{i}" for i in range(0, 40, 3)],
     "signed": {"up": [f"g{i}" for i in range(5, 25)], "down": [f"g{i}" for i in range(40, 52)]},
@@ -41,6 +40,11 @@ def cohort(seed: int = 0, n_obs: int = 23, n_vars: int = 120, *, counts: bool = 
     return ad.AnnData(np.log1p(x), pd.DataFrame(index=[f"o{i}" for i in range(n_obs)]), pd.DataFrame(index=names))
 
 
+def in_container(array_type: ArrayType, adata: ad.AnnData) -> ad.AnnData:
+    """Return the same observations and genes with the matrix in another container."""
+    return ad.AnnData(array_type(adata.X), pd.DataFrame(index=adata.obs_names), pd.DataFrame(index=adata.var_names))
+
+
 def scores(adata: ad.AnnData, method: str, **options: Any) -> pd.DataFrame:
     table = tl.score(adata, SETS, method=method, copy=True, **options).obsm[f"score_{method}"]
     assert isinstance(table, pd.DataFrame)
@@ -59,53 +63,49 @@ def test_orders_do_not_matter(method: str, seed: int) -> None:
     np.testing.assert_allclose(turned, straight, rtol=1e-9, atol=1e-11)
 
 
+@cache
+def dense_scores(method: str) -> pd.DataFrame:
+    return scores(cohort(), method)
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_containers_blocks_and_threads_do_not_matter(method: str, tmp_path: Path) -> None:
-    import dask.array as da
+def test_containers_do_not_matter(method: str, array_type: ArrayType) -> None:
+    found = scores(in_container(array_type, cohort()), method)
+    np.testing.assert_allclose(found, dense_scores(method), rtol=1e-12, atol=1e-12)
 
-    adata = cohort()
-    x, index, names = np.asarray(adata.X), adata.obs_names, adata.var_names
-    dense = scores(adata, method)
 
-    def wrapped(matrix: Any) -> ad.AnnData:
-        return ad.AnnData(matrix, pd.DataFrame(index=index), pd.DataFrame(index=names))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("array_type", ["numpy-c", "csr_matrix", "csc_matrix"], indirect=True)
+def test_a_backed_matrix_scores_like_memory(method: str, array_type: ArrayType, tmp_path: Path) -> None:
+    in_container(array_type, cohort()).write_h5ad(tmp_path / "x.h5ad")
+    backed = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    tl.score(backed, SETS, method=method)
+    np.testing.assert_allclose(backed.obsm[f"score_{method}"], dense_scores(method), rtol=1e-12, atol=1e-12)
+    backed.file.close()
 
-    for matrix in (
-        sparse.csr_matrix(x),
-        sparse.csc_matrix(x),
-        sparse.csr_array(x),
-        da.from_array(x, chunks=(5, 50)),
-        da.from_array(x, chunks=(7, -1)).map_blocks(sparse.csr_matrix),
-        np.asfortranarray(x),
-    ):
-        np.testing.assert_allclose(scores(wrapped(matrix), method), dense, rtol=1e-12, atol=1e-12)
-    for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x)):
-        file = tmp_path / "x.h5ad"
-        wrapped(matrix).write_h5ad(file)
-        backed = ad.read_h5ad(file, backed="r")
-        tl.score(backed, SETS, method=method)
-        np.testing.assert_allclose(backed.obsm[f"score_{method}"], dense, rtol=1e-12, atol=1e-12)
-        backed.file.close()
+
+@pytest.mark.parametrize("method", METHODS)
+@dense_and_sparse
+def test_blocks_and_threads_do_not_matter(method: str, array_type: ArrayType) -> None:
+    adata = in_container(array_type, cohort())
     for block, threads in ((1, 1), (4, 2), (100, 1)):
-        for matrix in (x, sparse.csr_matrix(x)):
-            again = scores(wrapped(matrix), method, block=block, threads=threads)
-            np.testing.assert_allclose(again, dense, rtol=1e-12, atol=1e-12)
+        again = scores(adata, method, block=block, threads=threads)
+        np.testing.assert_allclose(again, dense_scores(method), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_threads_change_no_bit(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@dense_and_sparse
+def test_threads_change_no_bit(method: str, array_type: ArrayType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also not where the cohort is learned from: what is added up is cut alike for any number of threads."""
     monkeypatch.setattr("mtorscore.tl.engine.source.TILE_BYTES", 120 * 8 * 20)
     monkeypatch.setattr("mtorscore.tl.engine.source.FEWEST_ROWS", 7)
-    for container in (np.asarray, sparse.csr_matrix):
-        adata = cohort(n_obs=331)
-        adata.X = container(adata.X)
-        one = scores(adata, method, threads=1)
-        for threads in (2, 3, None):
-            np.testing.assert_array_equal(scores(adata, method, threads=threads), one)
+    adata = in_container(array_type, cohort(n_obs=331))
+    one = scores(adata, method, threads=1)
+    for threads in (2, 3, None):
+        np.testing.assert_array_equal(scores(adata, method, threads=threads), one)
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in COHORT])
+@pytest.mark.parametrize("method", SINGLE)
 def test_single_sample_scores_do_not_see_other_observations(method: str) -> None:
     adata = cohort()
     np.testing.assert_array_equal(scores(adata[[2, 9]].copy(), method), scores(adata, method).iloc[[2, 9]])
@@ -131,7 +131,7 @@ def test_monotone_transforms_leave_ranks_alone(method: str, power: float, scale:
 @pytest.mark.parametrize("method", METHODS)
 def test_absent_genes_change_coverage_only(method: str) -> None:
     adata = cohort()
-    options: dict[str, Any] = {"missing": "skip"} if method == "ucell" else {}
+    options: dict[str, Any] = {"missing": "skip"} if "missing" in SPECS[method].defaults() else {}
     more = {"plain": [*SETS["plain"], "absent2", "absent3"]}
     first = tl.score(adata, {"plain": SETS["plain"]}, method=method, copy=True, **options)
     second = tl.score(adata, more, method=method, copy=True, **options)
@@ -147,17 +147,15 @@ def test_methods_together_are_the_same_as_alone() -> None:
         np.testing.assert_array_equal(together.obsm[f"score_{method}"], scores(adata, method))
 
 
-def test_negative_values_are_ranked_below_zeros() -> None:
+@pytest.mark.parametrize("method", RANKED)
+def test_negative_values_are_ranked_below_zeros(method: str, array_type: ArrayType) -> None:
     rng = np.random.default_rng(5)
     x = np.round(rng.normal(0, 2, (8, 60)))
     names = pd.DataFrame(index=[f"g{i}" for i in range(60)])
     sets = {"s": [f"g{i}" for i in range(9)]}
-    for method in RANKED:
-        dense = tl.score(ad.AnnData(x, var=names), sets, method=method).obsm[f"score_{method}"]
-        thin = tl.score(ad.AnnData(sparse.csr_matrix(x), var=names), sets, method=method).obsm[f"score_{method}"]
-        lifted = tl.score(ad.AnnData(x + 50, var=names), sets, method=method).obsm[f"score_{method}"]
-        np.testing.assert_allclose(thin, dense, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(lifted, dense, rtol=1e-12, atol=1e-12)
+    found = tl.score(ad.AnnData(array_type(x), var=names), sets, method=method).obsm[f"score_{method}"]
+    lifted = tl.score(ad.AnnData(x + 50, var=names), sets, method=method).obsm[f"score_{method}"]
+    np.testing.assert_allclose(found, lifted, rtol=1e-12, atol=1e-12)
 
 
 def test_means_that_cancel_give_the_same_control_bins_in_every_order() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy import sparse
 from scipy.stats import rankdata
 
 from mtorscore.tl.engine.open_source import open_source
+from mtorscore.tl.engine.tiles import Tile
+from tests.containers import ArrayType, dense_and_sparse, in_memory
 
 RNG = np.random.default_rng(1)
 SHAPE = (12, 700)
@@ -26,35 +29,39 @@ HARD = {
 }
 
 
+def tile_of(matrix: Any) -> Tile:
+    return open_source(matrix).tile(0, matrix.shape[0])
+
+
 @pytest.mark.parametrize("kind", HARD)
 @pytest.mark.parametrize("ties", ["average", "min", "max"])
-def test_ranks_are_those_of_scipy(kind: str, ties: str) -> None:
+@in_memory
+def test_ranks_are_those_of_scipy(kind: str, ties: str, array_type: ArrayType) -> None:
     x = HARD[kind]
     genes = np.arange(0, x.shape[1], 3, dtype=np.int64)
     expected = rankdata(x, axis=1, method=ties)[:, genes]
-    for matrix in (x, sparse.csr_matrix(x), sparse.csc_matrix(x), np.where(x == 0, -0.0, x)):
-        tile = open_source(matrix).tile(0, x.shape[0])
-        np.testing.assert_array_equal(tile.ranks(genes).ascending(ties), expected)
+    for values in (x, np.where(x == 0, -0.0, x)):
+        np.testing.assert_array_equal(tile_of(array_type(values)).ranks(genes).ascending(ties), expected)
 
 
-def test_nan_has_no_rank() -> None:
+@in_memory
+def test_nan_has_no_rank(array_type: ArrayType) -> None:
     x = HARD["half zeros"].copy()
     x[:, 10:13] = np.nan
     genes = np.arange(x.shape[1], dtype=np.int64)
     expected = rankdata(x, axis=1, nan_policy="omit")
-    for matrix in (x, sparse.csr_matrix(x)):
-        ranks = open_source(matrix).tile(0, x.shape[0]).ranks(genes)
-        np.testing.assert_array_equal(ranks.ascending(), expected)
-        assert (ranks.n_nan == 3).all()
+    ranks = tile_of(array_type(x)).ranks(genes)
+    np.testing.assert_array_equal(ranks.ascending(), expected)
+    assert (ranks.n_nan == 3).all()
 
 
 @pytest.mark.parametrize("kind", ["normal", "long tail", "counts", "half zeros"])
-def test_single_precision_ranks_like_double(kind: str) -> None:
+@dense_and_sparse
+def test_single_precision_ranks_like_double(kind: str, array_type: ArrayType) -> None:
     x = HARD[kind].astype(np.float32)
     expected = rankdata(x, axis=1)
     genes = np.arange(x.shape[1], dtype=np.int64)
-    for matrix in (x, sparse.csr_matrix(x)):
-        np.testing.assert_array_equal(open_source(matrix).tile(0, 12).ranks(genes).ascending(), expected)
+    np.testing.assert_array_equal(tile_of(array_type(x)).ranks(genes).ascending(), expected)
 
 
 @pytest.mark.parametrize("rounded", [None, 2, 0])
@@ -62,5 +69,5 @@ def test_rows_of_many_values_are_ranked_like_short_ones(rounded: int | None) -> 
     x = RNG.normal(1, 3, (3, 20_000))
     x = x if rounded is None else np.round(x, rounded)
     genes = np.arange(0, 20_000, 7, dtype=np.int64)
-    ranks = open_source(x).tile(0, 3).ranks(genes).ascending()
+    ranks = tile_of(x).ranks(genes).ascending()
     np.testing.assert_array_equal(ranks, rankdata(x, axis=1)[:, genes])

@@ -109,6 +109,8 @@ SPEC = MethodSpec(
     cohort_dependent=False,
     signed=True,
     weighted=False,
+    basis="ranks",
+    competitive=False,
     input_scale="any monotone scale within an observation",
     sparse_exact=True,
     null="rank statistic with tie correction, normal approximation",
@@ -116,7 +118,6 @@ SPEC = MethodSpec(
     reference="R AUCell 1.25.2 (random ties there: its mean over seeds)",
     citation="Aibar et al., Nat Methods 2017;14:1083-1086",
     formula="sum_{r<M}(M - r) / (k M - k(k+1)/2), expected over ties, up minus down",
-    uses_ranks=True,
     params=(
         Param(
             "top",

@@ -137,6 +137,8 @@ SPEC = MethodSpec(
     cohort_options=("normalise",),
     signed=True,
     weighted=False,
+    basis="ranks",
+    competitive=True,
     input_scale="any monotone scale within an observation; lengths corrected (TPM, FPKM) for bulk",
     sparse_exact=True,
     null="random signatures matched in size and expression",
@@ -145,7 +147,6 @@ SPEC = MethodSpec(
     reference="R GSVA 1.53.31 (ties='first' on data with ties)",
     citation="Barbie et al., Nature 2009;462:108-112",
     formula="sum_set(r^alpha q) / sum_set(r^alpha) - (N(N+1)/2 - sum_set(q)) / (N - k), up minus down",
-    uses_ranks=True,
     params=(
         Param("alpha", 0.25, "Exponent of the rank in the step weights.", kind="float", low=0.0),
         Param("normalise", False, "Whether to divide by the range over the cohort and all signatures.", kind="bool"),

@@ -111,6 +111,8 @@ SPEC = MethodSpec(
     cohort_dependent=False,
     signed=True,
     weighted=False,
+    basis="ranks",
+    competitive=False,
     input_scale="any monotone scale within an observation",
     sparse_exact=True,
     null="rank sum with tie correction, normal approximation",
@@ -118,7 +120,6 @@ SPEC = MethodSpec(
     reference="R UCell 2.17.0",
     citation="Andreatta and Carmona, Comput Struct Biotechnol J 2021;19:3796-3798",
     formula="1 - (sum(min(r, R)) - n(n+1)/2) / (n R - n(n+1)/2), up minus w_neg times down, at least 0",
-    uses_ranks=True,
     params=(
         Param("max_rank", 1500, "Ranks above count as this one.", kind="int", low=1),
         Param("w_neg", 1.0, "Weight of the down genes.", kind="float", low=0.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -112,8 +112,13 @@ class MethodSpec:
         Parameters that make an otherwise single-sample method cohort-dependent when they are true.
     signed, weighted
         Whether down genes and weights are used.
-    uses_ranks
-        Whether the score depends on a row only through its ranks (one ranking pass is shared by such methods).
+    basis
+        What a score is made from: the ``"ranks"`` of genes within an observation, their ``"values"`` (the score is in
+        the same unit), their ``"deviates"`` from a cohort, or a ``"regression"`` over all genes of an observation.
+    competitive
+        Whether the genes of a signature are compared with all others, so that a signature of every gene has no score.
+    joint
+        Whether the score of a signature depends on the signatures that are scored with it.
     input_scale
         The scale that the reference implementation is meant for.
     sparse_exact
@@ -143,6 +148,8 @@ class MethodSpec:
     cohort_dependent: bool
     signed: bool
     weighted: bool
+    basis: Literal["ranks", "values", "deviates", "regression"]
+    competitive: bool
     input_scale: str
     sparse_exact: bool
     null: str
@@ -153,12 +160,17 @@ class MethodSpec:
     params: tuple[Param, ...] = ()
     fit: FitFunction | None = None
     cohort_options: tuple[str, ...] = ()
-    uses_ranks: bool = False
+    joint: bool = False
     null_closed: bool = True
     state_per_set: bool = False
     state_per_gene: bool = False
     holds_cohort: bool = False
     sound: SoundFunction | None = None
+
+    @property
+    def uses_ranks(self) -> bool:
+        """Whether the score depends on a row only through its ranks; such methods share one ranking pass."""
+        return self.basis == "ranks"
 
     def defaults(self) -> dict[str, Any]:
         """Return the parameters with their defaults."""
