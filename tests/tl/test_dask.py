@@ -17,13 +17,14 @@ from mtorscore import tl
 from mtorscore.errors import DataError, MethodError
 from mtorscore.tl.engine.dask_source import DaskSource
 from mtorscore.tl.engine.open_source import open_source
+from tests.containers import ARRAY_TYPES, ArrayType
+from tests.tl.specs import BLOCKWISE, HOLDING
 
 N_OBS, N_VARS = 230, 120
 SETS: dict[str, Any] = {
     "plain": [f"g{i}" for i in range(0, 60, 3)],
     "signed": {"up": [f"g{i}" for i in range(5, 30)], "down": [f"g{i}" for i in range(60, 75)]},
 }
-METHODS = ["ucell", "aucell", "singscore", "ssgsea", "mean", "wmean", "ulm", "mlm", "zscore", "module_score"]
 
 
 def values() -> np.ndarray:
@@ -37,9 +38,8 @@ def wrapped(matrix: Any) -> ad.AnnData:
     return ad.AnnData(matrix, obs, pd.DataFrame(index=[f"g{i}" for i in range(N_VARS)]))
 
 
-def lazy(chunks: tuple[Any, Any] = (50, -1), *, thin: bool = True) -> Any:
-    array = da.from_array(values(), chunks=chunks)
-    return array.map_blocks(sparse.csr_matrix) if thin else array
+def lazy(chunks: tuple[Any, Any] = (50, -1), *, block: ArrayType = ARRAY_TYPES["csr_matrix"]) -> Any:
+    return da.from_array(values(), chunks=chunks).map_blocks(block)
 
 
 def assert_same(found: ad.AnnData, wanted: ad.AnnData, methods: list[str]) -> None:
@@ -49,12 +49,16 @@ def assert_same(found: ad.AnnData, wanted: ad.AnnData, methods: list[str]) -> No
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
-@pytest.mark.parametrize(("chunks", "thin"), [((50, -1), True), ((33, 40), False), ((N_OBS, -1), True)])
-def test_scores_are_those_of_memory(scheduler: str, chunks: Any, thin: bool) -> None:
-    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=METHODS)
+@pytest.mark.parametrize(
+    ("chunks", "array_type"),
+    [((50, -1), "csr_matrix"), ((33, 40), "numpy-c"), ((N_OBS, -1), "csr_array")],
+    indirect=["array_type"],
+)
+def test_scores_are_those_of_memory(scheduler: str, chunks: Any, array_type: ArrayType) -> None:
+    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=BLOCKWISE)
     with dask.config.set(scheduler=scheduler):
-        found = tl.score(wrapped(lazy(chunks, thin=thin)), SETS, method=METHODS)
-    assert_same(found, memory, METHODS)
+        found = tl.score(wrapped(lazy(chunks, block=array_type)), SETS, method=BLOCKWISE)
+    assert_same(found, memory, BLOCKWISE)
     assert isinstance(found.X, da.Array)
 
 
@@ -89,11 +93,13 @@ def test_each_chunk_is_computed_once_per_pass() -> None:
             assert len(seen) == 5 * passes, method
 
 
-def test_large_cohorts_are_refused_where_the_method_must_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", HOLDING)
+def test_large_cohorts_are_refused_where_the_method_must_hold_them(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mtorscore.tl.engine.plan.HELD_BYTES", 1000)
-    for method in ("gsva", "plage"):
-        with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
-            tl.score(wrapped(lazy()), SETS, method=method)
+    with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
+        tl.score(wrapped(lazy()), SETS, method=method)
 
 
 def test_infinite_values_are_refused() -> None:
@@ -108,17 +114,17 @@ def test_infinite_values_are_refused() -> None:
 def test_a_cluster_of_processes_gives_the_same(tmp_path: Path) -> None:
     from dask.distributed import Client, LocalCluster
 
-    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=METHODS)
+    memory = tl.score(wrapped(sparse.csr_matrix(values())), SETS, method=BLOCKWISE)
     path = tmp_path / "cells.h5ad"
     wrapped(sparse.csr_matrix(values())).write_h5ad(path)
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
     with cluster, Client(cluster):
-        assert_same(tl.score(wrapped(lazy()), SETS, method=METHODS), memory, METHODS)
+        assert_same(tl.score(wrapped(lazy()), SETS, method=BLOCKWISE), memory, BLOCKWISE)
         read_elem_lazy = pytest.importorskip("anndata.experimental").read_elem_lazy
         import h5py
 
         with h5py.File(path) as file:
             adata = wrapped(read_elem_lazy(file["X"], chunks=(64, N_VARS)))
-            assert_same(tl.score(adata, SETS, method=METHODS), memory, METHODS)
-    stream = tl.score(path, SETS, method=METHODS)
-    assert_same(stream, memory, METHODS)
+            assert_same(tl.score(adata, SETS, method=BLOCKWISE), memory, BLOCKWISE)
+    stream = tl.score(path, SETS, method=BLOCKWISE)
+    assert_same(stream, memory, BLOCKWISE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from scipy import stats
 from mtorscore import tl
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.tl.engine.random_signatures import draw, expression_bins
-from tests.tl.test_invariance import METHODS, cohort
+from tests.tl.specs import CLOSED, METHODS, SPECS
+from tests.tl.test_invariance import cohort
 
-CLOSED = ["singscore", "ucell", "aucell", "mean", "wmean", "ulm", "mlm"]
+# Beside the defaults, so that the few genes of these tests are enough.
 OPTIONS: dict[str, dict[str, Any]] = {"aucell": {"top": 0.5}, "ucell": {"max_rank": 100}}
 
 
@@ -41,11 +43,12 @@ def random_sets(n: int, n_vars: int) -> dict[str, Any]:
 def test_closed_forms_are_calibrated_where_genes_are_independent(method: str, tied: bool) -> None:
     adata = independent(tied=tied)
     options = OPTIONS.get(method, {}) | ({"max_rank": 400} if method == "ucell" else {})
-    sets = random_sets(100, adata.n_vars) if method != "mlm" else random_sets(12, adata.n_vars)
+    joint = SPECS[method].joint  # few signatures, so that each is left with enough of the genes
+    sets = random_sets(12 if joint else 100, adata.n_vars)
     p = tl.score(adata, sets, method=method, pvalues=True, **options).obsm[f"pval_{method}"].to_numpy()
     share = (p < 0.05).mean()
-    assert abs(share - 0.05) < (0.012 if method != "mlm" else 0.03)
-    assert abs((p < 0.5).mean() - 0.5) < (0.03 if method != "mlm" else 0.08)
+    assert abs(share - 0.05) < (0.03 if joint else 0.012)
+    assert abs((p < 0.5).mean() - 0.5) < (0.08 if joint else 0.03)
 
 
 def test_rank_sum_is_the_wilcoxon_test_with_tie_correction() -> None:
@@ -58,7 +61,7 @@ def test_rank_sum_is_the_wilcoxon_test_with_tie_correction() -> None:
         assert p.iloc[i] == pytest.approx(theirs, rel=1e-9)
 
 
-@pytest.mark.parametrize("method", ["singscore", "ucell", "aucell", "mean", "wmean"])
+@pytest.mark.parametrize("method", [m for m in CLOSED if SPECS[m].basis != "regression"])
 def test_moments_are_those_of_random_signatures(method: str) -> None:
     adata = cohort(counts=False)
     options = OPTIONS.get(method, {})
@@ -71,7 +74,7 @@ def test_moments_are_those_of_random_signatures(method: str) -> None:
     np.testing.assert_allclose(ours, np.abs(z), atol=0.12)
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in CLOSED])
+@pytest.mark.parametrize("method", [m for m, spec in SPECS.items() if not spec.null_closed])
 def test_random_signatures_serve_where_there_is_no_closed_form(method: str) -> None:
     adata = independent(12, 300)
     adata.X[:, :20] += np.linspace(-3, 3, 12)[:, None]
@@ -120,7 +123,7 @@ def test_random_scores_are_scores() -> None:
     weights[[50, 51], 1] = 1.0
     bins = expression_bins(np.asarray(adata.X).mean(axis=0), 8)
     for method in METHODS:
-        if method in ("mlm", "plage", "module_score"):
+        if SPECS[method].joint or SPECS[method].state_per_set:
             continue  # these depend on the sets scored together
         found = dict(tl.random_scores(adata.X, weights, 5, method=method, bins=8, seed=4))
         drawn = draw(np.flatnonzero(weights[:, 0]), 4, 5, bins, seed=4, stream=0)
@@ -128,7 +131,7 @@ def test_random_scores_are_scores() -> None:
             f"r{i}": {f"g{c}": w for c, w in zip(row, [1.0, 1.0, -1.0, 2.0], strict=True)}
             for i, row in enumerate(drawn)
         }
-        with pytest.warns() if not tl.methods().loc[method, "weighted"] else _nothing():
+        with contextlib.nullcontext() if SPECS[method].weighted else pytest.warns():
             direct = tl.score(adata, sets, method=method, copy=True).obsm[f"score_{method}"]
         np.testing.assert_allclose(found[0], direct, rtol=1e-10, atol=1e-12)
         assert found[1].shape == (adata.n_obs, 5)
@@ -165,9 +168,3 @@ def test_calibration_on_real_tumours_is_reported(shared: Path, capsys: pytest.Ca
                 f"of 45 co-expressed genes: {(p['coherent'] < 0.05).mean():.3f}"
             )
             assert 0.03 < share < 0.08
-
-
-def _nothing() -> Any:
-    import contextlib
-
-    return contextlib.nullcontext()

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from scipy import sparse
 
 from mtorscore import tl
 from mtorscore.errors import DataError, FormatError, MethodError
@@ -24,6 +23,8 @@ from mtorscore.tl import SignatureScorer
 from mtorscore.tl.streaming.checkpoints import read_scores
 from mtorscore.tl.streaming.disk_matrix import open_file, panel_edges
 from mtorscore.tl.streaming.stream_source import StreamSource, parse_memory
+from tests.containers import ARRAY_TYPES
+from tests.tl.specs import BLOCKWISE, COHORT, HOLDING
 
 N_OBS, N_VARS = 700, 300
 SETS: dict[str, Any] = {
@@ -31,7 +32,9 @@ SETS: dict[str, Any] = {
     "signed": {"up": [f"g{i}" for i in range(5, 30)], "down": [f"g{i}" for i in range(60, 75)]},
     "gone": ["nowhere"],
 }
-STREAMED = ["ucell", "aucell", "singscore", "ssgsea", "mean", "ulm", "zscore", "module_score"]
+
+
+LAYOUTS = {"csr": "csr_matrix", "csc": "csc_matrix", "dense": "numpy-c"}
 
 
 def cells(layout: str = "csr") -> ad.AnnData:
@@ -39,8 +42,7 @@ def cells(layout: str = "csr") -> ad.AnnData:
     x = np.log1p(rng.poisson(rng.gamma(0.4, 1.0, N_VARS), (N_OBS, N_VARS))).astype(np.float32)
     x[5] = 0
     obs = pd.DataFrame({"kept": rng.random(N_OBS) < 0.7}, index=[f"cell{i}" for i in range(N_OBS)])
-    kind: Any = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": np.asarray}[layout]
-    return ad.AnnData(kind(x), obs, pd.DataFrame(index=[f"g{i}" for i in range(N_VARS)]))
+    return ad.AnnData(ARRAY_TYPES[LAYOUTS[layout]](x), obs, pd.DataFrame(index=[f"g{i}" for i in range(N_VARS)]))
 
 
 def write(folder: Path, layout: str, container: str, compression: Any = None) -> Path:
@@ -63,7 +65,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_same(found: Any, wanted: ad.AnnData, keys: list[str]) -> None:
     for key in keys:
         # What is learned from the cohort is added up block by block, so its last bits may differ; nothing else may.
-        learned = key in ("score_zscore", "score_module_score")
+        learned = key.removeprefix("score_") in COHORT
         gap: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12} if learned else {"rtol": 0, "atol": 0}
         np.testing.assert_allclose(found[key].to_numpy(), wanted.obsm[key].to_numpy(), err_msg=key, **gap)
         assert list(found[key].columns) == list(wanted.obsm[key].columns)
@@ -85,9 +87,9 @@ def assert_same(found: Any, wanted: ad.AnnData, keys: list[str]) -> None:
 )
 def test_a_file_scores_like_memory(tmp_path: Path, layout: str, container: str, compression: Any) -> None:
     path = write(tmp_path, layout, container, compression)
-    memory = tl.score(cells("dense" if layout == "dense" else "csr"), SETS, method=STREAMED)
-    found = tl.score(path, SETS, method=STREAMED, memory="100MB")
-    keys = [f"score_{m}" for m in STREAMED]
+    memory = tl.score(cells("dense" if layout == "dense" else "csr"), SETS, method=BLOCKWISE)
+    found = tl.score(path, SETS, method=BLOCKWISE, memory="100MB")
+    keys = [f"score_{m}" for m in BLOCKWISE]
     assert_same(found.obsm, memory, keys)
     assert found.X is None
     assert list(found.obs_names) == list(memory.obs_names)
@@ -200,7 +202,7 @@ def test_a_killed_run_resumes_bit_identically(tmp_path: Path) -> None:
 def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "csr", "h5ad")
     sets = {"plain": SETS["plain"]}
-    for method in ("gsva", "plage"):
+    for method in HOLDING:
         with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
             tl.score(path, sets, method=method)
     with pytest.raises(MethodError, match="many walks"):

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from mtorscore import pp, tl
 from mtorscore.errors import DataError, MethodError
+from tests.containers import ArrayType, dense_and_sparse
 
 
 def scored(n: int = 240, shift: float = 0.0) -> ad.AnnData:
@@ -116,13 +117,12 @@ def test_smoothing_is_explicit_and_keeps_the_scores() -> None:
         tl.smooth(adata, connectivities="other")
 
 
-@pytest.mark.parametrize("thin", [True, False])
-def test_pseudobulk_adds_up_the_cells_of_a_group(thin: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@dense_and_sparse
+def test_pseudobulk_adds_up_the_cells_of_a_group(array_type: ArrayType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtorscore.pp.cell_aggregation.ROWS", 50)
     adata = scored()
     dense = adata.X.toarray()
-    if not thin:
-        adata.X = dense
+    adata.X = array_type(dense)
     found = pp.pseudobulk(adata, ["sample", "cell_type"], min_cells=1)
     mask = ((adata.obs["sample"] == "s3") & (adata.obs["cell_type"] == "T")).to_numpy()
     row = found["s3|T"]
