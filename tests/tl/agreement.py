@@ -33,7 +33,14 @@ class Compare:
         self.record = record
 
     def __call__(
-        self, method: str, file: str, ours: pd.DataFrame, theirs: pd.DataFrame, *, tolerance: float = 1e-9, note: str = ""
+        self,
+        method: str,
+        file: str,
+        ours: pd.DataFrame,
+        theirs: pd.DataFrame,
+        *,
+        tolerance: float = 1e-9,
+        note: str = "",
     ) -> None:
         """Assert agreement to `tolerance`, absolute or relative to the value."""
         shared = [c for c in theirs.columns if c in ours.columns]

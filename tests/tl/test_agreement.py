@@ -20,7 +20,8 @@ import pandas as pd, pytest
 
 @pytest.mark.parametrize("i", range(6))
 def test_one(compare, i):
-    compare("mean" if i % 2 else "ucell", f"Tool-{i}/case.tsv", pd.DataFrame({"s": [i * 1e-12]}), pd.DataFrame({"s": [0.0]}))
+    ours, theirs = pd.DataFrame({"s": [i * 1e-12]}), pd.DataFrame({"s": [0.0]})
+    compare("mean" if i % 2 else "ucell", f"Tool-{i}/case.tsv", ours, theirs)
 """
 CONFTEST = "from tests.conftest import pytest_terminal_summary\nfrom tests.tl.conftest import compare\n"
 

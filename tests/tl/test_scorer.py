@@ -20,7 +20,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from mtorscore import SignatureCollection, SignatureScorer, tl
 from mtorscore.collection import Composite, Signature
 from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, SignatureError
-from tests.tl.test_invariance import COHORT, METHODS, SETS, cohort
+from tests.tl.specs import COHORT, METHODS
+from tests.tl.test_invariance import SETS, cohort
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mtorscore.errors.IgnoredWarning"),
