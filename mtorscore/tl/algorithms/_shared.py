@@ -57,7 +57,7 @@ def rank_sums(
     limit: int | None = None,
     omit: bool,
 ) -> tuple[npt.NDArray[Any], Ints]:
-    """Add up ranks over the up and down parts of sets; see `kernels.entries.rank_sums`.
+    """Add up ranks over the up and down parts of sets; see `kernels.rank_sums.rank_sums`.
 
     Parameters
     ----------
@@ -80,34 +80,34 @@ def rank_sums(
     """
     from mtorscore.tl.kernels import rank_sums as kernel
 
-    e, parts = entries, sets.parts
-    ranking = (e.pointer, e.slots, e.less, e.equal, e.rows, e.n_vars, limit is not None, TIES[ties], limit or 0)
-    found = _lane_sums(ranking, entries, sets, limit)
+    how = (limit is not None, TIES[ties], limit or 0)
+    found = _simd_rank_sums(entries, sets, how)
     if found is not None:
-        return found, parts.sizes[None, :]
+        return found, sets.parts.sizes[None, :]
     sums: Array
     counts: Ints
-    sums, counts = kernel.rank_sums(*ranking, *sets.parts_of_genes, parts.sizes, omit)
+    sums, counts = kernel.rank_sums(entries.ranking, *how, *sets.parts_of_genes, sets.parts.sizes, omit)
     return sums, counts
 
 
-def _lane_sums(
-    ranking: tuple[Any, ...], entries: Entries, sets: Sets, limit: int | None
-) -> npt.NDArray[np.int32] | None:
-    """Add up ranks of many rows at a time where that is faster, and the numbers fit; None elsewhere."""
-    n_obs, members = entries.pointer.size - 1, sets.slots.size
-    if not members > FEW_MEMBERS or entries.rows[:, 0].any() or entries.n_vars >= 1 << 29:
+def _simd_rank_sums(entries: Entries, sets: Sets, how: tuple[bool, int, int]) -> npt.NDArray[np.int32] | None:
+    """Add up ranks by SIMD instructions where that is faster and the sums fit into 31 bits; return None elsewhere.
+
+    `how` is whether ranks count from the highest value, the ranks of ties, and the limit, or 0 without one.
+    """
+    ranking, members, limit = entries.ranking, sets.slots.size, how[2]
+    if not members > FEW_MEMBERS or entries.n_nan.any() or ranking.n_vars >= 1 << 29:
         return None
     # Not before there are many sets: the kernel takes a second to compile.
     from mtorscore.tl.kernels import rank_sums_simd
 
-    if not rank_sums_simd.cheaper(n_obs, entries.slots.size, entries.n_slots, members, limit or 0):
+    if not rank_sums_simd.is_faster(entries.n_obs, ranking.slots.size, entries.n_slots, members, limit):
         return None
-    room = rank_sums_simd.table_for(entries.n_slots, 2 * (limit or entries.n_vars), int(sets.parts.sizes.max()))
-    if room is None:
+    table = rank_sums_simd.rank_table(entries.n_slots, 2 * (limit or ranking.n_vars), int(sets.parts.sizes.max()))
+    if table is None:
         return None
-    members_and_room: tuple[Any, ...] = (*sets.genes_of_parts, *room)
-    found: npt.NDArray[np.int32] = rank_sums_simd.lane_sums(*ranking, *members_and_room)
+    arguments: tuple[Any, ...] = (*how, *sets.genes_of_parts, *table)
+    found: npt.NDArray[np.int32] = rank_sums_simd.simd_rank_sums(ranking, *arguments)
     return found
 
 
@@ -115,18 +115,8 @@ def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[
     """Add up areas below the recovery curve, which ends at rank `limit`; see `rank_sums`."""
     from mtorscore.tl.kernels import rank_sums as kernel
 
-    e = entries
     found: tuple[Array, Ints] = kernel.area_sums(
-        e.pointer,
-        e.slots,
-        e.less,
-        e.equal,
-        e.rows,
-        e.n_vars,
-        float(limit),
-        *sets.parts_of_genes,
-        sets.parts.sizes,
-        omit,
+        entries.ranking, float(limit), *sets.parts_of_genes, sets.parts.sizes, omit
     )
     return found
 
@@ -135,9 +125,8 @@ def value_sums(entries: Entries, values: Array, zero: Array, sets: Sets, *, omit
     """Add up any numbers per entry, and `zero` for the zeros of each row, over the parts of sets; see `rank_sums`."""
     from mtorscore.tl.kernels import rank_sums as kernel
 
-    e = entries
     found: tuple[Array, Ints] = kernel.value_sums(
-        e.pointer, e.slots, values, e.rows, zero, *sets.parts_of_genes, sets.parts.sizes, omit
+        entries.ranking, values, zero, *sets.parts_of_genes, sets.parts.sizes, omit
     )
     return found
 

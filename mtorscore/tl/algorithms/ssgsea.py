@@ -88,21 +88,19 @@ def _wider(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float
 
 
 def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
-    from mtorscore.tl.kernels.part_scores import walk_scores
-    from mtorscore.tl.kernels.rank_sums import walk_sums
+    from mtorscore.tl.kernels.part_scores import running_sum_scores
+    from mtorscore.tl.kernels.rank_sums import running_sums
 
     omit = params["na"] == "omit"
     entries, parts = tile.entries(sets.genes), sets.parts
     if params["ties"] == "first":
         sums, counts = _in_matrix_order(tile, sets, params)
     else:
-        sums, counts = walk_sums(
-            entries.pointer, entries.slots, entries.less, entries.equal, entries.rows,
-            step_weights(tile.n_vars, params["alpha"]), *sets.parts_of_genes, parts.sizes, omit,
-        )  # fmt: skip
+        weights = step_weights(tile.n_vars, params["alpha"])
+        sums, counts = running_sums(entries.ranking, weights, *sets.parts_of_genes, parts.sizes, omit)
     # The reference walks NaN genes last when told to use everything: they lengthen the walk below all others.
     n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)
-    scores: Array = walk_scores(sums, counts, n, parts.up_of, parts.down_of)
+    scores: Array = running_sum_scores(sums, counts, n, parts.up_of, parts.down_of)
     return scores
 
 
@@ -115,7 +113,7 @@ def step_weights(n_vars: int, alpha: float) -> Array:
 
 
 def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[Array, Ints]:
-    """Return the sums of `walk_sums` with ranks cut to whole numbers and tied genes walked in matrix order."""
+    """Return the sums of `running_sums` with ranks cut to whole numbers and tied genes walked in matrix order."""
     from mtorscore.tl.kernels.tie_breaking import first_positions
 
     omit = params["na"] == "omit"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
+
+if TYPE_CHECKING:
+    from mtorscore.tl.kernels.ranks import Ranking
 
 __all__ = ["Ranks", "Tile"]
 
@@ -46,47 +49,42 @@ class Entries:
 
     Attributes
     ----------
-    pointer
-        ``(n_obs + 1,)``; row i owns entries ``pointer[i]:pointer[i + 1]``.
-    slots
-        Which of the chosen genes.
-    less, equal
-        Smaller values of the row, and the size of the tie block; -1 and 0 for NaN.
-    rows
-        ``(n_obs, 3)`` NaN, negative values and zeros per row.
-    n_vars, n_slots
-        Columns of the matrix, and chosen genes.
+    ranking
+        Per row the entries: gene, smaller values of the row, size of the tie block.
+    n_slots
+        Chosen genes.
     """
 
-    pointer: Ints
-    slots: npt.NDArray[np.int32]
-    less: npt.NDArray[np.int32]
-    equal: npt.NDArray[np.int32]
-    rows: Ints
-    n_vars: int
+    ranking: Ranking
     n_slots: int
+
+    @property
+    def n_obs(self) -> int:
+        """Rows."""
+        return int(self.ranking.pointer.size - 1)
 
     @property
     def n_nan(self) -> Ints:
         """NaN per row."""
-        return self.rows[:, 0]
+        return self.ranking.rows[:, 0]
 
     @property
     def n_valid(self) -> Ints:
         """Numbers per row."""
-        return self.n_vars - self.rows[:, 0]
+        return self.ranking.n_vars - self.ranking.rows[:, 0]
 
     @cached_property
     def owner(self) -> Ints:
         """The row of each entry."""
-        return np.repeat(np.arange(self.pointer.size - 1), np.diff(self.pointer))
+        return np.repeat(np.arange(self.n_obs), np.diff(self.ranking.pointer))
 
     def ascending(self, ties: str = "average") -> tuple[Array, Array]:
         """Return ranks from 1 (smallest value) of the entries, NaN for NaN, and of the zeros of each row."""
-        zero = _rank(self.rows[:, 1], self.rows[:, 2], ties)
-        ranks = _rank(self.less, self.equal, ties)
-        if self.rows[:, 0].any():
-            ranks[self.less < 0] = np.nan
+        r = self.ranking
+        zero = _rank(r.rows[:, 1], r.rows[:, 2], ties)
+        ranks = _rank(r.less, r.equal, ties)
+        if self.n_nan.any():
+            ranks[r.less < 0] = np.nan
         return ranks, zero
 
 
@@ -167,10 +165,10 @@ class Tile:
         """Rank each row and return the ranks of `genes`; computed once per tile and gene list."""
         key = ("ranks", id(genes))
         if key not in self._cache:
-            from mtorscore.tl.kernels.ranks import spread_entries
+            from mtorscore.tl.kernels.ranks import dense_ranks
 
             e = self.entries(genes)
-            less, equal = spread_entries(e.pointer, e.slots, e.less, e.equal, e.rows, e.n_slots)
+            less, equal = dense_ranks(e.ranking, e.n_slots)
             self._cache[key] = Ranks(less, equal, e.n_valid, e.n_nan)
         found: Ranks = self._cache[key]
         return found
@@ -185,7 +183,7 @@ class Tile:
                 found = kernel.rank_dense(self.x, self.slot_of(genes), genes.size)
             else:
                 found = kernel.rank_csr(*self.csr(), self.n_vars, self.slot_of(genes), genes.size)
-            self._cache[key] = Entries(*found, self.n_vars, genes.size)
+            self._cache[key] = Entries(found, genes.size)
         entries: Entries = self._cache[key]
         return entries
 
@@ -265,7 +263,7 @@ class Tile:
             return found
         values = self.x[:, genes]
         counted = (values != 0) & ~np.isnan(values)
-        with np.errstate(over="ignore"):  # whoever asks refuses what is beyond double precision
+        with np.errstate(over="ignore"):  # callers check for overflow
             squares: Array = np.where(counted, (values - mean) ** 2, 0.0).sum(axis=0)
         return squares
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
 
-__all__ = ["area_scores", "mean_rank_scores", "top_rank_scores", "walk_scores"]
+__all__ = ["area_scores", "mean_rank_scores", "running_sum_scores", "top_rank_scores"]
 
 _Array = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -128,10 +128,10 @@ def mean_rank_scores(
     n_sets = up_of.size
     out = np.empty((n_obs, n_sets))
     part = np.empty(n_parts)
-    turned = np.zeros(n_parts, np.bool_)
+    is_down = np.zeros(n_parts, np.bool_)
     for s in range(n_sets):
         if down_of[s] >= 0:
-            turned[down_of[s]] = True
+            is_down[down_of[s]] = True
     for i in range(n_obs):
         n = np.float64(n_valid[i])
         c = counts[i if counts.shape[0] > 1 else 0]
@@ -139,7 +139,7 @@ def mean_rank_scores(
             k = np.float64(c[p])
             low, high = (k + 1.0) / 2.0, (2.0 * n - k + 1.0) / 2.0
             total = unit * sums[i, p]
-            if turned[p]:
+            if is_down[p]:
                 total = k * (n + 1.0) - total
             elif unknown:
                 # Each distance from the middle occurs twice, so that there are half as many of them, rounded up.
@@ -152,8 +152,8 @@ def mean_rank_scores(
 
 
 @jit
-def walk_scores(sums: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down_of: _Ints) -> _Array:
-    """Return ssGSEA scores from `walk_sums` and the ``(n_obs,)`` steps of each walk, up minus down."""
+def running_sum_scores(sums: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down_of: _Ints) -> _Array:
+    """Return ssGSEA scores from `running_sums` and the ``(n_obs,)`` steps of each running sum, up minus down."""
     n_obs, n_parts, _ = sums.shape
     out = np.empty((n_obs, up_of.size))
     part = np.empty(n_parts)

@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.ranks import Ranking
+from mtorscore.tl.kernels.segment_sums import longest_segment
 
-__all__ = ["area_sums", "rank_sums", "value_sums", "walk_sums"]
+__all__ = ["area_sums", "rank_sums", "running_sums", "tie_terms", "value_sums"]
 
 NONE = np.uint64(0)
 
 
 @jit
 def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
+    """Return the expected area of one gene below the recovery curve."""
     if equal == 0:
         return 0.0
     block = np.float64(equal)
@@ -27,12 +30,17 @@ def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
 
 
 @jit
-def _longest(pointer: npt.NDArray[np.int64]) -> np.int64:
-    """Return the most entries of a row."""
-    longest = np.int64(0)
-    for i in range(pointer.size - 1):
-        longest = max(longest, pointer[i + 1] - pointer[i])
-    return longest
+def tie_terms(ties: int, from_above: bool) -> tuple[np.int64, np.int64]:
+    """Return a and b such that twice the rank from below of a tie block is ``2 less + a equal + b``.
+
+    Parameters
+    ----------
+    ties, from_above
+        See `rank_sums`.
+    """
+    # The lowest rank from below is the highest from above.
+    low = ties if ties == 0 or not from_above else 3 - ties
+    return np.int64(0 if low == 1 else 1 if low == 0 else 2), np.int64(1 if low == 0 else 2 if low == 1 else 0)
 
 
 @jit
@@ -55,12 +63,7 @@ def _count(
 
 @jit
 def rank_sums(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
-    n_vars: int,
+    ranking: Ranking,
     from_above: bool,
     ties: int,
     limit: int,
@@ -75,10 +78,8 @@ def rank_sums(
 
     Parameters
     ----------
-    pointer, slots, less, equal, rows
-        Entries of a block of rows, see `rank_csr`.
-    n_vars
-        Columns of the matrix.
+    ranking
+        Ranks of the genes of interest in a block of rows.
     from_above, limit
         Whether ranks count from the highest value, cut at `limit`; else from the lowest, without a limit.
     ties
@@ -88,7 +89,7 @@ def rank_sums(
     sizes
         ``(n_parts,)`` genes per part.
     skip_nan
-        Whether NaN is left out; if not, it spreads.
+        Whether NaN is left out; if not, it propagates.
 
     Returns
     -------
@@ -97,15 +98,14 @@ def rank_sums(
     counts
         Genes added up, ``(n_obs, n_parts)``, or ``(1, n_parts)`` where no value is NaN.
     """
+    pointer, slots, less, equal, rows, n_vars = ranking
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
-    longest = _longest(pointer)
+    longest = longest_segment(pointer)
     genes, moves = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.int64)
     twice = np.empty(sizes.size, np.int64)
-    # The lowest rank from below is the highest from above.
-    low = ties if ties == 0 or not from_above else 3 - ties
-    per_tie, more = np.int64(0 if low == 1 else 1 if low == 0 else 2), np.int64(1 if low == 0 else 2 if low == 1 else 0)
+    per_tie, more = tie_terms(ties, from_above)
     cut = np.int64(2 * limit)
     for i in range(n_obs):
         top = np.int64(2 * (n_vars - rows[i, 0] + 1))
@@ -143,7 +143,7 @@ def _drop(
     base: float,
     skip_nan: bool,
 ) -> None:
-    """Leave a NaN out of the sums of one row, or let it spread."""
+    """Leave a NaN out of the sums of one row, or let it propagate."""
     for j in range(gene_ptr[gene], gene_ptr[gene + 1]):
         part = gene_part[j]
         if skip_nan:
@@ -155,12 +155,7 @@ def _drop(
 
 @jit
 def area_sums(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
-    n_vars: int,
+    ranking: Ranking,
     limit: float,
     gene_ptr: npt.NDArray[np.int64],
     gene_part: npt.NDArray[np.int32],
@@ -171,7 +166,7 @@ def area_sums(
 
     Parameters
     ----------
-    pointer, slots, less, equal, rows, n_vars, gene_ptr, gene_part, sizes, skip_nan
+    ranking, gene_ptr, gene_part, sizes, skip_nan
         See `rank_sums`.
     limit
         The rank from above at which the area ends.
@@ -181,11 +176,11 @@ def area_sums(
     sums, counts
         See `value_sums`.
     """
+    pointer, slots, less, equal, rows, n_vars = ranking
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
-    longest = _longest(pointer)
-    values = np.empty(longest)
+    values = np.empty(longest_segment(pointer))
     for i in range(n_obs):
         a, b = pointer[i], pointer[i + 1]
         n_valid = n_vars - rows[i, 0]
@@ -198,10 +193,8 @@ def area_sums(
 
 @jit
 def value_sums(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
+    ranking: Ranking,
     values: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.int64],
     zero: npt.NDArray[np.float64],
     gene_ptr: npt.NDArray[np.int64],
     gene_part: npt.NDArray[np.int32],
@@ -209,6 +202,7 @@ def value_sums(
     skip_nan: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Do what `rank_sums` does, once and not twice, for any number per entry, and `zero` for the zeros of each row."""
+    pointer, slots, _, _, rows, _ = ranking
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))
     counts, size = _count(sizes, rows)
@@ -248,26 +242,22 @@ def _add_row(
 
 
 @jit
-def walk_sums(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
+def running_sums(
+    ranking: Ranking,
     powers: npt.NDArray[np.float64],
     gene_ptr: npt.NDArray[np.int64],
     gene_part: npt.NDArray[np.int32],
     sizes: npt.NDArray[np.int64],
     skip_nan: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Add up what the area between two running sums needs, over the parts of sets, ties having their mean rank.
+    """Add up over the parts of sets what the area between two running sums needs, ties having their mean rank.
 
     Parameters
     ----------
     powers
-        ``(2 * n_vars + 1,)`` the step weight of rank r stands at ``2 r``.
-    pointer, slots, less, equal, rows, gene_ptr, gene_part, sizes, skip_nan
-        See `rank_sums`. Where NaN spread, they stand last in the walk and push all positions up.
+        ``(2 * n_vars + 1,)`` step weights; that of rank r is element ``2 r``.
+    ranking, gene_ptr, gene_part, sizes, skip_nan
+        See `rank_sums`. Where NaN are not left out, they come last in the ranking and raise all positions.
 
     Returns
     -------
@@ -276,6 +266,7 @@ def walk_sums(
     counts
         See `rank_sums`.
     """
+    pointer, slots, less, equal, rows, _ = ranking
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size, 3))
     counts, size = _count(sizes, rows)

@@ -12,14 +12,14 @@ one. Negative values are ranked by their magnitudes, from the other end. Values 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
 
-__all__ = ["as_bits", "rank_csr", "rank_dense", "spread_entries"]
+__all__ = ["Ranking", "as_bits", "dense_ranks", "rank_csr", "rank_dense"]
 
 NAN_RANK = -1
 # Few values: so many buckets that counts rarely share one, and four counters each, so that equal values in a row do
@@ -35,9 +35,33 @@ NONE = np.uint64(0)
 COUNT = np.uint32(1)
 
 _Bits = npt.NDArray[Any]
-_Entries = tuple[
+_Arrays = tuple[
     npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
 ]
+
+
+class Ranking(NamedTuple):
+    """Ranks of the genes of interest that are not 0, by row; all others of a row share the tie block of the zeros.
+
+    Attributes
+    ----------
+    pointer
+        ``(n_obs + 1,)``; row i owns entries ``pointer[i]:pointer[i + 1]``.
+    slots, less, equal
+        Per entry: the number of the gene, the smaller values of the row, and the size of its tie block. `less` is -1
+        and `equal` 0 where the value is NaN.
+    rows
+        ``(n_obs, 3)`` NaN, negative values and zeros per row.
+    n_vars
+        Columns of the matrix.
+    """
+
+    pointer: npt.NDArray[np.int64]
+    slots: npt.NDArray[np.int32]
+    less: npt.NDArray[np.int32]
+    equal: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64]
+    n_vars: int
 
 
 def as_bits(values: npt.NDArray[Any]) -> tuple[_Bits, int, int]:
@@ -215,7 +239,8 @@ def _rank_rows(
     sign: np.uint64,
     infinity: np.uint64,
     every_column: bool,
-) -> _Entries:
+) -> _Arrays:
+    """Rank rows of values given as bits; `columns` are those of every row where `every_column`."""
     n_obs = indptr.size - 1
     longest, size = 0, 1
     for i in range(n_obs):
@@ -293,7 +318,7 @@ def rank_csr(
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
     n_slots: int,
-) -> _Entries:
+) -> Ranking:
     """Rank the rows of a CSR block.
 
     Parameters
@@ -307,45 +332,37 @@ def rank_csr(
     n_slots
         Genes of interest.
 
-    Returns
-    -------
-    pointer
-        ``(n_obs + 1,)`` entries of a row.
-    slots, less, equal
-        Per non-zero gene of interest: its number, the smaller values of the row, and the size of its tie block.
-        `less` is -1 where the value is NaN.
-    rows
-        ``(n_obs, 3)`` NaN, negative values and zeros per row.
     """
-    bits, sign, infinity = as_bits(data)
-    found: _Entries = _rank_rows(
-        bits, indices, indptr, n_vars, slot_of, n_slots, np.uint64(sign), np.uint64(infinity), False
-    )
-    return found
+    return _rank(data, indices, indptr, n_vars, slot_of, n_slots, every_column=False)
 
 
-def rank_dense(x: npt.NDArray[Any], slot_of: npt.NDArray[np.int32], n_slots: int) -> _Entries:
+def rank_dense(x: npt.NDArray[Any], slot_of: npt.NDArray[np.int32], n_slots: int) -> Ranking:
     """Rank the rows of a C-contiguous dense block; see `rank_csr`."""
     n_obs, n_vars = x.shape
-    bits, sign, infinity = as_bits(x)
     columns = np.arange(n_vars, dtype=np.int32)
     indptr = np.arange(n_obs + 1, dtype=np.int64) * n_vars
-    found: _Entries = _rank_rows(
-        bits.ravel(), columns, indptr, n_vars, slot_of, n_slots, np.uint64(sign), np.uint64(infinity), True
-    )
-    return found
+    return _rank(x.ravel(), columns, indptr, n_vars, slot_of, n_slots, every_column=True)
+
+
+def _rank(
+    values: npt.NDArray[Any],
+    columns: npt.NDArray[np.int32],
+    indptr: npt.NDArray[np.int64],
+    n_vars: int,
+    slot_of: npt.NDArray[np.int32],
+    n_slots: int,
+    *,
+    every_column: bool,
+) -> Ranking:
+    bits, sign, infinity = as_bits(values)
+    limits = np.uint64(sign), np.uint64(infinity)
+    return Ranking(*_rank_rows(bits, columns, indptr, n_vars, slot_of, n_slots, *limits, every_column), n_vars)
 
 
 @jit
-def spread_entries(
-    pointer: npt.NDArray[np.int64],
-    slots: npt.NDArray[np.int32],
-    less: npt.NDArray[np.int32],
-    equal: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
-    n_slots: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return `less` and `equal` as ``(n_obs, n_slots)``, with the zeros' block where there is no entry."""
+def dense_ranks(ranking: Ranking, n_slots: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return `less` and `equal` as ``(n_obs, n_slots)``, with the zeros' tie block where there is no entry."""
+    pointer, slots, less, equal, rows, _ = ranking
     n_obs = pointer.size - 1
     all_less, all_equal = np.empty((n_obs, n_slots), np.int32), np.empty((n_obs, n_slots), np.int32)
     for i in range(n_obs):

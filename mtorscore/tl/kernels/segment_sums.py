@@ -7,9 +7,19 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
 
-__all__ = ["segment_mad", "segment_sum"]
+__all__ = ["longest_segment", "segment_mad", "segment_sum"]
 
-LANES = 16
+# Rows that are added up side by side: their sums fill a vector register.
+ROWS = 16
+
+
+@jit
+def longest_segment(indptr: npt.NDArray[np.int64]) -> np.int64:
+    """Return the largest size of the segments ``indptr[i]:indptr[i + 1]``."""
+    longest = np.int64(0)
+    for i in range(indptr.size - 1):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return longest
 
 
 @jit
@@ -22,18 +32,18 @@ def segment_sum(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return weighted sums, and the number of genes that they cover, both ``(n_obs, n_sets)``.
 
-    NaN spreads to the sum unless `skip_nan`. Every sum is taken in the order of `slots`, whatever the block of rows.
+    NaN propagates to the sum unless `skip_nan`. Every sum is taken in the order of `slots`, whatever the block of rows.
     """
     n_obs, n_genes = values.shape
     n_sets = indptr.size - 1
     sums = np.zeros((n_obs, n_sets))
     counts = np.empty((n_obs, n_sets), dtype=np.int64)
     if skip_nan:
-        _skipping_sum(values, indptr, slots, weights, sums, counts)
+        _sum_without_nan(values, indptr, slots, weights, sums, counts)
         return sums, counts
     for j in range(n_sets):
         counts[:, j] = indptr[j + 1] - indptr[j]
-    if n_obs < LANES or slots.size < n_genes:
+    if n_obs < ROWS or slots.size < n_genes:
         for i in range(n_obs):
             row = values[i]
             for j in range(n_sets):
@@ -42,20 +52,20 @@ def segment_sum(
                     total += row[slots[k]] * weights[k]
                 sums[i, j] = total
         return sums, counts
-    # Rows side by side: one gene of LANES rows is one run of memory, and their sums go on together.
-    turned = np.zeros((n_genes, LANES))
-    total_of = np.empty(LANES)
-    for first in range(0, n_obs, LANES):
-        width = min(LANES, n_obs - first)
+    # The transpose of a block of rows: a gene of ROWS rows is contiguous, so their sums are vectorised.
+    transposed = np.zeros((n_genes, ROWS))
+    total_of = np.empty(ROWS)
+    for first in range(0, n_obs, ROWS):
+        width = min(ROWS, n_obs - first)
         for g in range(n_genes):
             for i in range(width):
-                turned[g, i] = values[first + i, g]
+                transposed[g, i] = values[first + i, g]
         for j in range(n_sets):
             total_of[:] = 0.0
             for k in range(indptr[j], indptr[j + 1]):
-                run = turned[slots[k]]
+                run = transposed[slots[k]]
                 w = weights[k]
-                for i in range(LANES):
+                for i in range(ROWS):
                     total_of[i] += run[i] * w
             for i in range(width):
                 sums[first + i, j] = total_of[i]
@@ -63,7 +73,7 @@ def segment_sum(
 
 
 @jit
-def _skipping_sum(
+def _sum_without_nan(
     values: npt.NDArray[np.float64],
     indptr: npt.NDArray[np.int64],
     slots: npt.NDArray[np.int64],
@@ -71,6 +81,7 @@ def _skipping_sum(
     sums: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
 ) -> None:
+    """Write the sums, and numbers, of the genes that are not NaN."""
     for i in range(values.shape[0]):
         row = values[i]
         for j in range(indptr.size - 1):
@@ -96,22 +107,19 @@ def segment_mad(
     n_obs = values.shape[0]
     n_sets = indptr.size - 1
     out = np.full((n_obs, n_sets), np.nan)
-    longest = 0
-    for j in range(n_sets):
-        longest = max(longest, indptr[j + 1] - indptr[j])
-    buffer = np.empty(longest)
+    buffer = np.empty(longest_segment(indptr))
     for i in range(n_obs):
         for j in range(n_sets):
             n = 0
-            spoilt = False
+            has_nan = False
             for k in range(indptr[j], indptr[j + 1]):
                 v = values[i, slots[k]]
                 if v != v:
-                    spoilt = spoilt or not skip_nan
+                    has_nan = has_nan or not skip_nan
                     continue
                 buffer[n] = v
                 n += 1
-            if spoilt or n == 0:
+            if has_nan or n == 0:
                 continue
             part = buffer[:n]
             part.sort()
