@@ -88,14 +88,14 @@ def densities_within(state: State, params: Mapping[str, Any]) -> Array:
     if params["ties"] == "first":
         return np.zeros((0, 0))
     if params["kcdf"] == "gaussian":
-        from mtorscore.tl.kernels.gsva_walk import gaussian_within
+        from mtorscore.tl.kernels.gsva_walk import gaussian_cdf_within
 
-        found: Array = gaussian_within(values, n_valid, state["bandwidth"], normal_table())
+        found: Array = gaussian_cdf_within(values, n_valid, state["bandwidth"], normal_table())
         return found
     if params["kcdf"] == "none":
-        from mtorscore.tl.kernels.gsva_walk import share_within
+        from mtorscore.tl.kernels.gsva_walk import empirical_cdf
 
-        shares: Array = share_within(values, n_valid)
+        shares: Array = empirical_cdf(values, n_valid)
         return shares
     out = np.full(values.shape, np.nan)
     for g in range(values.shape[0]):
@@ -105,29 +105,31 @@ def densities_within(state: State, params: Mapping[str, Any]) -> Array:
 
 
 def starts_within(state: State, params: Mapping[str, Any]) -> npt.NDArray[np.int32]:
-    """Return where to begin to look for a value among the cohort's, see `find_starts`."""
+    """Return where to start searching for a value among the cohort's, see `search_starts`."""
     if params["ties"] == "first":
         return np.zeros((0, 0), np.int32)
-    from mtorscore.tl.kernels.gsva_walk import find_starts
+    from mtorscore.tl.kernels.gsva_walk import search_starts
 
-    found: npt.NDArray[np.int32] = find_starts(state["values"], state["n_valid"])
+    found: npt.NDArray[np.int32] = search_starts(state["values"], state["n_valid"])
     return found
 
 
 def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
     """Return the distribution functions at new values, ``(n_obs, n_kept)``; NaN where the gene does not count."""
-    from mtorscore.tl.kernels.gsva_walk import find_values, gaussian_at
+    from mtorscore.tl.kernels.gsva_walk import cdf_at_known_values, gaussian_cdf_at
 
     values, n_valid = state["values"], state["n_valid"]
     if params["zeros"] == "ignored":
         x = np.where(x == 0, np.nan, x)
     if params["ties"] == "first":
         return _in_order(x, state, params["kcdf"])
-    density: Array = find_values(x, values, n_valid, state["density"], state["starts"])
+    density: Array = cdf_at_known_values(x, values, n_valid, state["density"], state["starts"])
     density[:, n_valid == 0] = np.nan
     rows, genes = np.nonzero(density == -1.0)
     if rows.size and params["kcdf"] == "gaussian":
-        density[rows, genes] = gaussian_at(x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table())
+        density[rows, genes] = gaussian_cdf_at(
+            x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table()
+        )
     elif rows.size:
         for g in np.unique(genes):
             here = rows[genes == g]
@@ -137,13 +139,15 @@ def densities_at(x: Array, state: State, params: Mapping[str, Any]) -> Array:
 
 def _in_order(x: Array, state: State, kcdf: str) -> Array:
     """Return what the reference ranks by: log odds of the distribution function, terms added up in cohort order."""
-    from mtorscore.tl.kernels.gsva_walk import gaussian_at
+    from mtorscore.tl.kernels.gsva_walk import gaussian_cdf_at
 
     values, n_valid = state["values"], state["n_valid"]
     density = np.full(x.shape, np.nan)
     rows, genes = np.nonzero(~np.isnan(x) & (n_valid > 0))
     if kcdf == "gaussian":
-        density[rows, genes] = gaussian_at(x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table())
+        density[rows, genes] = gaussian_cdf_at(
+            x[rows, genes], genes, values, n_valid, state["bandwidth"], normal_table()
+        )
     else:
         for g in np.flatnonzero(n_valid):
             here = ~np.isnan(x[:, g])

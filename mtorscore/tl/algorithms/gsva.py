@@ -64,7 +64,7 @@ def gsva(
         Scores.
     """
     del pvalues
-    from mtorscore.tl.kernels.gsva_walk import walk
+    from mtorscore.tl.kernels.gsva_walk import walk_deviations
 
     frozen = state or {}
     kept = frozen["kept"]
@@ -81,7 +81,7 @@ def gsva(
     parts = {}
     for sign in (1, -1):
         part = used.direction(sign)
-        parts[sign] = walk(
+        parts[sign] = walk_deviations(
             above,
             tied,
             weight,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -46,27 +46,24 @@ class DaskSource(Source):
     ) -> Iterator[T]:
         """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
         del threads, width, tables, steady
-        import dask
-
-        shared = dask.delayed(partial(_each, function=function), pure=False)
-        tasks = [
-            shared(part, int(start), self.n_vars, self.block, self.columns)
-            for part, start in zip(self.parts, self.edges[:-1], strict=True)
-        ]
-        for found in dask.compute(*tasks):
+        for found in self._compute(partial(_map, function=function)):
             yield from found
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Reduce every chunk where it is, in one computation, then put the results of the chunks together."""
+        return functools.reduce(combine, self._compute(partial(_reduce, function=function, combine=combine)))
+
+    def _compute(self, work: Callable[[Source], T]) -> Sequence[T]:
+        """Return the result of `work` for every chunk, from one computation."""
         import dask
 
-        shared = dask.delayed(partial(_reduce, function=function, combine=combine), pure=False)
+        shared = dask.delayed(partial(_on_chunk, work=work), pure=False)
         tasks = [
             shared(part, int(start), self.n_vars, self.block, self.columns)
             for part, start in zip(self.parts, self.edges[:-1], strict=True)
         ]
-        found: list[T] = list(dask.compute(*tasks))
-        return functools.reduce(combine, found)
+        found: Sequence[T] = dask.compute(*tasks)
+        return found
 
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order, fetching one chunk at a time."""
@@ -105,30 +102,27 @@ def known_chunks(matrix: Any) -> Any:
     return matrix.compute_chunk_sizes() if any(np.isnan(n) for n in matrix.shape) else matrix
 
 
-def _each(
+def _on_chunk(
     part: Any,
     start: int,
     n_vars: int,
     block: int | None,
     columns: npt.NDArray[np.int64] | None,
-    function: Callable[[Tile], T],
-) -> list[T]:
-    return [function(tile) for tile in _local(part, start, n_vars, block, columns).tiles()]
-
-
-def _reduce(
-    part: Any,
-    start: int,
-    n_vars: int,
-    block: int | None,
-    columns: npt.NDArray[np.int64] | None,
-    function: Callable[[Tile], T],
-    combine: Callable[[T, T], T],
+    work: Callable[[Source], T],
 ) -> T:
-    return _local(part, start, n_vars, block, columns).reduce(function, combine)
+    return work(_local(part, start, n_vars, block, columns))
+
+
+def _map(chunk: Source, function: Callable[[Tile], T]) -> list[T]:
+    return [function(tile) for tile in chunk.tiles()]
+
+
+def _reduce(chunk: Source, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
+    return chunk.reduce(function, combine)
 
 
 def _local(part: Any, start: int, n_vars: int, block: int | None, columns: npt.NDArray[np.int64] | None) -> Source:
+    """Return a computed chunk as a source of its own."""
     from mtorscore.tl.engine.source import canonical
 
     held = canonical(part) if hasattr(part, "tocsr") else np.asarray(part)

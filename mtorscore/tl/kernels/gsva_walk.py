@@ -1,4 +1,4 @@
-"""Kernel densities over a cohort and the random walk of GSVA, on plain arrays."""
+"""Distribution functions of genes over a cohort and the random walk of GSVA, on plain arrays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.segment_sums import longest_segment
 
-__all__ = ["find_starts", "find_values", "gaussian_at", "gaussian_within", "share_within", "walk"]
+__all__ = [
+    "cdf_at_known_values",
+    "empirical_cdf",
+    "gaussian_cdf_at",
+    "gaussian_cdf_within",
+    "search_starts",
+    "walk_deviations",
+]
 
 STEPS_PER_SD = 1000.0
 BLOCK = 32
@@ -18,7 +26,7 @@ NONE = np.uint64(0)
 
 
 @jit
-def gaussian_within(
+def gaussian_cdf_within(
     values: npt.NDArray[np.float64],
     n_valid: npt.NDArray[np.int64],
     bandwidth: npt.NDArray[np.float64],
@@ -75,8 +83,8 @@ def gaussian_within(
                 right, theirs = x[start : min(start + BLOCK, n)], total[start : min(start + BLOCK, n)]
                 m = right.size
                 even = m // 2 * 2
-                # Two values at once, each with two sums, so that no addition waits for another. Of an odd block the
-                # last value goes with itself and is counted half.
+                # Two values at once, each with two sums, so that no addition waits for another. The last value of an
+                # odd block is paired with itself and counted half.
                 for i in range(first, last, 2):
                     other = min(i + 1, last - 1)
                     share = 1.0 if other > i else 0.5
@@ -111,7 +119,7 @@ def gaussian_within(
 
 
 @jit
-def gaussian_at(
+def gaussian_cdf_at(
     queries: npt.NDArray[np.float64],
     genes: npt.NDArray[np.int64],
     values: npt.NDArray[np.float64],
@@ -119,7 +127,7 @@ def gaussian_at(
     bandwidth: npt.NDArray[np.float64],
     table: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Return the kernel distribution function of gene ``genes[i]`` at ``queries[i]``; see `gaussian_within`."""
+    """Return the kernel distribution function of gene ``genes[i]`` at ``queries[i]``; see `gaussian_cdf_within`."""
     out = np.empty(queries.size)
     last = table.size - 1
     for q in range(queries.size):
@@ -135,8 +143,8 @@ def gaussian_at(
 
 
 @jit
-def share_within(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the share of a gene's values that are not above each of its sorted values; NaN behind the valid ones."""
+def empirical_cdf(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the empirical distribution function of each gene at its sorted values; NaN behind the valid ones."""
     n_genes, n_obs = values.shape
     out = np.full((n_genes, n_obs), np.nan)
     for g in range(n_genes):
@@ -150,18 +158,18 @@ def share_within(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]
 
 
 @jit
-def find_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    """Return where to begin to look for a value: steps of equal width from the smallest to the largest of each gene.
+def search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Return where to start searching for a value: a table over equal steps from the smallest to the largest value.
 
     Parameters
     ----------
     values, n_valid
-        As in `gaussian_within`.
+        As in `gaussian_cdf_within`.
 
     Returns
     -------
     numpy.ndarray
-        ``(n_genes, n_obs + 1)``; the values of step s stand between entries s and s + 1.
+        ``(n_genes, n_obs + 1)``; the values of step s are those between entries s and s + 1.
     """
     n_genes, n_obs = values.shape
     out = np.zeros((n_genes, n_obs + 1), np.int32)
@@ -180,33 +188,34 @@ def find_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64])
 
 @jit
 def _steps_per_unit(low: float, high: float, n: int) -> float:
+    """Return the steps per unit of expression of one gene."""
     width = high - low
-    # Where the width is beyond what floating-point numbers hold, or next to nothing, one step holds all.
+    # Where the width overflows, or nearly underflows, one step holds all values.
     return (n - 1) / width if 1e-290 < width < 1e290 else 0.0
 
 
 @jit
-def find_values(
+def cdf_at_known_values(
     x: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     n_valid: npt.NDArray[np.int64],
     density: npt.NDArray[np.float64],
     starts: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float64]:
-    """Return the density of each value that the cohort holds; -1 where it does not, NaN for NaN.
+    """Return the distribution function of each value that the cohort holds; -1 where it does not, NaN for NaN.
 
     Parameters
     ----------
     x
         ``(n_rows, n_genes)``.
     values, n_valid, density
-        ``(n_genes, n_obs)`` as in `gaussian_within`.
+        ``(n_genes, n_obs)`` as in `gaussian_cdf_within`.
     starts
-        From `find_starts`.
+        From `search_starts`.
     """
     n_rows, n_genes = x.shape
     out = np.empty((n_rows, n_genes))
-    # Some genes at a time: a line of memory holds that many neighbours of a row.
+    # As many genes at a time as a cache line holds values of a row.
     for first in range(0, n_genes, LINE):
         for g in range(first, min(first + LINE, n_genes)):
             n = n_valid[g]
@@ -228,8 +237,8 @@ def find_values(
                     at += half if known[at + half] <= v else NONE
                     left -= half
                 if most >= FEW:
-                    # Four comparisons whatever they say are faster than a loop that ends nobody knows where. What
-                    # stands before the step is below v, and the last value is not.
+                    # Four comparisons without a branch are faster than a loop of unpredictable length. Values before
+                    # the step are below v, and the last value is not.
                     at = min(at, most - FEW)
                     at += (
                         np.uint64(known[at] < v)
@@ -246,7 +255,7 @@ def find_values(
 
 @jit
 def _order(place: npt.NDArray[np.float64], n: int, order: npt.NDArray[np.int64]) -> None:
-    """Write the order of the first `n` places (Shell 1959, gaps of Knuth 1973); what is tied is worth the same."""
+    """Write the order of the first `n` places (Shell 1959, gaps of Knuth 1973); the order of ties does not matter."""
     for i in range(n):
         order[i] = i
     gap = 1
@@ -264,7 +273,7 @@ def _order(place: npt.NDArray[np.float64], n: int, order: npt.NDArray[np.int64])
 
 
 @jit
-def walk(
+def walk_deviations(
     above: npt.NDArray[np.float64],
     tied: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
@@ -303,9 +312,7 @@ def walk(
     n_obs = above.shape[0]
     n_sets = indptr.size - 1
     out = np.full((n_obs, n_sets), np.nan)
-    longest = 0
-    for s in range(n_sets):
-        longest = max(longest, indptr[s + 1] - indptr[s])
+    longest = longest_segment(indptr)
     place = np.empty(longest)
     width = np.empty(longest)
     gain = np.empty(longest)
@@ -314,19 +321,19 @@ def walk(
         n = length
         for s in range(n_sets):
             k = 0
-            spoilt = False
+            has_nan = False
             total = 0.0
             for e in range(indptr[s], indptr[s + 1]):
                 a = above[i, slots[e]]
                 if a != a:
-                    spoilt = spoilt or not skip_nan
+                    has_nan = has_nan or not skip_nan
                     continue
                 place[k] = a
                 width[k] = tied[i, slots[e]]
                 gain[k] = weight[i, slots[e]]
                 total += gain[k]
                 k += 1
-            if spoilt or k == 0 or k >= n:
+            if has_nan or k == 0 or k >= n:
                 continue
             if not total > 0.0:
                 continue

@@ -1,11 +1,11 @@
-"""Finished blocks on disk: written as they come, found again after a kill, and joined into one file."""
+"""Checkpoints of streaming: finished blocks on disk, found again after a kill, and joined into one file."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from mtorscore.errors import DataError, examples
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.streaming.disk_matrix import DiskFile
 
-__all__ = ["Parts", "read_scores", "write_h5ad", "write_parquet", "write_zarr"]
+__all__ = ["Finished", "Parts", "read_scores", "write_h5ad", "write_parquet", "write_zarr"]
 
 Tables = Mapping[str, Array]
 Columns = Mapping[str, Sequence[str]]
@@ -28,14 +28,14 @@ ROW_GROUP_BYTES = 4 << 20
 
 @dataclass
 class Parts:
-    """The folder beside the output that holds finished blocks until all are there.
+    """The folder beside the output that holds finished blocks until all are scored.
 
     Attributes
     ----------
     folder
         ``<out>.parts``.
     bounds
-        Edges of the blocks; those of the run that began, if it is resumed.
+        Edges of the blocks; those of the interrupted run, if it is resumed.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Parts:
 
     @classmethod
     def open(cls, folder: Path, identity: Mapping[str, Any], bounds: npt.NDArray[np.int64], *, resume: bool) -> Parts:
-        """Begin, or go on with, a run.
+        """Start or resume a run.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Parts:
             if different:
                 raise DataError(
                     f"{folder} holds an unfinished run that differs in {examples(different)}. Finish that one, delete "
-                    "the folder, or say resume=False to begin anew."
+                    "the folder, or pass resume=False to start again."
                 )
             return cls(folder, np.array(before["bounds"], dtype=np.int64))
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class Parts:
 
     @property
     def n(self) -> int:
-        """Blocks in all."""
+        """Number of blocks."""
         return int(self.bounds.size - 1)
 
     def path(self, i: int) -> Path:
@@ -76,11 +76,11 @@ class Parts:
         return self.folder / f"block-{i:06d}.npz"
 
     def missing(self) -> list[int]:
-        """Return the blocks that are still to be scored."""
+        """Return the blocks that have not been scored yet."""
         return [i for i in range(self.n) if not self.path(i).exists()]
 
     def write(self, i: int, tables: Tables) -> None:
-        """Write a finished block; a block that has its name is whole, even after a power failure."""
+        """Write a finished block; a file under its final name is complete, even after a power failure."""
         with atomic(self.path(i)) as temporary, temporary.open("wb") as out:
             np.savez(out, **{f"t{k}": v for k, v in enumerate(tables.values())})  # type: ignore[arg-type]
             out.flush()
@@ -97,51 +97,68 @@ class Parts:
         shutil.rmtree(self.folder)
 
 
-def write_parquet(
-    out: Path,
-    parts: Parts,
-    columns: Columns,
-    file: DiskFile,
-    rows: npt.NDArray[np.int64] | None,
-    record: dict[str, Any],
-) -> None:
+@dataclass(frozen=True)
+class Finished:
+    """What is written once every block is scored.
+
+    Attributes
+    ----------
+    parts
+        The blocks.
+    columns
+        Signatures by key of their table in ``.obsm``.
+    file
+        The file that was scored.
+    rows
+        The rows that were scored, or None for all.
+    record
+        What ``.uns["mtorscore"]`` holds.
+    """
+
+    parts: Parts
+    columns: Columns
+    file: DiskFile
+    rows: npt.NDArray[np.int64] | None
+    record: Mapping[str, Any]
+
+
+def write_parquet(out: Path, scores: Finished) -> None:
     """Join the blocks into one Parquet file with a column ``observation`` and columns ``<table>/<signature>``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = [f"{table}/{name}" for table, found in columns.items() for name in found]
+    names = [f"{table}/{name}" for table, found in scores.columns.items() for name in found]
     fields = [pa.field("observation", pa.string())] + [pa.field(name, pa.float64()) for name in names]
-    schema = pa.schema(fields, metadata={"mtorscore": json.dumps(record)})
-    temporary = out.with_name(f".{out.name}.tmp")
+    schema = pa.schema(fields, metadata={"mtorscore": json.dumps(scores.record)})
     with (
+        atomic(out) as temporary,
         pq.ParquetWriter(temporary, schema, compression="lz4", use_dictionary=["observation"]) as writer,
         ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool,
     ):
         before = None
-        for a, b, tables in _row_groups(parts):
+        for a, b, tables in _row_groups(scores.parts):
             values = [np.ascontiguousarray(t[:, j]) for t in tables for j in range(t.shape[1])]
-            observations = file.obs_names_utf8(slice(a, b) if rows is None else rows[a:b])
+            observations = scores.file.obs_names_utf8(slice(a, b) if scores.rows is None else scores.rows[a:b])
             group = pa.table([observations, *values], schema=schema)
             if before is not None:
                 before.result()
-            # The next blocks are read while these are packed.
+            # The next blocks are read while these are compressed.
             before = pool.submit(writer.write_table, group)
         if before is not None:
             before.result()
-    temporary.replace(out)
 
 
 def _row_groups(parts: Parts) -> Iterator[tuple[int, int, list[Array]]]:
-    """Yield edges and tables of several blocks at once: a row group of few rows is dear to write and to read."""
-    waiting: list[list[Array]] = []
+    """Yield edges and tables of several blocks at once: row groups of few rows are slow to write and to read."""
+    pending: list[list[Array]] = []
     first = size = 0
     for i, tables in enumerate(parts):
-        waiting.append(tables)
+        pending.append(tables)
         size += sum(t.nbytes for t in tables)
         if size >= ROW_GROUP_BYTES or i == parts.n - 1:
-            together = [np.concatenate(t) for t in zip(*waiting, strict=True)]
+            together = [np.concatenate(t) for t in zip(*pending, strict=True)]
             yield int(parts.bounds[first]), int(parts.bounds[i + 1]), together
-            waiting.clear()
+            pending.clear()
             first, size = i + 1, 0
 
 
@@ -178,42 +195,27 @@ def read_scores(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return found, json.loads(record)
 
 
-def write_h5ad(
-    out: Path,
-    parts: Parts,
-    columns: Columns,
-    file: DiskFile,
-    rows: npt.NDArray[np.int64] | None,
-    record: dict[str, Any],
-) -> None:
+def write_h5ad(out: Path, scores: Finished) -> None:
     """Copy the h5ad and add the tables to its ``obsm``, block by block."""
     import h5py
 
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.copyfile(file.path, temporary)
-    with h5py.File(temporary, "r+") as copy:
-        _fill(copy, lambda group, index: copy.copy(file.obs_index(), group, name=index), parts, columns, rows, record)
-    temporary.replace(out)
+    with atomic(out) as temporary:
+        shutil.copyfile(scores.file.path, temporary)
+        with h5py.File(temporary, "r+") as copy:
+            _fill(copy, lambda group, index: copy.copy(scores.file.obs_index(), group, name=index), scores)
 
 
-def write_zarr(
-    out: Path,
-    parts: Parts,
-    columns: Columns,
-    file: DiskFile,
-    rows: npt.NDArray[np.int64] | None,
-    record: dict[str, Any],
-) -> None:
+def write_zarr(out: Path, scores: Finished) -> None:
     """Copy the zarr folder and add the tables to its ``obsm``, block by block."""
     import zarr
     from anndata.io import write_elem
 
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(file.path, temporary)
+    shutil.copytree(scores.file.path, temporary)
     copy = zarr.open_group(str(temporary), mode="r+", use_consolidated=False)
-    names = file.obs_names()
-    _fill(copy, lambda group, index: write_elem(group, index, names), parts, columns, rows, record)
+    names = scores.file.obs_names()
+    _fill(copy, lambda group, index: write_elem(group, index, names), scores)
     if (temporary / ".zmetadata").exists() or "consolidated_metadata" in _metadata(temporary):
         zarr.consolidate_metadata(str(temporary))
     if out.exists():
@@ -226,46 +228,57 @@ def _metadata(folder: Path) -> str:
     return described.read_text() if described.exists() else ""
 
 
-def _fill(
-    root: Any, copy_index: Any, parts: Parts, columns: Columns, rows: npt.NDArray[np.int64] | None, record: Any
-) -> None:
-    """Write one dataframe per table in the layout that anndata reads, without holding a whole table."""
-    from anndata.io import write_elem
-
+def _fill(root: Any, copy_index: Callable[[Any, str], None], scores: Finished) -> None:
+    """Write one dataframe per table in the layout that anndata reads, without holding a whole table in memory."""
     obsm = root.require_group("obsm")
     n_obs = int(root["obs"][root["obs"].attrs["_index"]].shape[0])
-    arrays: list[list[Any]] = []
-    for key, names in columns.items():
-        if key in obsm:
-            del obsm[key]
-        group = obsm.create_group(key)
-        attributes = {
-            "encoding-type": "dataframe",
-            "encoding-version": "0.2.0",
-            "_index": "_index",
-            "column-order": list(names),
-        }
-        for name, value in attributes.items():
-            group.attrs[name] = value
-        copy_index(group, "_index")
-        mine = []
-        for name in names:
-            array = _column(group, name, n_obs)
-            array.attrs["encoding-type"], array.attrs["encoding-version"] = "array", "0.2.0"
-            mine.append(array)
-        arrays.append(mine)
-    for i, tables in enumerate(parts):
-        a, b = int(parts.bounds[i]), int(parts.bounds[i + 1])
-        for mine, values in zip(arrays, tables, strict=True):
-            for j, array in enumerate(mine):
-                if rows is None:
-                    array[a:b] = values[:, j]
-                else:
-                    first, last = int(rows[a]), int(rows[b - 1]) + 1
-                    here = array[first:last]
-                    here[rows[a:b] - first] = values[:, j]
-                    array[first:last] = here
-    uns = root.require_group("uns")
+    tables = [_new_table(obsm, key, names, n_obs, copy_index) for key, names in scores.columns.items()]
+    bounds = scores.parts.bounds
+    for i, block in enumerate(scores.parts):
+        a, b = int(bounds[i]), int(bounds[i + 1])
+        for arrays, values in zip(tables, block, strict=True):
+            for j, array in enumerate(arrays):
+                _write_rows(array, a, b, scores.rows, values[:, j])
+    _write_record(root.require_group("uns"), scores.record)
+
+
+def _new_table(
+    obsm: Any, key: str, names: Sequence[str], n_obs: int, copy_index: Callable[[Any, str], None]
+) -> list[Any]:
+    """Make an empty dataframe and return the arrays of its columns."""
+    if key in obsm:
+        del obsm[key]
+    group = obsm.create_group(key)
+    attributes = {
+        "encoding-type": "dataframe",
+        "encoding-version": "0.2.0",
+        "_index": "_index",
+        "column-order": list(names),
+    }
+    for name, value in attributes.items():
+        group.attrs[name] = value
+    copy_index(group, "_index")
+    arrays = [_column(group, name, n_obs) for name in names]
+    for array in arrays:
+        array.attrs["encoding-type"], array.attrs["encoding-version"] = "array", "0.2.0"
+    return arrays
+
+
+def _write_rows(array: Any, a: int, b: int, rows: npt.NDArray[np.int64] | None, values: Array) -> None:
+    """Write the values of scored rows ``a:b`` to a column on disk."""
+    if rows is None:
+        array[a:b] = values
+        return
+    first, last = int(rows[a]), int(rows[b - 1]) + 1
+    here = array[first:last]
+    here[rows[a:b] - first] = values
+    array[first:last] = here
+
+
+def _write_record(uns: Any, record: Mapping[str, Any]) -> None:
+    """Add what is recorded of each method to ``uns["mtorscore"]``."""
+    from anndata.io import write_elem
+
     before = set(uns["mtorscore"]) if "mtorscore" in uns else set()
     if not before:
         write_elem(uns, "mtorscore", {})

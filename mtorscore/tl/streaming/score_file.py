@@ -27,7 +27,7 @@ from mtorscore.tl.engine.ratios_panels import guess_scale, ratios_and_panels, sc
 from mtorscore.tl.engine.reference import universe_hash
 from mtorscore.tl.engine.source import Source
 from mtorscore.tl.engine.spec import Scored
-from mtorscore.tl.streaming.checkpoints import Parts, write_h5ad, write_parquet, write_zarr
+from mtorscore.tl.streaming.checkpoints import Finished, Parts, write_h5ad, write_parquet, write_zarr
 from mtorscore.tl.streaming.disk_matrix import DiskFile, check_kind, open_file
 from mtorscore.tl.streaming.progress import progress_bar
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
@@ -311,7 +311,7 @@ def _assemble(job: _Job, parts: Parts, target: Path) -> Path:
     records = _records(job, empty)
     if target.suffix == ".parquet":
         records = json.loads(json.dumps(records, default=_plain))
-    WRITERS[target.suffix](target, parts, job.columns, job.file, job.rows, records)
+    WRITERS[target.suffix](target, Finished(parts, job.columns, job.file, job.rows, records))
     parts.remove()
     return target
 
