@@ -1,4 +1,4 @@
-"""Chunks of HDF5 files unpacked by several threads: the same elements as the library reads."""
+"""Chunks of HDF5 files decompressed by several threads: the same elements as the library reads."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtorscore.errors import DataError
-from mtorscore.tl.kernels.lzf import unpack_lzf
-from mtorscore.tl.streaming.hdf5_chunks import TASK_BYTES, ZSTD, Spare, open_vector
+from mtorscore.tl.kernels.lzf import decompress_lzf
+from mtorscore.tl.streaming.hdf5_chunks import TASK_BYTES, ZSTD, BufferPool, open_dataset
 
 RNG = np.random.default_rng(5)
 VALUES: dict[str, Any] = {
@@ -42,18 +42,18 @@ def ends(n: int) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("stored", STORED)
 @pytest.mark.parametrize("kind", VALUES)
-def test_any_stretch_is_what_the_library_reads(tmp_path: Path, kind: str, stored: str) -> None:
+def test_any_slice_is_what_the_library_reads(tmp_path: Path, kind: str, stored: str) -> None:
     x = VALUES[kind]
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", data=x, **STORED[stored])
     descriptor = os.open(tmp_path / "a.h5", os.O_RDONLY)
     with h5py.File(tmp_path / "a.h5") as file, ThreadPoolExecutor(2) as pool:
-        vector = open_vector(file["x"], descriptor)
-        assert vector.file == descriptor
+        dataset = open_dataset(file["x"], descriptor)
+        assert dataset.file == descriptor
         for a, b in ends(x.size):
-            np.testing.assert_array_equal(vector.read(a, b, pool), x[a:b])
-            np.testing.assert_array_equal(vector.read(a, b), x[a:b])
-        np.testing.assert_array_equal(np.concatenate(list(vector.pieces(7001))), x)
+            np.testing.assert_array_equal(dataset.read(a, b, pool), x[a:b])
+            np.testing.assert_array_equal(dataset.read(a, b), x[a:b])
+        np.testing.assert_array_equal(np.concatenate(list(dataset.pieces(7001))), x)
     os.close(descriptor)
 
 
@@ -65,9 +65,9 @@ def test_what_is_unusual_is_left_to_the_library(tmp_path: Path, unusual: dict[st
         file.create_dataset("x", data=np.round(VALUES["normal"], 3), **unusual)
     descriptor = os.open(tmp_path / "a.h5", os.O_RDONLY)
     with h5py.File(tmp_path / "a.h5") as file:
-        vector = open_vector(file["x"], descriptor)
-        assert vector.file < 0
-        np.testing.assert_array_equal(vector.read(10, 400), file["x"][10:400])
+        dataset = open_dataset(file["x"], descriptor)
+        assert dataset.file < 0
+        np.testing.assert_array_equal(dataset.read(10, 400), file["x"][10:400])
     os.close(descriptor)
 
 
@@ -83,7 +83,7 @@ def test_zstd_needs_no_plug_in(tmp_path: Path) -> None:
             dataset.write_direct_chunk((1000 * k,), zstandard.compress(x[1000 * k : 1000 * (k + 1)].tobytes()))
     descriptor = os.open(tmp_path / "a.h5", os.O_RDONLY)
     with h5py.File(tmp_path / "a.h5") as file:
-        np.testing.assert_array_equal(open_vector(file["x"], descriptor).read(500, 2500), x[500:2500])
+        np.testing.assert_array_equal(open_dataset(file["x"], descriptor).read(500, 2500), x[500:2500])
     os.close(descriptor)
 
 
@@ -92,14 +92,14 @@ def test_a_file_cut_short_is_an_error(tmp_path: Path) -> None:
         file.create_dataset("x", data=VALUES["normal"], chunks=(1000,))
     descriptor = os.open(tmp_path / "a.h5", os.O_RDONLY)
     with h5py.File(tmp_path / "a.h5") as file:
-        vector = open_vector(file["x"], descriptor)
+        dataset = open_dataset(file["x"], descriptor)
     os.close(descriptor)
     short = tmp_path / "short"
     short.write_bytes((tmp_path / "a.h5").read_bytes()[:50_000])
-    vector.file = os.open(short, os.O_RDONLY)
+    dataset.file = os.open(short, os.O_RDONLY)
     with pytest.raises(DataError, match="shorter than its index"):
-        vector.read(0, vector.size)
-    os.close(vector.file)
+        dataset.read(0, dataset.size)
+    os.close(dataset.file)
 
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf"])
@@ -113,7 +113,7 @@ def test_a_damaged_chunk_is_an_error(tmp_path: Path, compression: str) -> None:
     (tmp_path / "a.h5").write_bytes(content)
     descriptor = os.open(tmp_path / "a.h5", os.O_RDONLY)
     with h5py.File(tmp_path / "a.h5") as file, pytest.raises(DataError, match="damaged"):
-        open_vector(file["x"], descriptor).read(9000, 12_000)
+        open_dataset(file["x"], descriptor).read(9000, 12_000)
     os.close(descriptor)
 
 
@@ -121,24 +121,24 @@ def test_a_damaged_chunk_is_an_error(tmp_path: Path, compression: str) -> None:
 @given(st.binary(max_size=300))
 def test_damaged_lzf_is_noticed_and_never_written_beyond_its_room(packed: bytes) -> None:
     out = np.full(80, 7, dtype=np.uint8)
-    n = unpack_lzf(np.frombuffer(packed, dtype=np.uint8), out[:64])
+    n = decompress_lzf(np.frombuffer(packed, dtype=np.uint8), out[:64])
     assert -1 <= n <= 64
     assert (out[64:] == 7).all()
 
 
-def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
-    spare, n = Spare(), TASK_BYTES // 8
-    first = spare.take(n, np.dtype(np.float64))
+def test_memory_is_reused_only_when_nothing_refers_to_it() -> None:
+    buffers, n = BufferPool(), TASK_BYTES // 8
+    first = buffers.take(n, np.dtype(np.float64))
     first[:] = 1.0
     part = first[10:20]
-    second = spare.take(n, np.dtype(np.float64))
+    second = buffers.take(n, np.dtype(np.float64))
     second[:] = 2.0
     del first
-    third = spare.take(n, np.dtype(np.float64))
+    third = buffers.take(n, np.dtype(np.float64))
     third[:] = 3.0
     assert (part == 1.0).all()
     assert (second == 2.0).all()
     address = third.ctypes.data
     del third
-    assert spare.take(n + n // 16, np.dtype(np.float64)).ctypes.data == address
-    assert spare.take(2 * n, np.dtype(np.float64)).size == 2 * n
+    assert buffers.take(n + n // 16, np.dtype(np.float64)).ctypes.data == address
+    assert buffers.take(2 * n, np.dtype(np.float64)).size == 2 * n

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.source import BY_SIZE, Source, Tiling
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["DaskSource", "dask_source", "known_chunks"]
@@ -35,17 +35,9 @@ class DaskSource(Source):
     edges: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     remote: ClassVar[bool] = True
 
-    def each(
-        self,
-        function: Callable[[Tile], T],
-        threads: int | None = None,
-        *,
-        width: int = 0,
-        tables: bool = False,
-        steady: bool = False,
-    ) -> Iterator[T]:
+    def each(self, function: Callable[[Tile], T], threads: int | None = None, tiling: Tiling = BY_SIZE) -> Iterator[T]:
         """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
-        del threads, width, tables, steady
+        del threads, tiling
         for found in self._compute(partial(_map, function=function)):
             yield from found
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mtorscore.errors import MethodError
 from mtorscore.tl.engine.plan import Plan
-from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.source import Source, Tiling
 from mtorscore.tl.engine.spec import Scored
 from mtorscore.tl.engine.tiles import Tile
 
@@ -48,7 +48,7 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
     # What is worked out elsewhere has to be sent anyway.
     rooms = None if source.remote else [np.empty((source.n_obs, len(plan.sets))) for plan in plans]
     score = partial(score_tile, plans=plans, rooms=rooms, first=source.offset)
-    return _gather(source.each(score, threads, width=width, tables=tables), source.n_obs, rooms)
+    return _gather(source.each(score, threads, Tiling(width, tables)), source.n_obs, rooms)
 
 
 def score_tile(

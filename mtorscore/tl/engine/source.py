@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from mtorscore._blas_threads import one_blas_thread
 from mtorscore.errors import DataError
 from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["Source", "canonical"]
+__all__ = ["BY_SIZE", "Source", "Tiling", "canonical"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
@@ -47,6 +47,27 @@ def _threads(n: int) -> ThreadPoolExecutor:
         # A forked process inherits the pool but not its threads.
         os.register_at_fork(after_in_child=_threads.cache_clear)
     return ThreadPoolExecutor(n, thread_name_prefix="mtorscore-score")
+
+
+class Tiling(NamedTuple):
+    """What the size of tiles depends on beside the matrix.
+
+    Attributes
+    ----------
+    width
+        Numbers per row that a function works on beside the tile; many mean smaller tiles, which stay in cache.
+    tables
+        Whether the function reads tables of the whole cohort, which it does less often for larger tiles.
+    steady
+        Whether the tiles are the same for any number of threads, as they must be where results are added up.
+    """
+
+    width: int = 0
+    tables: bool = False
+    steady: bool = False
+
+
+BY_SIZE = Tiling()
 
 
 @dataclass
@@ -87,15 +108,7 @@ class Source:
         for start in range(0, self.n_obs, step):
             yield self.tile(start, min(start + step, self.n_obs))
 
-    def each(
-        self,
-        function: Callable[[Tile], T],
-        threads: int | None = 1,
-        *,
-        width: int = 0,
-        tables: bool = False,
-        steady: bool = False,
-    ) -> Iterator[T]:
+    def each(self, function: Callable[[Tile], T], threads: int | None = 1, tiling: Tiling = BY_SIZE) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order.
 
         Parameters
@@ -104,19 +117,15 @@ class Source:
             What is wanted of a tile; it may run in another process, so it should return little.
         threads
             Tiles worked on at the same time; None takes all cores.
-        width
-            Numbers per row that the function works on beside the tile; many mean smaller tiles, that stay in cache.
-        tables
-            Whether the function walks over tables of the whole cohort, which larger tiles read less often.
-        steady
-            Whether the tiles are the same for any number of threads, as they must be where results are added up.
+        tiling
+            What the size of the tiles depends on.
         """
         _keep_freed_memory()
-        step = self.rows_per_tile() * (2 if tables and self.block is None else 1)
-        step = max(1, min(step, RESULT_BYTES // (8 * max(width, 1))))
+        step = self.rows_per_tile() * (2 if tiling.tables and self.block is None else 1)
+        step = max(1, min(step, RESULT_BYTES // (8 * max(tiling.width, 1))))
         n_tiles = -(-self.n_obs // step)
         n_threads = min(n_tiles, threads or os.cpu_count() or 1)
-        shared_by = 1 if steady else n_threads
+        shared_by = 1 if tiling.steady else n_threads
         if self.block is None:
             # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
             n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
@@ -141,7 +150,7 @@ class Source:
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
         """Apply a function to every tile and put the results together from left to right."""
-        return functools.reduce(combine, self.each(function, self.threads, steady=True))
+        return functools.reduce(combine, self.each(function, self.threads, Tiling(steady=True)))
 
     def rows_per_tile(self) -> int:
         """Return how many rows are worked on at once."""

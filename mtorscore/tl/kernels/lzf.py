@@ -1,4 +1,4 @@
-"""LZF, the compression that HDF5 files from h5py use as ``lzf``, undone without the interpreter lock."""
+"""Decompression of LZF, the filter that h5py calls ``lzf``, without the interpreter lock."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
 
-__all__ = ["unpack_lzf"]
+__all__ = ["decompress_lzf"]
 
 
 @jit
-def unpack_lzf(packed: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> np.int64:
-    """Unpack a block of the LZF format (M. Lehmann, LibLZF); return how many bytes were written, -1 for a bad block.
+def decompress_lzf(packed: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> np.int64:
+    """Decompress a block of the LZF format (M. Lehmann, LibLZF); return the bytes written, or -1 for a bad block.
 
-    A control byte below 32 announces that many literal bytes and one more; others say how far back, and how long, a
-    run is to be repeated.
+    A control byte n below 32 is followed by n + 1 literal bytes; others are back-references: the offset and the length
+    of a run of earlier bytes to copy.
     """
     n, most = packed.size, out.size
     at, to = np.int64(0), np.int64(0)

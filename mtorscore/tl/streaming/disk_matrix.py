@@ -1,4 +1,4 @@
-"""Matrices in h5ad and zarr files, read in row blocks: CSR as it lies, dense as it lies, CSC turned by panels."""
+"""Matrices in h5ad and zarr files, read in row blocks: CSR and dense in native order, CSC converted by panels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError, FormatError, examples
-from mtorscore.tl.streaming.hdf5_chunks import open_vector
+from mtorscore.tl.streaming.hdf5_chunks import open_dataset
 
 __all__ = ["DiskFile", "DiskRows", "open_file"]
 
@@ -26,7 +26,7 @@ CHUNK = 4_000_000
 class DiskRows:
     """A matrix on disk, observations x genes; ``matrix[a:b]`` and ``matrix[ascending rows]`` read those rows.
 
-    `format` is what they come as: ``"csr"``, or ``"array"`` for dense.
+    `format` is the format of these rows: ``"csr"``, or ``"array"`` for dense.
     """
 
     shape: tuple[int, int]
@@ -57,7 +57,7 @@ class DiskRows:
 
 @dataclass
 class DiskFile:
-    """An open h5ad or zarr file: its matrix, and what stands beside it."""
+    """An open h5ad or zarr file: its matrix and its other elements."""
 
     path: Path
     root: Any
@@ -84,7 +84,7 @@ class DiskFile:
         return np.asarray(values, dtype=object)
 
     def obs_names_utf8(self, rows: Any = slice(None)) -> Any:
-        """Return observation names as an Arrow array of text, as they lie in the file where that is possible."""
+        """Return observation names as an Arrow array of text, without decoding them where that is possible."""
         import pyarrow as pa
 
         found = self.obs_index()
@@ -93,7 +93,7 @@ class DiskFile:
         return pa.array(found[rows], pa.binary()).cast(pa.string())
 
     def element(self, name: str) -> Any:
-        """Return an element such as ``obs`` or ``uns/source``, read whole."""
+        """Read an element such as ``obs`` or ``uns/source``."""
         from anndata.io import read_elem
 
         return read_elem(self.root[name])
@@ -128,7 +128,7 @@ def open_file(path: str | Path, *, layer: str | None = None, scratch: Path | Non
     scratch
         Folder for the copy by rows that a matrix stored by columns needs; the system's temporary folder by default.
     panel_bytes
-        Bytes of such a matrix that are turned at once.
+        Bytes of such a matrix that are converted at once.
 
     Raises
     ------
@@ -217,9 +217,9 @@ def _csr(opened: DiskFile, node: Any, indptr: npt.NDArray[np.int64], n_obs: int,
 
     if opened.kind == "h5ad":
         opened.descriptor = os.open(opened.path, os.O_RDONLY)
-        opened.pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="mtorscore-unpack")
+        opened.pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="mtorscore-decompress")
     pool = opened.pool
-    data, indices = (open_vector(node[name], opened.descriptor) for name in ("data", "indices"))
+    data, indices = (open_dataset(node[name], opened.descriptor) for name in ("data", "indices"))
 
     def read(start: int, stop: int) -> Any:
         a, b = int(indptr[start]), int(indptr[stop])
@@ -244,19 +244,23 @@ def _csc(
     scratch: Path | None,
     panel_bytes: int,
 ) -> DiskRows:
-    """Sort the entries into panels of rows on scratch files; a panel is turned into CSR in memory when it is read."""
-    from scipy import sparse
-
+    """Sort the entries into panels of rows on scratch files; a panel is converted to CSR when it is read."""
     data, indices = node["data"], node["indices"]
-    n_stored = int(indptr[-1])
     counts = np.zeros(n_obs, dtype=np.int64)
     for part in _pieces(indices):
         counts += np.bincount(part, minlength=n_obs)
     pointer = np.concatenate([[0], np.cumsum(counts)])
     width = 8 + data.dtype.itemsize
-    # Rows, columns, values and the turned copy of all three are in memory at the same time.
+    # Rows, columns, values and the converted copy of all three are in memory at the same time.
     edges = panel_edges(pointer, max(1, panel_bytes // (2 * width)))
-    needed = n_stored * width
+    folder = _scratch_folder(opened, scratch, int(indptr[-1]) * width)
+    panels = _Panels(folder, n_vars, edges, pointer, data.dtype)
+    panels.fill(data, indices, indptr)
+    return DiskRows((n_obs, n_vars), data.dtype, panels.read, counts * width, lambda: _pieces(data), "csr")
+
+
+def _scratch_folder(opened: DiskFile, scratch: Path | None, needed: int) -> Path:
+    """Make a folder with room for so many bytes; it is removed when the file is closed."""
     base = Path(tempfile.gettempdir()) if scratch is None else scratch
     if shutil.disk_usage(base).free < needed + (1 << 28):
         raise DataError(
@@ -265,63 +269,82 @@ def _csc(
         )
     folder = tempfile.TemporaryDirectory(prefix=".mtorscore-rows-", dir=base)
     opened.scratch.append(folder)
-    home = Path(folder.name)
-    types = (("row", np.dtype(np.int32)), ("column", np.dtype(np.int32)), ("value", data.dtype))
-    panel_of = np.repeat(np.arange(edges.size - 1, dtype=np.int32), np.diff(edges))
-    cursor = pointer[edges[:-1]].copy()
-    files = [os.open(home / name, os.O_CREAT | os.O_WRONLY, 0o600) for name, _ in types]
-    for a in range(0, n_stored, CHUNK):
-        b = min(a + CHUNK, n_stored)
-        rows = indices[a:b]
-        columns = np.searchsorted(indptr, np.arange(a, b), side="right") - 1
-        panel = panel_of[rows]
-        order = np.argsort(panel, kind="stable")
-        sizes = np.bincount(panel, minlength=cursor.size)
-        entries = [x[order].astype(t) for x, (_, t) in zip((rows, columns, data[a:b]), types, strict=True)]
-        done = 0
-        for p in np.flatnonzero(sizes):
-            for file, values in zip(files, entries, strict=True):
-                os.pwrite(file, values[done : done + sizes[p]].data, int(cursor[p]) * values.itemsize)
-            done += sizes[p]
-            cursor[p] += sizes[p]
-    for file in files:
-        os.close(file)
-    held: dict[int, Any] = {}
+    return Path(folder.name)
 
-    def panel_rows(p: int) -> Any:
-        if p not in held:
-            held.clear()
-            first, last = int(edges[p]), int(edges[p + 1])
-            a, b = int(pointer[first]), int(pointer[last])
-            row, column, value = (
-                np.fromfile(home / name, dtype=dtype, count=b - a, offset=a * dtype.itemsize) for name, dtype in types
-            )
-            held[p] = sparse.coo_matrix((value, (row - first, column)), shape=(last - first, n_vars)).tocsr()
-        return held[p]
 
-    def read(start: int, stop: int) -> Any:
+class _Panels:
+    """The entries of a matrix on scratch files, those of a panel of rows next to each other; one panel is cached."""
+
+    def __init__(
+        self, folder: Path, n_vars: int, edges: npt.NDArray[np.int64], pointer: npt.NDArray[np.int64], dtype: Any
+    ) -> None:
+        self.folder, self.n_vars, self.edges, self.pointer = folder, n_vars, edges, pointer
+        self.types = {"row": np.dtype(np.int32), "column": np.dtype(np.int32), "value": np.dtype(dtype)}
+        self.cached: tuple[int, Any] = (-1, None)
+
+    def fill(self, data: Any, indices: Any, indptr: npt.NDArray[np.int64]) -> None:
+        """Write the entries of a CSC matrix, read once from beginning to end."""
+        panel_of = np.repeat(np.arange(self.edges.size - 1, dtype=np.int32), np.diff(self.edges))
+        cursor = self.pointer[self.edges[:-1]].copy()
+        files = [os.open(self.folder / name, os.O_CREAT | os.O_WRONLY, 0o600) for name in self.types]
+        n_stored = int(indptr[-1])
+        for a in range(0, n_stored, CHUNK):
+            b = min(a + CHUNK, n_stored)
+            rows = indices[a:b]
+            columns = np.searchsorted(indptr, np.arange(a, b), side="right") - 1
+            panel = panel_of[rows]
+            order = np.argsort(panel, kind="stable")
+            sizes = np.bincount(panel, minlength=cursor.size)
+            arrays = zip((rows, columns, data[a:b]), self.types.values(), strict=True)
+            entries = [values[order].astype(dtype) for values, dtype in arrays]
+            done = 0
+            for p in np.flatnonzero(sizes):
+                for file, values in zip(files, entries, strict=True):
+                    os.pwrite(file, values[done : done + sizes[p]].data, int(cursor[p]) * values.itemsize)
+                done += sizes[p]
+                cursor[p] += sizes[p]
+        for file in files:
+            os.close(file)
+
+    def read(self, start: int, stop: int) -> Any:
+        """Return rows ``start:stop`` as a scipy CSR matrix."""
+        from scipy import sparse
+
         parts = []
-        for p in range(int(np.searchsorted(edges, start, side="right")) - 1, edges.size - 1):
-            if edges[p] >= stop:
+        for p in range(int(np.searchsorted(self.edges, start, side="right")) - 1, self.edges.size - 1):
+            if self.edges[p] >= stop:
                 break
-            here = panel_rows(p)
-            parts.append(here[max(start - edges[p], 0) : min(stop, edges[p + 1]) - edges[p]])
+            first, last = int(self.edges[p]), int(self.edges[p + 1])
+            parts.append(self._panel(p)[max(start - first, 0) : min(stop, last) - first])
         if not parts:
-            return sparse.csr_matrix((0, n_vars), dtype=data.dtype)
+            return sparse.csr_matrix((0, self.n_vars), dtype=self.types["value"])
         return parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr")
 
-    return DiskRows((n_obs, n_vars), data.dtype, read, counts * width, lambda: _pieces(data), "csr")
+    def _panel(self, p: int) -> Any:
+        from scipy import sparse
+
+        if self.cached[0] != p:
+            self.cached = (-1, None)
+            first, last = int(self.edges[p]), int(self.edges[p + 1])
+            a, b = int(self.pointer[first]), int(self.pointer[last])
+            row, column, value = (
+                np.fromfile(self.folder / name, dtype=dtype, count=b - a, offset=a * dtype.itemsize)
+                for name, dtype in self.types.items()
+            )
+            shape = (last - first, self.n_vars)
+            self.cached = (p, sparse.coo_matrix((value, (row - first, column)), shape=shape).tocsr())
+        return self.cached[1]
 
 
 def panel_edges(pointer: npt.NDArray[np.int64], most: int, step: int = 1) -> npt.NDArray[np.int64]:
-    """Cut rows into runs of at most `most` entries, at multiples of `step` rows; one step at least.
+    """Cut rows into panels of at most `most` entries, at multiples of `step` rows; one step at least.
 
     Parameters
     ----------
     pointer
         ``(n_rows + 1,)`` running total of entries (or bytes) before each row.
     most
-        Entries per run.
+        Entries per panel.
     step
         Rows that stay together.
 
@@ -345,7 +368,7 @@ def _pieces(dataset: Any) -> Iterator[npt.NDArray[Any]]:
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a path that cannot be streamed, with what can be done."""
+    """Refuse a path that cannot be streamed, and say what to do instead."""
     known = (".h5ad", ".zarr", ".h5")
     if path.suffix.lower() not in known and not path.is_dir():
         raise FormatError(

@@ -1,8 +1,8 @@
-"""One-dimensional datasets of HDF5 files, read and unpacked by several threads at once.
+"""One-dimensional datasets of HDF5 files, read and decompressed by several threads at once.
 
-The HDF5 library reads one chunk after the other and holds the interpreter lock meanwhile. Where the chunks are, and by
-which filters they went, is no secret, so they are read from the file and unpacked here, outside the lock, by as many
-threads as there are. Whatever is unusual (other filters, other byte orders, a user block) is left to the library.
+The HDF5 library reads one chunk after the other and holds the interpreter lock meanwhile. It reports the offsets of the
+chunks and their filters, so they are read from the file and decompressed here, outside the lock, by several threads.
+Whatever is unusual (other filters, other byte orders, a user block) is left to the library.
 """
 
 from __future__ import annotations
@@ -20,60 +20,61 @@ import numpy.typing as npt
 
 from mtorscore.errors import DataError
 
-__all__ = ["Vector", "open_vector"]
+__all__ = ["BufferPool", "ChunkedDataset", "open_dataset"]
 
 DEFLATE, SHUFFLE, LZF, ZSTD = 1, 2, 32000, 32015
 Bytes = npt.NDArray[np.uint8]
-# Raw bytes that one task reads at once: enough for the file system, little enough to share out.
+# Raw bytes that one task reads at once: large enough for the file system, small enough to distribute over threads.
 TASK_BYTES = 1 << 20
 BROKEN = "A chunk of the matrix is damaged"
 
 
-class Spare:
-    """Arrays that are used again once nothing refers to them: the system fills fresh memory with zeros, which is dear.
+class BufferPool:
+    """Arrays that are reused once nothing refers to them: fresh memory is filled with zeros first, which is slow.
 
-    Every view of an array refers to the array that owns the memory, so the count of references says who still needs it.
+    Every view of an array refers to the array that owns the memory, so its reference count shows whether it is in use.
     """
 
     def __init__(self) -> None:
-        self._held: list[npt.NDArray[Any]] = []
+        self._buffers: list[npt.NDArray[Any]] = []
 
     def take(self, n: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Return an array of `n` elements with anything in it."""
+        """Return an uninitialised array of `n` elements."""
         if n * dtype.itemsize < TASK_BYTES:
             return np.empty(n, dtype)
         kept: list[npt.NDArray[Any]] = []
         found = None
-        for i in range(len(self._held)):
+        for i in range(len(self._buffers)):
             # Two references: the list's and the argument's.
-            idle = sys.getrefcount(self._held[i]) == 2
-            if idle and found is None and self._held[i].size >= n:
-                found = self._held[i]
+            idle = sys.getrefcount(self._buffers[i]) == 2
+            if idle and found is None and self._buffers[i].size >= n:
+                found = self._buffers[i]
                 kept.append(found)
             elif not idle:
-                kept.append(self._held[i])
+                kept.append(self._buffers[i])
         if found is None:
-            # Blocks differ a little in length. Scipy copies what is less than half of the array that it is cut from.
+            # Some room to spare, since blocks differ a little in length; but not twice as much, since scipy copies a view
+            # of less than half of its array.
             found = np.empty(n + n // 8, dtype)
             kept.append(found)
-        self._held = kept
+        self._buffers = kept
         return found[:n]
 
 
 @dataclass
-class Vector:
-    """A dataset of which stretches are read.
+class ChunkedDataset:
+    """A one-dimensional dataset that is read by slices.
 
     Attributes
     ----------
     dataset
         The h5py dataset (or zarr array) itself.
     file
-        A file descriptor, or -1 where everything is left to the library.
+        A file descriptor, or -1 where the library reads everything.
     chunk
         Elements per chunk.
     offsets, sizes, masks
-        Where each chunk lies in the file, its bytes there, and the filters that it did not go through.
+        Offset of each chunk in the file, its bytes there, and its mask of skipped filters.
     filters
         The filters in the order in which they were applied.
     """
@@ -85,7 +86,7 @@ class Vector:
     sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     masks: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     filters: tuple[int, ...] = ()
-    spare: Spare = field(default_factory=Spare)
+    buffers: BufferPool = field(default_factory=BufferPool)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -102,11 +103,11 @@ class Vector:
         """Return elements ``start:stop``; tasks go to the pool, where there is one."""
         if self.file < 0 or stop <= start:
             return np.asarray(self.dataset[start:stop])
-        out = self.spare.take(stop - start, self.dtype)
+        out = self.buffers.take(stop - start, self.dtype)
         tasks = list(self._tasks(start, stop))
-        # Bytes that need no unpacking are copied as fast by one thread, and several would wait for each other.
+        # Uncompressed bytes are copied as fast by one thread, and several would wait for each other.
         run = map if pool is None or len(tasks) < 2 or not self.filters else pool.map
-        for _ in run(lambda task: self._fill(out, start, stop, *task), tasks):
+        for _ in run(lambda task: self._read_chunks(out, start, stop, *task), tasks):
             pass
         return out
 
@@ -116,7 +117,7 @@ class Vector:
             yield self.read(a, min(a + step, self.size))
 
     def _tasks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Cut the chunks of a stretch into runs that lie one behind the other in the file."""
+        """Group the chunks of a slice into runs that are contiguous in the file."""
         first, last = start // self.chunk, -(-stop // self.chunk)
         begin = first
         for i in range(first + 1, last + 1):
@@ -126,11 +127,11 @@ class Vector:
                 yield begin, i
                 begin = i
 
-    def _fill(self, out: npt.NDArray[Any], start: int, stop: int, first: int, last: int) -> None:
-        """Read chunks ``first:last`` and write what they hold of ``start:stop`` into `out`."""
+    def _read_chunks(self, out: npt.NDArray[Any], start: int, stop: int, first: int, last: int) -> None:
+        """Read chunks ``first:last`` and write their elements of ``start:stop`` to `out`."""
         origin = int(self.offsets[first])
         if not self.filters:
-            # Stored as they are, so they are read to where they belong.
+            # Stored without filters, so they are read in place.
             a, b = max(start, first * self.chunk), min(stop, last * self.chunk)
             self._pread(
                 out[a - start : b - start].view(np.uint8), origin + (a - first * self.chunk) * self.dtype.itemsize
@@ -140,7 +141,7 @@ class Vector:
         self._pread(raw, origin)
         for i in range(first, last):
             at = int(self.offsets[i]) - origin
-            values = self._unpack(raw[at : at + int(self.sizes[i])], int(self.masks[i])).view(self.dtype)
+            values = self._decode(raw[at : at + int(self.sizes[i])], int(self.masks[i])).view(self.dtype)
             a, b = max(start, i * self.chunk), min(stop, (i + 1) * self.chunk)
             out[a - start : b - start] = values[a - i * self.chunk : b - i * self.chunk]
 
@@ -152,11 +153,12 @@ class Vector:
                 raise DataError("The file is shorter than its index of chunks says. Get the file again.")
             done += n
 
-    def _unpack(self, raw: Bytes, mask: int) -> Bytes:
+    def _decode(self, raw: Bytes, mask: int) -> Bytes:
+        """Undo the filters of a chunk, last one first."""
         n_bytes = self.chunk * self.dtype.itemsize
         for k in range(len(self.filters) - 1, -1, -1):
             if not mask >> k & 1:
-                raw = UNPACK[self.filters[k]](raw, n_bytes, self.dtype.itemsize)
+                raw = DECODERS[self.filters[k]](raw, n_bytes, self.dtype.itemsize)
         if raw.size != n_bytes:
             raise DataError(f"{BROKEN}: it holds {raw.size} bytes instead of {n_bytes}. Get the file again.")
         return raw
@@ -175,16 +177,16 @@ def _unshuffle(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     return np.ascontiguousarray(raw.reshape(width, -1).T).ravel()
 
 
-def _unpack_lzf(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+def _decompress_lzf(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     del width
-    from mtorscore.tl.kernels.lzf import unpack_lzf
+    from mtorscore.tl.kernels.lzf import decompress_lzf
 
     out = np.empty(n_bytes, dtype=np.uint8)
-    written = int(unpack_lzf(raw, out))
+    written = int(decompress_lzf(raw, out))
     return out[: max(written, 0)]
 
 
-def _unpack_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
+def _decompress_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     del width
     import zstandard
 
@@ -196,16 +198,16 @@ def _unpack_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
         raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
 
 
-UNPACK: dict[int, Callable[[Bytes, int, int], Bytes]] = {
+DECODERS: dict[int, Callable[[Bytes, int, int], Bytes]] = {
     DEFLATE: _inflate,
     SHUFFLE: _unshuffle,
-    LZF: _unpack_lzf,
-    ZSTD: _unpack_zstd,
+    LZF: _decompress_lzf,
+    ZSTD: _decompress_zstd,
 }
 
 
-def open_vector(dataset: Any, file: int) -> Vector:
-    """Find out where a dataset lies; leave it to the library where anything about it is unusual.
+def open_dataset(dataset: Any, file: int) -> ChunkedDataset:
+    """Find the chunks of a dataset in its file; leave it to the library where anything about it is unusual.
 
     Parameters
     ----------
@@ -214,7 +216,7 @@ def open_vector(dataset: Any, file: int) -> Vector:
     file
         Descriptor of the file that holds it, or -1.
     """
-    plain = Vector(dataset)
+    plain = ChunkedDataset(dataset)
     low_level = getattr(dataset, "id", None)
     if file < 0 or low_level is None or not hasattr(low_level, "chunk_iter") or dataset.shape[0] == 0:
         return plain
@@ -225,37 +227,37 @@ def open_vector(dataset: Any, file: int) -> Vector:
         offset = low_level.get_offset()
         if offset is None:
             return plain
-        # One run of bytes is as good as a chunk that holds everything, cut into pieces of a size to share out.
+        # A contiguous dataset is treated as chunks without filters.
         chunk = TASK_BYTES // width
         starts = np.arange(0, dataset.shape[0], chunk, dtype=np.int64)
         ends = np.minimum(starts + chunk, dataset.shape[0])
-        found = Vector(dataset, file, chunk, offset + starts * width, (ends - starts) * width, starts * 0)
+        found = ChunkedDataset(dataset, file, chunk, offset + starts * width, (ends - starts) * width, starts * 0)
         return found if _agrees(found) else plain
     properties = low_level.get_create_plist()
     filters = tuple(properties.get_filter(k)[0] for k in range(properties.get_nfilters()))
-    if not set(filters) <= set(UNPACK):
+    if not set(filters) <= set(DECODERS):
         return plain
     chunk = int(dataset.chunks[0])
     n = -(-int(dataset.shape[0]) // chunk)
     place = np.full((n, 3), -1, dtype=np.int64)
 
-    def note(info: Any) -> None:
+    def record(info: Any) -> None:
         place[info.chunk_offset[0] // chunk] = info.byte_offset, info.size, info.filter_mask
 
-    low_level.chunk_iter(note)
+    low_level.chunk_iter(record)
     if (place[:, 0] < 0).any():
         return plain
-    found = Vector(dataset, file, chunk, place[:, 0].copy(), place[:, 1].copy(), place[:, 2].copy(), filters)
+    found = ChunkedDataset(dataset, file, chunk, place[:, 0].copy(), place[:, 1].copy(), place[:, 2].copy(), filters)
     return found if _agrees(found) else plain
 
 
-def _agrees(vector: Vector) -> bool:
-    """Whether the first and the last element are what the library says they are; if not, the library reads all."""
-    if UNREADABLE & set(vector.filters):
+def _agrees(ours: ChunkedDataset) -> bool:
+    """Whether the first and the last element are those that the library reads; if not, the library reads everything."""
+    if UNREADABLE & set(ours.filters):
         return True
-    for at in (0, vector.size - 1):
-        theirs = np.asarray(vector.dataset[at : at + 1])
-        if vector.read(at, at + 1).tobytes() != theirs.tobytes():
+    for at in (0, ours.size - 1):
+        theirs = np.asarray(ours.dataset[at : at + 1])
+        if ours.read(at, at + 1).tobytes() != theirs.tobytes():
             return False
     return True
 

@@ -1,4 +1,4 @@
-"""How far scoring a file is, for whoever waits for it."""
+"""Progress bar for streaming."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None]:
-    """Show how far scoring is, and how many observations it does per second."""
+    """Show a progress bar with observations per second."""
     if not wanted:
         yield
         return
@@ -29,7 +29,7 @@ def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None
 
     shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} cells"))
     with Progress(*shown, Speed(), TimeRemainingColumn(), console=Console(file=sys.stderr)) as bar:
-        # How often a method walks the file to learn is its own affair, so that bar has no end.
+        # The number of passes that a method needs to learn is not known, so that bar has no end.
         task = bar.add_task(what, total=source.n_obs if what == "scoring" else None, visible=what == "scoring")
         source.on_rows = lambda n: bar.update(task, advance=n, visible=True)
         try:

@@ -1,4 +1,4 @@
-"""Scoring from disk: blocks of rows are read ahead, scored, and written as they come, in bounded memory."""
+"""Scoring from disk in bounded memory: blocks of rows are read ahead, scored, and written when they are finished."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".zarr": write_zarr}
 
 @dataclass(frozen=True, kw_only=True)
 class DiskOptions:
-    """What only scoring from disk asks for.
+    """Options of scoring from disk.
 
     Attributes
     ----------
     mask_obs, block
         See `mtorscore.tl.score`.
     memory
-        What the blocks in memory, and the copies made of them, may take, such as ``"1GB"``; scores that are handed
-        back instead of written (`out`) come on top.
+        Limit for the blocks in memory and the copies made of them, such as ``"1GB"``; scores that are returned instead
+        of written (`out`) are not counted.
     out
         ``.parquet`` (read by `read_scores`), ``.h5ad`` or ``.zarr`` (a copy of the input with the scores in
-        ``.obsm``). Finished blocks wait in ``<out>.parts``; a run that was killed goes on from there.
+        ``.obsm``). Finished blocks are kept in ``<out>.parts``; a run that was killed resumes from there.
     progress
         Show a bar with cells per second on standard error.
     resume
-        Go on with an unfinished run; False begins anew.
+        Resume an unfinished run; False starts again.
     """
 
     mask_obs: npt.ArrayLike | str | None = None
@@ -72,7 +72,7 @@ class DiskOptions:
 
 @dataclass
 class _Job:
-    """What stays the same from block to block."""
+    """What all blocks of a run have in common."""
 
     file: DiskFile
     collection: SignatureCollection
@@ -95,7 +95,7 @@ def score_file(
     path
         ``.h5ad`` file or ``.zarr`` folder; dense, CSR or CSC, any compression.
     collection, options, disk
-        What to score, how, and how to go about it.
+        What to score, how, and the options of streaming.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def refuse_cohort(plan: Plan, why: str) -> None:
 
 
 def refuse_random_nulls(plans: Sequence[Plan]) -> None:
-    """Refuse p-values that have no closed form."""
+    """Refuse p-values that need random signatures."""
     found = [p.spec.name for p in plans if p.pvalues and not p.spec.null_closed]
     if found:
         raise MethodError(
@@ -175,7 +175,7 @@ def refuse_random_nulls(plans: Sequence[Plan]) -> None:
 
 
 def _learn(plan: Plan, source: Any, parts: Parts | None) -> Plan:
-    """Learn from the file, or take what an unfinished run learned."""
+    """Learn from the file, or load what an unfinished run learned."""
     if plan.spec.fit is None or not plan.spec.learns(plan.params):
         return plan
     if parts is None:
@@ -217,7 +217,7 @@ def _tables(job: _Job, part: Source) -> dict[str, Array]:
 
 @dataclass
 class _Described:
-    """Carries what is said of the values, where no AnnData is there."""
+    """Stands in for an AnnData that describes the scale of its values."""
 
     uns: dict[str, Any]
 
@@ -260,8 +260,8 @@ def _in_memory(job: _Job) -> AnnData:
 
 def _run_blocks(job: _Job, parts: Parts) -> None:
     todo = parts.missing()
-    job.source.tell(sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo)))
-    # Blocks are written while the next ones are scored; a slow disk is waited for when much lies in memory.
+    job.source.report(sum(int(parts.bounds[i + 1] - parts.bounds[i]) for i in set(range(parts.n)) - set(todo)))
+    # Blocks are written while the next ones are scored; when too much is waiting in memory, scoring waits for the disk.
     with ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool:
         waiting: deque[tuple[Future[None], int]] = deque()
         for i, tables in _scored(job, todo):
@@ -272,12 +272,12 @@ def _run_blocks(job: _Job, parts: Parts) -> None:
         for future, _ in waiting:
             future.result()
     if not job.columns:
-        # Everything was scored before the run was cut off: one row tells the names of the columns.
+        # Everything was scored before the run was killed: one row gives the names of the columns.
         _tables(job, next(iter(_first(job.source))))
 
 
 def _scored(job: _Job, todo: Sequence[int]) -> Iterator[tuple[int, dict[str, Array]]]:
-    """Yield the tables of each block in order; two blocks share the scoring threads, so that none of them idles."""
+    """Yield the tables of each block in order; two blocks share the scoring threads, so that no thread is idle."""
     bounds = job.source.bounds
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mtorscore-block") as pool:
         begun: deque[tuple[int, Future[dict[str, Array]]]] = deque()
@@ -285,7 +285,7 @@ def _scored(job: _Job, todo: Sequence[int]) -> Iterator[tuple[int, dict[str, Arr
         def oldest() -> tuple[int, dict[str, Array]]:
             i, future = begun.popleft()
             tables = future.result()
-            job.source.tell(int(bounds[i + 1] - bounds[i]))
+            job.source.report(int(bounds[i + 1] - bounds[i]))
             return i, tables
 
         for i, part in zip(todo, job.source.blocks(todo), strict=True):

@@ -1,4 +1,4 @@
-"""A file as a source of tiles: blocks of rows are read ahead in a thread while the one before is worked on."""
+"""A file as a source of tiles: a thread reads the next block of rows while the current one is scored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError
-from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.source import BY_SIZE, Source, Tiling
 from mtorscore.tl.engine.tiles import Tile
 from mtorscore.tl.streaming.disk_matrix import DiskRows, panel_edges
 
@@ -40,7 +40,7 @@ def parse_memory(memory: str | int | float) -> int:
 
 
 def block_bytes(memory: int) -> int:
-    """Return how many bytes of matrix are read at once: four blocks, and the copies made of them, fit in the budget."""
+    """Return the bytes of matrix to read at once, so that four blocks, and the copies made of them, fit the budget."""
     return min(memory // SHARES, MOST_BLOCK)
 
 
@@ -53,7 +53,7 @@ class StreamSource(Source):
     bounds
         Edges of the blocks, in rows that are scored.
     on_rows
-        Called with the number of rows whenever a block is done.
+        Called with the number of rows whenever a block is finished.
     """
 
     bounds: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
@@ -74,7 +74,7 @@ class StreamSource(Source):
         return source
 
     def blocks(self, chosen: Sequence[int] | None = None) -> Iterator[Source]:
-        """Yield blocks in order, the next one being read meanwhile; at most two are held here."""
+        """Yield blocks in order while the next one is being read; at most two are in memory here."""
         wanted = list(range(self.bounds.size - 1) if chosen is None else chosen)
         if not wanted:
             return
@@ -91,24 +91,16 @@ class StreamSource(Source):
         """Yield tiles in row order; they are the same as those of the matrix in memory."""
         for block in self.blocks():
             yield from block.tiles()
-            self.tell(block.n_obs)
+            self.report(block.n_obs)
 
-    def each(
-        self,
-        function: Callable[[Tile], T],
-        threads: int | None = 1,
-        *,
-        width: int = 0,
-        tables: bool = False,
-        steady: bool = False,
-    ) -> Iterator[T]:
+    def each(self, function: Callable[[Tile], T], threads: int | None = 1, tiling: Tiling = BY_SIZE) -> Iterator[T]:
         """Apply a function to every tile and yield the results in row order."""
         for block in self.blocks():
-            yield from block.each(function, threads, width=width, tables=tables, steady=steady)
-            self.tell(block.n_obs)
+            yield from block.each(function, threads, tiling)
+            self.report(block.n_obs)
 
-    def tell(self, n_obs: int) -> None:
-        """Say that so many rows are done."""
+    def report(self, n_obs: int) -> None:
+        """Report that n rows are finished."""
         if self.on_rows is not None:
             self.on_rows(n_obs)
 
