@@ -205,7 +205,7 @@ def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
     for method in HOLDING:
         with pytest.raises(MethodError, match=r"whole cohort in memory.*reference="):
             tl.score(path, sets, method=method)
-    with pytest.raises(MethodError, match="many walks"):
+    with pytest.raises(MethodError, match="many passes"):
         tl.score(path, sets, method="ssgsea", pvalues=True)
     with pytest.raises(DataError, match="must end in"):
         tl.score(path, sets, method="ucell", out=tmp_path / "scores.txt")

@@ -13,7 +13,7 @@ from mtorscore.tl.engine.gene_sets import Array, Ints
 __all__ = ["expected_shares", "quantile_bins", "rank_bins", "sample_scanpy", "sample_seurat", "union_size"]
 
 NEGLIGIBLE = 1e-16
-# Where integrands over x are looked at: x is the exponential of evenly spaced numbers.
+# Nodes of integration over x: the exponentials of evenly spaced numbers.
 STEP = 0.25
 NODES = np.exp(np.arange(-52.0, 4.0, STEP))
 

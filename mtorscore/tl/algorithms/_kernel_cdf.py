@@ -39,7 +39,7 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
     dict
         `kept` (columns), `values` ``(n_kept, n_obs)`` sorted with NaN last, `n_valid`, `bandwidth`.
     """
-    # Genes in rows, each in one piece: sorting and scanning go along them.
+    # Genes in contiguous rows: sorting and scanning go along them.
     x = np.hstack([np.ascontiguousarray(tile.dense().T) for tile in source.tiles()])
     if params["zeros"] == "ignored":
         x = np.where(x == 0, np.nan, x)
@@ -52,15 +52,15 @@ def learn_values(source: TileSource, params: Mapping[str, Any]) -> dict[str, npt
         )
     n_valid = np.sum(~np.isnan(x), axis=1)
     if params["ties"] == "first":
-        # Terms are added up in the order of the observations, as the reference does: its ties hang on the last bit.
+        # Terms are added up in the order of the observations, as the reference does: its ties depend on the last bit.
         values = np.take_along_axis(x, np.argsort(np.isnan(x), axis=1, kind="stable"), axis=1)
     else:
         values = np.sort(x, axis=1)
     low, high = _extremes(x, values, n_valid, params)
     varies: npt.NDArray[np.bool_] = np.asarray(high > low, dtype=np.bool_)
-    # A gene spoilt by a NaN keeps its place in the walk, as in the reference.
-    spoilt = (n_valid == 0) & (params["zeros"] == "values") & (params["na"] == "everything")
-    kept = np.flatnonzero(varies | spoilt)
+    # A gene with a NaN keeps its place in the random walk, as in the reference.
+    has_nan = (n_valid == 0) & (params["zeros"] == "values") & (params["na"] == "everything")
+    kept = np.flatnonzero(varies | has_nan)
     values, n_valid = (values if kept.size == len(values) else values[kept]), n_valid[kept].astype(np.int64)
     if params["kcdf"] != "gaussian":
         return {"kept": kept, "values": values, "n_valid": n_valid, "bandwidth": np.full(kept.size, np.nan)}
@@ -172,7 +172,7 @@ def _poisson(x: Array, cohort: Array) -> Array:
 
 
 def _poisson_cdf(k: Array, rate: Array) -> Array:
-    """Return P(X <= k), correctly rounded where counts are small: the reference's ties hang on the last bit."""
+    """Return P(X <= k), correctly rounded where counts are small: the reference's ties depend on the last bit."""
     from scipy.special import pdtr
 
     found: Array = pdtr(k, rate)

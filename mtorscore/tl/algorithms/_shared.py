@@ -35,7 +35,7 @@ NA = Param(
 )
 
 
-# With fewer genes in all sets together, additions cost less than everything else.
+# With fewer genes in all sets together, the additions are a small part of the time.
 FEW_MEMBERS = 4096
 TIES = {"average": 0, "min": 1, "max": 2}
 
@@ -98,7 +98,7 @@ def _simd_rank_sums(entries: Entries, sets: Sets, how: tuple[bool, int, int]) ->
     ranking, members, limit = entries.ranking, sets.slots.size, how[2]
     if not members > FEW_MEMBERS or entries.n_nan.any() or ranking.n_vars >= 1 << 29:
         return None
-    # Not before there are many sets: the kernel takes a second to compile.
+    # Imported only if there are many sets: the kernel takes a second to compile.
     from mtorscore.tl.kernels import rank_sums_simd
 
     if not rank_sums_simd.is_faster(entries.n_obs, ranking.slots.size, entries.n_slots, members, limit):

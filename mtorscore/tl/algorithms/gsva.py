@@ -127,7 +127,7 @@ def _order(
     middle = above + (tied + 1) / 2
     if zero is None:
         return above, tied, np.abs(n_valid / 2 - middle + 1) ** params["tau"]
-    # Zeros share rank 1, below all other values, and stand last: in reverse matrix order in the reference.
+    # Zeros share rank 1, below all other values, and come last: in reverse matrix order in the reference.
     weight = np.abs(n_valid / 2 - middle + 1.5)
     here = zero[:, genes]
     weight[here] = np.broadcast_to(np.abs((n_valid + 1) / 2 - 1), weight.shape)[here]

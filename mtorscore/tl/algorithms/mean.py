@@ -58,7 +58,7 @@ def mean(
 
 
 def _coefficients(sets: Sets) -> Array:
-    """Return what each gene is multiplied by: its weight over the sum of weights of its direction."""
+    """Return the coefficient of each gene: its weight over the sum of weights of its direction."""
     total = np.zeros(sets.slots.size)
     for sign in (1, -1):
         here = sets.weights * sign > 0

@@ -103,7 +103,7 @@ def _middle(tile: Tile, params: Mapping[str, Any]) -> Array:
 
 
 def _among_stable(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
-    """Return the mean rank among stable genes, a number from 0 to 1, of up genes and, turned round, of down genes."""
+    """Return the mean rank among stable genes, a number from 0 to 1, of up genes and, reversed, of down genes."""
     ranks = _stable_ranks(tile, sets, np.asarray(params["stable_genes"], dtype=np.int64), params["ties"])
     known = params["known_direction"]
     moved = ranks if known else np.abs(ranks - 0.5)

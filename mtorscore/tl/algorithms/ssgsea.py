@@ -98,7 +98,7 @@ def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
     else:
         weights = step_weights(tile.n_vars, params["alpha"])
         sums, counts = running_sums(entries.ranking, weights, *sets.parts_of_genes, parts.sizes, omit)
-    # The reference walks NaN genes last when told to use everything: they lengthen the walk below all others.
+    # The reference puts NaN genes last when told to use everything: they lengthen the running sum below all others.
     n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)
     scores: Array = running_sum_scores(sums, counts, n, parts.up_of, parts.down_of)
     return scores
@@ -106,14 +106,14 @@ def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
 
 @lru_cache(maxsize=4)
 def step_weights(n_vars: int, alpha: float) -> Array:
-    """Return the weights of ranks 0, 0.5, 1, ... up to the number of genes: powers are dear, ranks are few."""
+    """Return the weights of ranks 0, 0.5, 1, ... up to the number of genes, since powers are slow to compute."""
     weights: Array = (np.arange(2 * n_vars + 1) / 2.0) ** alpha
     weights.setflags(write=False)
     return weights
 
 
 def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[Array, Ints]:
-    """Return the sums of `running_sums` with ranks cut to whole numbers and tied genes walked in matrix order."""
+    """Return the sums of `running_sums` with ranks truncated to integers and tied genes in matrix order."""
     from mtorscore.tl.kernels.tie_breaking import first_positions
 
     omit = params["na"] == "omit"

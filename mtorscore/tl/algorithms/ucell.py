@@ -27,7 +27,7 @@ from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ucell"]
 
-# Ranks from the top are ranks from the bottom, turned round.
+# Ranks from the top are ranks from the bottom, reversed.
 MIRROR = {"average": "average", "min": "max", "max": "min"}
 
 

@@ -69,7 +69,7 @@ def zscore(
 
 
 def _from_products(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
-    """Return sum(w x / sd) - sum(w mean / sd): the same sums, touching only what is not 0."""
+    """Return sum(w x / sd) - sum(w mean / sd): the same sums, computed from values that are not 0."""
     used = sd[sets.slots] > 0
     scale = np.divide(sets.weights, sd[sets.slots], out=np.zeros_like(sets.weights), where=used)
     shift = np.bincount(sets.owner, weights=np.where(used, scale * mean[sets.slots], 0.0), minlength=len(sets))

@@ -1,1 +1,1 @@
-"""What is done with scores: contrasts, comparisons, diagnosis, summaries, enrichment, translation."""
+"""Analyses of scores: contrasts, comparisons, diagnosis, summaries, enrichment, translation efficiency."""

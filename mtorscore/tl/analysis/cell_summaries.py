@@ -178,7 +178,7 @@ def smooth(
     own: float = 0.5,
     key_added: str | None = None,
 ) -> AnnData:
-    """Average scores over neighbours in a graph; an explicit step, since it makes cells of a neighbourhood alike.
+    """Average scores over neighbours in a graph; an explicit step, since it makes neighbouring cells similar.
 
     s'_i = own s_i + (1 - own) sum_j a_ij s_j / sum_j a_ij, with a the weights of the graph. Neighbours without a score
     are left out; a cell without neighbours keeps its score. Smoothed scores are for looking at, not for testing.

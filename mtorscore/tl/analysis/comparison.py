@@ -1,4 +1,4 @@
-"""Do methods agree? One cohort scored by several, correlated, and the observations on which they part."""
+"""Agreement of methods: correlations of their scores on one cohort, and the observations on which they disagree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a score measures: depth, detected genes, proliferation, shared genes; and whether its genes cohere."""
+"""What else a score measures: depth, detected genes, proliferation, shared genes; and whether its genes correlate."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def diagnose(
     n_bins: int = 20,
     seed: int = 0,
 ) -> Diagnosis:
-    """Relate existing scores to what could explain them without biology, and to each other.
+    """Relate existing scores to technical variables, proliferation and each other.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gene set enrichment between groups, or along a score, by GSEA itself (through gseapy)."""
+"""GSEA between groups, or along a score (through gseapy)."""
 
 from __future__ import annotations
 
@@ -142,12 +142,12 @@ def _genes_by_observations(adata: AnnData, layer: str | None) -> pd.DataFrame:
     if twice.any():
         names = list(dict.fromkeys(frame.index[twice]))
         warn(
-            f"{len(names)} gene(s) stand more than once in the matrix ({examples(names)}); the first of each is taken. "
+            f"{len(names)} gene(s) are duplicated in the matrix ({examples(names)}); the first of each is taken. "
             "Collapse them with pp.harmonise_genes(adata).",
             DataWarning,
         )
     varies = frame.max(axis=1) > frame.min(axis=1)
-    # By name, so that genes of equal rank stand in one order whatever the matrix's.
+    # By name, so that the order of genes of equal rank does not depend on the matrix.
     return frame[varies & ~twice].sort_index(kind="stable")
 
 

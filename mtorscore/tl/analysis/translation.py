@@ -158,7 +158,9 @@ def _matched(
         for index, of in ((listed, "sample"), (data.var_names, "gene")):
             if not index.is_unique:
                 twice = index[index.duplicated()].unique()
-                raise DataError(f"{len(twice)} {of} name(s) of {what} stand twice ({examples(twice)}); collapse them.")
+                raise DataError(
+                    f"{len(twice)} {of} name(s) of {what} are duplicated ({examples(twice)}); collapse them."
+                )
         names.append(listed)
     shared = names[1][names[1].isin(names[0])].tolist()
     if not shared:

@@ -1,4 +1,4 @@
-"""A matrix that is scored again and again: its tiles, and what was ranked of them, are kept."""
+"""Cached matrix for repeated scoring: its tiles, and their ranks, stay in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HELD_BYTES = 1 << 30
 
 
 class Held:
-    """A matrix walked many times: its tiles, and the ranks cached in them, are kept while they fit in memory."""
+    """A matrix that is read many times: its tiles, and the ranks cached in them, are kept if they fit in memory."""
 
     def __init__(self, source: Source, tiles: list[Tile] | None, names: Sequence[str] | None = None) -> None:
         self.source = source
@@ -48,7 +48,7 @@ class Held:
         if threads <= 1:
             yield from map(function, self.tiles())
             return
-        # The first tile works out what all share of the sets; then threads do not meet over it.
+        # The first tile computes what all tiles need of the sets, so that threads do not compute it at the same time.
         first, *others = self._tiles or []
         yield function(first)
         with ThreadPoolExecutor(threads) as pool:
@@ -61,7 +61,7 @@ class Held:
 
 
 def hold(X: Any, names: Sequence[str] | None = None) -> Held:
-    """Hold a matrix that is scored many times: what one scoring ranks, the next finds ranked.
+    """Cache a matrix for repeated scoring: ranks computed for one scoring are reused by the next.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def hold(X: Any, names: Sequence[str] | None = None) -> Held:
 
 
 def hold_source(source: Source, names: Sequence[str] | None = None) -> Held:
-    """Hold an open source, in memory if it fits."""
+    """Cache an open source, in memory if it fits."""
     # Values, ranks and one working copy of each.
     fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
     return Held(source, list(source.tiles()) if fits else None, names)
 
 
 def score_held(held: Held, spec: MethodSpec, params: Mapping[str, Any], sets: Sets, state: Mapping[str, Any]) -> Array:
-    """``(n_obs, n_sets)`` scores of one walk."""
+    """Return the scores of one pass over the matrix, ``(n_obs, n_sets)``."""
     out = np.empty((held.n_obs, len(sets)))
 
     def one(tile: Tile) -> None:
@@ -131,7 +131,7 @@ def score_columns(
 
 
 def learn(spec: MethodSpec, params: Mapping[str, Any], held: Held, sets: Sets) -> Mapping[str, Any]:
-    """Learn what a cohort-dependent method needs from the held matrix."""
+    """Learn what a cohort-dependent method needs from the cached matrix."""
     if spec.fit is None or not spec.learns(params):
         return {}
     if held.n_obs < 2:

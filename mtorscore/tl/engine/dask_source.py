@@ -1,4 +1,4 @@
-"""Dask arrays as a source of tiles: work goes to the blocks, on the user's scheduler, and only results come back."""
+"""Dask arrays as a source of tiles: chunks are scored on the user's scheduler, and only results are returned."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class DaskSource(Source):
     remote: ClassVar[bool] = True
 
     def each(self, function: Callable[[Tile], T], threads: int | None = None, tiling: Tiling = BY_SIZE) -> Iterator[T]:
-        """Apply a function to every tile where the tile is, in one computation, and yield the results in row order."""
+        """Apply a function to every tile on the worker that has it; yield the results in row order."""
         del threads, tiling
         for found in self._compute(partial(_map, function=function)):
             yield from found
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
-        """Reduce every chunk where it is, in one computation, then put the results of the chunks together."""
+        """Reduce every chunk on the worker that has it, then put the results together."""
         return functools.reduce(combine, self._compute(partial(_reduce, function=function, combine=combine)))
 
     def _compute(self, work: Callable[[Source], T]) -> Sequence[T]:
@@ -75,7 +75,7 @@ def dask_source(
     columns: npt.NDArray[np.int64] | None,
     block: int | None,
 ) -> DaskSource:
-    """Make a Dask array walkable; chunks of columns are joined, chunks of rows stay as they are."""
+    """Make a Dask array a source of tiles; chunks of columns are joined, chunks of rows stay as they are."""
     if rows is not None:
         matrix = matrix[rows]
     if len(matrix.chunks[1]) > 1:
@@ -90,7 +90,7 @@ def dask_source(
 
 
 def known_chunks(matrix: Any) -> Any:
-    """Return the array with the sizes of its chunks found out, where Dask does not know them."""
+    """Return the array with its chunk sizes computed, where Dask does not know them."""
     return matrix.compute_chunk_sizes() if any(np.isnan(n) for n in matrix.shape) else matrix
 
 

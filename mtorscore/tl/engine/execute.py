@@ -45,7 +45,7 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
     _share_genes(plans)
     width = sum(2 * len(plan.sets) for plan in plans)
     tables = any(plan.spec.holds_cohort for plan in plans)
-    # What is worked out elsewhere has to be sent anyway.
+    # Results of remote workers have to be copied anyway.
     rooms = None if source.remote else [np.empty((source.n_obs, len(plan.sets))) for plan in plans]
     score = partial(score_tile, plans=plans, rooms=rooms, first=source.offset)
     return _gather(source.each(score, threads, Tiling(width, tables)), source.n_obs, rooms)
@@ -54,7 +54,7 @@ def execute(source: Source, plans: Sequence[Plan], *, threads: int | None = None
 def score_tile(
     tile: Tile, plans: Sequence[Plan], rooms: Sequence[npt.NDArray[np.float64]] | None = None, first: int = 0
 ) -> list[Scored]:
-    """Score one tile by all methods, if possible at once into the `rooms` for all rows from `first` on."""
+    """Score one tile by all methods, if possible directly into the preallocated `rooms` for rows from `first` on."""
     out = []
     for k, plan in enumerate(plans):
         at = tile.start - first
@@ -71,7 +71,7 @@ def score_tile(
 
 
 def _gather(parts: Iterable[list[Scored]], n_obs: int, rooms: Sequence[npt.NDArray[np.float64]] | None) -> list[Scored]:
-    """Put tiles together as they come, into arrays that are made once; scores may stand there already."""
+    """Put the results of tiles together in preallocated arrays; scores may be there already."""
     out: list[Scored] = []
     at = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""Gene sets laid over a matrix: signs, weights, slots; no method and no matrix is known here."""
+"""Gene sets resolved against the columns of a matrix: signs, weights, positions."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Sets:
         return np.where(self.weights > 0, self.owner, self.owner + len(self))
 
     def once(self, work: Callable[[Sets], T]) -> T:
-        """Return what a method works out from the sets alone; it is worked out for the first tile and kept."""
+        """Return what a method computes from the sets alone; it is computed for the first tile and cached."""
         kept: dict[Any, T] = self.__dict__.setdefault("_once", {})
         if work not in kept:
             kept[work] = work(self)
@@ -186,12 +186,6 @@ class Sets:
     def columns(self) -> Ints:
         """Return the matrix column of each entry of `slots`."""
         return self.genes[self.slots]
-
-    def dense(self) -> Array:
-        """Return signed weights as ``(n_genes_in_union, n_sets)``."""
-        out = np.zeros((self.genes.size, len(self)))
-        out[self.slots, self.owner] = self.weights
-        return out
 
     @classmethod
     def of(cls, resolved: Resolved) -> Sets:

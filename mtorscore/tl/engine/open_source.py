@@ -23,7 +23,7 @@ def open_source(
     columns: npt.NDArray[np.int64] | None = None,
     block: int | None = None,
 ) -> Source:
-    """Make a matrix walkable in row blocks.
+    """Open a matrix as a source of row blocks.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def open_source(
     Returns
     -------
     Source
-        Reads nothing yet, unless the container has to be turned from columns to rows.
+        Reads nothing yet, unless the container has to be converted from columns to rows.
 
     Raises
     ------

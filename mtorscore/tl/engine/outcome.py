@@ -99,7 +99,7 @@ def finish(plan: Plan, scored: Scored, collection: SignatureCollection, referenc
 def reasons(plan: Plan, scores: Array) -> list[str]:
     """Return why signatures have no score; "" for those that have one in any observation."""
     found = list(plan.reasons)
-    # Thousands of columns of a long table are slow to walk, so only those that begin with NaN are.
+    # Thousands of columns of a long table are slow to scan, so only those that begin with NaN are.
     for i in np.flatnonzero(np.isnan(scores[:1]).all(axis=0)):
         if not found[i] and np.isnan(scores[:, i]).all():
             found[i] = _reason(plan, int(i))
@@ -107,7 +107,7 @@ def reasons(plan: Plan, scores: Array) -> list[str]:
 
 
 def _reason(plan: Plan, i: int) -> str:
-    if plan.sets.sizes[i] >= plan.sets.n_vars:
+    if plan.spec.competitive and plan.sets.sizes[i] >= plan.sets.n_vars:
         return "it holds every gene of the matrix, so there is nothing to compare with"
     why = "constant, missing, without others to compare with, or too few or too many for its parameters"
     return f"{plan.spec.name} is not defined for its genes here ({why})"

@@ -1,4 +1,4 @@
-"""The scoring engine: reads what a method's spec says, walks the matrix once, and fills the score tables.
+"""Plans of scoring: one per method, from what its spec declares.
 
 It knows no method by name. A method that depends on the cohort is first shown the cohort (`learn`), then scores every
 tile against what it learned, so that no score depends on how the rows are cut.
@@ -47,7 +47,7 @@ def make_plan(
     min_coverage: float = 0.0,
     pvalues: bool = False,
 ) -> Plan:
-    """Lay signatures over a gene universe for one method.
+    """Resolve signatures against a gene universe for one method.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def make_plan(
 
 
 def learn(plan: Plan, source: Source) -> Plan:
-    """Show the cohort to a method that depends on it; others are left as they are."""
+    """Let a cohort-dependent method learn from the cohort; others are returned unchanged."""
     if plan.spec.fit is not None and plan.spec.learns(plan.params):
         if source.n_obs < 2:
             raise MethodError(

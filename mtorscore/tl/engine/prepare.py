@@ -32,7 +32,7 @@ __all__ = ["MethodScores", "ScoreOptions", "check_collection", "masked_rows", "p
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """What is asked for besides the matrix and the signatures.
+    """Options of scoring beside the matrix and the signatures.
 
     Attributes
     ----------

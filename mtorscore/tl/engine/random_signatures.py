@@ -162,7 +162,7 @@ def random_scores(
         if spec.state_per_set:
             yield number, score_sets(held, spec, checked, drawn, values, state)
             continue
-        # Templates go together, since what is done once per walk over the matrix is then done for all of them.
+        # Templates are scored together, since one pass over the matrix then serves all of them.
         group.append((number, drawn, values))
         if sum(one.size for _, one, _ in group) >= GROUP_ENTRIES or len(group) * n_sets * held.n_obs >= GROUP_SCORES:
             yield from _score_group(held, spec, checked, group, state)
@@ -240,7 +240,7 @@ def _score_group(
     group: Sequence[tuple[int, Ints, Array]],
     state: Mapping[str, Any],
 ) -> Iterator[tuple[int, Array]]:
-    """Score the sets of several templates in one walk; yield each template's number and scores."""
+    """Score the sets of several templates in one pass; yield each template's number and scores."""
     if not group:
         return
     parts = []

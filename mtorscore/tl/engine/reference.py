@@ -9,7 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, e
 from mtorscore.tl.engine.gene_sets import State
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["Reference", "universe_hash"]
 
@@ -81,7 +81,7 @@ class Reference:
         return universe_hash(self.genes)
 
     def columns_in(self, universe: Sequence[str], *, policy: str = "refuse") -> npt.NDArray[np.int64] | None:
-        """Return where this reference's genes stand in another matrix, or None if nothing has to be moved.
+        """Return the columns of this reference's genes in another matrix, or None if they are the same.
 
         Parameters
         ----------
@@ -123,28 +123,6 @@ class Reference:
                 f"The reference for {self.method} was learned with other signatures (hash {self.signature_hash}, here "
                 f"{signature_hash}). Fit it again with these, or score with the signatures that it holds."
             )
-
-    def standardised_by(self, scores: pd.DataFrame) -> Reference:
-        """Return this reference with composites standardised by these observations.
-
-        Parameters
-        ----------
-        scores
-            Observations x signatures, scored against this reference: such as its normal samples only.
-
-        Returns
-        -------
-        Reference
-            The same state of the method, another mean and SD. `n_obs` stays the size of the cohort that was learned.
-        """
-        names = tuple(str(name) for name in scores.columns if str(name) in self.signatures)
-        values = scores[list(names)].to_numpy(dtype=np.float64)
-        mean = np.full(len(names), np.nan)
-        sd = mean.copy()
-        known = (~np.isnan(values)).sum(axis=0)
-        mean[known > 0] = np.nanmean(values[:, known > 0], axis=0)
-        sd[known > 1] = np.nanstd(values[:, known > 1], axis=0, ddof=1)
-        return replace(self, score_names=names, score_mean=mean, score_sd=sd)
 
     def save(self, path: str | Path) -> Path:
         """Write to one file: numpy arrays and a JSON header in a zip archive; nothing in it can run code.
@@ -188,19 +166,9 @@ class Reference:
         """
         if not Path(path).is_file():
             raise FormatError("There is no such file; save a reference with Reference.save first.", path=path)
-        try:
-            # Opened here, so that it is closed whatever is found in it.
-            with Path(path).open("rb") as file:
-                _check_members(file)
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {k: archive[k] for k in archive.files if k != "header"}
-                raw = archive["header"].tobytes()
-            header = json.loads(raw.decode())
-            stored = header["format"]
-        except DAMAGE as error:
-            raise FormatError("This is not a saved reference.", path=path) from error
-        if stored != FORMAT:
-            raise FormatError(f"The reference is of format {stored}, not {FORMAT}.", path=path)
+        header, arrays = _read_archive(path)
+        if header["format"] != FORMAT:
+            raise FormatError(f"The reference is of format {header['format']}, not {FORMAT}.", path=path)
         if header.pop("sha256", None) != _checksum(header, arrays):
             raise FormatError(
                 "The reference is damaged or was edited: its content does not have the checksum that it was saved "
@@ -228,6 +196,22 @@ class Reference:
             n_obs=header["n_obs"],
             version=header["version"],
         )
+
+
+def _read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Return the header and the arrays of a saved reference."""
+    try:
+        # Opened here, so that it is closed whatever is found in it.
+        with Path(path).open("rb") as file:
+            _check_members(file)
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {k: archive[k] for k in archive.files if k != "header"}
+            raw = archive["header"].tobytes()
+        header: dict[str, Any] = json.loads(raw.decode())
+        header["format"]
+    except DAMAGE as error:
+        raise FormatError("This is not a saved reference.", path=path) from error
+    return header, arrays
 
 
 def _check_header(header: Mapping[str, Any], path: str | Path) -> None:

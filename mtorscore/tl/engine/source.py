@@ -1,4 +1,4 @@
-"""Every container that can hold expression values, walked as tiles; sparse stays sparse."""
+"""Any container of expression values as a source of tiles; sparse stays sparse."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TILE_BYTES = 16 << 20
 RESULT_BYTES = 8 << 20
 FREED_BYTES = 16 << 20
 SHARE, FEWEST_ROWS = 4, 64
-# Kernels add up so many rows at a time where there are many sets; tiles hold no broken number of these.
+# SIMD kernels add up so many rows at a time where there are many sets; tiles hold a multiple of it.
 LANES = 32
 # Tiles per thread whose results may wait to be fetched.
 AHEAD = 4
@@ -32,7 +32,7 @@ AHEAD = 4
 
 @functools.lru_cache(maxsize=1)
 def _keep_freed_memory() -> None:
-    """Free a large array once: glibc then keeps what is freed, up to twice as much per thread, for the next one.
+    """Free a large array once: glibc then keeps freed memory, up to twice as much per thread, for the next array.
 
     Without it each tile's arrays go back to the system, which clears the memory before it hands it out again. That is a
     tenth of the time of a rank method, and more where threads wait for each other over it.
@@ -42,7 +42,7 @@ def _keep_freed_memory() -> None:
 
 @functools.lru_cache(maxsize=4)
 def _threads(n: int) -> ThreadPoolExecutor:
-    """Return a pool that is kept: a file is scored in many small blocks, and threads are dear to start."""
+    """Return a pool that is reused: a file is scored in many small blocks, and threads are slow to start."""
     if hasattr(os, "register_at_fork"):
         # A forked process inherits the pool but not its threads.
         os.register_at_fork(after_in_child=_threads.cache_clear)
@@ -127,7 +127,7 @@ class Source:
         n_threads = min(n_tiles, threads or os.cpu_count() or 1)
         shared_by = 1 if tiling.steady else n_threads
         if self.block is None:
-            # Tiles of one size, as many for each thread and not few of them, so that none waits long for the last.
+            # Tiles of one size, several and equally many for each thread, so that none waits long for the last.
             n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
             step = -(-self.n_obs // (-(-n_tiles // shared_by) * shared_by))
             step = -(-step // LANES) * LANES if step > 2 * LANES else step

@@ -1,4 +1,4 @@
-"""Plain records that methods and engine hand each other; nothing here computes a score."""
+"""Records that scoring methods and the engine exchange; nothing here computes a score."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_ORIGIN", "MethodSpec", "Param", "Scored", "TileSource"]
 
-# The citation of a method that everybody has used and nobody proposed.
+# The citation of a method without one original publication.
 NO_ORIGIN = "no single origin"
 
 
 class TileSource(Protocol):
-    """A matrix that can be walked in row blocks as often as a method needs."""
+    """A matrix that can be read in row blocks as often as a method needs."""
 
     n_obs: int
     n_vars: int
@@ -31,13 +31,13 @@ class TileSource(Protocol):
         ...
 
     def reduce(self, function: Callable[[Tile], T], combine: Callable[[T, T], T]) -> T:
-        """Apply a function to every tile, wherever it is, and put the results together in row order."""
+        """Apply a function to every tile and put the results together in row order."""
         ...
 
 
 @dataclass
 class Scored:
-    """What a method returns for a tile: scores, and what was asked for beside them, each ``(n_obs, n_sets)``."""
+    """What a method returns for a tile: scores, and p-values and extras on request, each ``(n_obs, n_sets)``."""
 
     scores: Array
     pvalues: Array | None = None

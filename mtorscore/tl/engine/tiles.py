@@ -1,4 +1,4 @@
-"""Row blocks of a matrix, with what methods ask of them computed once and shared."""
+"""Row blocks of a matrix, with ranks and sums that methods share computed once."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Tile:
     n_vars
         Columns.
     target
-        ``(n_obs, n_sets)`` where the scores end up; a method that writes them there saves a copy.
+        ``(n_obs, n_sets)`` array of the final scores; a method that writes to it saves a copy.
     """
 
     start: int
@@ -142,7 +142,7 @@ class Tile:
         return int(self.csr()[2].size - 1)
 
     def room(self, n_sets: int) -> Array:
-        """Return room for scores, whatever is in it."""
+        """Return an uninitialised array for scores."""
         return np.empty((self.n_obs, n_sets)) if self.target is None else self.target
 
     def csr(self) -> tuple[Array, npt.NDArray[np.int32], Ints]:
@@ -210,7 +210,7 @@ class Tile:
         return self.columns(self.every_gene())
 
     def observed(self, genes: Ints) -> Observed:
-        """Return the values of `genes` with NaN taken out."""
+        """Return the values of `genes` with NaN set to 0."""
         values = self.columns(genes)
         missing = np.isnan(values)
         return Observed(np.where(missing, 0.0, values), np.where(missing, 0.0, 1.0))

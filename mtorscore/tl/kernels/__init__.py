@@ -1,1 +1,1 @@
-"""Compiled loops on plain arrays. Importing a module of this folder imports numba; nothing else here does."""
+"""Compiled loops on plain arrays. Importing a module of this folder imports numba; no other module of `tl` does."""

@@ -76,7 +76,7 @@ def gaussian_cdf_within(
                 total[i] += below
             for start in range(last, n, BLOCK):
                 if (x[start] - x[last - 1]) * scale >= full:
-                    # Written out: an assignment of a slice compiles the text of its errors too, which takes seconds.
+                    # An explicit loop: assignment of a slice compiles its error messages too, which takes seconds.
                     for j in range(start, n):
                         total[j] += last - first
                     break

@@ -1,4 +1,4 @@
-"""The one place that configures numba: compiled once, kept on disk, and free of the interpreter lock."""
+"""The configuration of numba: compiled code is cached on disk and releases the interpreter lock."""
 
 from __future__ import annotations
 

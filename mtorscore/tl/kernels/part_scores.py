@@ -1,4 +1,4 @@
-"""From sums over the parts of sets to scores: one pass, so that thousands of signatures cost no temporary arrays."""
+"""Scores from sums over the parts of sets, in one pass without temporary arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random gene sets drawn without replacement, each from its own stream, so that no set depends on the others."""
+"""Random gene sets drawn without replacement, each from its own random stream."""
 
 from __future__ import annotations
 

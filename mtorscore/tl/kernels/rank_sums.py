@@ -1,4 +1,4 @@
-"""Sums over gene sets of a function of the rank, touching only genes that are not 0.
+"""Sums over gene sets of a function of the rank, computed from the genes that are not 0.
 
 All genes of a row that are 0 share one rank, so they share one number: each sum begins with that number times the size
 of the part, and every entry adds what it differs by. A part is the up or the down genes of a set.
@@ -53,7 +53,7 @@ def _count(
         shared = shared and rows[i, 0] == 0
     counts = np.empty((1 if shared else rows.shape[0], sizes.size), np.int64)
     size = np.empty(sizes.size)
-    # Written out: an assignment of rows compiles the text of its errors too, which takes seconds.
+    # Explicit loops: assignment of a slice compiles its error messages too, which takes seconds.
     for p in range(sizes.size):
         size[p] = sizes[p]
         for i in range(counts.shape[0]):
@@ -201,7 +201,10 @@ def value_sums(
     sizes: npt.NDArray[np.int64],
     skip_nan: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Do what `rank_sums` does, once and not twice, for any number per entry, and `zero` for the zeros of each row."""
+    """Add up any numbers per entry, and `zero` for the zeros of each row, over the parts of sets.
+
+    See `rank_sums`; the sums are not doubled here.
+    """
     pointer, slots, _, _, rows, _ = ranking
     n_obs = pointer.size - 1
     sums = np.empty((n_obs, sizes.size))

@@ -22,12 +22,12 @@ from mtorscore.tl.kernels.jit import jit
 __all__ = ["Ranking", "as_bits", "dense_ranks", "rank_csr", "rank_dense"]
 
 NAN_RANK = -1
-# Few values: so many buckets that counts rarely share one, and four counters each, so that equal values in a row do
-# not wait for each other. Many values: as many buckets, one counter each.
+# Few values: enough buckets that counts rarely share one, with four counters each, so that increments of equal values
+# do not depend on each other. Many values: more buckets, one counter each.
 FEW = 8192
 BUCKETS = 1024
 MANY_BUCKETS = 32768
-# Up to so many values that differ from the sample of their bucket are compared with each other directly.
+# Up to this many values that differ from the sample of their bucket are compared with each other directly.
 ODD = 32
 LONG = 64
 ONE = np.uint64(1)
@@ -77,7 +77,7 @@ def _within(
     key: np.uint64,
     below: np.int64,
 ) -> tuple[np.int64, np.int64]:
-    """Return the values below `key`, counted on from `below`, and those equal to it, of a bucket."""
+    """Return `below` plus the number of values of a bucket below `key`, and the number equal to it."""
     same = np.int64(0)
     for j in range(part.size):
         below += np.int64(part[j] < key)
@@ -87,7 +87,7 @@ def _within(
 
 @jit
 def _sort(part: _Bits) -> None:
-    """Sort in place (Shell 1959, gaps of Knuth 1973): far less to compile than the library's, for long buckets only."""
+    """Sort in place (Shell 1959, gaps of Knuth 1973): compiles faster than numpy's sort; for long buckets."""
     gap = 1
     while gap < part.size // 3:
         gap = 3 * gap + 1
@@ -104,7 +104,7 @@ def _sort(part: _Bits) -> None:
 
 @jit
 def _first_not(part: _Bits, key: np.uint64, equal_too: bool) -> np.int64:
-    """Return where the first value stands that is not below `key`, or not equal to it either, in a sorted bucket."""
+    """Return the position of the first value not below `key`, or above it if `equal_too`, in a sorted bucket."""
     low, high = np.int64(0), np.int64(part.size)
     while low < high:
         middle = (low + high) // 2

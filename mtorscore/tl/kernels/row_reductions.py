@@ -1,4 +1,4 @@
-"""Weighted sums over sparse or dense rows, always added up in column order, so that no result depends on blocks."""
+"""Sums over sparse or dense rows, added up in column order, so that no result depends on blocks."""
 
 from __future__ import annotations
 

@@ -9,19 +9,19 @@ __all__ = ["first_positions", "shuffled_positions"]
 
 
 def first_positions(x: npt.NDArray[np.float64], genes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return where genes stand when each row is walked from its highest value, ties in column order.
+    """Return the positions of genes when each row is sorted from its highest value, ties in column order.
 
     Parameters
     ----------
     x
-        ``(n_obs, n_vars)`` values; NaN stand last.
+        ``(n_obs, n_vars)`` values; NaN come last.
     genes
         Columns wanted.
 
     Returns
     -------
     numpy.ndarray
-        ``(n_obs, n_genes)``: the number of valid values for the first gene of the walk, 1 for the last; NaN for NaN.
+        ``(n_obs, n_genes)``: the number of valid values for the first gene of the order, 1 for the last; NaN for NaN.
     """
     n_obs, n_vars = x.shape
     out = np.full((n_obs, genes.size), np.nan)
@@ -45,7 +45,7 @@ def shuffled_positions(
     Parameters
     ----------
     x
-        ``(n_obs, n_vars)`` values; NaN stand last.
+        ``(n_obs, n_vars)`` values; NaN come last.
     genes
         Columns wanted.
     seed, start

@@ -368,7 +368,7 @@ def _pieces(dataset: Any) -> Iterator[npt.NDArray[Any]]:
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a path that cannot be streamed, and say what to do instead."""
+    """Refuse a path that cannot be streamed."""
     known = (".h5ad", ".zarr", ".h5")
     if path.suffix.lower() not in known and not path.is_dir():
         raise FormatError(

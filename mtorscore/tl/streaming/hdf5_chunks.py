@@ -53,8 +53,8 @@ class BufferPool:
             elif not idle:
                 kept.append(self._buffers[i])
         if found is None:
-            # Some room to spare, since blocks differ a little in length; but not twice as much, since scipy copies a view
-            # of less than half of its array.
+            # Slightly larger than needed, since blocks differ a little in length; but less than twice as large, since
+            # scipy copies views of less than half of an array.
             found = np.empty(n + n // 8, dtype)
             kept.append(found)
         self._buffers = kept

@@ -169,7 +169,7 @@ def refuse_random_nulls(plans: Sequence[Plan]) -> None:
     found = [p.spec.name for p in plans if p.pvalues and not p.spec.null_closed]
     if found:
         raise MethodError(
-            f"p-values of {', '.join(found)} come from random signatures, which would take many walks over the data. "
+            f"p-values of {', '.join(found)} come from random signatures, which would take many passes over the data. "
             "Ask for them on pseudobulk or on a part in memory, or use a method with a closed form such as ucell."
         )
 
@@ -194,7 +194,7 @@ def _learn(plan: Plan, source: Any, parts: Parts | None) -> Plan:
 def score_block(
     part: Source, plans: Sequence[Plan], collection: SignatureCollection, options: ScoreOptions
 ) -> dict[str, tuple[list[str], Array]]:
-    """Score rows that are in memory and return every table that they give, with its columns."""
+    """Score rows in memory; return each table with its column names."""
     tables: dict[str, tuple[list[str], Array]] = {}
     scored = execute(part, plans, threads=options.threads)
     for name, plan, result in zip(options.methods, plans, scored, strict=True):
@@ -223,7 +223,7 @@ class _Described:
 
 
 def _scale(job: _Job) -> str | None:
-    """Return the scale of the values, if entries on linear scale need it."""
+    """Return the scale of the values, if there are entries on linear scale."""
     if not any(isinstance(e, Ratio | Panel) for e in job.collection):
         return None
     stated = None
@@ -335,7 +335,7 @@ def _plain(value: Any) -> Any:
 
 
 def _identity(job: _Job) -> dict[str, Any]:
-    """Return what must be the same for blocks of two runs to belong together."""
+    """Return what must be equal for a run to resume another."""
     file, options = job.file.path.stat(), job.options
     mask = "all" if job.rows is None else hashlib.sha256(job.rows.tobytes()).hexdigest()
     learned = {
