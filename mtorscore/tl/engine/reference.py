@@ -167,8 +167,6 @@ class Reference:
         if not Path(path).is_file():
             raise FormatError("There is no such file; save a reference with Reference.save first.", path=path)
         header, arrays = _read_archive(path)
-        if header["format"] != FORMAT:
-            raise FormatError(f"The reference is of format {header['format']}, not {FORMAT}.", path=path)
         if header.pop("sha256", None) != _checksum(header, arrays):
             raise FormatError(
                 "The reference is damaged or was edited: its content does not have the checksum that it was saved "
@@ -208,9 +206,11 @@ def _read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArr
             arrays = {k: archive[k] for k in archive.files if k != "header"}
             raw = archive["header"].tobytes()
         header: dict[str, Any] = json.loads(raw.decode())
-        header["format"]
+        stored = header["format"]
     except DAMAGE as error:
         raise FormatError("This is not a saved reference.", path=path) from error
+    if stored != FORMAT:
+        raise FormatError(f"The reference is of format {stored}, not {FORMAT}.", path=path)
     return header, arrays
 
 
