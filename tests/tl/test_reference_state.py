@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+import mtorscore as mt
 from mtorscore import SignatureScorer
-from mtorscore.collection import Signature, SignatureCollection
+from mtorscore.collection import Composite, Signature, SignatureCollection
 from mtorscore.errors import FormatError
 from mtorscore.tl import Reference
+from mtorscore.tl.scoring import score_cohort
 from tests.tl.specs import COHORT, LEARNING, SPECS, learning_options
 
 GENES = [f"g{i}" for i in range(60)]
@@ -104,3 +107,24 @@ def test_a_header_that_says_something_else_is_refused(change: dict[str, Any], tm
     reference = fitted("zscore", {}, matrix()).reference_
     with pytest.raises(FormatError):
         Reference.load(replace(reference, **change).save(tmp_path / "r.npz"))
+
+
+def test_composites_are_standardised_by_chosen_observations() -> None:
+    """`standardised_by` and a cohort scored with `standardise_by` give the same reference."""
+    rng = np.random.default_rng(0)
+    adata = ad.AnnData(rng.gamma(2, 2, (30, 20)), var=pd.DataFrame(index=[f"G{i}" for i in range(20)]))
+    sets = mt.SignatureCollection(
+        [
+            mt.Signature(id="A", branch="s6k", up=("G0", "G1", "G2")),
+            mt.Signature(id="B", branch="srebp1", up=("G5", "G6", "G7")),
+            Composite(id="C", branch="mtorc1", parts={"A": 1.0, "B": -1.0}),
+        ]
+    )
+    rows = np.arange(30) < 12
+    scorer = mt.SignatureScorer(sets, "zscore").fit(adata)
+    chosen = scorer.reference_.standardised_by(scorer.transform(adata)[rows])
+    found = score_cohort(adata, sets, method="zscore", standardise_by=rows)["zscore"]
+    np.testing.assert_allclose(chosen.score_mean, found.score_mean, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(chosen.score_sd, found.score_sd, rtol=1e-12)
+    scores = mt.tl.score(adata, sets, method="zscore", reference=chosen, copy=True).obsm["score_zscore"]
+    np.testing.assert_allclose(scores["C"], adata.obsm["score_zscore"]["C"], rtol=1e-9, atol=1e-12)

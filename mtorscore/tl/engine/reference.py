@@ -9,7 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from mtorscore.errors import FormatError, MethodError, ReferenceMismatchError, e
 from mtorscore.tl.engine.gene_sets import State
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
+
 
 __all__ = ["Reference", "universe_hash"]
 
@@ -123,6 +124,28 @@ class Reference:
                 f"The reference for {self.method} was learned with other signatures (hash {self.signature_hash}, here "
                 f"{signature_hash}). Fit it again with these, or score with the signatures that it holds."
             )
+
+    def standardised_by(self, scores: pd.DataFrame) -> Reference:
+        """Return this reference with composites standardised by these observations.
+
+        Parameters
+        ----------
+        scores
+            Observations x signatures, scored against this reference: such as its normal samples only.
+
+        Returns
+        -------
+        Reference
+            The same state of the method, another mean and SD. `n_obs` stays the size of the cohort that was learned.
+        """
+        names = tuple(str(name) for name in scores.columns if str(name) in self.signatures)
+        values = scores[list(names)].to_numpy(dtype=np.float64)
+        mean = np.full(len(names), np.nan)
+        sd = mean.copy()
+        known = (~np.isnan(values)).sum(axis=0)
+        mean[known > 0] = np.nanmean(values[:, known > 0], axis=0)
+        sd[known > 1] = np.nanstd(values[:, known > 1], axis=0, ddof=1)
+        return replace(self, score_names=names, score_mean=mean, score_sd=sd)
 
     def save(self, path: str | Path) -> Path:
         """Write to one file: numpy arrays and a JSON header in a zip archive; nothing in it can run code.
