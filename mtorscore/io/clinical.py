@@ -12,6 +12,7 @@ from mtorscore.errors import FormatError, examples
 from mtorscore.io import detect
 from mtorscore.io.formats import binary
 from mtorscore.io.portals.clinical_columns import clean, one_row_each, text_frame
+from mtorscore.io.tables.cell_text import holds_text
 
 __all__ = ["read_clinical", "read_named_rows"]
 
@@ -63,7 +64,7 @@ def read_named_rows(path: str | Path) -> pd.DataFrame:
     out = clean(frame.iloc[:, 1:])
     for column in out:
         known = out[column].dropna()
-        if out[column].dtype == object and known.astype(str).str.lower().isin(["true", "false"]).all():
+        if holds_text(out[column]) and known.astype(str).str.lower().isin(["true", "false"]).all():
             out[column] = [np.nan if v is None else float(str(v).lower() == "true") for v in out[column]]
     return out.set_axis(names)
 

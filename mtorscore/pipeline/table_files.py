@@ -60,6 +60,11 @@ def write_result(
     return write_table(declared.arrange(table, index=index), path, index=declared.names[0] if index else None)
 
 
+def _exactly(pd: Any) -> dict[str, str]:
+    """Ask pandas before version 3 for the numbers that were written; later versions read them so anyway."""
+    return {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}
+
+
 def write_table(table: pd.DataFrame, path: str | Path, *, index: str | None = None) -> Path:
     """Write a table as tab-separated text with 17 significant digits, so that it reads back to the same numbers.
 
@@ -110,7 +115,7 @@ def read_table(path: str | Path, *, index: str | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path.")
     try:
-        table = pd.read_csv(path, sep="\t", dtype={index: str} if index else None, float_precision="round_trip")
+        table = pd.read_csv(path, sep="\t", dtype={index: str} if index else None, **_exactly(pd))
     except pd.errors.EmptyDataError:
         raise FormatError("the file is empty; expected a tab-separated table with a header.", path=path) from None
     except (pd.errors.ParserError, UnicodeDecodeError, EOFError, OSError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mtorscore._outcome_terms import event_codes
 from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
+from mtorscore.io.tables.cell_text import holds_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,7 +302,7 @@ def _numeric(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
     empty = [c for c in scores if scores[c].isna().all()]
     out = scores.assign(**{c: np.full(len(scores), np.nan) for c in empty})
     for column in out:
-        if out[column].dtype == object:
+        if holds_text(out[column]):
             strange = [v for v in out[column].dropna() if not _is_number(v)]
             raise DataError(
                 f"{path}, column {column}: {len(strange)} of {len(out)} scores are not numbers ({examples(strange)}). "

@@ -13,6 +13,7 @@ from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import FirstLines, Folder, Found, Reader
 from mtorscore.io.portals.clinical_columns import patients
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.cell_text import holds_text
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import described, from_grid
 
@@ -125,7 +126,7 @@ def study(path: Path, *, profile: str | None = None) -> tuple[AnnData, dict[str,
         joined = tables.reindex(adata.obs_names)
         for column in joined.columns:
             values = joined[column]
-            text = values.dtype == object
+            text = holds_text(values)
             adata.obs[str(column)] = ["" if v is None or v != v else str(v) for v in values] if text else values
     made |= {"table": "matrix", "profile": name, "data_file": file.name, "orientation": how["orientation"]}
     return adata, made | {"units": "zscore" if zscore else "", "repairs": grid.repairs}

@@ -16,7 +16,7 @@ from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.portals import clinical_tables
 from mtorscore.io.tables import file_bytes
-from mtorscore.io.tables.cell_text import is_missing, typed
+from mtorscore.io.tables.cell_text import holds_text, is_missing, typed
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.matrix import described
 
@@ -77,7 +77,7 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
     out = {}
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position]
-        if column.dtype != object:
+        if not holds_text(column):
             out[str(name)] = column
             continue
         values: npt.NDArray[Any] = np.array([None if is_missing(v) else str(v).strip() for v in column], dtype=object)
@@ -227,7 +227,7 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _years(values: pd.Series) -> npt.NDArray[np.float64]:
-    if values.dtype == object:
+    if holds_text(values):
         parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
         odd = [str(v) for v, m in zip(values, parsed, strict=True) if not m and not is_missing(v) and not is_unsaid(v)]
         if odd:

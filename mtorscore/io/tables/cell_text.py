@@ -14,6 +14,7 @@ __all__ = [
     "MISSING",
     "grouped_by_points",
     "guess_delimiter",
+    "holds_text",
     "is_missing",
     "is_number",
     "repair_decimals",
@@ -36,6 +37,11 @@ _POINT_GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
 _SMALL_WHOLE = re.compile(r"^[+-]?\d{1,3}$")
 # So many cells must look grouped, and none otherwise, before a table with three decimals is taken for one without.
 ENOUGH_GROUPED = 8
+
+
+def holds_text(column: Any) -> bool:
+    """Whether a pandas column holds text: as objects, or as the strings that pandas 3 infers."""
+    return column.dtype == object or str(column.dtype) in ("str", "string")
 
 
 def is_missing(value: object) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, is_symbol, kind_of
 from mtorscore.genes.tables import human
-from mtorscore.io.tables.cell_text import typed
+from mtorscore.io.tables.cell_text import holds_text, typed
 from mtorscore.io.tables.checks import refuse_headless, refuse_unusable
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.orientation import (
@@ -151,7 +151,7 @@ def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[s
     frame.columns = pd.Index([str(c) for c in frame.columns])
     frame.index = pd.Index(names, dtype=object)
     for column in frame.columns:
-        if frame[column].dtype == object:
+        if holds_text(frame[column]):
             frame[column] = ["" if v is None or v != v else str(v) for v in frame[column]]
     if not genes and (twice := repeated(names)):
         raise DataError(
