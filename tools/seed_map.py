@@ -1,4 +1,4 @@
-"""Write docs/seed_map.md from signatures/seed_map.yaml and the entries' `seeds`.
+"""Write docs/evidence/seed_map.md from signatures/seed_map.yaml and the entries' `seeds`.
 
 Usage: python tools/seed_map.py [--check]
 """
@@ -15,7 +15,7 @@ import yaml
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.collection.files import library_folder
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "seed_map.md"
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "seed_map.md"
 SETUP = """\
 import numpy as np
 import mtorscore as mt
@@ -98,12 +98,12 @@ def render(systems: list[dict[str, Any]], collection: SignatureCollection) -> st
 
 def main() -> None:
     """Write the page, or with ``--check`` exit 1 where it is not current."""
-    parser = argparse.ArgumentParser(description="Write docs/seed_map.md.")
+    parser = argparse.ArgumentParser(description="Write docs/evidence/seed_map.md.")
     parser.add_argument("--check", action="store_true", help="only say whether the page is current")
     page = render(seed_map(), library(experimental=True))
     if parser.parse_args().check:
         if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != page:
-            sys.exit("docs/seed_map.md is not current; run python tools/seed_map.py.")
+            sys.exit("docs/evidence/seed_map.md is not current; run python tools/seed_map.py.")
         return
     TARGET.write_text(page, encoding="utf-8")
 

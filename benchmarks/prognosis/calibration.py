@@ -2,9 +2,10 @@
 
 Run as ``python benchmarks/prognosis/calibration.py [REPETITIONS] [OUT.tsv] [PAGE.md]``: by default 10,000 for
 closed-form and a tenth of that for resampled statistics, into ``calibration.tsv`` beside this file and
-``docs/prognosis_calibration.md``; about half an hour on one core. Every combination of 100, 160 and 360 patients with
-10% and 40% events. Score, confounder and the genes of random signatures share factors (pairwise correlation 0.5 and
-more). Times are exponential, censoring uniform. `rates` is also what the small version in the tests calls.
+``docs/evidence/prognosis_calibration.md``; about half an hour on one core. Every combination of 100, 160 and 360
+patients with 10% and 40% events. Score, confounder and the genes of random signatures share factors (pairwise
+correlation 0.5 and more). Times are exponential, censoring uniform. `rates` is also what the small version in the tests
+calls.
 """
 
 from __future__ import annotations
@@ -293,7 +294,7 @@ def main() -> None:
     """Print and write the table and the page."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_suffix(".tsv")
-    manual = Path(__file__).parents[2] / "docs" / "prognosis_calibration.md"
+    manual = Path(__file__).parents[2] / "docs" / "evidence" / "prognosis_calibration.md"
     manual = Path(sys.argv[3]) if len(sys.argv) > 3 else manual
     parts = []
     for n in SIZES:

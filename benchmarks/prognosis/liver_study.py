@@ -1,8 +1,8 @@
 """Every branch against OS, PFI and DSS with the three negative controls, and frozen models of one cohort on another.
 
 Run as ``python benchmarks/prognosis/liver_study.py DATA [OUT.md] [TABLE.tsv]`` where DATA is the folder of raw cohorts
-(``tcga-lihc``, ``tcga-chol``, ``tcga-cdr``, ``hcc-os-150-panel``); OUT is ``docs/liver_study.md`` by default. One
-signature per branch is declared before looking, by a rule (`declared`).
+(``tcga-lihc``, ``tcga-chol``, ``tcga-cdr``, ``hcc-os-150-panel``); OUT is ``docs/evidence/liver_study.md`` by
+default. One signature per branch is declared before looking, by a rule (`declared`).
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ Liu et al., Cell 2018) defines them, whose advice is quoted at each.
 def main() -> None:
     """Write the study."""
     data = Path(sys.argv[1])
-    out = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs" / "liver_study.md"
+    out = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs" / "evidence" / "liver_study.md"
     chosen, silent = declared()
     names, branch_of = list(chosen.values()), {v: k for k, v in chosen.items()}
     cohorts, tables = {}, {}

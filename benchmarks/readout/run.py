@@ -3,7 +3,7 @@
 Usage, from the repository's root: python -m benchmarks.readout.run --shared ../shared
 
 Writes results.tsv (one row per signature and contrast), confidence.tsv (one row per signature), overexpression.tsv (a
-weak check of direction), genes.tsv (single genes on which the arms disagree) and docs/readout.md.
+weak check of direction), genes.tsv (single genes on which the arms disagree) and docs/evidence/readout.md.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def confidence(results: pd.DataFrame, signatures: Sequence[Entry]) -> pd.DataFra
 
 
 def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame, changes: pd.DataFrame) -> str:
-    """Return docs/readout.md: what the main signatures did, contradictions included."""
+    """Return docs/evidence/readout.md: what the main signatures did, contradictions included."""
     control = results[results["contrast"].str.contains("clonal control")]
     method = (
         "Effects are Hedges' g of the singscore within blocks (replicates), standardised mean z (tables), or robust z "
@@ -376,7 +376,7 @@ def main() -> None:
     tables = [
         pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression", "genes")
     ]
-    docs = Path(__file__).resolve().parents[2] / "docs" / "readout.md"
+    docs = Path(__file__).resolve().parents[2] / "docs" / "evidence" / "readout.md"
     docs.write_text(page(*tables), encoding="utf-8")
     print(results.groupby("study")["verdict"].value_counts().unstack(fill_value=0))
 

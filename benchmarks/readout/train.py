@@ -9,7 +9,7 @@ shrunken by K / (K + 4) for K studies; genes on the wrong side of their arm get 
 starved cells, and array and RNA-seq of one laboratory, are one fold. The standardised effect on a held-out study is
 the weighted mean deviate less the mean of all genes, in standard deviations over genes, times the design's direction.
 The footprint is a default only if the paired difference to every comparator has a lower 95% bound above 0 over
-studies. Writes signatures/mtorc1/MTORC1_FOOTPRINT_LEARNED.yaml, tables/footprint.tsv and docs/footprint.md.
+studies. Writes signatures/mtorc1/MTORC1_FOOTPRINT_LEARNED.yaml, tables/footprint.tsv and docs/evidence/footprint.md.
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ def document(weights: pd.Series, differences: pd.DataFrame, version: str, defaul
                 "role": "cross-check",
             },
             {
-                "name": "Weights: benchmarks/readout/train.py on seven perturbation studies (docs/footprint.md)",
+                "name": "Weights: benchmarks/readout/train.py on seven perturbation studies "
+                "(docs/evidence/footprint.md)",
                 "role": "rationale",
             },
         ],
@@ -220,7 +221,7 @@ def _caveat(least: pd.Series, default: bool) -> str:
 def page(
     held_out: pd.DataFrame, differences: pd.DataFrame, others: pd.DataFrame, weights: pd.Series, default: bool
 ) -> str:
-    """Return docs/footprint.md."""
+    """Return docs/evidence/footprint.md."""
     lines = ["# A footprint of our own", "", " ".join((__doc__ or "").split("\n\n")[2].split("Writes")[0].split()), ""]
     lines += ["## Held-out standardised effect", "", "| study | " + " | ".join(held_out.columns) + " |"]
     lines += ["| --- |" + " ---: |" * held_out.shape[1]]
@@ -281,7 +282,8 @@ def main() -> None:
     added = known[NAME].added if NAME in known else known.version
     target = ROOT / "signatures" / "mtorc1" / f"{NAME}.yaml"
     target.write_text(dump(document(weights, differences, added, default)), encoding="utf-8")
-    (ROOT / "docs" / "footprint.md").write_text(page(held_out, differences, others, weights, default), encoding="utf-8")
+    target = ROOT / "docs" / "evidence" / "footprint.md"
+    target.write_text(page(held_out, differences, others, weights, default), encoding="utf-8")
     print(held_out.round(2).to_string())
     print(differences.round(2).to_string())
     print(others.round(2).to_string())

@@ -1,4 +1,4 @@
-"""Run the tests against the reference implementations and write what they measured to ``docs/agreement.tsv``.
+"""Run the tests against the reference implementations and write what they measured to ``docs/evidence/agreement.tsv``.
 
     python docs/_ext/measure_agreement.py [OUT]
 
@@ -48,4 +48,4 @@ def measure(out: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(measure(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "agreement.tsv"))
+    raise SystemExit(measure(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "evidence" / "agreement.tsv"))

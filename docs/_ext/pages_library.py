@@ -63,10 +63,9 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         + "; ".join(f"**{k}**, {v}" for k, v in LEVELS.items())
         + ".",
         "*Confidence* comes from scoring the entry where the direction is known; see "
-        "[what the signatures read](../../readout.md). *Evidence* of a gene: **read** (the list was read in the "
-        "source), "
-        "**cross-checked** (chosen here, then found in a second place), **recalled** (from memory; such entries are "
-        "off by default).",
+        "[what the signatures read](../../evidence/readout.md). *Evidence* of a gene: **read** (the list was read in "
+        "the source), **cross-checked** (chosen here, then found in a second place), **recalled** (from memory; such "
+        "entries are off by default).",
         toctree(branches, hidden=True),
     )
 

@@ -14,7 +14,7 @@ from mtorscore.tl.engine.spec import MethodSpec
 
 __all__ = ["pages"]
 
-AGREEMENT = Path(__file__).parent.parent / "agreement.tsv"
+AGREEMENT = Path(__file__).parent.parent / "evidence" / "agreement.tsv"
 CALIBRATION = Path(__file__).parents[2] / "benchmarks" / "scoring" / "pvalues.tsv"
 
 

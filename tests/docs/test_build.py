@@ -83,7 +83,7 @@ def test_the_agreement_table_is_current(golden: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(DOCS / "_ext" / "measure_agreement.py"), str(out)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    now, then = read(out), read(DOCS / "agreement.tsv")
+    now, then = read(out), read(DOCS / "evidence" / "agreement.tsv")
     assert set(now) == set(then)
     for key, value in now.items():
         assert value <= 10 * then[key] + 1e-11, key

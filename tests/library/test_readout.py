@@ -106,9 +106,9 @@ def test_pages_are_current() -> None:
     from benchmarks.readout.run import page
 
     tables = [pd.read_csv(RESULTS / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression", "genes")]
-    assert (ROOT / "docs" / "readout.md").read_text() == page(*tables)
+    assert (ROOT / "docs" / "evidence" / "readout.md").read_text() == page(*tables)
     held_out = pd.read_csv(RESULTS / "footprint.tsv", sep="\t", index_col="study")
-    text = (ROOT / "docs" / "footprint.md").read_text()
+    text = (ROOT / "docs" / "evidence" / "footprint.md").read_text()
     assert all(f"| {study} | {row.iloc[0]:+.2f} |" in text for study, row in held_out.iterrows())
 
 
@@ -123,7 +123,7 @@ def test_the_arms_disagree_as_the_data_say() -> None:
     for contrast, genes in described.items():
         for gene, change in genes.items():
             assert table[contrast, gene] == pytest.approx(change, abs=0.12), (contrast, gene)
-    text = (ROOT / "docs" / "readout.md").read_text()
+    text = (ROOT / "docs" / "evidence" / "readout.md").read_text()
     assert "RPTOR loss lowers SREBF1 and FASN and raises ASNS, PSAT1 and MTHFD2" in text
 
 
@@ -145,7 +145,7 @@ def test_no_other_procedure_would_have_passed() -> None:
     others = pd.read_csv(RESULTS / "footprint_alternatives.tsv", sep="\t")
     assert set(others["procedure"]) == set(PROCEDURES)
     assert (others.groupby("procedure")["low"].min() < 0).all()
-    assert "0 of 6 pass" in (ROOT / "docs" / "footprint.md").read_text()
+    assert "0 of 6 pass" in (ROOT / "docs" / "evidence" / "footprint.md").read_text()
 
 
 def test_over_expressed_factors_move_their_own_branch() -> None:

@@ -1,4 +1,4 @@
-"""docs/seed_map.md: current, complete, and every call runs on the simulated cohort."""
+"""docs/evidence/seed_map.md: current, complete, and every call runs on the simulated cohort."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mtorscore.genes.symbols import human_to_mouse
 N_GENES = 7000
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS: list[dict[str, Any]] = yaml.safe_load((library_folder() / "seed_map.yaml").read_text())["systems"]
-SETUP = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "seed_map.md").read_text(), re.S)
+SETUP = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "evidence" / "seed_map.md").read_text(), re.S)
 
 
 def test_page_is_current() -> None:
