@@ -37,7 +37,7 @@ def abc() -> SignatureCollection:
     [
         ({"id": ""}, "empty id"),
         ({"id": "X", "up": "G1"}, "give a list"),
-        ({"id": "X", "up": ("G1", "G1")}, "stand twice"),
+        ({"id": "X", "up": ("G1", "G1")}, "are duplicated"),
         ({"id": "X", "up": ("G1",), "down": ("G1",)}, "both directions"),
         ({"id": "X", "up": ("G1",), "weights": {"G2": 1.0}}, "does not hold"),
         ({"id": "X", "up": ("G1",), "weights": {"G1": -1.0}}, "finite and positive"),
@@ -80,7 +80,7 @@ def test_resolve_positions_and_coverage(abc: SignatureCollection) -> None:
     assert table["matched_up"] == [2, 3, 1]
     assert table["matched_down"] == [1, 0, 0]
     assert table["coverage"] == [0.75, 1.0, 0.5]
-    with pytest.raises(SignatureError, match="more than once in the matrix \\(G2\\)"):
+    with pytest.raises(SignatureError, match="duplicated in the matrix \\(G2\\)"):
         abc.resolve(["G2", "G2"])
     assert abc.resolve(["X", "X", "G1"]).n_vars == 3
 
@@ -283,7 +283,7 @@ def test_translate_there_and_back() -> None:
 
 def test_leads_are_entries_of_their_branches() -> None:
     from mtorscore.collection import leads, library
-    from mtorscore.collection.files import library_meta
+    from mtorscore.collection.library_files import library_meta
 
     whole = library()
     for branch, ids in library_meta()["leads"].items():
@@ -355,5 +355,5 @@ def test_collections_add_up() -> None:
     both = mt.library() | own
     assert both.names == [*mt.library().names, "MINE"]
     assert (both | own).names == both.names
-    with pytest.raises(SignatureError, match="other content \\(MINE\\)"):
+    with pytest.raises(SignatureError, match="different content \\(MINE\\)"):
         both | as_collection({"MINE": ["SCD"]})

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from mtorscore.collection import SignatureCollection, library
-from mtorscore.collection.files import library_folder
+from mtorscore.collection.library_files import library_folder
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "seed_map.md"
 SETUP = """\

@@ -24,7 +24,7 @@ from benchmarks.readout.data import Arm, Profile, arms, drug_background, overexp
 from benchmarks.readout.genes import gene_changes, section
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
 from mtorscore.collection import Composite, Entry, Signature
-from mtorscore.collection.files import library_meta
+from mtorscore.collection.library_files import library_meta
 
 PRESET_RHO = 0.05
 RAPALOGS = {"DB00877": "sirolimus", "DB01590": "everolimus", "DB06287": "temsirolimus"}

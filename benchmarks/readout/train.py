@@ -27,7 +27,7 @@ from benchmarks.readout.data import arms, drug_background, profiles
 from benchmarks.readout.rotation import gene_effects
 from benchmarks.readout.run import RAPALOGS
 from mtorscore.collection import Signature, library
-from mtorscore.collection.yaml_format import dump
+from mtorscore.collection.yaml_text import dump
 from mtorscore.tl.analysis.translation import variance_prior
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -103,7 +103,7 @@ def list_(
 
 def _table(chosen: SignatureCollection, matches: dict[str, str] | None = None) -> None:
     from mtorscore.cli._signature_tables import print_entries
-    from mtorscore.collection.files import library_meta
+    from mtorscore.collection.library_files import library_meta
 
     titles = {branch: about["title"] for branch, about in library_meta()["branches"].items()}
     print_entries(list(chosen), titles=titles, version=chosen.version, matches=matches)
@@ -239,7 +239,7 @@ def validate(
     """
     from dataclasses import asdict
 
-    from mtorscore.collection.files import library_folder
+    from mtorscore.collection.library_files import library_folder
     from mtorscore.collection.validation import validate as check
     from mtorscore.genes.symbols import approved_symbols, old_symbols
 

@@ -1,12 +1,10 @@
 from .collection import SignatureCollection as SignatureCollection
-from .collection import SignaturesLike as SignaturesLike
-from .collection import as_collection as as_collection
 from .collection import library as library
-from .entries import BRANCHES as BRANCHES
+from .conversion import SignaturesLike as SignaturesLike
+from .conversion import as_collection as as_collection
 from .entries import CONFOUNDER as CONFOUNDER
 from .entries import ENTRY_CLASSES as ENTRY_CLASSES
 from .entries import EVIDENCE as EVIDENCE
-from .entries import LEVELS as LEVELS
 from .entries import USER_BRANCH as USER_BRANCH
 from .entries import Composite as Composite
 from .entries import Entry as Entry
@@ -15,4 +13,6 @@ from .entries import Ratio as Ratio
 from .entries import Signature as Signature
 from .entries import Source as Source
 from .lead_signatures import leads as leads
+from .library_files import BRANCHES as BRANCHES
+from .library_files import LEVELS as LEVELS
 from .resolve import Resolved as Resolved

@@ -1,4 +1,4 @@
-"""Signatures and collections of them: load, validate, resolve against a gene universe, hash.
+"""Collections of signatures: select, combine, resolve against a gene universe, read and write.
 
 An *entry* is one of four kinds. A `Signature` is a signed, optionally weighted gene list that the scoring methods
 score. A `Ratio` and a `Panel` are evaluated once, on linear scale, whatever the method. A `Composite` is a signed
@@ -8,58 +8,31 @@ weighted sum over named entries, evaluated after scoring.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
+from mtorscore.collection import files, set_operations
 from mtorscore.collection.entries import (
-    BRANCHES,
     CANCERS,
-    CONFOUNDER,
     ENTRY_CLASSES,
     EVIDENCE,
-    LEVELS,
     USER_BRANCH,
-    Composite,
     Entry,
-    Panel,
-    Ratio,
     Signature,
-    Source,
-    signature_from,
+    by_id,
 )
-from mtorscore.collection.gene_index import Vocabulary, plain_hashes, plain_signatures
-from mtorscore.collection.lead_signatures import leads
-from mtorscore.collection.resolve import Resolved, lay
+from mtorscore.collection.gene_index import Vocabulary, plain_hashes
+from mtorscore.collection.library_files import BRANCHES, LEVELS, library_folder, library_meta
+from mtorscore.collection.resolve import Resolved, resolve
 from mtorscore.errors import SignatureError, examples, nearest
+from mtorscore.genes.symbols import current_symbol
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "BRANCHES",
-    "CONFOUNDER",
-    "ENTRY_CLASSES",
-    "EVIDENCE",
-    "LEVELS",
-    "USER_BRANCH",
-    "Composite",
-    "Entry",
-    "Panel",
-    "Ratio",
-    "Resolved",
-    "Signature",
-    "SignatureCollection",
-    "Source",
-    "as_collection",
-    "leads",
-    "library",
-]
-
-
-# So many gene lists are turned into signatures together.
-MANY = 64
+__all__ = ["SignatureCollection", "library"]
 
 
 class SignatureCollection:
@@ -74,14 +47,8 @@ class SignatureCollection:
     """
 
     def __init__(self, entries: Iterable[Entry] = (), *, version: str = "") -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries = by_id(entries)
         self.version = version
-        for entry in entries:
-            if not isinstance(entry, Entry):
-                raise SignatureError(f"A collection holds Signature, Ratio, Panel or Composite, not {type(entry)}.")
-            if entry.id in self._entries:
-                raise SignatureError(f"Two entries are called {entry.id}; ids must be unique.")
-            self._entries[entry.id] = entry
 
     @property
     def names(self) -> list[str]:
@@ -121,10 +88,10 @@ class SignatureCollection:
         differing = [e.id for e in other if e.id in self and self[e.id].hash != e.hash]
         if differing:
             raise SignatureError(
-                f"{len(differing)} id(s) stand in both collections with other content ({examples(differing)}); rename "
-                "them, or take over an entry with .replace(entry)."
+                f"{len(differing)} id(s) are in both collections with different content ({examples(differing)}); "
+                "rename them, or take over an entry with .replace(entry)."
             )
-        return SignatureCollection([*self, *(e for e in other if e.id not in self)], version=self.version)
+        return self._like([*self, *(e for e in other if e.id not in self)])
 
     def __repr__(self) -> str:
         kinds = [e.kind for e in self]
@@ -208,7 +175,7 @@ class SignatureCollection:
             and (cancer is None or not e.cancers or cancer in e.cancers)
             and (experimental is None or e.experimental == experimental)
         ]
-        return SignatureCollection(kept, version=self.version)
+        return self._like(kept)
 
     def holding(self, gene: str) -> SignatureCollection:
         """Return the entries that hold a gene.
@@ -224,19 +191,17 @@ class SignatureCollection:
         SignatureCollection
             The entries in their order here; none where no entry holds it.
         """
-        from mtorscore.genes.symbols import current_symbol
-
         names = {gene, *current_symbol(gene)}
-        return SignatureCollection((e for e in self if names.intersection(e.genes)), version=self.version)
+        return self._like(e for e in self if names.intersection(e.genes))
 
     def resolve(self, universe: Sequence[str]) -> Resolved:
-        """Lay the signatures over a gene universe.
+        """Resolve the signatures against a gene universe.
 
         Parameters
         ----------
         universe
-            Gene symbols of a matrix, in column order. A symbol that stands twice is refused, since nothing says
-            which column is meant; collapse duplicates first.
+            Gene symbols of a matrix, in column order. A duplicated symbol is refused, since nothing says which column
+            is meant; collapse duplicates first.
 
         Returns
         -------
@@ -248,33 +213,36 @@ class SignatureCollection:
         SignatureError
             If the universe repeats a symbol that a signature uses.
         """
-        names = [str(g) for g in universe]
-        position = {g: i for i, g in enumerate(names)}
-        chosen = self.signatures
-        if len(position) < len(names):
-            used = {g for s in chosen for g in s.genes}
-            counts: dict[str, int] = {}
-            for g in names:
-                if g in used:
-                    counts[g] = counts.get(g, 0) + 1
-            twice = [g for g, c in counts.items() if c > 1]
-            if twice:
-                raise SignatureError(
-                    f"{len(twice)} gene(s) of the signatures stand more than once in the matrix ({examples(twice)}). "
-                    "Collapse them first, for example with pp.harmonise_genes(adata)."
-                )
-        return lay(chosen, self._vocabulary, position, len(names))
+        return resolve(self.signatures, self._vocabulary, universe)
 
     def union(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
-        """Return one signature with every gene of several (`set_operations.union`)."""
-        from mtorscore.collection import set_operations
+        """Return one signature with every gene of several, unweighted, in order of first appearance.
 
+        Parameters
+        ----------
+        names
+            Ids of signatures; all by default.
+        id
+            Id of the result. A gene that is up in one signature and down in another is left out, with one
+            `DataWarning`.
+        """
         return set_operations.union(self._gene_lists(names), id=id)
 
     def intersection(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
-        """Return one signature with the genes that several share (`set_operations.intersection`)."""
-        from mtorscore.collection import set_operations
+        """Return one signature with the genes that all of several hold in the same direction, unweighted.
 
+        Parameters
+        ----------
+        names
+            Ids of signatures; all by default.
+        id
+            Id of the result.
+
+        Raises
+        ------
+        SignatureError
+            If they share no gene.
+        """
         return set_operations.intersection(self._gene_lists(names), id=id)
 
     def _gene_lists(self, names: Iterable[str] | None) -> list[Signature]:
@@ -288,34 +256,109 @@ class SignatureCollection:
         return chosen.signatures
 
     def minus(self, confounder: str | Signature | SignatureCollection | Iterable[str]) -> SignatureCollection:
-        """Return the collection without a confounder's genes (`set_operations.minus`)."""
-        from mtorscore.collection import set_operations
+        """Return the collection without a confounder's genes.
 
-        return set_operations.minus(self, confounder)
+        Parameters
+        ----------
+        confounder
+            A signature, the id of one in the collection or the library, a collection (such as
+            ``mt.library().select(branch="confounder")``), or genes.
+
+        Returns
+        -------
+        SignatureCollection
+            Signatures that lost genes keep their id and say so in `remark`. The confounder itself, where it is in the
+            collection, stays, and so do ratios, panels and composites.
+
+        Raises
+        ------
+        SignatureError
+            If a signature would be left without a gene.
+        """
+        genes: Collection[str]
+        keep: Collection[str] = ()
+        if isinstance(confounder, str | Entry):
+            entry = confounder if isinstance(confounder, Entry) else self._or_library(confounder)
+            genes, keep, name = entry.genes, {entry.id}, entry.id
+        elif isinstance(confounder, SignatureCollection):
+            genes = {g for e in confounder.signatures for g in e.genes}
+            keep, name = confounder.names, examples(confounder.names)
+        else:
+            genes = set(confounder)
+            name = f"{len(genes)} genes"
+        return self._like(set_operations.minus(self, genes, name=name, keep=keep))
+
+    def _or_library(self, name: str) -> Entry:
+        return self[name] if name in self else library(experimental=True)[name]
 
     def overlap(self, *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
-        """Return shared genes and Jaccard index of every pair (`set_operations.overlap`)."""
-        from mtorscore.collection import set_operations
+        """Return shared genes and Jaccard index of every pair of entries with genes.
 
+        Parameters
+        ----------
+        by
+            ``"entry"``, or ``"branch"`` for the union of genes per branch.
+        share
+            Where two entries of different branches (or two branches) share more than this part of the smaller one's
+            genes, one `DataWarning` names them: their scores are not independent.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per pair: ``first, second, first_branch, second_branch, n_first, n_second, shared, jaccard,
+            share_of_smaller, opposed`` (genes up in one and down in the other), ``genes`` (shared, sorted, joined by
+            commas), by falling Jaccard index, then names.
+        """
         return set_operations.overlap(self, by=by, share=share)
 
     def overlap_matrix(self, *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
-        """Return the overlap of every pair as a square table (`set_operations.overlap_matrix`)."""
-        from mtorscore.collection import set_operations
+        """Return the overlap of every pair as a square table, symmetric, in the collection's order.
 
-        return set_operations.overlap_matrix(self, by=by, value=value)
+        Parameters
+        ----------
+        by
+            As for `overlap`.
+        value
+            ``"jaccard"``, ``"shared"`` (number of genes), or ``"share_of_smaller"``.
+        """
+        return set_operations.overlap_matrix(list(self), by=by, value=value)
 
     def rename_genes(self) -> tuple[SignatureCollection, pd.DataFrame]:
-        """Return the collection in current HGNC symbols, and what changed (`set_operations.rename_genes`)."""
-        from mtorscore.collection import set_operations
+        """Return the collection in current HGNC symbols, and what changed.
 
-        return set_operations.rename_genes(self)
+        Returns
+        -------
+        SignatureCollection
+            Symbols that are not current are replaced where exactly one gene can be meant; others stay.
+        pandas.DataFrame
+            One row per symbol that is not current: ``entry, symbol, current, status`` with status ``renamed``,
+            ``merged`` (the entry holds the current symbol already), ``ambiguous`` or ``unknown``.
+        """
+        entries, report = set_operations.rename_genes(self)
+        return self._like(entries), report
 
     def translate(self, organism: str) -> tuple[SignatureCollection, pd.DataFrame]:
-        """Return the collection for human or mouse, and what was lost (`set_operations.translate`)."""
-        from mtorscore.collection import set_operations
+        """Return the collection in the symbols of the other species, by one-to-one orthologues, and what was lost.
 
-        return set_operations.translate(self, organism)
+        Parameters
+        ----------
+        organism
+            ``"mouse"`` (from human symbols) or ``"human"`` (from mouse symbols).
+
+        Returns
+        -------
+        SignatureCollection
+            Genes without a one-to-one orthologue are left out; an entry that loses all of them, a ratio that loses a
+            side, and a composite that loses a part are dropped.
+        pandas.DataFrame
+            One row per gene: ``entry, symbol, current, status`` with status ``renamed``, ``same``, ``merged`` or
+            ``lost``.
+        """
+        entries, report = set_operations.translate(self, organism)
+        return self._like(entries), report
+
+    def _like(self, entries: Iterable[Entry]) -> SignatureCollection:
+        return SignatureCollection(entries, version=self.version)
 
     @classmethod
     def read(cls, path: str | Path, *, join_up_down: bool = False) -> SignatureCollection:
@@ -341,9 +384,7 @@ class SignatureCollection:
         SignatureError
             If an entry is not valid.
         """
-        from mtorscore.collection import files
-
-        return files.read(Path(path), join_up_down=join_up_down)
+        return cls(files.read(Path(path), join_up_down=join_up_down))
 
     def write(self, path: str | Path) -> Path:
         """Write the collection in the format that the path's ending names.
@@ -360,59 +401,14 @@ class SignatureCollection:
         pathlib.Path
             The file written.
         """
-        from mtorscore.collection import files
-
         return files.write(self, Path(path))
 
     def replace(self, entry: Entry) -> SignatureCollection:
         """Return a collection with the entry of the same id replaced, or the entry added at the end."""
-        return SignatureCollection((self._entries | {entry.id: entry}).values(), version=self.version)
+        return self._like((self._entries | {entry.id: entry}).values())
 
 
-SignaturesLike: TypeAlias = "SignatureCollection | Mapping[str, Any] | Iterable[Entry] | Entry | str | Path | None"
-
-
-def as_collection(signatures: SignaturesLike) -> SignatureCollection:
-    """Turn anything that users hand over as signatures into a collection.
-
-    Parameters
-    ----------
-    signatures
-        None for the shipped library; a collection; an entry or several; a path; or a mapping of names to gene
-        lists, to ``{"up": [...], "down": [...]}``, or to ``{gene: signed weight}``. A gene that a plain list
-        repeats counts once.
-
-    Returns
-    -------
-    SignatureCollection
-        The same signatures.
-
-    Raises
-    ------
-    SignatureError
-        If the object is none of these.
-    """
-    if signatures is None:
-        return library()
-    if isinstance(signatures, SignatureCollection):
-        return signatures
-    if isinstance(signatures, Entry):
-        return SignatureCollection([signatures])
-    if isinstance(signatures, str | Path):
-        return SignatureCollection.read(signatures)
-    if isinstance(signatures, Mapping):
-        together = plain_signatures(signatures) if len(signatures) >= MANY else None
-        if together is not None:
-            found = SignatureCollection(together[0])
-            found.__dict__["_vocabulary"] = together[1]
-            return found
-        return SignatureCollection([signature_from(str(name), value) for name, value in signatures.items()])
-    if isinstance(signatures, Iterable):
-        return SignatureCollection(signatures)
-    raise SignatureError(f"Signatures must be a collection, a mapping, a path or None, not {type(signatures)}.")
-
-
-@lru_cache(maxsize=2)
+@cache
 def library(*, experimental: bool = False) -> SignatureCollection:
     """Return the signature library that ships with mtorscore.
 
@@ -426,7 +422,9 @@ def library(*, experimental: bool = False) -> SignatureCollection:
     SignatureCollection
         Entries of all kinds, sorted by branch in the order of `BRANCHES`, then by id.
     """
-    from mtorscore.collection import files
-
-    everything = files.read_library()
-    return everything if experimental else everything.select(experimental=False)
+    if not experimental:
+        return library(experimental=True).select(experimental=False)
+    folder = library_folder()
+    paths = [path for branch in BRANCHES for path in sorted((folder / branch).glob("*.yaml"))]
+    entries = [entry for path in paths for entry in files.read_yaml(path)]
+    return SignatureCollection(entries, version=str(library_meta()["version"]))

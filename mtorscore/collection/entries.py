@@ -1,4 +1,4 @@
-"""The four kinds of entry that a collection holds, and the words that describe them."""
+"""The four kinds of entry that a collection holds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ import numpy.typing as npt
 from mtorscore.errors import SignatureError, examples
 
 __all__ = [
-    "BRANCHES",
     "CANCERS",
     "CONFOUNDER",
     "ENTRY_CLASSES",
     "EVIDENCE",
-    "LEVELS",
     "USER_BRANCH",
     "Composite",
     "Entry",
@@ -28,34 +26,12 @@ __all__ = [
     "Ratio",
     "Signature",
     "Source",
+    "by_id",
     "signature_from",
+    "signed_signature",
 ]
 
 CONFOUNDER = "confounder"
-BRANCHES: tuple[str, ...] = (
-    "mtorc1",
-    "s6k",
-    "eif4e",
-    "srebp1",
-    "srebp2",
-    "mtorc2_akt",
-    "pi3k",
-    "pten",
-    "tsc",
-    "ampk_lkb1",
-    "autophagy_tfeb",
-    "hypoxia_vegf",
-    "survival_bcl2",
-    "ras_mnk",
-    "insulin_igf",
-    "feedback",
-    "pparg",
-    "mirna",
-    "drug",
-    CONFOUNDER,
-    "context",
-)
-LEVELS: tuple[str, ...] = ("transcriptional", "translational", "component", "composite")
 EVIDENCE: tuple[str, ...] = ("read", "cross-checked", "recalled")
 USER_BRANCH = "user"
 CANCERS: tuple[str, ...] = ("HCC", "CCA", "HB")
@@ -95,9 +71,9 @@ class Entry:
     title
         One line for people.
     branch
-        One of `BRANCHES`, or ``"user"`` for gene lists that a user brought.
+        One of `mtorscore.collection.BRANCHES`, or ``"user"`` for gene lists that a user brought.
     level
-        What a transcript score can mean here, one of `LEVELS`.
+        What a transcript score can mean here, one of `mtorscore.collection.LEVELS`.
     sign
         +1 where the entry's value rises with mTOR activity, -1 where it falls, 0 where neither is claimed.
     """
@@ -186,7 +162,7 @@ class Signature(Entry):
             seen: set[str] = set()
             twice = [g for g in genes if g in seen or seen.add(g)]  # type: ignore[func-returns-value]
             raise SignatureError(
-                f"{self.id}: {len(twice)} gene(s) stand twice or in both directions ({examples(twice)}); keep one."
+                f"{self.id}: {len(twice)} gene(s) are duplicated or in both directions ({examples(twice)}); keep one."
             )
         if not self.weights:
             return
@@ -201,7 +177,7 @@ class Signature(Entry):
 
     @classmethod
     def unchecked(cls, id: str, up: tuple[str, ...]) -> Signature:  # noqa: A002
-        """Return a plain gene list as a signature, without looking: for thousands that were looked at together."""
+        """Return a plain gene list as a signature, unchecked: for thousands that were checked together."""
         made = object.__new__(cls)
         values, factories = _defaults()
         made.__dict__.update(values, id=id, up=up)
@@ -340,20 +316,44 @@ def signature_from(name: str, value: object) -> Signature:
         zero = [g for g, w in weights.items() if w == 0 or not np.isfinite(w)]
         if zero:
             raise SignatureError(f"{name}: weights must be finite and not 0 ({examples(zero)}); leave those genes out.")
-        return Signature(
-            id=name,
-            up=tuple(g for g, w in weights.items() if w > 0),
-            down=tuple(g for g, w in weights.items() if w < 0),
-            weights={g: abs(w) for g, w in weights.items() if abs(w) != 1},
-        )
+        return signed_signature(name, weights)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SignatureError(f"{name}: give a list of gene symbols, not {value!r}.")
     genes = tuple(value)
     try:
         return Signature(id=name, up=genes)
     except SignatureError:
-        # Rare, so that thousands of lists are not gone through twice.
+        # Rare: lists of distinct text, of which there may be thousands, are checked once.
         return Signature(id=name, up=tuple(dict.fromkeys(map(str, genes))))
+
+
+def signed_signature(name: str, weights: Mapping[str, float], *, path: str = "") -> Signature:
+    """Return the signature of signed weights per gene, none of them 0."""
+    return Signature(
+        id=name,
+        up=tuple(g for g, w in weights.items() if w > 0),
+        down=tuple(g for g, w in weights.items() if w < 0),
+        weights={g: abs(w) for g, w in weights.items() if abs(w) != 1},
+        path=path,
+    )
+
+
+def by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Return entries under their ids, in their order.
+
+    Raises
+    ------
+    SignatureError
+        If something is not an entry, or two have one id.
+    """
+    out: dict[str, Entry] = {}
+    for entry in entries:
+        if not isinstance(entry, Entry):
+            raise SignatureError(f"A collection holds Signature, Ratio, Panel or Composite, not {type(entry)}.")
+        if entry.id in out:
+            raise SignatureError(f"Two entries are called {entry.id}; ids must be unique.")
+        out[entry.id] = entry
+    return out
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

@@ -1,57 +1,31 @@
-"""Read and write collections of signatures in the formats that people exchange."""
+"""Read and write signatures in the formats that people exchange."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from mtorscore._atomic import write_whole
 from mtorscore.collection import gene_set_formats as formats
-from mtorscore.collection.collection import SignatureCollection
-from mtorscore.collection.entries import BRANCHES, USER_BRANCH, Entry, Signature
+from mtorscore.collection.entries import USER_BRANCH, Entry, Signature, by_id
 from mtorscore.collection.gene_set_text import clean, read_text
-from mtorscore.collection.yaml_format import Loader, dump, entry_from_document, entry_to_document
+from mtorscore.collection.validation import entry_files, first_problem
+from mtorscore.collection.yaml_format import entry_from_document, entry_to_document
+from mtorscore.collection.yaml_text import Loader, dump
 from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples, warn
 
-__all__ = ["FORMATS", "library_folder", "library_meta", "read", "read_library", "write"]
+__all__ = ["FORMATS", "read", "read_gmt", "read_yaml", "text_of", "write", "write_gmt"]
 
 UP_ENDINGS = ("_UP",)
 DOWN_ENDINGS = ("_DN", "_DOWN")
 
 
-def library_folder() -> Path:
-    """Return the folder of the shipped library."""
-    return Path(str(files("mtorscore.signatures")))
-
-
-@lru_cache(maxsize=1)
-def library_meta() -> dict[str, Any]:
-    """Return ``library.yaml``: version and, per branch, title, readout and why there is none."""
-    text = (library_folder() / "library.yaml").read_text(encoding="utf-8")
-    meta: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
-    return meta
-
-
-@lru_cache(maxsize=1)
-def read_library() -> SignatureCollection:
-    """Return every entry that ships, sorted by branch in the order of `BRANCHES`, then by id."""
-    folder = library_folder()
-    entries: list[Entry] = []
-    for branch in BRANCHES:
-        for path in sorted((folder / branch).glob("*.yaml")):
-            entries += _read_documents(path)
-    return SignatureCollection(entries, version=str(library_meta()["version"]))
-
-
-def read(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
-    """Read a collection from a file, or from a folder of YAML files.
+def read(path: Path, *, join_up_down: bool = False) -> list[Entry]:
+    """Read entries from a file, or from a folder of YAML files.
 
     Parameters
     ----------
@@ -63,8 +37,8 @@ def read(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
 
     Returns
     -------
-    SignatureCollection
-        Entries in file order; a folder's in the order of its file names.
+    list of Entry
+        In file order; a folder's in the order of its file names. Ids are unique.
 
     Raises
     ------
@@ -76,24 +50,40 @@ def read(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
     if not path.exists():
         raise FormatError("There is no such file or folder of signatures.", path=path)
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*.y*ml") if p.name not in {"library.yaml", "seed_map.yaml"})
+        found = entry_files(path)
         if not found:
             raise FormatError("This folder holds no YAML files of signatures.", path=path)
-        entries = [entry for file in found for entry in _read_documents(file)]
-        return _joined(entries, path) if join_up_down else _collection(entries, path)
+        return _checked([entry for file in found for entry in read_yaml(file)], path, join_up_down)
     reader, _ = _format(path)
-    entries = reader(path)
-    if not entries:
-        raise FormatError("The file holds no gene set.", path=path)
-    return _joined(entries, path) if join_up_down else _collection(entries, path)
+    return _checked(reader(path), path, join_up_down)
 
 
-def write(collection: SignatureCollection, path: Path) -> Path:
-    """Write a collection in the format that the path's ending names; a path without an ending becomes a folder.
+def read_gmt(path: Path, *, join_up_down: bool = False) -> list[Entry]:
+    """Read a GMT file whatever its ending; see `read`."""
+    if not path.exists():
+        raise FormatError("There is no such file of signatures.", path=path)
+    return _checked(formats.read_gmt(path), path, join_up_down)
+
+
+def read_yaml(path: Path) -> list[Entry]:
+    """Read a YAML file of one entry or several, with the first problem and its line where it cannot be read."""
+    text = read_text(path)
+    try:
+        documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
+        return [entry_from_document(d, path=str(path)) for d in documents]
+    except (yaml.YAMLError, SignatureError, KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = first_problem(path, text)
+        message = problem.message if problem else str(error)
+        line = problem.line if problem else None
+        raise FormatError(message, path=path, line=line) from error
+
+
+def write(entries: Iterable[Entry], path: Path) -> Path:
+    """Write entries in the format that the path's ending names; a path without an ending becomes a folder.
 
     Parameters
     ----------
-    collection
+    entries
         Entries. Formats other than YAML hold names, titles and genes of signatures, network tables weights instead of
         titles; never branch, level, evidence or caveats. One `IgnoredWarning` says which entries and weights were left
         out.
@@ -108,98 +98,72 @@ def write(collection: SignatureCollection, path: Path) -> Path:
     Raises
     ------
     SignatureError
-        If the format cannot hold the collection at all.
+        If the format cannot hold the entries at all.
     """
+    entries = list(entries)
     if not path.suffix:
-        strange = [e.id for e in collection if Path(f"{e.id}.yaml").name != f"{e.id}.yaml" or "\\" in e.id]
+        strange = [e.id for e in entries if Path(f"{e.id}.yaml").name != f"{e.id}.yaml" or "\\" in e.id]
         if strange:
             raise SignatureError(f"{examples(strange)} cannot name a file in a folder; write one .yaml, or rename.")
         path.mkdir(parents=True, exist_ok=True)
-        for entry in collection:
+        for entry in entries:
             write_whole(path / f"{entry.id}.yaml", dump(entry_to_document(entry)))
         return path
     _, writer = _format(path)
-    return write_whole(path, writer(collection))
+    return write_whole(path, writer(entries))
 
 
-def text_of(collection: SignatureCollection, ending: str) -> str:
-    """Return a collection as text in the format of a file ending such as ``".gmt"``; see `write`."""
+def write_gmt(entries: Iterable[Entry], path: Path) -> Path:
+    """Write a GMT file whatever its ending; see `write`."""
+    return write_whole(path, FORMATS[".gmt"][1](list(entries)))
+
+
+def text_of(entries: Iterable[Entry], ending: str) -> str:
+    """Return entries as text in the format of a file ending such as ``".gmt"``; see `write`."""
     _, writer = _format(Path(f"-{ending}"))
-    return writer(collection)
+    return writer(list(entries))
 
 
-def read_gmt(path: Path, *, join_up_down: bool = False) -> SignatureCollection:
-    """Read a GMT file whatever its ending; see `read`."""
-    if not path.exists():
-        raise FormatError("There is no such file of signatures.", path=path)
-    entries = formats.read_gmt(path)
+def _checked(entries: Sequence[Entry], path: Path, join_up_down: bool) -> list[Entry]:
+    """Return what was read, joined where that is asked for; none at all and two of one id are errors of the file."""
     if not entries:
         raise FormatError("The file holds no gene set.", path=path)
-    return _joined(entries, path) if join_up_down else _collection(entries, path)
+    try:
+        return list(by_id(_joined(entries, path) if join_up_down else entries).values())
+    except SignatureError as error:
+        raise FormatError(str(error), path=path) from error
 
 
-def write_gmt(collection: SignatureCollection, path: Path) -> Path:
-    """Write a GMT file whatever its ending; see `write`."""
-    return write_whole(path, _write_gmt(collection))
+def _signatures(entries: Iterable[Entry]) -> list[Signature]:
+    return [e for e in entries if isinstance(e, Signature)]
 
 
-def parts(collection: SignatureCollection) -> Iterator[tuple[str, Signature, tuple[str, ...]]]:
-    """Yield name, signature and genes of every unsigned part: ``X``, or ``X_UP`` and ``X_DN`` for a signed one."""
-    for signature in collection.signatures:
-        if not signature.is_signed:
-            yield signature.id, signature, signature.up
-            continue
-        if signature.up:
-            yield f"{signature.id}_UP", signature, signature.up
-        yield f"{signature.id}_DN", signature, signature.down
+def _parts(signatures: Iterable[Signature]) -> formats.Parts:
+    """Return every unsigned part: ``X``, or ``X_UP`` and ``X_DN`` for a signed signature."""
+    parts: formats.Parts = []
+    for s in signatures:
+        sides = [(f"{s.id}_UP", s, s.up), (f"{s.id}_DN", s, s.down)] if s.is_signed else [(s.id, s, s.up)]
+        parts += [part for part in sides if part[2] or not s.is_signed]
+    return parts
 
 
-def warn_about_loss(collection: SignatureCollection, format_name: str, *, weights: bool = True) -> None:
-    """Say once what a format cannot hold of a collection."""
-    others = [e.id for e in collection if not isinstance(e, Signature)]
-    weighted = [s.id for s in collection.signatures if s.is_weighted] if weights else []
-    falling = [s.id for s in collection.signatures if s.down and not s.up] if weights else []
+def _warn_about_loss(entries: Sequence[Entry], format_name: str, *, weights: bool = True) -> None:
+    """Warn once of what a format cannot hold."""
+    signatures = _signatures(entries)
+    others = [e.id for e in entries if not isinstance(e, Signature)]
+    weighted = [s.id for s in signatures if s.is_weighted] if weights else []
+    falling = [s.id for s in signatures if s.down and not s.up] if weights else []
     lost = []
     if others:
-        lost.append(f"{len(others)} entries that are no gene list ({examples(others)})")
+        lost.append(f"{len(others)} entries that are not gene lists ({examples(others)})")
     if weighted:
         lost.append(f"the weights of {len(weighted)} signatures ({examples(weighted)})")
     if falling:
         lost.append(f"that {examples(falling)} is all down genes (read back, the part X_DN is a list of its own)")
     if lost:
-        if any(s.branch != USER_BRANCH for s in collection.signatures):
+        if any(s.branch != USER_BRANCH for s in signatures):
             lost.append("branch, level, evidence and the like")
         warn(f"{format_name} cannot hold {' and '.join(lost)}; write .yaml to keep everything.", IgnoredWarning)
-
-
-def _read_documents(path: Path) -> list[Entry]:
-    text = read_text(path)
-    try:
-        documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
-        return [entry_from_document(d, path=str(path)) for d in documents]
-    except (yaml.YAMLError, SignatureError, KeyError, TypeError, ValueError, AttributeError) as error:
-        from mtorscore.collection.validation import first_problem
-
-        problem = first_problem(path, text)
-        message = problem.message if problem else str(error)
-        line = problem.line if problem else None
-        raise FormatError(message, path=path, line=line) from error
-
-
-def _write_yaml(collection: SignatureCollection) -> str:
-    return "---\n".join(dump(entry_to_document(entry)) for entry in collection)
-
-
-def _write_gmt(collection: SignatureCollection) -> str:
-    return formats.write_gmt(_listed_parts(collection, "GMT"))
-
-
-def _write_network(collection: SignatureCollection, delimiter: str = "\t") -> str:
-    if not collection.signatures:
-        raise SignatureError("The collection holds no gene list, so there is nothing to write as a network table.")
-    warn_about_loss(collection, "A network table", weights=False)
-    _check_names(collection.signatures, "a network table")
-    return formats.write_network(collection, delimiter)
 
 
 def _check_names(signatures: Sequence[Signature], format_name: str) -> None:
@@ -212,36 +176,28 @@ def _check_names(signatures: Sequence[Signature], format_name: str) -> None:
         )
 
 
-def _listed_parts(
-    collection: SignatureCollection, format_name: str, *, weights: bool = True
-) -> list[tuple[str, Signature, tuple[str, ...]]]:
-    """Return the parts, after saying what the format loses; two parts of one name are refused."""
-    warn_about_loss(collection, format_name, weights=weights)
-    listed = list(parts(collection))
+def _listed_parts(entries: Sequence[Entry], format_name: str) -> formats.Parts:
+    """Return the parts, after warning of what the format loses; two parts of one name are refused."""
+    _warn_about_loss(entries, format_name)
+    signatures = _signatures(entries)
+    listed = _parts(signatures)
     names: dict[str, str] = {}
     for name, signature, _ in listed:
         if name in names:
             raise SignatureError(f"{names[name]} and {signature.id} would both be written as {name}; rename one.")
         names[name] = signature.id
     if not listed:
-        raise SignatureError(f"The collection holds no gene list, so there is nothing to write as {format_name}.")
-    _check_names(collection.signatures, format_name)
+        raise SignatureError(f"There is no gene list, so there is nothing to write as {format_name}.")
+    _check_names(signatures, format_name)
     return listed
 
 
-def _collection(entries: list[Entry], path: Path) -> SignatureCollection:
-    try:
-        return SignatureCollection(entries)
-    except SignatureError as error:
-        raise FormatError(str(error), path=path) from error
-
-
-def _joined(entries: list[Entry], path: Path) -> SignatureCollection:
-    """Join X_UP with X_DN or X_DOWN where both are unsigned; the pair stands where its first part stood."""
+def _joined(entries: Sequence[Entry], path: Path) -> list[Entry]:
+    """Join X_UP with X_DN or X_DOWN where both are unsigned, in the place of the first of them."""
     taken = {e.id for e in entries}
     pairs: dict[str, dict[str, list[Signature]]] = {}
     for entry in entries:
-        stem, direction = split_direction(entry.id)
+        stem, direction = _split_direction(entry.id)
         if direction and isinstance(entry, Signature) and not entry.down:
             pairs.setdefault(stem, {"up": [], "down": []})[direction].append(entry)
     joined: dict[str, Signature] = {}
@@ -259,16 +215,16 @@ def _joined(entries: list[Entry], path: Path) -> SignatureCollection:
         else:
             joined |= dict.fromkeys((up.id, down.id), _pair(stem, up, down))
             clashing += [stem] if shared else []
-    _say_of_pairs(path, clashing, apart)
+    _warn_of_pairs(path, clashing, apart)
     out: dict[int, Entry] = {id(e): e for e in (joined.get(e.id, e) for e in entries)}
-    return _collection(list(out.values()), path)
+    return list(out.values())
 
 
-def _say_of_pairs(path: Path, clashing: Sequence[str], apart: Sequence[str]) -> None:
+def _warn_of_pairs(path: Path, clashing: Sequence[str], apart: Sequence[str]) -> None:
     found = []
     if clashing:
         found.append(
-            f"genes of {len(clashing)} pair(s) stand in both directions and count in neither ({examples(clashing)})"
+            f"genes of {len(clashing)} pair(s) are in both directions and count in neither ({examples(clashing)})"
         )
     if apart:
         found.append(f"{len(apart)} pair(s) were not joined ({examples(apart)})")
@@ -283,7 +239,7 @@ def _pair(stem: str, up: Signature, down: Signature) -> Signature:
     )
 
 
-def split_direction(name: str) -> tuple[str, str]:
+def _split_direction(name: str) -> tuple[str, str]:
     """Return the stem and ``"up"``, ``"down"`` or ``""`` of a set's name."""
     for endings, direction in ((UP_ENDINGS, "up"), (DOWN_ENDINGS, "down")):
         for ending in endings:
@@ -292,17 +248,30 @@ def split_direction(name: str) -> tuple[str, str]:
     return name, ""
 
 
-Reader = Callable[[Path], list[Entry]]
-Writer = Callable[[SignatureCollection], str]
+def _network(entries: Sequence[Entry], delimiter: str) -> str:
+    signatures = _signatures(entries)
+    if not signatures:
+        raise SignatureError("There is no gene list, so there is nothing to write as a network table.")
+    _warn_about_loss(entries, "A network table", weights=False)
+    _check_names(signatures, "a network table")
+    return formats.write_network(signatures, delimiter)
+
+
+def _as_yaml(entries: Sequence[Entry]) -> str:
+    return "---\n".join(dump(entry_to_document(entry)) for entry in entries)
+
+
+Reader = Callable[[Path], Sequence[Entry]]
+Writer = Callable[[Sequence[Entry]], str]
 FORMATS: dict[str, tuple[Reader, Writer]] = {
-    ".gmt": (formats.read_gmt, _write_gmt),
-    ".gmx": (formats.read_gmx, lambda collection: formats.write_gmx(_listed_parts(collection, "GMX"))),
-    ".grp": (formats.read_grp, lambda collection: formats.write_grp(_listed_parts(collection, "GRP"))),
-    ".json": (formats.read_json, lambda collection: formats.write_json(_listed_parts(collection, "MSigDB JSON"))),
-    ".tsv": (formats.read_network, _write_network),
-    ".csv": (formats.read_network, lambda collection: _write_network(collection, ",")),
-    ".yaml": (_read_documents, _write_yaml),
-    ".yml": (_read_documents, _write_yaml),
+    ".gmt": (formats.read_gmt, lambda entries: formats.write_gmt(_listed_parts(entries, "GMT"))),
+    ".gmx": (formats.read_gmx, lambda entries: formats.write_gmx(_listed_parts(entries, "GMX"))),
+    ".grp": (formats.read_grp, lambda entries: formats.write_grp(_listed_parts(entries, "GRP"))),
+    ".json": (formats.read_json, lambda entries: formats.write_json(_listed_parts(entries, "MSigDB JSON"))),
+    ".tsv": (formats.read_network, lambda entries: _network(entries, "\t")),
+    ".csv": (formats.read_network, lambda entries: _network(entries, ",")),
+    ".yaml": (read_yaml, _as_yaml),
+    ".yml": (read_yaml, _as_yaml),
 }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mtorscore.collection.collection import SignatureCollection
-from mtorscore.collection.entries import Entry, Signature, Source
-from mtorscore.collection.gene_set_text import GeneSet, clean, description, read_lines, read_text, to_signatures
+from mtorscore.collection.entries import Signature, Source, signed_signature
+from mtorscore.collection.gene_set_text import GeneSets, clean, read_lines, read_text
 from mtorscore.errors import FormatError, SignatureError, examples
 
 __all__ = [
@@ -28,9 +28,10 @@ __all__ = [
 ]
 
 Parts = list[tuple[str, Signature, tuple[str, ...]]]
+"""Name, signature and genes of unsigned gene sets."""
 
 
-def read_gmt(path: Path) -> list[Entry]:
+def read_gmt(path: Path) -> list[Signature]:
     """Read one gene set per line: name, description, genes.
 
     Parameters
@@ -40,37 +41,28 @@ def read_gmt(path: Path) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of Signature
         In file order.
 
     Raises
     ------
     FormatError
-        If a line has no name or no gene, or a name stands twice.
+        If a line has no name or no gene, or a name is duplicated.
     """
-    sets: list[GeneSet] = []
-    lines: dict[str, int] = {}
+    sets = GeneSets(path)
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         fields = line.split("\t")
-        name = clean(fields[0])
-        if len(fields) < 3 or not name:
+        if len(fields) < 3 or not clean(fields[0]):
             raise FormatError(
                 "A GMT line is name, description and genes, separated by tabs; "
                 f"this one has {len(fields)} field(s): {line[:40]!r}.",
                 path=path,
                 line=number,
             )
-        if name in lines:
-            raise FormatError(
-                f"The set {name} stands in line {lines[name]} already; rename one.", path=path, line=number
-            )
-        if not any(map(clean, fields[2:])):
-            raise FormatError(f"The set {name} holds no gene.", path=path, line=number)
-        lines[name] = number
-        sets.append(GeneSet(name, description(fields[1]), fields[2:]))
-    return list(to_signatures(sets, path))
+        sets.add(fields[0], fields[1], fields[2:], line=number)
+    return sets.signatures()
 
 
 def write_gmt(parts: Parts) -> str:
@@ -79,7 +71,7 @@ def write_gmt(parts: Parts) -> str:
     return "\n".join(rows) + "\n"
 
 
-def read_gmx(path: Path) -> list[Entry]:
+def read_gmx(path: Path) -> list[Signature]:
     """Read one gene set per column: name, description, genes.
 
     Parameters
@@ -89,34 +81,24 @@ def read_gmx(path: Path) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of Signature
         In column order.
 
     Raises
     ------
     FormatError
-        If the rows are fewer than three, a column has no name or no gene, or a name stands twice.
+        If the rows are fewer than three, a column has no name or no gene, or a name is duplicated.
     """
     rows = [line.split("\t") for line in read_lines(path)]
     if len(rows) < 3:
         raise FormatError("A GMX file has a row of names, a row of descriptions and rows of genes.", path=path, line=1)
-    sets: list[GeneSet] = []
-    seen: set[str] = set()
+    sets = GeneSets(path)
     # The row of descriptions may be blank and is still the second one; a row may hold more fields than the first.
     for column in range(max(map(len, rows))):
         cells = [row[column] if column < len(row) else "" for row in rows]
-        name = clean(cells[0])
-        if not name:
-            if any(map(clean, cells)):
-                raise FormatError("A column has genes but no name.", path=path, line=1, column=column + 1)
-            continue
-        if name in seen:
-            raise FormatError(f"The set {name} stands twice; rename one.", path=path, line=1, column=column + 1)
-        if not any(map(clean, cells[2:])):
-            raise FormatError(f"The set {name} holds no gene.", path=path, line=1, column=column + 1)
-        seen.add(name)
-        sets.append(GeneSet(name, description(cells[1]), cells[2:]))
-    return list(to_signatures(sets, path))
+        if any(map(clean, cells)):
+            sets.add(cells[0], cells[1], cells[2:], line=1, column=column + 1)
+    return sets.signatures()
 
 
 def write_gmx(parts: Parts) -> str:
@@ -127,7 +109,7 @@ def write_gmx(parts: Parts) -> str:
     return "\n".join("\t".join(row) for row in zip(*padded, strict=True)) + "\n"
 
 
-def read_grp(path: Path) -> list[Entry]:
+def read_grp(path: Path) -> list[Signature]:
     """Read one gene set, a gene a line; the file's name is the set's, lines that begin with # are comments."""
     genes: list[str] = []
     comment = ""
@@ -139,10 +121,9 @@ def read_grp(path: Path) -> list[Entry]:
         if any(c.isspace() for c in gene):
             raise FormatError(f"A GRP file has one gene a line; {gene[:40]!r} is more.", path=path, line=number)
         genes.append(line)
-    if not any(map(clean, genes)):
-        raise FormatError("The file holds no gene.", path=path)
-    name = path.name.removesuffix(".gz").removesuffix(".grp")
-    return list(to_signatures([GeneSet(name, comment, genes)], path))
+    sets = GeneSets(path)
+    sets.add(path.name.removesuffix(".gz").removesuffix(".grp"), comment, genes)
+    return sets.signatures()
 
 
 def write_grp(parts: Parts) -> str:
@@ -159,7 +140,7 @@ def write_grp(parts: Parts) -> str:
     return "\n".join([f"# {' '.join(signature.title.split()) or name}", *genes]) + "\n"
 
 
-def read_json(path: Path) -> list[Entry]:
+def read_json(path: Path) -> list[Signature]:
     """Read MSigDB's JSON: set name -> object with ``geneSymbols``, or -> the list of genes itself.
 
     Parameters
@@ -169,13 +150,13 @@ def read_json(path: Path) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of Signature
         In file order, with PMID, exact source and MSigDB id as sources.
 
     Raises
     ------
     FormatError
-        If the text is no JSON, or a set has no list of gene symbols.
+        If the text is not JSON, or a set has no list of gene symbols.
     """
     try:
         sets = json.loads(read_text(path), object_pairs_hook=_no_repeats)
@@ -184,23 +165,19 @@ def read_json(path: Path) -> list[Entry]:
         raise FormatError(f"This is not valid JSON ({error}).", path=path, line=line) from error
     if not isinstance(sets, dict):
         raise FormatError("MSigDB's JSON is an object of set name to set.", path=path)
-    names: dict[str, str] = {}
-    for name, record in sets.items():
-        genes = record.get("geneSymbols") if isinstance(record, dict) else record
-        strange = [g for g in genes if not isinstance(g, str)] if isinstance(genes, list) else []
+    found = GeneSets(path)
+    records: dict[str, dict[str, Any]] = {}
+    for name, value in sets.items():
+        record = value if isinstance(value, dict) else {"geneSymbols": value}
+        genes = record.get("geneSymbols")
+        if not isinstance(genes, list):
+            raise FormatError(f"The set {name} has no list `geneSymbols`.", path=path)
+        strange = [g for g in genes if not isinstance(g, str)]
         if strange:
             shown = examples(map(repr, strange))
-            raise FormatError(f"The set {name} holds what is no gene symbol ({shown}); write text.", path=path)
-        if not isinstance(genes, list) or not any(map(clean, genes)):
-            raise FormatError(f"The set {name} has no list `geneSymbols`.", path=path)
-        if not clean(name) or clean(name) in names:
-            raise FormatError(f"The name {name!r} is empty or stands twice; rename one.", path=path)
-        names[clean(name)] = name
-    records = {new: r if isinstance(r := sets[old], dict) else {"geneSymbols": r} for new, old in names.items()}
-    plain = to_signatures(
-        [GeneSet(n, description(str(r.get("exactSource") or "")), r["geneSymbols"]) for n, r in records.items()], path
-    )
-    return [replace(s, sources=_json_sources(s.id, records[s.id])) for s in plain]
+            raise FormatError(f"The set {name} holds what is not a gene symbol ({shown}); write text.", path=path)
+        records[found.add(name, str(record.get("exactSource") or ""), genes)] = record
+    return [replace(s, sources=_json_sources(s.id, records[s.id])) for s in found.signatures()]
 
 
 def write_json(parts: Parts) -> str:
@@ -222,7 +199,7 @@ def write_json(parts: Parts) -> str:
     return json.dumps(sets, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_network(path: Path) -> list[Entry]:
+def read_network(path: Path) -> list[Signature]:
     """Read ``source, target, weight``: one row per signature and gene, the weight's sign is the direction.
 
     Parameters
@@ -233,13 +210,13 @@ def read_network(path: Path) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of Signature
         In order of first appearance.
 
     Raises
     ------
     FormatError
-        If a column is missing, a weight is 0 or no number, or a pair stands twice.
+        If a column is missing, a weight is 0 or not a number, or a pair is duplicated.
     """
     comma = path.name.lower().removesuffix(".gz").endswith(".csv")
     table = csv.reader(read_lines(path), delimiter="," if comma else "\t")
@@ -268,26 +245,17 @@ def read_network(path: Path) -> list[Entry]:
             )
         genes = sets.setdefault(source, {})
         if target in genes:
-            raise FormatError(f"{target} stands twice in {source}; keep one row.", path=path, line=number)
+            raise FormatError(f"{target} is duplicated in {source}; keep one row.", path=path, line=number)
         genes[target] = weight
-    return [
-        Signature(
-            id=name,
-            up=tuple(g for g, w in genes.items() if w > 0),
-            down=tuple(g for g, w in genes.items() if w < 0),
-            weights={g: abs(w) for g, w in genes.items() if abs(w) != 1},
-            path=str(path),
-        )
-        for name, genes in sets.items()
-    ]
+    return [signed_signature(name, genes, path=str(path)) for name, genes in sets.items()]
 
 
-def write_network(collection: SignatureCollection, delimiter: str = "\t") -> str:
+def write_network(signatures: Sequence[Signature], delimiter: str = "\t") -> str:
     """Return the table ``source, target, weight`` with signed weights, so that nothing of a list is lost."""
     text = io.StringIO()
     table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     table.writerow(["source", "target", "weight"])
-    for signature in collection.signatures:
+    for signature in signatures:
         table.writerows((signature.id, gene, repr(weight)) for gene, weight in signature.signed_weights().items())
     return text.getvalue()
 
@@ -297,7 +265,7 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(out) < len(pairs):
         seen: set[str] = set()
         twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-        raise ValueError(f"the name {twice} stands twice")
+        raise ValueError(f"the name {twice} is duplicated")
     return out
 
 

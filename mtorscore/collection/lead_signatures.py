@@ -1,16 +1,18 @@
-"""The signatures that stand for the branches."""
+"""The leading signature of each branch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mtorscore.collection.collection import library
 from mtorscore.collection.entries import CONFOUNDER
+from mtorscore.collection.library_files import library_meta
 
 __all__ = ["leads"]
 
 
 def leads(names: Iterable[str], *, confounders: bool = True) -> list[str]:
-    """Choose the signatures that stand for the branches, for overviews and models of all branches together.
+    """Choose the leading signature of each branch, for overviews and models of all branches together.
 
     Parameters
     ----------
@@ -25,10 +27,7 @@ def leads(names: Iterable[str], *, confounders: bool = True) -> list[str]:
         Ids of the library's leads (``signatures/library.yaml``) among `names`, in the order of the branches. Names
         that the library does not know come first, since the user brought them.
     """
-    from mtorscore.collection import files
-    from mtorscore.collection.collection import library
-
-    table: dict[str, list[str]] = files.library_meta()["leads"]
+    table: dict[str, list[str]] = library_meta()["leads"]
     known = set(library(experimental=True).names)
     given = list(dict.fromkeys(names))
     chosen = [n for branch, ids in table.items() for n in ids if confounders or branch != CONFOUNDER]

@@ -1,8 +1,9 @@
-"""Signatures laid over a gene universe."""
+"""Signatures resolved against a gene universe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -12,13 +13,14 @@ import numpy.typing as npt
 
 from mtorscore.collection.entries import Signature
 from mtorscore.collection.gene_index import Vocabulary, sort_keys
+from mtorscore.errors import SignatureError, examples
 
-__all__ = ["Resolved", "lay"]
+__all__ = ["Resolved", "resolve"]
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Signatures laid over a gene universe, as plain arrays for the kernels.
+    """Signatures resolved against a gene universe, as plain arrays for the kernels.
 
     Attributes
     ----------
@@ -69,23 +71,31 @@ class Resolved:
         }
 
 
-def lay(signatures: Sequence[Signature], vocabulary: Vocabulary, position: Mapping[str, int], n_vars: int) -> Resolved:
-    """Lay signatures over columns.
+def resolve(signatures: Sequence[Signature], vocabulary: Vocabulary, universe: Sequence[str]) -> Resolved:
+    """Find the genes of signatures among the columns of a matrix.
 
     Parameters
     ----------
     signatures, vocabulary
         The signatures, and their genes as numbers.
-    position
-        Gene -> column.
-    n_vars
-        Columns of the matrix.
+    universe
+        Gene symbols in column order.
 
     Returns
     -------
     Resolved
         One row per signature.
+
+    Raises
+    ------
+    SignatureError
+        If the universe repeats a symbol that a signature uses.
     """
+    names = [str(g) for g in universe]
+    n_vars = len(names)
+    position = {g: i for i, g in enumerate(names)}
+    if len(position) < n_vars:
+        _refuse_duplicates(names, set(vocabulary.symbols))
     symbols, pointer = vocabulary.symbols, vocabulary.pointer
     column = np.fromiter(map(position.get, symbols, repeat(-1)), np.int64, len(symbols))
     place = column[vocabulary.codes]
@@ -115,3 +125,13 @@ def lay(signatures: Sequence[Signature], vocabulary: Vocabulary, position: Mappi
         missing=tuple(missing),
         n_vars=n_vars,
     )
+
+
+def _refuse_duplicates(names: Sequence[str], used: set[str]) -> None:
+    counts = Counter(g for g in names if g in used)
+    duplicated = [g for g, n in counts.items() if n > 1]
+    if duplicated:
+        raise SignatureError(
+            f"{len(duplicated)} gene(s) of the signatures are duplicated in the matrix ({examples(duplicated)}). "
+            "Collapse them first, for example with pp.harmonise_genes(adata)."
+        )

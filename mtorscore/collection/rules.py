@@ -1,25 +1,38 @@
-"""The rules that an entry of the library keeps, each with a code."""
+"""Rules for the entries of the library, each with a code."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from mtorscore.collection.entries import BRANCHES, CANCERS, EVIDENCE, LEVELS
-from mtorscore.collection.yaml_format import GROUPS
-from mtorscore.collection.yaml_nodes import Node, did_you_mean
-from mtorscore.errors import examples
+from mtorscore.collection.entries import EVIDENCE, USER_BRANCH
+from mtorscore.collection.entry_format import (
+    CONFIDENCE,
+    GENE_KEYS,
+    GROUPS,
+    KEYS,
+    LEVELS_OF_KIND,
+    LICENCES,
+    PERTURBATIONS,
+    RESPONSES,
+    RESTRICTED,
+    SOURCE_KEYS,
+    Key,
+)
+from mtorscore.collection.library_files import BRANCHES
+from mtorscore.collection.yaml_text import Node
+from mtorscore.errors import examples, nearest
 
-__all__ = ["CANCERS", "CODES", "CONFIDENCE", "EXPECTED", "RESPONSES", "RESTRICTED", "check_entry"]
+__all__ = ["CODES", "Finding", "check_entry"]
 
 CODES: dict[str, str] = {
     "encoding": "the file is not UTF-8",
     "yaml": "the file is not valid YAML",
     "empty": "the file holds no entry",
     "mapping": "an entry is not a mapping",
-    "duplicate-key": "a key stands twice",
+    "duplicate-key": "a key is duplicated",
     "unknown-key": "a key that the format does not have",
     "missing-key": "a key that every entry needs is absent",
     "type": "a value has the wrong type",
@@ -39,7 +52,7 @@ CODES: dict[str, str] = {
     "one-sided": "a ratio without numerator or denominator",
     "repeated-gene": "a gene twice in one direction",
     "both-directions": "a gene in two directions",
-    "symbol": "something that is no gene symbol",
+    "symbol": "something that is not a gene symbol",
     "spreadsheet-date": "a gene symbol that a spreadsheet turned into a date",
     "old-symbol": "a symbol that is not the current HGNC symbol",
     "weight": "a weight that is not finite and positive",
@@ -57,21 +70,15 @@ CODES: dict[str, str] = {
     "version": "a version that is not like 1.0.0, or changed before added",
     "parts": "a composite with fewer than two parts, an unknown part, or a weight of 0",
 }
-EXPECTED = ("rapalog", "active_site", "tsc_loss")
-RESPONSES = ("up", "down", "unchanged", "varies", "unknown")
-CONFIDENCE = ("high", "moderate", "low")
-RESTRICTED = ("KEGG_", "BIOCARTA_", "PENG_")
-LICENCES = ("CC-BY-4.0", "CC0-1.0", "Apache-2.0", "MIT", "BSD-3-Clause", "Gene names are facts")
-_COMMON = (
-    "id", "kind", "title", "branch", "level", "sign", "experimental", "cancers", "seeds", "sources", "licence",
-    "expected", "confidence", "caveat", "remark", "added", "changed",
-)  # fmt: skip
-_NEEDED = ("id", "kind", "title", "branch", "level", "sign", "licence", "caveat", "added")
-_TEXTS = ("id", "kind", "title", "branch", "level", "licence", "confidence", "caveat", "remark", "added", "changed")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:orf[0-9]+)?(?:-[A-Z0-9]+)*(?:\.[0-9]+)?|[A-Z0-9]+@")
 _DATE = re.compile(
     r"(?i)\d{4}-\d\d-\d\d|\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:mar|sep|dec)[a-z]*-\d{1,2}"
 )
+_MALFORMED = {
+    "pmid": "PMID; write its digits only",
+    "doi": "DOI; it begins with 10. and has no address before it",
+}
+_KEY = {key.name: key for key in KEYS}
 Finding = tuple[int, str, str]
 
 
@@ -102,13 +109,13 @@ def check_entry(
     Yields
     ------
     tuple of (int, str, str)
-        Line, a key of `CODES`, what is wrong and how to mend it.
+        Line, a key of `CODES`, what is wrong and how to fix it.
     """
     kind_node = entry.get("kind")
     kind = kind_node.raw if kind_node is not None else "signature"
     if kind not in GROUPS:
         line = kind_node.line if kind_node is not None else entry.line
-        yield line, "kind", f"Unknown kind {kind!r}; use one of {', '.join(GROUPS)}.{did_you_mean(kind, GROUPS)}"
+        yield line, "kind", f"Unknown kind {kind!r}; use one of {', '.join(GROUPS)}.{_did_you_mean(kind, GROUPS)}"
         return
     yield from _keys(entry, kind, strict)
     yield from _types(entry)
@@ -124,11 +131,11 @@ def check_entry(
 
 
 def _keys(entry: Node, kind: str, strict: bool) -> Iterator[Finding]:
-    allowed = (*_COMMON, *GROUPS[kind], *(("parts",) if kind == "composite" else ()))
+    allowed = [key.name for key in KEYS if kind in key.kinds]
     for key, _ in entry.pairs:
         if key.raw not in allowed:
-            yield key.line, "unknown-key", f"`{key.raw}` is no key of a {kind}.{did_you_mean(key.raw, allowed)}"
-    for name in _NEEDED if strict else ("id",):
+            yield key.line, "unknown-key", f"`{key.raw}` is not a key of a {kind}.{_did_you_mean(key.raw, allowed)}"
+    for name in [key.name for key in KEYS if key.needed] if strict else ("id",):
         node = entry.get(name)
         if node is None:
             yield entry.line, "missing-key", f"`{name}` is missing; add `{name}: ...`."
@@ -137,29 +144,33 @@ def _keys(entry: Node, kind: str, strict: bool) -> Iterator[Finding]:
 
 
 def _types(entry: Node) -> Iterator[Finding]:
-    for name in _TEXTS:
-        node = entry.get(name)
-        if node is not None and node.kind != "scalar":
-            yield node.line, "type", f"`{name}` must be text, not a {node.kind}; put the text in quotes."
-        elif node is not None and not node.raw.rstrip("\n").isprintable():
-            yield node.line, "type", f"`{name}` holds a line break or a control character; write it on one line."
-    node = entry.get("experimental")
-    if node is not None and node.tag != "bool":
-        yield node.line, "type", f"`experimental` must be true or false, not {node.raw!r}."
-    for name in ("cancers", "seeds", "sources"):
-        node = entry.get(name)
-        if node is not None and node.kind != "list":
-            yield node.line, "type", f"`{name}` must be a list, such as [{'HCC' if name == 'cancers' else '...'}]."
-    node = entry.get("expected")
-    if node is not None and node.kind != "mapping":
-        yield node.line, "type", "`expected` must be a mapping of perturbation to response."
+    for key in KEYS:
+        node = entry.get(key.name)
+        message = "" if node is None else _type_problem(key, node)
+        if node is not None and message:
+            yield node.line, "type", message
+
+
+def _type_problem(key: Key, node: Node) -> str:
+    """Return what is wrong with the type of a value, "" where nothing is."""
+    if key.form == "text" and node.kind != "scalar":
+        return f"`{key.name}` must be text, not a {node.kind}; put the text in quotes."
+    if key.form == "text" and not node.raw.rstrip("\n").isprintable():
+        return f"`{key.name}` holds a line break or a control character; write it on one line."
+    if key.form == "boolean" and node.tag != "bool":
+        return f"`{key.name}` must be true or false, not {node.raw!r}."
+    if key.form in ("texts", "sources") and node.kind != "list":
+        return f"`{key.name}` must be a list, such as [{key.words[0] if key.words else '...'}]."
+    if key.form == "responses" and node.kind != "mapping":
+        return f"`{key.name}` must be a mapping of perturbation to response."
+    return ""
 
 
 def _names(entry: Node, path: Path, strict: bool) -> Iterator[Finding]:
     node = entry.get("id")
     if node is None or node.kind != "scalar" or not node.raw:
         return
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", node.raw):
+    if not re.fullmatch(_KEY["id"].pattern, node.raw):
         yield node.line, "id", f"{node.raw!r} holds characters other than letters, digits, _ . and -; rename it."
     elif strict and path.stem != node.raw:
         yield node.line, "file-name", f"The file of {node.raw} must be called {node.raw}.yaml, not {path.name}."
@@ -170,37 +181,38 @@ def _names(entry: Node, path: Path, strict: bool) -> Iterator[Finding]:
 
 
 def _vocabulary(entry: Node, kind: str) -> Iterator[Finding]:
-    for name, known in (("branch", (*BRANCHES, "user")), ("level", LEVELS)):
+    yield from _single_words(entry, kind)
+    for name, code in (("cancers", "cancer"), ("seeds", "seed")):
+        node = entry.get(name)
+        words = _KEY[name].words
+        for item in node.items if node is not None else ():
+            if item.raw not in words if words else not re.fullmatch(_KEY[name].pattern, item.raw):
+                allowed = ", ".join(words) or "S01 to S53"
+                yield item.line, code, f"Unknown {code} {item.raw!r}; use {allowed}."
+    node = entry.get("expected")
+    for key, value in node.pairs if node is not None else ():
+        if key.raw not in PERTURBATIONS:
+            yield key.line, "expected", f"Unknown perturbation {key.raw!r}; use {', '.join(PERTURBATIONS)}."
+        if value.raw not in RESPONSES:
+            yield value.line, "expected", f"Unknown response {value.raw!r}; use one of {', '.join(RESPONSES)}."
+    node = entry.get("confidence")
+    if node is not None and node.kind == "scalar" and not re.match(_KEY["confidence"].pattern, node.raw):
+        yield node.line, "confidence", f"`confidence` begins with {', '.join(CONFIDENCE)}, not {node.raw[:20]!r}."
+
+
+def _single_words(entry: Node, kind: str) -> Iterator[Finding]:
+    """Yield problems of branch, level and sign."""
+    for name, known in (("branch", (*BRANCHES, USER_BRANCH)), ("level", _KEY["level"].words)):
         node = entry.get(name)
         if node is not None and node.kind == "scalar" and node.raw not in known:
             yield node.line, name, f"Unknown {name} {node.raw!r}; use one of {', '.join(known)}."
     level = entry.get("level")
-    if level is not None and level.raw in LEVELS:
-        fits = {"composite": ("composite",), "panel": ("component",), "ratio": ("component",)}
-        fitting = fits.get(kind, ("transcriptional", "translational", "component"))
-        if level.raw not in fitting:
-            yield level.line, "level-of-kind", f"A {kind} is of level {' or '.join(fitting)}, not {level.raw}."
+    fitting = LEVELS_OF_KIND[kind]
+    if level is not None and level.raw in _KEY["level"].words and level.raw not in fitting:
+        yield level.line, "level-of-kind", f"A {kind} is of level {' or '.join(fitting)}, not {level.raw}."
     node = entry.get("sign")
-    if node is not None and node.raw not in {"1", "0", "-1", "+1"}:
+    if node is not None and node.raw.removeprefix("+") not in _KEY["sign"].words:
         yield node.line, "sign", f"`sign` is 1, 0 or -1, not {node.raw!r}."
-    for name, code, pattern in (
-        ("cancers", "cancer", "|".join(CANCERS)),
-        ("seeds", "seed", r"S(?:0[1-9]|[1-4]\d|5[0-3])"),
-    ):
-        node = entry.get(name)
-        for item in node.items if node is not None else ():
-            if not re.fullmatch(pattern, item.raw):
-                allowed = ", ".join(CANCERS) if name == "cancers" else "S01 to S53"
-                yield item.line, code, f"Unknown {code} {item.raw!r}; use {allowed}."
-    node = entry.get("expected")
-    for key, value in node.pairs if node is not None else ():
-        if key.raw not in EXPECTED:
-            yield key.line, "expected", f"Unknown perturbation {key.raw!r}; use {', '.join(EXPECTED)}."
-        if value.raw not in RESPONSES:
-            yield value.line, "expected", f"Unknown response {value.raw!r}; use one of {', '.join(RESPONSES)}."
-    node = entry.get("confidence")
-    if node is not None and node.kind == "scalar" and not re.match(rf"(?:{'|'.join(CONFIDENCE)})\b", node.raw):
-        yield node.line, "confidence", f"`confidence` begins with {', '.join(CONFIDENCE)}, not {node.raw[:20]!r}."
 
 
 def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[Finding]:
@@ -217,7 +229,7 @@ def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[
         if strict and own is not None and key.raw == own.raw:
             yield key.line, "parts", f"{key.raw} cannot be a part of itself."
         elif strict and key.raw not in kinds:
-            yield key.line, "parts", f"The part {key.raw} is not in the library.{did_you_mean(key.raw, kinds)}"
+            yield key.line, "parts", f"The part {key.raw} is not in the library.{_did_you_mean(key.raw, kinds)}"
         elif strict and kinds[key.raw] != "signature":
             yield key.line, "parts", f"The part {key.raw} is a {kinds[key.raw]}; parts are signatures."
 
@@ -277,9 +289,9 @@ def _listed(block: Node, group: str) -> Iterator[tuple[Node | None, Node | None,
                 yield None, None, key.raw, (value.line, "type", message)
             yield from ((item, None, key.raw, None) for item in value.items)
             yield from ((gene, v, key.raw, None) for gene, v in value.pairs)
-        elif value.kind == "list" or (value.kind == "mapping" and not set(value.keys()) <= {"weight", "source"}):
+        elif value.kind == "list" or (value.kind == "mapping" and not set(value.keys()) <= set(GENE_KEYS)):
             known = ", ".join(EVIDENCE)
-            message = f"Unknown evidence class {key.raw!r}; use one of {known}.{did_you_mean(key.raw, EVIDENCE)}"
+            message = f"Unknown evidence class {key.raw!r}; use one of {known}.{_did_you_mean(key.raw, EVIDENCE)}"
             yield None, None, key.raw, (key.line, "evidence", message)
         else:
             yield key, value, "", None
@@ -291,23 +303,23 @@ def _symbol(gene: Node, symbols: Mapping[str, tuple[str, ...]], approved: frozen
         yield gene.line, "spreadsheet-date", f"{text!r} is a date that a spreadsheet made of a symbol; restore it."
     elif gene.kind != "scalar" or gene.tag != "str" or not text or re.search(r"\s|,|;", text):
         what = repr(text) if text else f"A {gene.kind}" if gene.kind != "scalar" else "An empty name"
-        yield gene.line, "symbol", f"{what} is no gene symbol; write one symbol, as text."
+        yield gene.line, "symbol", f"{what} is not a gene symbol; write one symbol, as text."
     elif approved is not None and text not in approved:
         now = symbols.get(text, ())
-        mend = f"write {now[0]}" if len(now) == 1 else f"it may mean {examples(now)}; choose" if now else ""
-        mend = mend or _mend(text, approved)
-        yield gene.line, "old-symbol", f"{text} is not a current HGNC symbol; {mend}."
+        fix = f"write {now[0]}" if len(now) == 1 else f"it may mean {examples(now)}; choose" if now else ""
+        fix = fix or _fix_of_symbol(text, approved)
+        yield gene.line, "old-symbol", f"{text} is not a current HGNC symbol; {fix}."
     elif approved is None and not _SYMBOL.fullmatch(text) and not re.fullmatch(r"[A-Z][A-Za-z0-9.@-]*", text):
-        yield gene.line, "symbol", f"{text!r} is no gene symbol."
+        yield gene.line, "symbol", f"{text!r} is not a gene symbol."
 
 
-def _mend(text: str, approved: frozenset[str]) -> str:
+def _fix_of_symbol(text: str, approved: frozenset[str]) -> str:
     if re.fullmatch(r"ENS[A-Z]*\d{11}(?:\.\d+)?|\d+_[a-z_]*at", text):
         return "it is an identifier of another kind, write the gene's symbol"
     if text.upper() in approved:
         return f"write {text.upper()}, as human symbols are"
     # Typing errors are rarely in the first two letters, and 40,000 symbols are too many to compare with.
-    guess = did_you_mean(text.upper(), (s for s in approved if s[:2] == text[:2].upper()))
+    guess = _did_you_mean(text.upper(), (s for s in approved if s[:2] == text[:2].upper()))
     return f"check it ({guess.removeprefix(' Did you mean ')})" if guess else "check it"
 
 
@@ -315,7 +327,7 @@ def _weight(gene: Node, value: Node) -> Iterator[Finding]:
     node = value.get("weight") if value.kind == "mapping" else value
     if value.kind == "mapping":
         for key, _ in value.pairs:
-            if key.raw not in {"weight", "source"}:
+            if key.raw not in GENE_KEYS:
                 yield key.line, "weight", f"A gene has `weight` and `source`, not `{key.raw}`."
     if value.kind == "list":
         yield value.line, "weight", f"{gene.raw} must have a number or a text, not a list."
@@ -377,14 +389,12 @@ def _sources(entry: Node, kind: str) -> Iterator[Finding]:
 
 
 def _source(source: Node) -> Iterator[Finding]:
-    known = ("name", "role", "pmid", "doi", "version", "accession")
+    known = {key.name: key for key in SOURCE_KEYS}
     for key, value in source.pairs:
         if key.raw not in known:
-            yield key.line, "source-key", f"`{key.raw}` is no key of a source.{did_you_mean(key.raw, known)}"
-        elif key.raw == "pmid" and not re.fullmatch(r"[1-9]\d{0,7}", value.raw):
-            yield value.line, "pmid", f"{value.raw!r} is no PMID; write its digits only."
-        elif key.raw == "doi" and not re.fullmatch(r"10\.\d{4,9}/\S+", value.raw):
-            yield value.line, "doi", f"{value.raw!r} is no DOI; it begins with 10. and has no address before it."
+            yield key.line, "source-key", f"`{key.raw}` is not a key of a source.{_did_you_mean(key.raw, known)}"
+        elif key.raw in _MALFORMED and not re.fullmatch(known[key.raw].pattern, value.raw):
+            yield value.line, key.raw, f"{value.raw!r} is not a {_MALFORMED[key.raw]}."
     name = source.get("name")
     if name is None or not name.raw.strip():
         yield source.line, "source-key", "A source needs a `name`."
@@ -392,13 +402,10 @@ def _source(source: Node) -> Iterator[Finding]:
         message = f"{name.raw} is under restricted terms and cannot ship; users can load it from their own copy."
         yield name.line, "restricted", message
     role = source.get("role")
-    roles = ("list", "cross-check", "rationale")
+    roles = known["role"].words
     if role is not None and role.raw not in roles:
-        yield (
-            role.line,
-            "source-role",
-            f"Unknown role {role.raw!r}; use {', '.join(roles)}.{did_you_mean(role.raw, roles)}",
-        )
+        message = f"Unknown role {role.raw!r}; use {', '.join(roles)}.{_did_you_mean(role.raw, roles)}"
+        yield role.line, "source-role", message
 
 
 def _without_note(entry: Node, kind: str) -> Iterator[Node]:
@@ -434,9 +441,15 @@ def _licence_and_versions(entry: Node) -> Iterator[Finding]:
         node = entry.get(name)
         if node is None or not node.raw:
             continue
-        if re.fullmatch(r"\d+\.\d+\.\d+", node.raw):
+        if re.fullmatch(_KEY[name].pattern, node.raw):
             versions[name] = (tuple(map(int, node.raw.split("."))), node.line)
         else:
             yield node.line, "version", f"`{name}` is a version like 1.0.0, not {node.raw!r}."
     if len(versions) == 2 and versions["changed"][0] < versions["added"][0]:
         yield versions["changed"][1], "version", "`changed` lies before `added`."
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean X?" for the nearest known word, or nothing."""
+    near = nearest(word, known, 1)
+    return f" Did you mean {near[0]}?" if near else ""

@@ -1,23 +1,28 @@
-"""Sets of genes: union, intersection, subtraction, overlap, and symbols through time and species."""
+"""Set operations on entries: union, intersection, subtraction, overlap, renaming and translation of symbols."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from mtorscore.collection.collection import SignatureCollection
-from mtorscore.collection.entries import Composite, Entry, Panel, Ratio, Signature
+from mtorscore.collection.entries import EVIDENCE, Composite, Entry, Panel, Ratio, Signature
 from mtorscore.errors import DataWarning, SignatureError, examples, warn
 from mtorscore.genes.symbols import current_symbol, human_to_mouse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["intersection", "minus", "overlap", "overlap_matrix", "rename_genes", "translate", "union"]
 
 _Mapper = Callable[[str], tuple[str, ...]]
+_OVERLAP = (
+    "first", "second", "first_branch", "second_branch", "n_first", "n_second", "shared", "jaccard", "share_of_smaller",
+    "opposed", "genes",
+)  # fmt: skip
 
 
 def union(signatures: Sequence[Signature], *, id: str) -> Signature:  # noqa: A002
@@ -79,70 +84,55 @@ def intersection(signatures: Sequence[Signature], *, id: str) -> Signature:  # n
     return _combined(signatures, shared, id)
 
 
-def minus(
-    collection: SignatureCollection, confounder: str | Signature | SignatureCollection | Iterable[str]
-) -> SignatureCollection:
-    """Return the collection without a confounder's genes.
+def minus(entries: Iterable[Entry], genes: Collection[str], *, name: str, keep: Collection[str] = ()) -> list[Entry]:
+    """Return entries without some genes.
 
     Parameters
     ----------
-    collection
-        Entries; ratios, panels and composites stay as they are.
-    confounder
-        A signature, the id of one in the collection or the library, a collection (such as
-        ``mt.library().select(branch="confounder")``), or genes.
+    entries
+        Ratios, panels and composites stay as they are.
+    genes
+        Genes to leave out.
+    name
+        What the genes are called in remarks and messages.
+    keep
+        Ids of entries that stay as they are, such as the confounder itself.
 
     Returns
     -------
-    SignatureCollection
-        Signatures that lost genes keep their id and say so in `remark`; the confounder itself, where it is in the
-        collection, stays.
+    list of Entry
+        Signatures that lost genes keep their id and say so in `remark`.
 
     Raises
     ------
     SignatureError
         If a signature would be left without a gene.
     """
-    own: set[str] = set()
-    if isinstance(confounder, str):
-        from mtorscore.collection.collection import library
-
-        entry = collection[confounder] if confounder in collection else library(experimental=True)[confounder]
-        genes, own, name = set(entry.genes), {entry.id}, entry.id
-    elif isinstance(confounder, Signature):
-        genes, own, name = set(confounder.genes), {confounder.id}, confounder.id
-    elif isinstance(confounder, SignatureCollection):
-        genes = {g for e in confounder.signatures for g in e.genes}
-        own, name = set(confounder.names), examples(confounder.names)
-    else:
-        genes = set(confounder)
-        name = f"{len(genes)} genes"
     kept: list[Entry] = []
     empty: list[str] = []
-    for entry in collection:
-        lost = genes.intersection(entry.genes)
-        if not isinstance(entry, Signature) or entry.id in own or not lost:
+    for entry in entries:
+        lost = set(genes).intersection(entry.genes)
+        if not isinstance(entry, Signature) or entry.id in keep or not lost:
             kept.append(entry)
-            continue
-        if len(lost) == len(entry.genes):
+        elif len(lost) == len(entry.genes):
             empty.append(entry.id)
-            continue
-        remark = f"{entry.remark} Without {len(lost)} gene(s) of {name}.".strip()
-        kept.append(replace(_restricted(entry, set(entry.genes) - lost), remark=remark))
+        else:
+            remark = f"{entry.remark} Without {len(lost)} gene(s) of {name}.".strip()
+            kept.append(replace(_with_symbols(entry, {g: g for g in entry.genes if g not in lost}), remark=remark))
     if empty:
         raise SignatureError(
             f"{len(empty)} signature(s) hold no gene outside {name} ({examples(empty)}); leave them out first."
         )
-    return SignatureCollection(kept, version=collection.version)
+    return kept
 
 
-def overlap(collection: SignatureCollection, *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
+def overlap(entries: Iterable[Entry], *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
     """Return shared genes and Jaccard index of every pair.
 
     Parameters
     ----------
-    collection
-        Entries with genes; composites are left out.
+    entries
+        Those without genes (composites) are left out.
     by
         ``"entry"``, or ``"branch"`` for the union of genes per branch.
     share
@@ -163,8 +153,10 @@ def overlap(collection: SignatureCollection, *, by: str = "entry", share: float 
     """
     if by not in {"entry", "branch"}:
         raise SignatureError(f"Overlap is by 'entry' or 'branch', not {by!r}.")
+    import pandas as pd
+
     sets: dict[str, tuple[str, set[str], set[str]]] = {}
-    for entry in collection:
+    for entry in entries:
         if not entry.genes:
             continue
         name = entry.id if by == "entry" else entry.branch
@@ -191,11 +183,7 @@ def overlap(collection: SignatureCollection, *, by: str = "entry", share: float 
                 "genes": ",".join(sorted(both)),
             }
         )
-    columns = [
-        "first", "second", "first_branch", "second_branch", "n_first", "n_second", "shared", "jaccard",
-        "share_of_smaller", "opposed", "genes",
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=list(_OVERLAP))
     table = table.sort_values(["jaccard", "first", "second"], ascending=[False, True, True], ignore_index=True)
     close = table[(table["share_of_smaller"] > share) & (table["first_branch"] != table["second_branch"])]
     if len(close):
@@ -208,20 +196,20 @@ def overlap(collection: SignatureCollection, *, by: str = "entry", share: float 
     return table
 
 
-def overlap_matrix(collection: SignatureCollection, *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
+def overlap_matrix(entries: Sequence[Entry], *, by: str = "entry", value: str = "jaccard") -> pd.DataFrame:
     """Return the overlap of every pair as a square table.
 
     Parameters
     ----------
-    collection, by
-        As for `overlap`; nothing is warned of here.
+    entries, by
+        As for `overlap`; without its warning.
     value
         ``"jaccard"``, ``"shared"`` (number of genes), or ``"share_of_smaller"``.
 
     Returns
     -------
     pandas.DataFrame
-        Entries (or branches) x the same, symmetric, in the collection's order; an entry with itself on the diagonal.
+        Entries (or branches) x the same, symmetric, in the order given; an entry with itself on the diagonal.
 
     Raises
     ------
@@ -230,9 +218,11 @@ def overlap_matrix(collection: SignatureCollection, *, by: str = "entry", value:
     """
     if value not in {"jaccard", "shared", "share_of_smaller"}:
         raise SignatureError(f"`value` is 'jaccard', 'shared' or 'share_of_smaller', not {value!r}.")
-    pairs = overlap(collection, by=by, share=1.0)
+    import pandas as pd
+
+    pairs = overlap(entries, by=by, share=1.0)
     sizes: dict[str, set[str]] = {}
-    for entry in collection:
+    for entry in entries:
         if entry.genes:
             sizes.setdefault(entry.id if by == "entry" else entry.branch, set()).update(entry.genes)
     place = {name: i for i, name in enumerate(sizes)}
@@ -243,43 +233,43 @@ def overlap_matrix(collection: SignatureCollection, *, by: str = "entry", value:
     return table.astype(int) if value == "shared" else table
 
 
-def rename_genes(collection: SignatureCollection) -> tuple[SignatureCollection, pd.DataFrame]:
-    """Return the collection in current HGNC symbols.
+def rename_genes(entries: Iterable[Entry]) -> tuple[list[Entry], pd.DataFrame]:
+    """Return entries in current HGNC symbols.
 
     Parameters
     ----------
-    collection
+    entries
         Human entries.
 
     Returns
     -------
-    SignatureCollection
+    list of Entry
         Symbols that are not current are replaced where exactly one gene can be meant; ambiguous and unknown ones
         stay as they are.
     pandas.DataFrame
         One row per symbol that is not current: ``entry, symbol, current, status`` with status ``renamed``,
-        ``merged`` (the current symbol stands in the entry already), ``ambiguous`` or ``unknown``.
+        ``merged`` (the entry holds the current symbol already), ``ambiguous`` or ``unknown``.
     """
 
     def status(options: tuple[str, ...]) -> str:
         return "renamed" if len(options) == 1 else "ambiguous" if options else "unknown"
 
-    return _mapped(collection, current_symbol, status, keep_unmapped=True)
+    return _mapped(entries, current_symbol, status, keep_unmapped=True)
 
 
-def translate(collection: SignatureCollection, organism: str) -> tuple[SignatureCollection, pd.DataFrame]:
-    """Return the collection in the symbols of the other species, by one-to-one orthologues.
+def translate(entries: Iterable[Entry], organism: str) -> tuple[list[Entry], pd.DataFrame]:
+    """Return entries in the symbols of the other species, by one-to-one orthologues.
 
     Parameters
     ----------
-    collection
-        Human entries to go to ``"mouse"``, mouse entries to go to ``"human"``.
+    entries
+        Human entries for ``"mouse"``, mouse entries for ``"human"``.
     organism
         ``"mouse"`` or ``"human"``.
 
     Returns
     -------
-    SignatureCollection
+    list of Entry
         Genes without a one-to-one orthologue are left out; an entry that loses all of them, a ratio that loses a
         side, and a composite that loses a part are dropped.
     pandas.DataFrame
@@ -299,7 +289,7 @@ def translate(collection: SignatureCollection, organism: str) -> tuple[Signature
     def lookup(symbol: str) -> tuple[str, ...]:
         return (table[symbol],) if symbol in table else ()
 
-    return _mapped(collection, lookup, lambda options: "renamed" if options else "lost", keep_unmapped=False)
+    return _mapped(entries, lookup, lambda options: "renamed" if options else "lost", keep_unmapped=False)
 
 
 def _directions(signatures: Sequence[Signature]) -> dict[str, set[int]]:
@@ -315,12 +305,11 @@ def _directions(signatures: Sequence[Signature]) -> dict[str, set[int]]:
 
 
 def _combined(signatures: Sequence[Signature], directions: Mapping[str, int], name: str) -> Signature:
-    strongest = ("read", "cross-checked", "recalled")
     evidence: dict[str, str] = {}
     for signature in signatures:
         for gene, label in signature.evidence.items():
             if gene in directions:
-                evidence[gene] = min(evidence.get(gene, label), label, key=strongest.index)
+                evidence[gene] = min(evidence.get(gene, label), label, key=EVIDENCE.index)
     notes: dict[str, str] = {}
     for signature in reversed(signatures):
         notes |= {g: text for g, text in signature.gene_sources.items() if g in directions}
@@ -343,23 +332,14 @@ def _combined(signatures: Sequence[Signature], directions: Mapping[str, int], na
     )
 
 
-def _restricted(signature: Signature, genes: set[str]) -> Signature:
-    return replace(
-        signature,
-        up=tuple(g for g in signature.up if g in genes),
-        down=tuple(g for g in signature.down if g in genes),
-        weights={g: w for g, w in signature.weights.items() if g in genes},
-        evidence={g: e for g, e in signature.evidence.items() if g in genes},
-        gene_sources={g: t for g, t in signature.gene_sources.items() if g in genes},
-    )
-
-
 def _mapped(
-    collection: SignatureCollection, lookup: _Mapper, status: Callable[[tuple[str, ...]], str], *, keep_unmapped: bool
-) -> tuple[SignatureCollection, pd.DataFrame]:
+    entries: Iterable[Entry], lookup: _Mapper, status: Callable[[tuple[str, ...]], str], *, keep_unmapped: bool
+) -> tuple[list[Entry], pd.DataFrame]:
+    import pandas as pd
+
     rows: list[tuple[str, str, str, str]] = []
     kept: list[Entry] = []
-    for entry in collection:
+    for entry in entries:
         table: dict[str, str] = {}
         taken: set[str] = set()
         for gene in entry.genes:
@@ -382,11 +362,12 @@ def _mapped(
     if keep_unmapped:
         report = report[report["status"] != "same"].reset_index(drop=True)
     ids = {e.id for e in kept}
-    kept = [e for e in kept if not isinstance(e, Composite) or set(e.parts) <= ids]
-    return SignatureCollection(kept, version=collection.version), report
+    return [e for e in kept if not isinstance(e, Composite) or set(e.parts) <= ids], report
 
 
 def _with_symbols(entry: Entry, table: Mapping[str, str]) -> Entry:
+    """Return an entry with its genes renamed by a table; genes that the table lacks are left out."""
+
     def each(genes: Iterable[str]) -> tuple[str, ...]:
         return tuple(table[g] for g in genes if g in table)
 

@@ -1,4 +1,4 @@
-"""Find what is wrong with signature files: file, line, what, and how to mend it.
+"""Validate signature files: file, line, what is wrong, and how to fix it.
 
 `read` needs a file to be usable; `validate` asks for what the library promises its readers: sources, licence, caveat,
 evidence per gene, current symbols, nothing restricted. Every problem has a code, listed in `CODES`.
@@ -14,11 +14,10 @@ from pathlib import Path
 import yaml
 
 from mtorscore.collection.rules import CODES, check_entry
-from mtorscore.collection.yaml_format import Loader
-from mtorscore.collection.yaml_nodes import Node
+from mtorscore.collection.yaml_text import Loader, Node
 from mtorscore.errors import SignatureError
 
-__all__ = ["CODES", "Problem", "first_problem", "validate"]
+__all__ = ["CODES", "Problem", "entry_files", "first_problem", "validate"]
 
 _NOT_ENTRIES = {"library.yaml", "seed_map.yaml"}
 
@@ -36,7 +35,7 @@ class Problem:
     code
         A key of `CODES`.
     message
-        What is wrong and how to mend it.
+        What is wrong and how to fix it.
     """
 
     path: str
@@ -115,6 +114,11 @@ def first_problem(path: Path, text: str | None = None) -> Problem | None:
     return min(problems, key=lambda p: p.line, default=None)
 
 
+def entry_files(folder: Path) -> list[Path]:
+    """Return the YAML files of entries in a folder and below, sorted."""
+    return sorted(p for p in folder.rglob("*.y*ml") if p.name not in _NOT_ENTRIES)
+
+
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
     for given in paths:
         path = Path(given)
@@ -124,7 +128,7 @@ def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
             if path.name not in _NOT_ENTRIES:
                 yield path
             continue
-        found = sorted(p for p in path.rglob("*.y*ml") if p.name not in _NOT_ENTRIES)
+        found = entry_files(path)
         if not found:
             raise SignatureError(f"The folder {path} holds no YAML file.")
         yield from found
@@ -145,8 +149,8 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         opens = re.search("flow|quoted|simple key", str(error.context or ""))
         mark = (error.context_mark if opens else None) or error.problem_mark or error.context_mark
         what = re.sub(r"\s+", " ", str(error.problem or error.context or "cannot be parsed"))
-        mend = "indent with blanks, not tabs" if "\t" in text else "check indentation, colons and quotes there"
-        return [Problem(name, mark.line + 1 if mark else 1, "yaml", f"This is not valid YAML ({what}); {mend}.")], []
+        fix = "indent with blanks, not tabs" if "\t" in text else "check indentation, colons and quotes there"
+        return [Problem(name, mark.line + 1 if mark else 1, "yaml", f"This is not valid YAML ({what}); {fix}.")], []
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         message = f"The character {chr(error.character)!r} is not allowed in YAML; delete it."
@@ -192,7 +196,7 @@ def _repeated(node: Node) -> Iterator[tuple[int, str]]:
     seen: dict[str, int] = {}
     for key, value in node.pairs:
         if key.raw in seen:
-            yield key.line, f"`{key.raw}` stands in line {seen[key.raw]} already; keep one."
+            yield key.line, f"`{key.raw}` is in line {seen[key.raw]} already; keep one."
         seen.setdefault(key.raw, key.line)
         yield from _repeated(value)
     for item in node.items:

@@ -7,70 +7,14 @@ gene is ``SYMBOL: 2.5`` or ``SYMBOL: {weight: 2.5, source: ...}``.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from mtorscore.collection.entries import ENTRY_CLASSES, EVIDENCE, Composite, Entry, Panel, Ratio, Signature, Source
+from mtorscore.collection.entry_format import GENE_KEYS, GROUPS, KEYS, ROLES, SOURCE_KEYS
 from mtorscore.errors import SignatureError
 
-__all__ = ["GROUPS", "ROLES", "Loader", "dump", "entry_from_document", "entry_to_document"]
-
-GROUPS: dict[str, tuple[str, ...]] = {
-    "signature": ("up", "down"),
-    "ratio": ("numerator", "denominator"),
-    "panel": ("drives", "brakes", "neither"),
-    "composite": (),
-}
-ROLES: dict[str, int] = {"drives": 1, "brakes": -1, "neither": 0}
-_PROSE = ("title", "licence", "caveat", "confidence", "remark", "added", "changed")
-_Parser: Any = getattr(yaml.cyaml, "CParser", None) if hasattr(yaml, "cyaml") else None
-
-
-class _TextResolver(yaml.resolver.BaseResolver):
-    """Knows numbers, null and true/false only, so that no gene symbol turns into a date or a truth value."""
-
-
-for _tag, _pattern, _first in (
-    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
-    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$", "-+0123456789"),
-    ("tag:yaml.org,2002:float", r"^[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?$", "-+0123456789"),
-):
-    _TextResolver.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-
-
-if _Parser is not None:
-
-    class Loader(_Parser, yaml.constructor.SafeConstructor, _TextResolver):  # type: ignore[misc]
-        """YAML loader on libyaml, with the few implicit types that the format needs."""
-
-        def __init__(self, stream: Any) -> None:
-            _Parser.__init__(self, stream)
-            yaml.constructor.SafeConstructor.__init__(self)
-            _TextResolver.__init__(self)
-
-else:  # pragma: no cover - PyYAML wheels carry libyaml
-
-    class Loader(  # type: ignore[no-redef]
-        yaml.reader.Reader,
-        yaml.scanner.Scanner,
-        yaml.parser.Parser,
-        yaml.composer.Composer,
-        yaml.constructor.SafeConstructor,
-        _TextResolver,
-    ):
-        """YAML loader in Python, with the few implicit types that the format needs."""
-
-        def __init__(self, stream: Any) -> None:
-            yaml.reader.Reader.__init__(self, stream)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-            yaml.constructor.SafeConstructor.__init__(self)
-            _TextResolver.__init__(self)
+__all__ = ["entry_from_document", "entry_to_document"]
 
 
 def entry_from_document(document: Mapping[str, Any], *, path: str = "") -> Entry:
@@ -96,18 +40,12 @@ def entry_from_document(document: Mapping[str, Any], *, path: str = "") -> Entry
     kind = document.get("kind", "signature")
     if kind not in ENTRY_CLASSES:
         raise SignatureError(f"Unknown kind {kind!r}; use one of {', '.join(ENTRY_CLASSES)}.")
-    common: dict[str, Any] = {key: str(document[key]) for key in _PROSE if document.get(key) is not None}
-    common["id"] = str(document.get("id", ""))
-    for key in ("branch", "level"):
-        if key in document:
-            common[key] = str(document[key])
-    common["sign"] = int(document.get("sign", 0))
-    common["experimental"] = bool(document.get("experimental", False))
-    common["cancers"] = tuple(document.get("cancers") or ())
-    common["seeds"] = tuple(document.get("seeds") or ())
-    common["expected"] = dict(document.get("expected") or {})
-    common["sources"] = tuple(_source(s) for s in document.get("sources") or ())
-    common["path"] = path
+    common: dict[str, Any] = {"id": "", "path": path}
+    for key in KEYS:
+        value = document.get(key.name)
+        stated = value is not None or (key.form == "integer" and key.name in document)
+        if stated and key.form in _FROM_YAML and key.name != "kind":
+            common[key.name] = _FROM_YAML[key.form](value)
     if kind == "composite":
         return Composite(parts={str(k): float(w) for k, w in document["parts"].items()}, **common)
     genes, weights, evidence, notes = _genes(document, GROUPS[kind])
@@ -134,6 +72,17 @@ def entry_from_document(document: Mapping[str, Any], *, path: str = "") -> Entry
 
 def _source(value: Mapping[str, Any]) -> Source:
     return Source(**{key: (str(v) if v is not None else None) for key, v in value.items()})  # type: ignore[arg-type]
+
+
+# What an entry holds of a value in YAML, by the form of its key; genes and parts depend on the kind of entry.
+_FROM_YAML: dict[str, Callable[[Any], Any]] = {
+    "text": str,
+    "integer": int,
+    "boolean": bool,
+    "texts": tuple,
+    "responses": dict,
+    "sources": lambda values: tuple(map(_source, values)),
+}
 
 
 def _genes(
@@ -168,7 +117,7 @@ def _listed(block: Any) -> Iterator[tuple[str, str, Any]]:
             listed = value or ()
             pairs = listed.items() if isinstance(listed, Mapping) else ((g, None) for g in listed)
             yield from ((str(g), key, v) for g, v in pairs)
-        elif isinstance(value, list) or (isinstance(value, Mapping) and not set(value) <= {"weight", "source"}):
+        elif isinstance(value, list) or (isinstance(value, Mapping) and not set(value) <= set(GENE_KEYS)):
             raise SignatureError(f"Unknown evidence class {key!r}; use one of {', '.join(EVIDENCE)}.")
         else:
             yield str(key), "", value
@@ -196,39 +145,35 @@ def entry_to_document(entry: Entry) -> dict[str, Any]:
     dict
         Keys in the order in which the library's files have them; empty fields are left out.
     """
-    out: dict[str, Any] = {"id": entry.id, "kind": entry.kind}
-    if entry.title:
-        out["title"] = entry.title
-    out |= {"branch": entry.branch, "level": entry.level, "sign": entry.sign}
-    if entry.experimental:
-        out["experimental"] = True
-    for key in ("cancers", "seeds"):
-        if getattr(entry, key):
-            out[key] = list(getattr(entry, key))
-    if isinstance(entry, Composite):
-        out["parts"] = dict(entry.parts)
-    elif isinstance(entry, Ratio):
-        for group in GROUPS["ratio"]:
-            out[group] = _grouped(getattr(entry, group), entry.evidence, entry.gene_sources, {})
-    elif isinstance(entry, Panel):
-        for group, role in ROLES.items():
-            symbols = [g for g, r in entry.members.items() if r == role]
-            if symbols:
-                out[group] = _grouped(symbols, entry.evidence, entry.notes, {})
-    elif isinstance(entry, Signature):
-        for group in GROUPS["signature"]:
-            if getattr(entry, group):
-                out[group] = _grouped(getattr(entry, group), entry.evidence, entry.gene_sources, entry.weights)
-    if entry.sources:
-        out["sources"] = [_source_document(s) for s in entry.sources]
-    if entry.licence:
-        out["licence"] = entry.licence
-    if entry.expected:
-        out["expected"] = dict(entry.expected)
-    for key in ("confidence", "caveat", "remark", "added", "changed"):
-        if getattr(entry, key):
-            out[key] = getattr(entry, key)
+    always = ("id", "kind", "branch", "level", "sign", "parts", *GROUPS["ratio"])
+    out: dict[str, Any] = {}
+    for key in KEYS:
+        if entry.kind not in key.kinds:
+            continue
+        value = _TO_YAML[key.form](entry, key.name)
+        if value or key.name in always:
+            out[key.name] = value
     return out
+
+
+def _genes_to_yaml(entry: Entry, group: str) -> dict[str, Any] | list[str]:
+    if isinstance(entry, Panel):
+        return _grouped([g for g, r in entry.members.items() if r == ROLES[group]], entry.evidence, entry.notes, {})
+    weights = entry.weights if isinstance(entry, Signature) else {}
+    notes: Mapping[str, str] = getattr(entry, "gene_sources", {})
+    return _grouped(getattr(entry, group), getattr(entry, "evidence", {}), notes, weights)
+
+
+_TO_YAML: dict[str, Callable[[Entry, str], Any]] = {
+    "text": getattr,
+    "integer": getattr,
+    "boolean": getattr,
+    "texts": lambda entry, name: list(getattr(entry, name)),
+    "responses": lambda entry, name: dict(getattr(entry, name)),
+    "parts": lambda entry, name: dict(getattr(entry, name)),
+    "sources": lambda entry, name: [_source_document(s) for s in getattr(entry, name)],
+    "genes": _genes_to_yaml,
+}
 
 
 def _grouped(
@@ -248,38 +193,5 @@ def _grouped(
 
 
 def _source_document(source: Source) -> dict[str, str]:
-    keys = ("name", "role", "pmid", "doi", "version", "accession")
-    return {key: getattr(source, key) for key in keys if getattr(source, key) is not None}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes long gene lists in flowing lines and everything else one key a line."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _represent_list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
-    flow = all(not isinstance(v, dict | list) for v in data)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
-
-
-_Dumper.add_representer(list, _represent_list)
-
-
-def dump(document: Mapping[str, Any]) -> str:
-    """Return the YAML text of one entry's mapping.
-
-    Parameters
-    ----------
-    document
-        As `entry_to_document` returns it.
-
-    Returns
-    -------
-    str
-        Text that ends with a line feed.
-    """
-    return yaml.dump(
-        dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=False
-    )
+    stated = {key.name: getattr(source, key.name) for key in SOURCE_KEYS}
+    return {name: value for name, value in stated.items() if value is not None}

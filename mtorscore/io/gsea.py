@@ -59,9 +59,9 @@ def read_gmt(path: str | Path, *, join_up_down: bool = False) -> SignatureCollec
     FormatError
         If a line has fewer than three fields, or a name is duplicated.
     """
-    from mtorscore.collection import files
+    from mtorscore.collection import SignatureCollection, files
 
-    return files.read_gmt(Path(path), join_up_down=join_up_down)
+    return SignatureCollection(files.read_gmt(Path(path), join_up_down=join_up_down))
 
 
 def write_gmt(signatures: SignaturesLike, path: str | Path) -> Path:

@@ -102,10 +102,10 @@ def test_gseapy_reads_the_library_as_gmt(tmp_path: Path) -> None:
     [
         ("x.gmt", "", "holds no gene set"),
         ("x.gmt", "A\tna\tG1\nB\tna\n", "line 2: A GMT line"),
-        ("x.gmt", "A\tna\tG1\nA\tna\tG2\n", "line 2: The set A stands in line 1 already"),
+        ("x.gmt", "A\tna\tG1\nA\tna\tG2\n", "line 2: The set A is duplicated \\(first in line 1\\)"),
         ("x.gmt", "A\tna\t\t\n", "line 1: The set A holds no gene"),
         ("x.gmx", "A\tB\nna\tna\n", "A GMX file has"),
-        ("x.gmx", "A\tA\nna\tna\nG1\tG2\n", "column 2: The set A stands twice"),
+        ("x.gmx", "A\tA\nna\tna\nG1\tG2\n", "column 2: The set A is duplicated"),
         ("x.gmx", "A\tB\nna\tna\nG1\t\n", "column 2: The set B holds no gene"),
         ("x.gmx", "A\t\nna\tna\nG1\tG2\n", "genes but no name"),
         ("x.grp", "# only\n", "holds no gene"),
@@ -113,10 +113,10 @@ def test_gseapy_reads_the_library_as_gmt(tmp_path: Path) -> None:
         ("x.json", "{", "not valid JSON"),
         ("x.json", "[1]", "object of set name"),
         ("x.json", '{"A": {"genes": []}}', "no list `geneSymbols`"),
-        ("x.json", '{"A": {"geneSymbols": ["G"]}, "A": {"geneSymbols": ["G"]}}', "A stands twice"),
+        ("x.json", '{"A": {"geneSymbols": ["G"]}, "A": {"geneSymbols": ["G"]}}', "A is duplicated"),
         ("x.tsv", "from\tto\n", "must hold source, target"),
         ("x.tsv", "source\ttarget\tweight\nA\tG1\t0\n", "line 2: A row needs"),
-        ("x.tsv", "source\ttarget\tweight\nA\tG1\t1\nA\tG1\t1\n", "line 3: G1 stands twice"),
+        ("x.tsv", "source\ttarget\tweight\nA\tG1\t1\nA\tG1\t1\n", "line 3: G1 is duplicated"),
         ("x.tsv", "source\ttarget\tweight\nA\tG1\n", "2 fields where"),
         ("x.xyz", "A", "read and written as"),
     ],
@@ -186,7 +186,7 @@ def test_files_that_spreadsheets_and_editors_mangle_lose_nothing(tmp_path: Path)
     bad: list[tuple[str, str | bytes, str]] = [
         ("x.gmt", "A\tna\tG1\n".encode("utf-16"), "UTF-8"),
         ("x.gmt", b"A\tna\tG\x001\n", "line 1: .*zero bytes"),
-        ("x.json", '{"A": {"geneSymbols": [7, null]}}', "no gene symbol \\(7, None\\)"),
+        ("x.json", '{"A": {"geneSymbols": [7, null]}}', "not a gene symbol \\(7, None\\)"),
         ("x.grp", "G1\nG2 G3\n", "line 2"),
     ]
     for name, content, message in bad:

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 import mtorscore as mt
 from mtorscore.cli.signatures import app
-from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS, Composite, Panel, Ratio, Signature
-from mtorscore.collection.files import library_folder, library_meta, read
-from mtorscore.collection.rules import CANCERS, LICENCES, RESTRICTED
+from mtorscore.collection import BRANCHES, EVIDENCE, LEVELS, Composite, Panel, Ratio, Signature, SignatureCollection
+from mtorscore.collection.entries import CANCERS
+from mtorscore.collection.entry_format import LICENCES, RESTRICTED
+from mtorscore.collection.library_files import library_folder, library_meta
 from mtorscore.collection.validation import validate
-from mtorscore.collection.yaml_format import Loader
+from mtorscore.collection.yaml_text import Loader
 from mtorscore.genes.symbols import approved_symbols, old_symbols
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +170,7 @@ def test_an_editor_adds_a_signature_by_writing_one_file(tmp_path: Path) -> None:
     path = folder / "srebp1" / "MY_BRANCH_CORE.yaml"
     path.write_text(example)
     assert validate([folder], symbols=old_symbols(), approved=approved_symbols()) == []
-    collection = read(folder)
+    collection = SignatureCollection.read(folder)
     entry = collection["MY_BRANCH_CORE"]
     assert isinstance(entry, Signature)
     assert entry.up == ("FASN", "SCD", "ACACA")
@@ -207,16 +208,16 @@ def test_contributing_holds_a_whole_file(tmp_path: Path) -> None:
     assert "MY_LIPID_ARM" in shown["overlap"]
     assert "added MY_LIPID_ARM" in shown["diff"]
     adata = mt.datasets.simulate_cohort(12, 4, seed=0, n_genes=3000)
-    mt.tl.score(adata, read(folder).select("MY_LIPID_ARM"), method="singscore")
+    mt.tl.score(adata, SignatureCollection.read(folder).select("MY_LIPID_ARM"), method="singscore")
     assert adata.obsm["score_singscore"]["MY_LIPID_ARM"].notna().all()
 
 
 def test_library_loads_fast() -> None:
     code = (
-        "import time, yaml, mtorscore.collection.files as g; from mtorscore.collection import library;"
+        "import time; from mtorscore.collection import library;"
         "times = []\n"
         "for _ in range(3):\n"
-        "    g.read_library.cache_clear(); library.cache_clear(); t = time.process_time(); library();"
+        "    library.cache_clear(); t = time.process_time(); library();"
         " times.append(time.process_time() - t)\n"
         "print(min(times))"
     )

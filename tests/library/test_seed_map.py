@@ -15,7 +15,7 @@ import yaml
 from anndata import AnnData
 
 import mtorscore as mt
-from mtorscore.collection.files import library_folder
+from mtorscore.collection.library_files import library_folder
 from mtorscore.genes.symbols import human_to_mouse
 
 N_GENES = 7000

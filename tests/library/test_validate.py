@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mtorscore.collection.files import library_folder, read
+from mtorscore.collection import SignatureCollection
+from mtorscore.collection.library_files import library_folder
 from mtorscore.collection.validation import CODES, Problem, validate
 from mtorscore.errors import FormatError, SignatureError
 from mtorscore.genes.symbols import approved_symbols, old_symbols
@@ -196,7 +197,7 @@ def test_reading_a_bad_file_names_its_line(tmp_path: Path) -> None:
         path = tmp_path / "MY_SET.yaml"
         path.write_text(text)
         with pytest.raises(FormatError, match=message):
-            read(path)
+            SignatureCollection.read(path)
 
 
 def test_missing_paths() -> None:

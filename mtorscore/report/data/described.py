@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from mtorscore.collection import USER_BRANCH, SignatureCollection
 from mtorscore.collection import leads as library_leads
-from mtorscore.collection.files import library_meta
+from mtorscore.collection.library_files import library_meta
 
 _MOST = 20
 
