@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtorscore.collection import files, set_operations
+from mtorscore.collection import set_operations
 from mtorscore.collection.entries import (
     CANCERS,
     ENTRY_CLASSES,
@@ -24,11 +24,11 @@ from mtorscore.collection.entries import (
     by_id,
 )
 from mtorscore.collection.gene_index import Vocabulary, plain_hashes
-from mtorscore.collection.library_files import BRANCHES, LEVELS, library_folder, library_meta
 from mtorscore.collection.resolve import Resolved, resolve
 from mtorscore.errors import SignatureError, examples, nearest
 from mtorscore.genes.symbols import current_symbol
 
+# pandas, and YAML with all that reads files, are loaded by the methods that use them.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -146,6 +146,8 @@ class SignatureCollection:
         SignatureError
             If an id, branch, level, kind, cancer or evidence class is unknown.
         """
+        from mtorscore.collection.library_files import BRANCHES, LEVELS
+
         wanted = {"branch": branch, "level": level, "kind": kind, "evidence": evidence, "cancer": cancer}
         known = {
             "branch": {*BRANCHES, USER_BRANCH, *(e.branch for e in self)},
@@ -384,6 +386,8 @@ class SignatureCollection:
         SignatureError
             If an entry is not valid.
         """
+        from mtorscore.collection import files
+
         return cls(files.read(Path(path), join_up_down=join_up_down))
 
     def write(self, path: str | Path) -> Path:
@@ -401,6 +405,8 @@ class SignatureCollection:
         pathlib.Path
             The file written.
         """
+        from mtorscore.collection import files
+
         return files.write(self, Path(path))
 
     def replace(self, entry: Entry) -> SignatureCollection:
@@ -422,6 +428,9 @@ def library(*, experimental: bool = False) -> SignatureCollection:
     SignatureCollection
         Entries of all kinds, sorted by branch in the order of `BRANCHES`, then by id.
     """
+    from mtorscore.collection import files
+    from mtorscore.collection.library_files import BRANCHES, library_folder, library_meta
+
     if not experimental:
         return library(experimental=True).select(experimental=False)
     folder = library_folder()

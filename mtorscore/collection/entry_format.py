@@ -12,6 +12,7 @@ from mtorscore.collection.entries import CANCERS, ENTRY_CLASSES
 from mtorscore.collection.library_files import BRANCHES, LEVELS
 
 __all__ = [
+    "CODES",
     "CONFIDENCE",
     "GENE_KEYS",
     "GROUPS",
@@ -120,3 +121,47 @@ GROUPS: dict[str, tuple[str, ...]] = {
     kind: tuple(k.name for k in KEYS if k.form == "genes" and kind in k.kinds) for kind in ENTRY_CLASSES
 }
 """Per kind of entry, the keys that hold genes; below each, genes are listed by evidence class."""
+CODES: dict[str, str] = {
+    "encoding": "the file is not UTF-8",
+    "yaml": "the file is not valid YAML",
+    "empty": "the file holds no entry",
+    "mapping": "an entry is not a mapping",
+    "duplicate-key": "a key is duplicated",
+    "unknown-key": "a key that the format does not have",
+    "missing-key": "a key that every entry needs is absent",
+    "type": "a value has the wrong type",
+    "kind": "an unknown kind",
+    "id": "an id with characters other than letters, digits, _ . and -",
+    "file-name": "the file is not called ID.yaml",
+    "duplicate-id": "two entries have one id",
+    "branch": "an unknown branch",
+    "folder": "the file lies in the folder of another branch",
+    "level": "an unknown level",
+    "level-of-kind": "a level that the kind cannot have",
+    "sign": "a sign other than 1, 0 and -1",
+    "cancer": "an unknown cancer",
+    "seed": "a seed other than S01 to S53",
+    "evidence": "an unknown evidence class, or none",
+    "no-genes": "a direction without a gene, or no gene at all",
+    "one-sided": "a ratio without numerator or denominator",
+    "repeated-gene": "a gene twice in one direction",
+    "both-directions": "a gene in two directions",
+    "symbol": "something that is not a gene symbol",
+    "spreadsheet-date": "a gene symbol that a spreadsheet turned into a date",
+    "old-symbol": "a symbol that is not the current HGNC symbol",
+    "weight": "a weight that is not finite and positive",
+    "recalled": "recalled genes in an entry that is not experimental",
+    "no-source": "an entry without a source",
+    "source-key": "a source with an unknown or missing key",
+    "source-role": "an unknown role of a source",
+    "pmid": "a malformed PMID",
+    "doi": "a malformed DOI",
+    "unsupported": "genes whose evidence class has no source of that role",
+    "restricted": "a set under restricted terms (KEGG_, BIOCARTA_, PENG_)",
+    "licence": "no licence, or one that LICENSES.md does not name",
+    "expected": "an unknown perturbation or response",
+    "confidence": "a confidence other than high, moderate, low",
+    "version": "a version that is not like 1.0.0, or changed before added",
+    "parts": "a composite with fewer than two parts, an unknown part, or a weight of 0",
+}
+"""What can be wrong with a file, by the code of the problem."""

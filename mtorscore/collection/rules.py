@@ -25,51 +25,8 @@ from mtorscore.collection.library_files import BRANCHES
 from mtorscore.collection.yaml_text import Node
 from mtorscore.errors import examples, nearest
 
-__all__ = ["CODES", "Finding", "check_entry"]
+__all__ = ["Finding", "check_entry"]
 
-CODES: dict[str, str] = {
-    "encoding": "the file is not UTF-8",
-    "yaml": "the file is not valid YAML",
-    "empty": "the file holds no entry",
-    "mapping": "an entry is not a mapping",
-    "duplicate-key": "a key is duplicated",
-    "unknown-key": "a key that the format does not have",
-    "missing-key": "a key that every entry needs is absent",
-    "type": "a value has the wrong type",
-    "kind": "an unknown kind",
-    "id": "an id with characters other than letters, digits, _ . and -",
-    "file-name": "the file is not called ID.yaml",
-    "duplicate-id": "two entries have one id",
-    "branch": "an unknown branch",
-    "folder": "the file lies in the folder of another branch",
-    "level": "an unknown level",
-    "level-of-kind": "a level that the kind cannot have",
-    "sign": "a sign other than 1, 0 and -1",
-    "cancer": "an unknown cancer",
-    "seed": "a seed other than S01 to S53",
-    "evidence": "an unknown evidence class, or none",
-    "no-genes": "a direction without a gene, or no gene at all",
-    "one-sided": "a ratio without numerator or denominator",
-    "repeated-gene": "a gene twice in one direction",
-    "both-directions": "a gene in two directions",
-    "symbol": "something that is not a gene symbol",
-    "spreadsheet-date": "a gene symbol that a spreadsheet turned into a date",
-    "old-symbol": "a symbol that is not the current HGNC symbol",
-    "weight": "a weight that is not finite and positive",
-    "recalled": "recalled genes in an entry that is not experimental",
-    "no-source": "an entry without a source",
-    "source-key": "a source with an unknown or missing key",
-    "source-role": "an unknown role of a source",
-    "pmid": "a malformed PMID",
-    "doi": "a malformed DOI",
-    "unsupported": "genes whose evidence class has no source of that role",
-    "restricted": "a set under restricted terms (KEGG_, BIOCARTA_, PENG_)",
-    "licence": "no licence, or one that LICENSES.md does not name",
-    "expected": "an unknown perturbation or response",
-    "confidence": "a confidence other than high, moderate, low",
-    "version": "a version that is not like 1.0.0, or changed before added",
-    "parts": "a composite with fewer than two parts, an unknown part, or a weight of 0",
-}
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:orf[0-9]+)?(?:-[A-Z0-9]+)*(?:\.[0-9]+)?|[A-Z0-9]+@")
 _DATE = re.compile(
     r"(?i)\d{4}-\d\d-\d\d|\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:mar|sep|dec)[a-z]*-\d{1,2}"
@@ -109,7 +66,7 @@ def check_entry(
     Yields
     ------
     tuple of (int, str, str)
-        Line, a key of `CODES`, what is wrong and how to fix it.
+        Line, a key of `entry_format.CODES`, what is wrong and how to fix it.
     """
     kind_node = entry.get("kind")
     kind = kind_node.raw if kind_node is not None else "signature"
@@ -235,11 +192,7 @@ def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[
 
 
 def _genes(
-    entry: Node,
-    kind: str,
-    symbols: Mapping[str, tuple[str, ...]],
-    approved: frozenset[str] | None,
-    strict: bool,
+    entry: Node, kind: str, symbols: Mapping[str, tuple[str, ...]], approved: frozenset[str] | None, strict: bool
 ) -> Iterator[Finding]:
     where: dict[str, str] = {}
     for group in GROUPS[kind]:
@@ -257,7 +210,7 @@ def _genes(
             if gene.raw in where:
                 same = where[gene.raw] == group
                 code = "repeated-gene" if same else "both-directions"
-                yield gene.line, code, f"{gene.raw} stands in `{where[gene.raw]}` already; keep one."
+                yield gene.line, code, f"{gene.raw} is in `{where[gene.raw]}` already; keep one."
             where.setdefault(gene.raw, group)
             if value is not None:
                 yield from _weight(gene, value)
@@ -384,7 +337,7 @@ def _sources(entry: Node, kind: str) -> Iterator[Finding]:
         yield read_there[0].line, "unsupported", message
     experimental = entry.get("experimental")
     if "recalled" in classes and (experimental is None or experimental.raw != "true"):
-        message = "Recalled genes stand in an entry that is not experimental; check them or add `experimental: true`."
+        message = "Recalled genes are in an entry that is not experimental; check them or add `experimental: true`."
         yield classes["recalled"], "recalled", message
 
 
@@ -422,7 +375,7 @@ def _without_note(entry: Node, kind: str) -> Iterator[Node]:
 
 
 def _classes(entry: Node, kind: str) -> dict[str, int]:
-    """Return the evidence classes used, with the line where each first stands."""
+    """Return the evidence classes used, with the line of the first of each."""
     out: dict[str, int] = {}
     for group in GROUPS[kind]:
         block = entry.get(group)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from mtorscore.collection.rules import CODES, check_entry
+from mtorscore.collection.entry_format import CODES
+from mtorscore.collection.rules import check_entry
 from mtorscore.collection.yaml_text import Loader, Node
 from mtorscore.errors import SignatureError
 

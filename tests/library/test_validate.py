@@ -188,7 +188,7 @@ def test_messages_say_how_to_mend(tmp_path: Path) -> None:
 
 def test_reading_a_bad_file_names_its_line(tmp_path: Path) -> None:
     for text, message in [
-        (GOOD.replace("[ACACA, FASN]", "[ACACA, ACACA]"), "line 10: ACACA stands in `up` already"),
+        (GOOD.replace("[ACACA, FASN]", "[ACACA, ACACA]"), "line 10: ACACA is in `up` already"),
         (GOOD.replace("kind: signature", "kind: list"), "line 2: Unknown kind 'list'"),
         (GOOD.replace("  read: [ACACA", "  reed: [ACACA"), "line 10: Unknown evidence class 'reed'"),
         (GOOD.replace("title: A set of mine", "title: 'A set"), "not valid YAML"),
