@@ -14,6 +14,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
 import generate  # noqa: E402
+import pictures  # noqa: E402
 
 import mtorscore  # noqa: E402
 
@@ -27,13 +28,15 @@ version = release = mtorscore.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
 ]
-source_suffix = {".md": "myst-nb"}
-exclude_patterns = ["_build", "_ext", "Thumbs.db", ".DS_Store"]
+# Autosummary writes one .rst page per module of the API, with what its `__all__` names.
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
+exclude_patterns = ["_build", "_ext", "_templates", "Thumbs.db", ".DS_Store"]
 default_role = "py:obj"
 nitpicky = False
-templates_path: list[str] = []
+templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -46,6 +49,9 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
+autosummary_imported_members = True
+autosummary_ignore_module_all = False
+autosummary_context = {"undrawn": pictures.UNDRAWN}
 autodoc_typehints = "none"
 autodoc_class_signature = "mixed"
 add_module_names = False

@@ -1,4 +1,4 @@
-"""Write the pages of the manual that are made from the package: methods, signatures, formats, configuration, API.
+"""Write the pages of the manual that are made from the package: methods, signatures, formats, configuration, commands.
 
 `conf.py` calls `write_all` at each build. A file is touched only where its content changed, so that Sphinx reads again
 no more than it must.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pages_api
 import pages_library
 import pages_lists
 import pages_methods
@@ -29,7 +28,6 @@ def pages(docs: Path) -> dict[str, str]:
         **pages_workflow.pages(),
         **pages_readers.pages(),
         **pages_results.pages(),
-        **pages_api.pages(),
         **pages_lists.pages(docs),
     }
 

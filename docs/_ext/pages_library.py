@@ -17,7 +17,8 @@ from mtorscore.collection import (
     Source,
     library,
 )
-from mtorscore.collection.files import library_meta
+from mtorscore.collection.entry_format import ROLES
+from mtorscore.collection.library_files import library_meta
 
 __all__ = ["BRANCH_TITLES", "pages"]
 
@@ -53,11 +54,9 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         f"Library {entries.version}: {len(entries)} entries. `mt.library()` returns them; "
         "`mtorscore signatures list` shows them in a terminal.",
         "An entry is one of four kinds. A *signature* is a list of genes, each up or down with what the list "
-        "measures, "
-        "some with a weight; the scoring methods score it. A *composite* is a signed weighted sum over other entries. "
-        "A "
-        "*ratio* is the log2 of one group of genes over another, and a *panel* is a table of genes; neither is ever "
-        "called activity.",
+        "measures, some with a weight; the scoring methods score it. A *composite* is a signed weighted sum over other "
+        "entries. A *ratio* is the log2 of one group of genes over another, and a *panel* is a table of genes; neither "
+        "is ever called activity.",
         table(["branch", "name", *(f"{k}s" for k in kinds), "transcriptional readouts"], rows, "llrrrrr"),
         "The *level* of an entry says what a transcript score can mean there: "
         + "; ".join(f"**{k}**, {v}" for k, v in LEVELS.items())
@@ -129,8 +128,7 @@ def _genes(entry: Entry) -> list[str]:
     if isinstance(entry, Ratio):
         return [_list("Numerator", entry.numerator), _list("Denominator", entry.denominator)]
     if isinstance(entry, Panel):
-        roles = (("Drives", 1), ("Brakes", -1), ("Neither", 0))
-        lists = [(name, tuple(g for g, role in entry.members.items() if role == r)) for name, r in roles]
+        lists = [(n.capitalize(), tuple(g for g, role in entry.members.items() if role == r)) for n, r in ROLES.items()]
         return [_list(name, genes) for name, genes in lists if genes]
     if isinstance(entry, Composite):
         return ["**Parts**: " + ", ".join(f"{w:+g} × `{name}`" for name, w in entry.parts.items())]
