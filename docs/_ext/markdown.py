@@ -8,12 +8,12 @@ __all__ = ["cell", "code", "escape", "join", "table", "toctree"]
 
 
 def cell(value: object) -> str:
-    """Return text that stands in one cell of a table: no line break, no bar, no markup by accident."""
+    """Return text for one cell of a table: no line break, no bar, no markup by accident."""
     return escape(" ".join(str(value).split()))
 
 
 def escape(text: str) -> str:
-    """Return text whose marks are read as themselves."""
+    """Return text with its markup characters escaped."""
     for mark in ("\\", "|", "*", "_", "<", "[", "]", "$", "`", "~"):
         text = text.replace(mark, f"\\{mark}")
     return text

@@ -1,4 +1,4 @@
-"""Pages of the signature library, one per branch, and of the cohort recipes."""
+"""Pages of the signature library, one per branch."""
 
 from __future__ import annotations
 

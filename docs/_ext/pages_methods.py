@@ -95,7 +95,7 @@ def _calibration(specs: list[MethodSpec]) -> str:
         ),
         "So a call at 0.05 on a coherent signature is wrong in a large part of the samples, and more often the larger "
         "and the more coherent it is. `aucell` looks at the top of the ranking alone, where few genes of a small set "
-        "stand, so the normal approximation is rough there.",
+        "are found, so the normal approximation is rough there.",
         "**What to use instead.** For a question about groups or outcome, let *observations* be what is sampled: "
         "`mt.tl.prerank` permutes samples, `mt.tl.contrast` and `mt.tl.compare_samples` test scores over samples or "
         "patients, and `mt.prognosis.associate` puts each hazard ratio beside random signatures. Use the p-values of "

@@ -96,7 +96,7 @@ def _limits(rule: dict[str, Any]) -> str:
     if "minItems" in rule:
         parts.append(f"{rule['minItems']} item or more")
     if rule.get("uniqueItems"):
-        parts.append("no item twice")
+        parts.append("no duplicates")
     return ", ".join(parts)
 
 
@@ -110,7 +110,7 @@ def _commands() -> str:
     return join(
         "# Commands",
         "Every step of the workflow can be run alone. `mtorscore COMMAND --help` says the same as this page, which is "
-        "written from the commands themselves. What the exit codes mean stands under "
+        "written from the commands themselves. The exit codes are described under "
         "[exit codes and errors](../reference/exit_codes.md).",
         *parts,
     )
@@ -172,7 +172,7 @@ def _errors() -> str:
         rows[kind].append([code(f"mtorscore.errors.{name}"), code(builtin), cell(first)])
     return join(
         "# Error and warning classes",
-        "Every error that you can mend is one of these classes, and so is every warning, so that you can catch or "
+        "Every error that you can fix is one of these classes, and so is every warning, so that you can catch or "
         "filter them by class. Each is also one of Python's own classes, named in the second column.",
         "## Errors",
         table(["class", "is also a", "raised when"], rows["errors"]),

@@ -231,7 +231,7 @@ def validate(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Check signature files; every problem is printed with file, line and mend, and the exit code is 2.
+    """Check signature files; every problem is printed with file, line and how to fix it, and the exit code is 2.
 
     For example:
 

@@ -23,7 +23,7 @@ from mtorscore.collection.entries import (
     Signature,
     by_id,
 )
-from mtorscore.collection.gene_index import Vocabulary, plain_hashes
+from mtorscore.collection.gene_index import GeneIndex, plain_hashes
 from mtorscore.collection.resolve import Resolved, resolve
 from mtorscore.errors import SignatureError, examples, nearest
 from mtorscore.genes.symbols import current_symbol
@@ -36,7 +36,7 @@ __all__ = ["SignatureCollection", "library"]
 
 
 class SignatureCollection:
-    """Entries by id, in a stated order.
+    """Collection of entries, ordered and by id.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ class SignatureCollection:
     def hash(self) -> str:
         """SHA-256 over the entries' hashes, the first 16 hexadecimal digits; independent of their order."""
         signatures = self.signatures
-        plain = dict(zip((s.id for s in signatures), plain_hashes(signatures, self._vocabulary), strict=True))
+        plain = dict(zip((s.id for s in signatures), plain_hashes(signatures, self._gene_index), strict=True))
         hashes = sorted(plain.get(e.id) or e.hash for e in self)
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary.of(self.signatures)
+    def _gene_index(self) -> GeneIndex:
+        return GeneIndex.of(self.signatures)
 
     def select(
         self,
@@ -215,7 +215,7 @@ class SignatureCollection:
         SignatureError
             If the universe repeats a symbol that a signature uses.
         """
-        return resolve(self.signatures, self._vocabulary, universe)
+        return resolve(self.signatures, self._gene_index, universe)
 
     def union(self, names: Iterable[str] | None = None, *, id: str) -> Signature:  # noqa: A002
         """Return one signature with every gene of several, unweighted, in order of first appearance.

@@ -1,4 +1,4 @@
-"""Conversion of what users hand over as signatures into a collection."""
+"""Conversion of user input to a collection of signatures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SignaturesLike: TypeAlias = "SignatureCollection | Mapping[str, Any] | Iterable[
 
 
 def as_collection(signatures: SignaturesLike) -> SignatureCollection:
-    """Turn anything that users hand over as signatures into a collection.
+    """Convert anything that describes signatures to a collection.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def as_collection(signatures: SignaturesLike) -> SignatureCollection:
         together = plain_signatures(signatures) if len(signatures) >= MANY else None
         if together is not None:
             found = SignatureCollection(together[0])
-            found.__dict__["_vocabulary"] = together[1]
+            found.__dict__["_gene_index"] = together[1]
             return found
         return SignatureCollection([signature_from(str(name), value) for name, value in signatures.items()])
     if isinstance(signatures, Iterable):

@@ -62,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What every entry of a collection has.
+    """Base class of the entries of a collection.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Entry:
         return {label: labels.count(label) for label in EVIDENCE}
 
     def content(self) -> dict[str, Any]:
-        """Return what decides the entry's value, and nothing else: the material of `hash`."""
+        """Return what determines the entry's value: the input of `hash`."""
         return {"id": self.id, "kind": self.kind}
 
     @cached_property
@@ -276,14 +276,14 @@ ENTRY_CLASSES: dict[str, type[Entry]] = {c.kind: c for c in (Signature, Ratio, P
 
 @cache
 def _defaults() -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
-    """Return what a signature holds by default, and what makes the defaults that are not shared."""
+    """Return default values of a signature, and factories of the mutable ones."""
     optional = [f for f in fields(Signature) if f.default is not MISSING]
     factories = [(f.name, f.default_factory) for f in fields(Signature) if f.default_factory is not MISSING]
     return {f.name: f.default for f in optional}, factories
 
 
 def signature_from(name: str, value: object) -> Signature:
-    """Return the signature that a user's value under a name means.
+    """Convert a user's gene list, mapping or weights to a signature.
 
     Parameters
     ----------
@@ -357,6 +357,6 @@ def by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
-    """Return text as it is, and anything else as text."""
+    """Convert values to text."""
     found: tuple[Any, ...] = tuple(values)
     return found if set(map(type, found)) <= {str} else tuple(map(str, found))

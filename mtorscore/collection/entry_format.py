@@ -144,7 +144,7 @@ CODES: dict[str, str] = {
     "evidence": "an unknown evidence class, or none",
     "no-genes": "a direction without a gene, or no gene at all",
     "one-sided": "a ratio without numerator or denominator",
-    "repeated-gene": "a gene twice in one direction",
+    "repeated-gene": "a duplicated gene in one direction",
     "both-directions": "a gene in two directions",
     "symbol": "something that is not a gene symbol",
     "spreadsheet-date": "a gene symbol that a spreadsheet turned into a date",

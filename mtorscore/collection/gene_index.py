@@ -1,4 +1,4 @@
-"""Genes of many signatures as numbers: each symbol is looked up, sorted and written once, not once per signature."""
+"""Integer index of the genes of many signatures, so that each symbol is looked up, sorted and hashed once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mtorscore.collection.entries import Signature
 
-__all__ = ["Vocabulary", "plain_hashes", "plain_signatures", "sort_keys"]
+__all__ = ["GeneIndex", "plain_hashes", "plain_signatures", "sort_keys"]
 
 Ints = npt.NDArray[np.int64]
 # Characters that JSON writes as they are, among them all that gene symbols are made of.
@@ -23,8 +23,8 @@ PLAIN = (string.ascii_letters + string.digits + "-_.:;,@/|+*() ").encode()
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """The symbols of signatures, and which of them each signature holds.
+class GeneIndex:
+    """Distinct symbols of signatures, and which of them each signature holds.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class Vocabulary:
     sizes: Ints
 
     @classmethod
-    def of(cls, signatures: Sequence[Signature]) -> Vocabulary:
-        """Give each symbol of the signatures a number, in the order in which they come."""
+    def of(cls, signatures: Sequence[Signature]) -> GeneIndex:
+        """Return the index of signatures, symbols in order of first appearance."""
         import pyarrow as pa
 
         lists = list(chain.from_iterable((s.up, s.down) for s in signatures))
@@ -56,8 +56,8 @@ class Vocabulary:
         return np.concatenate([[0], np.cumsum(self.sizes.sum(axis=1))]).astype(np.int64)
 
 
-def plain_signatures(lists: Mapping[str, Any]) -> tuple[list[Signature], Vocabulary] | None:
-    """Turn thousands of gene lists into signatures together: what is one step per symbol is not taken once per list.
+def plain_signatures(lists: Mapping[str, Any]) -> tuple[list[Signature], GeneIndex] | None:
+    """Convert thousands of gene lists to signatures in one pass over all genes.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def plain_signatures(lists: Mapping[str, Any]) -> tuple[list[Signature], Vocabul
         return None
     coded = genes.dictionary_encode()
     sizes = np.array([[len(v), 0] for v in values], dtype=np.int64)
-    found = Vocabulary(tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy(), sizes)
+    found = GeneIndex(tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy(), sizes)
     keys = np.sort(sort_keys(found.pointer, found.codes, len(found.symbols)))
     if (keys[1:] == keys[:-1]).any():
         return None
@@ -91,26 +91,26 @@ def plain_signatures(lists: Mapping[str, Any]) -> tuple[list[Signature], Vocabul
 
 
 def sort_keys(pointer: Ints, columns: npt.NDArray[Any], n_columns: int) -> npt.NDArray[Any]:
-    """Return a number per entry that puts the columns of each row in order, and the rows; no two are alike."""
+    """Return one unique sort key per entry: by row, then by column."""
     n_rows = pointer.size - 1
     keys: npt.NDArray[Any] = np.repeat(np.arange(n_rows) * n_columns, np.diff(pointer)) + columns
     # Half the bytes are sorted in half the time.
     return keys.astype(np.uint32) if n_rows * n_columns < 1 << 32 else keys
 
 
-def plain_hashes(signatures: Sequence[Signature], vocabulary: Vocabulary) -> list[str | None]:
+def plain_hashes(signatures: Sequence[Signature], index: GeneIndex) -> list[str | None]:
     """Return the hashes of signatures, see `Entry.hash`; None for those with down genes, weights or unusual names."""
-    if "".join(vocabulary.symbols).encode().translate(None, PLAIN):
+    if "".join(index.symbols).encode().translate(None, PLAIN):
         return [None] * len(signatures)
     import pyarrow as pa
     from pyarrow import compute
 
-    symbols = pa.array(vocabulary.symbols, pa.string())
+    symbols = pa.array(index.symbols, pa.string())
     ordered = compute.sort_indices(symbols)
     rank = np.empty(len(symbols), dtype=np.int64)
     rank[ordered.to_numpy()] = np.arange(len(symbols))
-    pointer = vocabulary.pointer
-    ranks = np.sort(sort_keys(pointer, rank[vocabulary.codes], rank.size)) % max(rank.size, 1)
+    pointer = index.pointer
+    ranks = np.sort(sort_keys(pointer, rank[index.codes], rank.size)) % max(rank.size, 1)
     lists = pa.ListArray.from_arrays(pa.array(pointer, pa.int32()), symbols.take(ordered).take(pa.array(ranks)))
     joined = compute.binary_join(lists, '":1.0,"').to_pylist()
     found: list[str | None] = []

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.collection.entries import Signature
-from mtorscore.collection.gene_index import Vocabulary, sort_keys
+from mtorscore.collection.gene_index import GeneIndex, sort_keys
 from mtorscore.errors import SignatureError, examples
 
 __all__ = ["Resolved", "resolve"]
@@ -71,12 +71,12 @@ class Resolved:
         }
 
 
-def resolve(signatures: Sequence[Signature], vocabulary: Vocabulary, universe: Sequence[str]) -> Resolved:
+def resolve(signatures: Sequence[Signature], index: GeneIndex, universe: Sequence[str]) -> Resolved:
     """Find the genes of signatures among the columns of a matrix.
 
     Parameters
     ----------
-    signatures, vocabulary
+    signatures, index
         The signatures, and their genes as numbers.
     universe
         Gene symbols in column order.
@@ -95,11 +95,11 @@ def resolve(signatures: Sequence[Signature], vocabulary: Vocabulary, universe: S
     n_vars = len(names)
     position = {g: i for i, g in enumerate(names)}
     if len(position) < n_vars:
-        _refuse_duplicates(names, set(vocabulary.symbols))
-    symbols, pointer = vocabulary.symbols, vocabulary.pointer
+        _refuse_duplicates(names, set(index.symbols))
+    symbols, pointer = index.symbols, index.pointer
     column = np.fromiter(map(position.get, symbols, repeat(-1)), np.int64, len(symbols))
-    place = column[vocabulary.codes]
-    plain = not vocabulary.sizes[:, 1].any() and not any(s.weights for s in signatures)
+    place = column[index.codes]
+    plain = not index.sizes[:, 1].any() and not any(s.weights for s in signatures)
     weights = np.ones(place.size) if plain else np.concatenate([s.weight_array() for s in signatures])
     missing: list[tuple[str, ...]] = [()] * len(signatures)
     found = place >= 0
@@ -120,8 +120,8 @@ def resolve(signatures: Sequence[Signature], vocabulary: Vocabulary, universe: S
         indptr=pointer.astype(np.int64),
         indices=place,
         weights=weights,
-        n_up=vocabulary.sizes[:, 0],
-        n_down=vocabulary.sizes[:, 1],
+        n_up=index.sizes[:, 0],
+        n_down=index.sizes[:, 1],
         missing=tuple(missing),
         n_vars=n_vars,
     )

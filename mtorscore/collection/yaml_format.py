@@ -1,6 +1,6 @@
 """The library's file format: from a YAML document to an entry and back.
 
-An entry is one YAML mapping. Genes stand under their direction (``up``, ``down``; ``numerator``, ``denominator``;
+An entry is one YAML mapping. Genes are listed under their direction (``up``, ``down``; ``numerator``, ``denominator``;
 ``drives``, ``brakes``, ``neither``), then under their evidence class, as a list or as ``SYMBOL: source``. A weighted
 gene is ``SYMBOL: 2.5`` or ``SYMBOL: {weight: 2.5, source: ...}``.
 """
