@@ -13,7 +13,7 @@ from markdown import cell, code, join, table
 
 from mtorscore import errors, pp
 
-__all__ = ["config_keys", "pages"]
+__all__ = ["pages"]
 
 STATUS = {
     "verified": "read and checked on the real files",
@@ -30,13 +30,6 @@ def pages() -> dict[str, str]:
         "errors.md": _errors(),
         "cohorts.md": _cohorts(),
     }
-
-
-def config_keys() -> dict[str, dict[str, Any]]:
-    """Return the keys of a run's configuration with their schema."""
-    file = resources.files("mtorscore.workflows").joinpath("schemas", "config.schema.json")
-    found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["properties"]
-    return found
 
 
 def _configuration() -> str:
