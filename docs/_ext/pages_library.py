@@ -54,9 +54,9 @@ def _overview(entries: SignatureCollection, branches: list[str]) -> str:
         f"Library {entries.version}: {len(entries)} entries. `mt.library()` returns them; "
         "`mtorscore signatures list` shows them in a terminal.",
         "An entry is one of four kinds. A *signature* is a list of genes, each up or down with what the list "
-        "measures, some with a weight; the scoring methods score it. A *composite* is a signed weighted sum over other "
-        "entries. A *ratio* is the log2 of one group of genes over another, and a *panel* is a table of genes; neither "
-        "is ever called activity.",
+        "measures, some with a weight; the scoring methods score it. A *composite* is "
+        f"{LEVELS['composite']}. A *ratio* is the log2 of one group of genes over another, and a *panel* is a table of "
+        "genes; neither is ever called activity.",
         table(["branch", "name", *(f"{k}s" for k in kinds), "transcriptional readouts"], rows, "llrrrrr"),
         "The *level* of an entry says what a transcript score can mean there: "
         + "; ".join(f"**{k}**, {v}" for k, v in LEVELS.items())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import Composite, Entry, Panel, Ratio, Signature
-from mtorscore.collection.files import library_meta
+from mtorscore.collection.library_files import library_meta
 
 if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
