@@ -227,7 +227,7 @@ def test_gseapy_still_cannot_read_a_gct_by_itself(tmp_path: Path, version: str, 
 
 def test_library_as_gmt_says_what_is_lost_and_keeps_every_list(tmp_path: Path) -> None:
     library = mt.library(experimental=True)
-    with pytest.warns(IgnoredWarning, match=r"GMT cannot hold \d+ entries that are not gene lists .* and the weights of"):
+    with pytest.warns(IgnoredWarning, match=r"GMT cannot hold \d+ entries that are not gene lists .* and the weights"):
         path = gsea.write_gmt(library, tmp_path / "library.gmt")
     back = gsea.read_gmt(path, join_up_down=True)
     assert {s.id: (s.up, s.down) for s in back.signatures} == {s.id: (s.up, s.down) for s in library.signatures}

@@ -138,7 +138,7 @@ def test_duplicates() -> None:
     np.testing.assert_array_equal(one(adata, "singscore", ["g1", "g2", "g1"]), one(adata, "singscore", ["g1", "g2"]))
     adata.var_names = [*adata.var_names[:-1], "g5"]
     np.testing.assert_array_equal(one(adata, "mean", ["g1"]), np.asarray(adata.X)[:, 1])
-    with pytest.raises(SignatureError, match="more than once"):
+    with pytest.raises(SignatureError, match="duplicated in the matrix \\(g5"):
         one(adata, "mean", ["g5"])
 
 
