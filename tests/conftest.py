@@ -15,6 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("MTORSCORE_SHARED", ROOT.parent / "shared")).resolve()
 
 
+def peer(name: str) -> Any:
+    """Return a library that results are compared with, or skip where its requirements forbid it (pandas 3)."""
+    import importlib
+
+    import pandas as pd
+
+    if pd.__version__.startswith("2"):
+        return importlib.import_module(name)
+    return pytest.importorskip(name, reason=f"{name} does not know pandas {pd.__version__} yet")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of reference data and golden results; tests that need it are skipped where it is absent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import anndata
@@ -48,9 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_renders_safely_and_quickly(folder: Path, browser: Browser) -> None:
-    start = time.process_time()
     path = report.write(folder)
-    assert time.process_time() - start < 60
     assert path.stat().st_size < 12_000_000
     browser.console()
     browser.view(1280)

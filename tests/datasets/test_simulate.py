@@ -12,6 +12,7 @@ from mtorscore.collection import SignatureCollection
 from mtorscore.datasets import draw_outcomes, simulate_cohort
 from mtorscore.datasets._outcomes import expected_residual
 from mtorscore.errors import DataError
+from tests.conftest import peer
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_stated_correlations(branches: SignatureCollection) -> None:
 
 
 def test_hazard_is_the_stated_one(branches: SignatureCollection) -> None:
-    from lifelines import CoxPHFitter
+    CoxPHFitter = peer("lifelines").CoxPHFitter
 
     cohort = simulate_cohort(
         3000, 0, seed=2, log_hazard=0.7, confounder_hazard=0.3, stage_hazard=0.2, signatures=branches, n_genes=200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from lifelines import CoxPHFitter
 from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime, minimize
 
@@ -14,7 +13,11 @@ from mtorscore.prognosis import Endpoint, cox, logrank
 from mtorscore.prognosis.statistics import cox as engine
 from mtorscore.prognosis.statistics import logistic
 from mtorscore.prognosis.statistics.risk_sets import RiskSets
+from tests.conftest import peer
 from tests.prognosis.simulate import correlated, survival_table
+
+CoxPHFitter = peer("lifelines").CoxPHFitter
+
 
 ENDPOINT = Endpoint.survival("time", "event")
 

@@ -7,8 +7,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
-from lifelines.utils import restricted_mean_survival_time
 from numpy.testing import assert_allclose
 
 from mtorscore.errors import DataError, EndpointError
@@ -29,7 +27,17 @@ from mtorscore.prognosis import (
 )
 from mtorscore.prognosis.association.cutpoints import best_cut, lausen_schumacher, logrank_scores
 from mtorscore.prognosis.association.meta_analysis import combine
+from tests.conftest import peer
 from tests.prognosis.simulate import survival_table
+
+lifelines = peer("lifelines")
+AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter = (
+    lifelines.AalenJohansenFitter,
+    lifelines.CoxPHFitter,
+    lifelines.KaplanMeierFitter,
+)
+restricted_mean_survival_time = lifelines.utils.restricted_mean_survival_time
+
 
 ENDPOINT = Endpoint.survival("time", "event")
 

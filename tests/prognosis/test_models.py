@@ -32,6 +32,7 @@ from mtorscore.prognosis import (
     optimism,
     validate,
 )
+from tests.conftest import peer
 from tests.prognosis.simulate import survival_table
 
 ENDPOINT = Endpoint.survival("time", "event", unit="days")
@@ -390,7 +391,7 @@ def test_leave_one_cohort_out() -> None:
 
 
 def test_decision_curve_agrees_with_dcurves() -> None:
-    dcurves = pytest.importorskip("dcurves")
+    dcurves = peer("dcurves")
     x, clinical = cohort(3)
     risk = 1 / (1 + np.exp(-x["a"]))
     thresholds = [0.1, 0.3, 0.5]
@@ -411,7 +412,7 @@ def test_decision_curve_agrees_with_dcurves() -> None:
 def test_added_value_is_the_likelihood_ratio() -> None:
     x, clinical = cohort(4)
     table = added_value(x, clinical, ENDPOINT, ["age"]).set_index("signature")
-    from lifelines import CoxPHFitter
+    CoxPHFitter = peer("lifelines").CoxPHFitter
 
     joined = clinical[["time", "event", "age"]].join(x)
     fits = [

@@ -231,7 +231,7 @@ def _metadata(folder: Path) -> str:
 def _fill(root: Any, copy_index: Callable[[Any, str], None], scores: Finished) -> None:
     """Write one dataframe per table in the layout that anndata reads, without holding a whole table in memory."""
     obsm = root.require_group("obsm")
-    n_obs = int(root["obs"][root["obs"].attrs["_index"]].shape[0])
+    n_obs = int(scores.file.matrix.shape[0])
     tables = [_new_table(obsm, key, names, n_obs, copy_index) for key, names in scores.columns.items()]
     bounds = scores.parts.bounds
     for i, block in enumerate(scores.parts):
