@@ -142,6 +142,16 @@ def test_every_module_stands_in_a_room() -> None:
         assert not module or room(module) in ROOMS
 
 
+def test_contributing_draws_the_same_rooms_in_the_same_order() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = text.split("```")[1].split("mtorscore/\n", 1)[1].split("tests/")[0]
+    drawn = re.findall(r"(?:^ +|, )(\w+)(?:/|\.py)", tree, re.M)
+    # `tl` heads its rooms in the drawing, while scoring.py and scorer.py stand below `tl.analysis`.
+    order = [r for r in ROOMS if r != "tl"]
+    order.insert(order.index("tl.analysis"), "tl")
+    assert drawn == [r.rpartition(".")[2] for r in order]
+
+
 def test_rooms_import_only_from_below() -> None:
     upward = [
         f"{i.file}:{i.line} imports {i.imported}"
