@@ -1,6 +1,6 @@
 """Exceptions and warnings that mtorscore raises, so that users can catch or filter them by class.
 
-Messages follow one pattern: what is wrong, how many, where, up to three examples, how to mend it.
+Messages follow one pattern: what is wrong, how many, where, up to three examples, how to fix it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PASSED_THROUGH = frozenset(
 
 
 class MtorscoreError(Exception):
-    """Base of all errors that a user can mend; the command line turns it into one sentence and exit code 2."""
+    """Base of all errors that a user can fix; the command line turns it into one sentence and exit code 2."""
 
 
 class DataError(MtorscoreError, ValueError):
@@ -53,7 +53,7 @@ class FormatError(DataError):
     Parameters
     ----------
     message
-        What is wrong and how to mend it.
+        What is wrong and how to fix it.
     path
         The file.
     line, column

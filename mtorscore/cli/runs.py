@@ -147,7 +147,7 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     Raises
     ------
     ConfigError
-        If the configuration is not valid, or a step ended with an error that the user can mend.
+        If the configuration is not valid, or a step ended with an error that the user can fix.
     SystemExit
         Code 1 if the workflow failed for any other reason.
     """

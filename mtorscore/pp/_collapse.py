@@ -38,7 +38,7 @@ def collapse(adata: AnnData, table: pd.DataFrame, how: str) -> None:
         rows_of.setdefault(symbols[i], []).append(i)
     repeated = {s: np.array(rows) for s, rows in rows_of.items() if len(rows) > 1}
     if repeated and how == "error":
-        raise DataError(f"{len(repeated)} gene(s) stand more than once ({examples(sorted(repeated))}); choose a rule.")
+        raise DataError(f"{len(repeated)} gene(s) are duplicated ({examples(sorted(repeated))}); choose a rule.")
     ids = table["id"].to_numpy(dtype=str)
     means = _means(adata.X) if repeated else np.zeros(0)
     winner = {}

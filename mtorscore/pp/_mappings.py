@@ -143,7 +143,7 @@ def share_out(
 
 
 def advice(table: pd.DataFrame) -> str:
-    """Say how to mend it where most of the unmapped identifiers are of a kind that no table here translates."""
+    """Say how to fix it where most of the unmapped identifiers are of a kind that no table here translates."""
     kinds = Counter(kind_of(n) for n in table.loc[table["hgnc"] == "", "id"])
     kind, times = kinds.most_common(1)[0] if kinds else ("", 0)
     if times < 0.5 * max(sum(kinds.values()), 1):

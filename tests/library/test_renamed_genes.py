@@ -51,7 +51,7 @@ def test_names_of_every_vintage_are_followed_and_ambiguous_ones_are_not() -> Non
     assert current_symbol("NOT_A_GENE") == ()
     wanted = ["SAMTOR", "CASTOR1", "FASN", "MAPKAP1", "DEPTOR"]
     held = ["BMT2", "GATSL3", "FASN", "MIP1", "DEPDC6", "DEP.6"]
-    # FASN is there; MIP1 is ambiguous; DEPTOR stands twice under old names, so nothing says which row is meant.
+    # FASN is there; MIP1 is ambiguous; DEPTOR is there twice under old names, so nothing says which row is meant.
     assert other_names(wanted, held) == {"SAMTOR": "BMT2", "CASTOR1": "GATSL3"}
 
 

@@ -84,7 +84,7 @@ def test_an_unverified_recipe_with_a_field_missing_is_refused(gse14520: Path, fi
         mt.pp.prepare_cohort("gse14520", gse14520)
     message = str(caught.value)
     assert field in message
-    # What is there instead is listed, so that the recipe can be mended.
+    # What is there instead is listed, so that the recipe can be corrected.
     assert "renamed" in message
 
 
