@@ -93,7 +93,7 @@ def locked_zip() -> bytes:
         (tar_of({"x" * 300: b"1"}), "damaged"),
         (tar_of({"C:/evil.txt": b"1"}), "outside"),
         (long_header(), "damaged"),
-        (locked_zip(), "damaged"),
+        (locked_zip(), "encrypted"),
     ],
     ids=["character", "block", "case", "file-as-folder", "long-name", "drive", "long-header", "password"],
 )

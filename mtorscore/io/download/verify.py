@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
-import lzma
 import re
-import shutil
-import zipfile
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtorscore.errors import FetchError
+from mtorscore.io.download.addresses import shown
+from mtorscore.io.download.decompress import BROKEN, Budget, Decompressed, kind_of, open_zip, zip_blocks
+from mtorscore.io.download.unpack import check_tar
 
 if TYPE_CHECKING:
     import httpx
 
     from mtorscore.io.download.remote import Remote
 
-__all__ = ["RetryError", "encoded_in_transfer", "refuse_page", "unwrap", "verify"]
+__all__ = ["RetryError", "refuse_page", "shows_its_end", "unwrap", "verify"]
+
+COMPRESSED = {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz"}
+ARCHIVES = (".zip", ".xlsx", ".tar")
 
 
 class RetryError(Exception):
@@ -32,26 +32,44 @@ class RetryError(Exception):
         self.restart = restart
 
 
-def encoded_in_transfer(answer: httpx.Response, remote: Remote) -> bool:
-    """Whether the server compressed the transfer although it was asked not to; a .gz is meant as it is."""
-    coding = answer.headers.get("Content-Encoding", "").strip().lower()
-    return coding not in ("", "identity") and not remote.name.lower().endswith(tuple(_OPENERS))
+def shows_its_end(remote: Remote, part: Path) -> bool:
+    """Whether a file that was cut off would be noticed: its kind has an end, or its size or checksum is published."""
+    name = remote.name.lower()
+    if name.endswith((*COMPRESSED, *ARCHIVES)) or remote.size is not None or remote.md5 or remote.sha256:
+        return True
+    if not name.endswith((".html", ".htm")):
+        return False
+    with part.open("rb") as handle:
+        handle.seek(max(0, part.stat().st_size - 100))
+        return handle.read().rstrip().lower().endswith(b"</html>")
 
 
 def unwrap(part: Path) -> None:
     """Remove a second layer of gzip that a server added; a file that is merely labelled as encoded stays."""
+    inner = part.with_name(f"{part.name}.inner")
+    budget = Budget(part.name, part.stat().st_size)
     try:
-        with gzip.open(part) as handle:
-            if handle.read(2) != b"\x1f\x8b":
+        with part.open("rb") as raw:
+            if kind_of(raw.read(8)) != "gz":
                 return
-            handle.seek(0)
-            inner = part.with_name(f"{part.name}.inner")
-            with inner.open("wb") as out:
-                shutil.copyfileobj(handle, out)
-    except (OSError, EOFError, zlib.error):
+            raw.seek(0)
+            content = Decompressed(raw, "gz")
+            block = content.read(1 << 20)
+            if kind_of(block) != "gz":
+                return
+            inner.unlink(missing_ok=True)
+            with inner.open("xb") as out:
+                while block:
+                    budget.add(len(block))
+                    out.write(block)
+                    block = content.read(1 << 20)
+    except BROKEN:
         # Not whole: `verify` says so.
-        part.with_name(f"{part.name}.inner").unlink(missing_ok=True)
+        inner.unlink(missing_ok=True)
         return
+    except BaseException:
+        inner.unlink(missing_ok=True)
+        raise
     inner.replace(part)
 
 
@@ -62,7 +80,7 @@ def refuse_page(answer: httpx.Response, remote: Remote, part: Path) -> None:
     with part.open("rb") as handle:
         page = handle.read(200).lstrip().startswith(b"<")
     if page and not remote.name.endswith((".html", ".htm")):
-        raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
+        raise FetchError(f"{shown(remote.url)}: a page of HTML came instead of the file (a log-in or an error page?).")
 
 
 def verify(remote: Remote, part: Path) -> None:
@@ -77,10 +95,10 @@ def verify(remote: Remote, part: Path) -> None:
         and (b"<html" in start or b"<!doctype html" in start)
         and not remote.name.endswith((".html", ".htm"))
     ):
-        raise FetchError(f"{remote.url}: a page of HTML came instead of the file (a log-in or an error page?).")
+        raise FetchError(f"{shown(remote.url)}: a page of HTML came instead of the file (a log-in or an error page?).")
     if re.match(rb'<\?xml[^>]*>\s*<error>|\{\s*"(error|message)"', start) and size < 10_000:
         raise FetchError(
-            f"{remote.url}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
+            f"{shown(remote.url)}: an error message came instead of the file: {start[:200].decode(errors='replace')}"
         )
     if remote.size is not None and size != remote.size:
         raise RetryError(f"{size} bytes where {remote.size} are published", restart=True)
@@ -93,21 +111,47 @@ def verify(remote: Remote, part: Path) -> None:
     _check_archive(remote, part)
 
 
-_OPENERS: dict[str, Any] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-
-
 def _check_archive(remote: Remote, part: Path) -> None:
     name = remote.name.lower()
     try:
-        opener = next((o for e, o in _OPENERS.items() if name.endswith(e)), None)
-        if opener:
-            with opener(part) as handle:
-                while handle.read(1 << 20):
-                    pass
+        if name.endswith(tuple(COMPRESSED)):
+            _read_through(remote, part)
         elif name.endswith((".zip", ".xlsx")):
-            with zipfile.ZipFile(part) as archive:
-                broken = archive.testzip()
-            if broken:
-                raise RetryError(f"{broken} inside it is damaged", restart=True)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise RetryError(f"the compressed file is not whole ({error})", restart=True) from error
+            _test_zip(remote, part)
+        elif name.endswith(".tar"):
+            _test_tar(part)
+    except (*BROKEN, ValueError, RuntimeError) as error:
+        raise RetryError(f"the compressed file is not whole ({str(error)[:200]})", restart=True) from error
+
+
+def _read_through(remote: Remote, part: Path) -> None:
+    budget = Budget(remote.name, part.stat().st_size, most=1 << 62)
+    with part.open("rb") as raw:
+        kind = next(k for ending, k in COMPRESSED.items() if remote.name.lower().endswith(ending))
+        if kind_of(raw.read(8)) != kind:
+            raise EOFError(f"it does not begin as {kind}")
+        raw.seek(0)
+        content = Decompressed(raw, kind)
+        while block := content.read(1 << 20):
+            budget.add(len(block))
+
+
+def _test_zip(remote: Remote, part: Path) -> None:
+    budget = Budget(remote.name, part.stat().st_size)
+    with open_zip(part, remote.name) as archive:
+        for member in archive.infolist():
+            for block in zip_blocks(archive, member):
+                budget.add(len(block))
+
+
+def _test_tar(part: Path) -> None:
+    """Read a plain tar through; a damaged one is fetched again, and a hostile one is refused when it is read."""
+    with part.open("rb") as raw:
+        if kind_of(raw.read(8)):
+            return
+    try:
+        check_tar(part)
+    except FetchError as error:
+        if "not unpacked" in str(error):
+            return
+        raise RetryError(str(error).partition(": ")[2] or str(error), restart=True) from error
