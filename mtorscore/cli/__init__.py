@@ -1,16 +1,20 @@
 """The command line: ``mtorscore``. Commands parse, call the package and print; they hold no logic of their own.
 
-Exit codes: 0 done; 1 an unexpected error, or interrupted; 2 something that the user can mend (input, options).
+Exit codes: 0 done; 1 an unexpected error; 2 something that the user can fix (input, options); 130 interrupted (SIGINT);
+143 asked to terminate (SIGTERM).
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from mtorscore.cli.signals import ended_by_signals
 from mtorscore.cli.verbosity import quiet, set_quiet
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 
@@ -36,9 +40,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     SystemExit
         Always, with the exit code.
     """
-    from mtorscore.cli.app import app
+    with ended_by_signals(restore=argv is not None) as signals:
+        try:
+            _run(list(sys.argv[1:] if argv is None else argv))
+        except BaseException:
+            # Whatever became of the exception on its way here, as within a library: the signal is why.
+            if not signals.number:
+                raise
+        if signals.number:
+            _say_ended(signals.number)
 
-    arguments = list(sys.argv[1:] if argv is None else argv)
+
+def _run(arguments: list[str]) -> None:
     debug = "--debug" in arguments
     set_quiet("--quiet" in arguments or "-q" in arguments)
     arguments = [a for a in arguments if a not in ("--debug", "--quiet", "-q")]
@@ -46,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         warnings.showwarning = _show_warning
         warnings.filterwarnings("once", category=MtorscoreWarning)
     try:
+        from mtorscore.cli.app import app
+
         app(arguments, prog_name="mtorscore")
     except MtorscoreError as error:
         _fail(str(error), 2, error, debug)
@@ -55,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(f"{type(error).__name__}: {error}", 1, error, debug)
     except Exception as error:
         _fail(f"Unexpected {type(error).__name__}: {error}. Run again with --debug for details.", 1, error, debug)
+
+
+def _say_ended(number: int) -> None:
+    why = "interrupted" if number == signal.SIGINT else "asked to terminate"
+    with contextlib.suppress(OSError, ValueError):
+        print(f"Error: {why}; what was not finished is not left behind.", file=sys.stderr)  # noqa: T201
+    raise SystemExit(128 + number)
 
 
 def _system_sentence(error: OSError) -> str:

@@ -227,6 +227,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
         TimeRemainingColumn,
     )
 
+    from mtorscore.cli.signals import ending
     from mtorscore.cli.verbosity import quiet
     from mtorscore.pipeline import COMMAND, command_line
     from mtorscore.pipeline.process import STARTED_BY
@@ -236,13 +237,25 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
         TimeRemainingColumn(), TextColumn("{task.fields[rate]}"),
     )  # fmt: skip
     tail: list[str] = []
+    # Where no terminal is, all that would be left of the bar is an empty line.
+    hidden = quiet() or not sys.stderr.isatty()
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
     environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid())}
     with (
-        Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet()) as progress,
+        Progress(
+            *columns, console=Console(stderr=True), transient=True, disable=quiet() or not sys.stderr.isatty()
+        ) as progress,
         subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace", env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            env=environment,
+            start_new_session=True,
         ) as job,
+        ending(job),
     ):
         task = progress.add_task("steps", total=None, rate="")
         start = time.monotonic()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtorscore.cli.standard_input import standard_input
 from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
 
@@ -107,7 +108,7 @@ def score(
     harmonise = signatures is None if harmonise is None else harmonise
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
-    source = sys.stdin.buffer if expression == "-" else Path(expression)
+    source = standard_input() if expression == "-" else Path(expression)
     adata = read_expression(source, harmonise=harmonise, organism=organism)
     check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
