@@ -242,9 +242,7 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
     environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid())}
     with (
-        Progress(
-            *columns, console=Console(stderr=True), transient=True, disable=quiet() or not sys.stderr.isatty()
-        ) as progress,
+        Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["READER", "archive"]
 
+# Archives within archives; one may hold itself.
+MOST_NESTED = 3
+_around: ContextVar[int] = ContextVar("archives around the file that is read", default=0)
+
 
 def archive(
     path: Path, *, read_inside: Callable[[Path, dict[str, Any]], AnnData], **options: Any
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read a tar archive, such as GEO's ``GSE1_RAW.tar`` or a download of the GDC, as the folder that it holds."""
-    with tempfile.TemporaryDirectory() as place:
+    with _one_deeper(path), tempfile.TemporaryDirectory() as place:
         try:
             folder = unpack(path, Path(place) / "x")
         except FetchError as error:
@@ -31,6 +37,18 @@ def archive(
         made = dict(adata.uns.pop("source"))
     own = {"file", "sha256", "bytes"}
     return adata, {k: v for k, v in made.items() if k not in own} | {"archive": "tar"}
+
+
+@contextmanager
+def _one_deeper(path: Path) -> Iterator[None]:
+    depth = _around.get()
+    if depth >= MOST_NESTED:
+        raise FormatError(f"an archive within {depth} others; unpack it yourself.", path=path)
+    token = _around.set(depth + 1)
+    try:
+        yield
+    finally:
+        _around.reset(token)
 
 
 def _is_tar(seen: FirstBytes) -> Found | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import FormatError
-from mtorscore.io.formats.r_serialisation import NA_INTEGER, NotPlainError, Vector, parse
+from mtorscore.io.formats.r_serialisation import MOST_EXPANDED, NA_INTEGER, NotPlainError, TooLongError, Vector, parse
 from mtorscore.io.tables import file_bytes
 
 __all__ = ["objects"]
@@ -24,10 +24,13 @@ def objects(path: Path) -> dict[str, pd.DataFrame]:
     FormatError
         If the file is damaged or holds neither.
     """
+    data = file_bytes.raw(path)
     try:
-        value = parse(file_bytes.raw(path))
+        value = parse(data)
     except NotPlainError:
-        value = _by_library(path)
+        value = _by_library(data, path)
+    except TooLongError as error:
+        raise FormatError(f"not a sound R file: {error}; save it again.", path=path) from error
     named = value if isinstance(value, dict) else {path.name.split(".")[0]: value}
     found: dict[str, pd.DataFrame] = {}
     for name, item in named.items():
@@ -42,18 +45,39 @@ def objects(path: Path) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _by_library(path: Path) -> Any:
+def _by_library(data: bytes, path: Path) -> Any:
     import rdata
 
     try:
         with warnings.catch_warnings():
             # Classes such as data.table have no constructor of their own; their data frame is what is wanted.
             warnings.simplefilter("ignore")
-            return rdata.conversion.convert(rdata.parser.parse_file(path))
+            parsed = rdata.parser.parse_data(data, altrep_constructor_dict=_bounded_sequences(len(data)))
+            return rdata.conversion.convert(parsed)
     except Exception as error:
         raise FormatError(
-            f"the R file is damaged or of an unknown version ({error}); save it again.", path=path
+            f"the R file is damaged or of an unknown version ({str(error)[:200]}); save it again.", path=path
         ) from error
+
+
+def _bounded_sequences(size: int) -> dict[bytes, Any]:
+    """Return the library's ways to expand what a file holds in short, with a bound for sequences."""
+    from rdata.parser import DEFAULT_ALTREP_MAP
+
+    left = size + MOST_EXPANDED
+
+    def bounded(expand: Any) -> Any:
+        def checked(state: Any) -> Any:
+            nonlocal left
+            n = float(state.value[0])
+            if not 0 <= n <= left:
+                raise ValueError(f"a sequence of {n:.0f} values in a file of {size} bytes")
+            left -= int(n)
+            return expand(state)
+
+        return checked
+
+    return {k: bounded(v) if k.startswith(b"compact_") else v for k, v in DEFAULT_ALTREP_MAP.items()}
 
 
 def _inner(item: Any) -> list[tuple[str, Any]]:

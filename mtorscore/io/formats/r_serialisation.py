@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NotPlainError", "Vector", "parse"]
+__all__ = ["NotPlainError", "TooLongError", "Vector", "parse"]
+
+# Values beyond the file's own length that sequences written as first and last value may expand to, all together.
+MOST_EXPANDED = 1 << 22
 
 SYMBOL, PAIRLIST, CHAR, LOGICAL, INTEGER, REAL, STRINGS, LIST, POINTER, ALTREP, NIL, REFERENCE = (
     1, 2, 9, 10, 13, 14, 16, 19, 22, 238, 254, 255,
@@ -25,6 +28,10 @@ NA_INTEGER = -(2**31)
 
 class NotPlainError(Exception):
     """The file needs the rdata library, or is damaged."""
+
+
+class TooLongError(Exception):
+    """A sequence expands to more values than a file of this length can need; the rdata library must not expand it."""
 
 
 @dataclass
@@ -52,6 +59,7 @@ class _Reader:
     def __init__(self, data: bytes, at: int) -> None:
         self.data, self.at, self.references = data, at, []  # type: tuple[bytes, int, list[Any]]
         self.depth = 0
+        self.expandable = len(data) + MOST_EXPANDED
 
     def integer(self) -> int:
         self.at += 4
@@ -164,18 +172,24 @@ class _Reader:
             raise NotPlainError("attributes expected")
         return found
 
+    def expand(self, n: int) -> None:
+        """Count values that are not in the file; raise TooLongError once they are too many."""
+        self.expandable -= n
+        if n < 0 or self.expandable < 0:
+            raise TooLongError(f"a sequence of {n} values in a file of {len(self.data)} bytes")
+
     def altrep(self) -> Vector:
         info, state, attributes = self.item(), self.item(), self.item()
         name = next(iter(info.values())) if isinstance(info, dict) else None
         extra = attributes if isinstance(attributes, dict) else {}
         if name == "compact_intseq" and isinstance(state, Vector):
             n, first, step = (int(v) for v in state.values)
-            if not 0 <= n <= 2**31:
-                raise NotPlainError("a sequence of impossible length")
+            self.expand(n)
             return Vector(first + step * np.arange(n, dtype=np.int64), extra)
         if name == "deferred_string" and isinstance(state, dict):
             source = next(iter(state.values()))
             if isinstance(source, Vector) and source.values.dtype.kind == "i":
+                self.expand(len(source.values))
                 return Vector([str(v) for v in source.values], extra)
         if name in ("wrap_real", "wrap_integer", "wrap_string", "wrap_logical") and isinstance(state, Vector):
             inner = state.values[0]
@@ -196,6 +210,8 @@ def parse(data: bytes) -> Any:
     ------
     NotPlainError
         If the file is not plain, or damaged.
+    TooLongError
+        If it expands to far more values than it has bytes.
     """
     at = 5 if data.startswith((b"RDX2\n", b"RDX3\n")) else 0
     if data[at : at + 2] != b"X\n":
@@ -205,7 +221,9 @@ def parse(data: bytes) -> Any:
         version = reader.integer()
         reader.at += 8
         if version == 3:
-            reader.at += reader.length(1)
+            # Apart: the length itself moves the reader on.
+            encoding = reader.length(1)
+            reader.at += encoding
         elif version != 2:
             raise NotPlainError(f"version {version}")
         return reader.item()

@@ -27,6 +27,8 @@ __all__ = ["ORIGIN", "READERS", "platform_symbols", "platform_table", "sample_ta
 
 ORIGIN = "GEO (Gene Expression Omnibus)"
 
+# Each is a column over all samples.
+MOST_CHARACTERISTICS = 5_000
 _SYMBOLS = ("gene symbol", "gene_symbol", "symbol", "gene_sym", "genesymbol", "ilmn_gene", "orf", "gene", "hugo")
 _SOFT = re.compile(r"\^(DATABASE|SERIES|SAMPLE|PLATFORM|DATASET|ANNOTATION)", re.IGNORECASE)
 _KEPT = (
@@ -59,6 +61,7 @@ def characteristics(rows: list[list[str]], n: int | None = None) -> dict[str, np
     """
     n = max((len(r) for r in rows), default=0) if n is None else n
     columns: dict[str, list[str]] = {}
+    blank = [""] * n
     for number, row in enumerate(rows, 1):
         for sample, cell in enumerate(row[:n]):
             key, colon, value = cell.partition(":")
@@ -67,10 +70,13 @@ def characteristics(rows: list[list[str]], n: int | None = None) -> dict[str, np
             if is_missing(cell):
                 continue
             name = key.strip()
-            column = columns.setdefault(name, [""] * n)
-            if column[sample]:
-                column = columns.setdefault(f"{name} (line {number})", [""] * n)
-            column[sample] = value.strip()
+            if columns.get(name, blank)[sample]:
+                name = f"{name} (line {number})"
+            if name not in columns:
+                columns[name] = [""] * n
+                if len(columns) > MOST_CHARACTERISTICS:
+                    raise FormatError(f"samples with more than {MOST_CHARACTERISTICS} different characteristics.")
+            columns[name][sample] = value.strip()
     return {k: typed(np.array(v, dtype=object)) for k, v in columns.items()}
 
 
@@ -165,7 +171,8 @@ def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -
     listed = grid.names[1:]
     twice = repeated(listed)
     if set(listed) != set(names) or twice:
-        wrong = [n for n in listed if n not in names] or [n for n in names if n not in listed] or twice
+        known, there = set(names), set(listed)
+        wrong = [n for n in listed if n not in known] or [n for n in names if n not in there] or twice
         raise FormatError(
             f"the table's samples are not those of the header ({examples(wrong)}); the file was edited or cut.",
             path=grid.path,
@@ -174,7 +181,8 @@ def _values(grid: Grid, content: Content, names: list[str], obs: pd.DataFrame) -
     wanted = list(range(1, len(grid.names)))
     refuse_unusable(grid, content, wanted)
     x = grid.matrix(wanted)
-    order = [names.index(n) for n in listed]
+    place = {name: i for i, name in enumerate(names)}
+    order = [place[n] for n in listed]
     return assemble(x, listed, [str(v) for v in grid.columns[0]], obs=obs.iloc[order])
 
 
