@@ -212,5 +212,5 @@ def _opened(
 
 def failure(error: httpx.HTTPError) -> str:
     """Say what failed, without an address."""
-    said = str(error)
+    said = str(error).rstrip(".")
     return type(error).__name__ + (f": {said[:200]}" if said and "://" not in said and "URL" not in said else "")

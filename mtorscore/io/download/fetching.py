@@ -212,16 +212,18 @@ def _unchanged(folder: Path, name: str, digest: object) -> bool:
     pure = PurePosixPath(name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name or "\\" in name:
         return False
-    path = folder
-    for part in pure.parts:
-        path = path / part
-        if path.is_symlink():
+    path = folder / pure
+    try:
+        if any((folder / above).is_symlink() for above in (pure, *pure.parents)):
             return False
-    if digest == "recorded":
-        return cached(path)
-    if not path.exists() or any(inner.is_symlink() for inner in path.rglob("*")):
+        if digest == "recorded":
+            return cached(path)
+        if not path.exists() or any(inner.is_symlink() for inner in path.rglob("*")):
+            return False
+        return file_digest(path) == digest
+    except OSError:
+        # Such as a name that no file system takes.
         return False
-    return file_digest(path) == digest
 
 
 @contextmanager
@@ -303,8 +305,8 @@ def _url(what: str, job: _Job, http: httpx.Client, _: bool) -> dict[str, str]:
         asked = dict(parse_qsl(parts.query, max_num_fields=1000))
     except ValueError:
         asked = {}
-    name = Path(asked.get("file") or asked.get("filename") or unquote(parts.path)).name
-    # Reserved are the names of our notes; what a file system does not take is left out.
+    name = Path(asked.get("file") or asked.get("filename") or unquote(parts.path).partition(";")[0]).name
+    # Behind a semicolon there may be a session. Reserved are the names of our notes.
     name = re.sub(r"[\x00-\x1f\x7f\\]", "_", name).lstrip(".")[-150:] or "download"
     name = f"{name}.txt" if name == "fetched.json" or name.endswith(".source.json") else name
     return _all([Remote(what, name)], job, http)
