@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from mtorscore.cli.signals import ended_by_signals
+from mtorscore.cli.signals import Ended, Signals, ended_by_signals
 from mtorscore.cli.verbosity import quiet, set_quiet
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 
@@ -41,17 +41,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         Always, with the exit code.
     """
     with ended_by_signals(restore=argv is not None) as signals:
-        try:
-            _run(list(sys.argv[1:] if argv is None else argv))
-        except BaseException:
-            # Whatever became of the exception on its way here, as within a library: the signal is why.
-            if not signals.number:
-                raise
+        with contextlib.suppress(Ended):
+            _run(list(sys.argv[1:] if argv is None else argv), signals)
         if signals.number:
             _say_ended(signals.number)
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str], signals: Signals) -> None:
     debug = "--debug" in arguments
     set_quiet("--quiet" in arguments or "-q" in arguments)
     arguments = [a for a in arguments if a not in ("--debug", "--quiet", "-q")]
@@ -61,7 +57,12 @@ def _run(arguments: list[str]) -> None:
     try:
         from mtorscore.cli.app import app
 
-        app(arguments, prog_name="mtorscore")
+        try:
+            app(arguments, prog_name="mtorscore")
+        except BaseException:
+            # Whatever became of the exception on its way here, as within a library: the signal is why.
+            if not signals.number:
+                raise
     except MtorscoreError as error:
         _fail(str(error), 2, error, debug)
     except OSError as error:

@@ -17,7 +17,8 @@ app = typer.Typer(
     name="mtorscore",
     help="Branch-resolved mTOR pathway scores from transcriptomes, and what they say about prognosis.",
     epilog="`mtorscore demo` runs everything on a simulated cohort. Exit codes: 0 done, 1 unexpected error, "
-    "2 something you can fix. Add --quiet (-q) to any command for results and errors alone, --debug for tracebacks. "
+    "2 something you can fix, 130 or 143 interrupted. Add --quiet (-q) to any command for results and errors alone, "
+    "--debug for tracebacks. "
     "NO_COLOR=1 turns colours off.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

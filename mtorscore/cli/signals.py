@@ -6,16 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
+
+from mtorscore import _atomic
 
 __all__ = ["Ended", "Signals", "ended_by_signals", "ending"]
 
 # What a workflow gets to end its steps, of which each removes what it has not finished.
 GRACE_SECONDS = 20.0
+_MAKERS = frozenset({tempfile.__file__, _atomic.__file__})
 
 
 class Ended(KeyboardInterrupt):
@@ -35,22 +39,43 @@ class Signals:
         self.number = 0
         self.deaf = False
 
-    def received(self, number: int, _: FrameType | None) -> None:
+    def received(self, number: int, frame: FrameType | None) -> None:
         """Raise `Ended` at the first signal; later ones must not disturb what the first one lets clean up."""
         if self.deaf:
             return
-        self.number, self.deaf = number, True
+        self.number = number
+        if _makes_a_file(frame) and _soon():
+            return
+        self.deaf = True
         raise Ended
 
+    def again(self, _: int, frame: FrameType | None) -> None:
+        """Take up a signal that was put off (called by the timer)."""
+        self.received(self.number, frame)
+
     def swallowed(self, unraisable: Any) -> bool:
-        """Send the signal again where it came within a finaliser, which lets no exception pass; say whether it did."""
+        """Put off a signal that came within a finaliser, which lets no exception pass; say whether it did."""
         if not self.number or not isinstance(unraisable.exc_value, Ended):
             return False
         self.deaf = False
-        again = threading.Timer(0.02, os.kill, (os.getpid(), self.number))
-        again.daemon = True
-        again.start()
-        return True
+        return _soon()
+
+
+def _makes_a_file(frame: FrameType | None) -> bool:
+    """Whether a temporary file or folder is just being made or put in place: one that nobody knows would be left."""
+    while frame is not None:
+        if frame.f_code.co_filename in _MAKERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _soon() -> bool:
+    """Start the timer; say whether there is one. A thread must not be started within a handler."""
+    if not hasattr(signal, "setitimer"):
+        return False
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    return True
 
 
 @contextmanager
@@ -74,7 +99,11 @@ def ended_by_signals(*, restore: bool) -> Iterator[Signals]:
         return
     hook = sys.unraisablehook
     sys.unraisablehook = lambda unraisable: None if state.swallowed(unraisable) else hook(unraisable)
-    before = {number: signal.signal(number, state.received) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers: dict[int, Callable[[int, FrameType | None], None]]
+    handlers = {signal.SIGINT: state.received, signal.SIGTERM: state.received}
+    if hasattr(signal, "SIGALRM"):
+        handlers[signal.SIGALRM] = state.again
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield state
     finally:
