@@ -9,6 +9,7 @@ import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, examples, nearest
+from mtorscore.prognosis.endpoints.coding import drop_empty_levels, kind_of_column, learn, numbers_in
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = [
@@ -94,32 +95,30 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Numbers and booleans as they are; ordered categories as 1, 2, 3, ... (one parameter, a trend); other
-        categories as one 0/1 column per level but the most frequent. Columns that do not vary are left out.
+        Numbers and booleans as they are; ordered categories as 1, 2, 3, ... over the levels that occur (one
+        parameter, a trend); other categories as one 0/1 column per level but the most frequent. Columns that do not
+        vary are left out.
+
+    Raises
+    ------
+    DataError
+        If a numeric column holds words, or a column holds dates.
     """
     if table.columns.has_duplicates:
         twice = table.columns[table.columns.duplicated()].unique()
         raise DataError(f"{len(twice)} covariate(s) are duplicated ({examples(twice)}); keep one each.")
+    table = drop_empty_levels(table)
     parts: dict[str, FloatArray] = {}
     for name in table.columns:
         column = table[name]
+        kind = kind_of_column(column)
+        if kind == "number":
+            parts[str(name)] = numbers_in(column)
+            continue
+        coding = learn(column)
         missing = column.isna().to_numpy()
-        if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
-            raise DataError(f"Covariate {name!r} holds dates or durations; turn them into numbers, such as years.")
-        if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-            parts[str(name)] = np.where(missing, np.nan, column.cat.codes.to_numpy(dtype=np.float64) + 1)
-        elif pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-            parts[str(name)] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            text = column.astype(object)
-            numbers = pd.to_numeric(text, errors="coerce")
-            if bool((numbers.notna() | column.isna()).all()):
-                parts[str(name)] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-                continue
-            counts = text.value_counts()
-            levels = sorted(counts.index, key=lambda v: (-counts[v], str(v)))
-            for level in levels[1:]:
-                parts[f"{name}={level}"] = np.where(missing, np.nan, (text == level).to_numpy(dtype=np.float64))
+        for label, values in zip(coding.names, coding.apply(column).T, strict=True):
+            parts[label] = np.where(missing, np.nan, values)
     coded = pd.DataFrame(parts, index=table.index)
     varies = [c for c in coded.columns if coded[c].nunique(dropna=True) > 1]
     return coded[varies]

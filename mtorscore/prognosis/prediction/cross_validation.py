@@ -14,6 +14,7 @@ from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.coding import drop_empty_levels
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
@@ -195,7 +196,7 @@ def evaluate(
         warn_repeated_patients(clinical, data.index)
     k = max(2, min(n_splits, task.smallest))
     grid = task.evaluation_times(times)
-    used = clinical.loc[data.index]
+    used = _with_baseline(clinical.loc[data.index], baseline)
     candidates = candidates_of(model, table, used, baseline, task, seed)
     needed = _needed(task, table, used, baseline)
     rng = np.random.default_rng(seed)
@@ -211,6 +212,12 @@ def evaluate(
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
     return Evaluation(summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested)
+
+
+def _with_baseline(clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
+    """Return the clinical rows; the baseline columns without levels that nobody here has."""
+    pick_columns(clinical, list(baseline), "baseline column(s)")
+    return clinical.assign(**drop_empty_levels(clinical[list(baseline)])) if len(baseline) else clinical
 
 
 def _needed(task: Task, table: Any, clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:

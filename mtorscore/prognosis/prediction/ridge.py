@@ -24,6 +24,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis.endpoints.coding import Coding, learn
 from mtorscore.prognosis.prediction.folds import assign_folds
 from mtorscore.prognosis.statistics import cox, logistic
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
@@ -300,7 +301,8 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Code a clinical table as numbers, learning levels and medians from the training part only.
 
     Numbers and ordered categories become one column (missing: the training median), other categories one 0/1 column
-    per training level but the most frequent (missing or unseen: the most frequent).
+    per training level but the most frequent (missing or unseen: the most frequent). Levels are found by name. Words
+    among numbers, and ordered levels that the training part does not declare, are errors.
     """
 
     def __sklearn_tags__(self) -> Any:
@@ -316,18 +318,7 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = X.shape[1]
         if all(isinstance(c, str) for c in X.columns):
             self.feature_names_in_ = np.asarray(self.columns_, dtype=object)
-        self.levels_: dict[Any, list[Any]] = {}
-        self.medians_: dict[Any, float] = {}
-        for name in X.columns:
-            numbers = _as_numbers(X[name])
-            if numbers is not None:
-                known = numbers[np.isfinite(numbers)]
-                self.medians_[name] = float(np.median(known)) if len(known) else 0.0
-            else:
-                counts = X[name].value_counts()
-                self.levels_[name] = sorted(
-                    (v for v in counts.index if counts[v] > 0), key=lambda v: (-counts[v], str(v))
-                )
+        self.codings_: dict[Any, Coding] = {name: learn(X[name]) for name in X.columns}
         return self
 
     def transform(self, X: Any) -> FloatArray:
@@ -342,23 +333,12 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         missing = [c for c in self.columns_ if c not in X.columns]
         if missing:
             raise DataError(f"{len(missing)} clinical column(s) of the model are missing ({examples(missing)}).")
-        parts: list[FloatArray] = []
-        for name in self.columns_:
-            if name in self.medians_:
-                numbers = _as_numbers(X[name])
-                values = np.full(len(X), np.nan) if numbers is None else numbers
-                parts.append(np.where(np.isfinite(values), values, self.medians_[name]))
-            else:
-                parts += [
-                    (X[name] == level).to_numpy(dtype=np.float64, na_value=0.0) for level in self.levels_[name][1:]
-                ]
+        parts = [coding.apply(X[name]) for name, coding in self.codings_.items()]
         return np.column_stack(parts) if parts else np.zeros((len(X), 0))
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
         """Names of the columns that `transform` returns."""
-        names: list[str] = []
-        for name in self.columns_:
-            names += [str(name)] if name in self.medians_ else [f"{name}={v}" for v in self.levels_[name][1:]]
+        names = [name for coding in self.codings_.values() for name in coding.names]
         return np.asarray(names, dtype=object)
 
 
@@ -370,20 +350,3 @@ def _table(x: Any) -> pd.DataFrame:
         return pd.DataFrame(check_array(x, dtype=None, ensure_all_finite="allow-nan"))
     except (TypeError, ValueError) as error:
         raise DataError(f"This clinical table cannot be used: {error}") from error
-
-
-def _as_numbers(column: pd.Series) -> FloatArray | None:
-    """Values of a numeric, boolean or ordered column, else None."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        if not column.cat.ordered:
-            return None
-        codes: IntArray = column.cat.codes.to_numpy(dtype=np.int64)
-        return np.where(codes < 0, np.nan, codes + 1.0)
-    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
-        values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return values
-    numbers = pd.to_numeric(column, errors="coerce")
-    if bool((numbers.notna() | column.isna()).all()):
-        converted: FloatArray = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-        return converted
-    return None
