@@ -25,7 +25,7 @@ from .endpoints.endpoints import SurvivalData as SurvivalData
 from .endpoints.tcga_advice import tcga_advice as tcga_advice
 from .models.fitted import FittedModel as FittedModel
 from .models.fitted import fit_model as fit_model
-from .models.fitted import load_model as load_model
+from .models.loading import load_model as load_model
 from .models.validation import Validation as Validation
 from .models.validation import leave_one_cohort_out as leave_one_cohort_out
 from .models.validation import validate as validate

@@ -20,6 +20,7 @@ from mtorscore.tl.engine.prepare import (
     masked_rows,
     record,
     score_source,
+    scored_by,
 )
 from mtorscore.tl.engine.ratios_panels import ratios_and_panels
 from mtorscore.tl.engine.reference import Reference, universe_hash
@@ -209,7 +210,9 @@ def _score_into(
     for name, scores in found.items():
         key = options.key(name)
         for table, values in tables_of(key, scores.outcome).items():
-            target.obsm[table] = _frame(target, values, scores.outcome.names, rows)
+            frame = _frame(target, values, scores.outcome.names, rows)
+            frame.attrs["scored_by"] = scored_by(scores)
+            target.obsm[table] = frame
         kept = record(scores, collection, genes_hash, options.layer)
         target.uns.setdefault("mtorscore", {})[key.removeprefix("score_")] = kept
     for key, (columns, values) in ratios_and_panels(target, collection, options.layer, source, names).items():

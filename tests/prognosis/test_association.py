@@ -242,7 +242,7 @@ def test_label_endpoint_gives_odds_ratios() -> None:
     rng = np.random.default_rng(1)
     cohort.clinical["response"] = np.where(cohort.branch + rng.normal(size=N) > 0, "yes", "no")
     table = associate(
-        cohort.scores, cohort.clinical, Endpoint.label("response"), expression=cohort.expression,
+        cohort.scores, cohort.clinical, Endpoint.label("response", positive="yes"), expression=cohort.expression,
         signatures=cohort.signatures, method="singscore", n_random=99, n_boot=50,
     )  # fmt: skip
     plain = row(table, "BRANCH", "unadjusted")

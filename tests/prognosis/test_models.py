@@ -32,6 +32,7 @@ from mtorscore.prognosis import (
     optimism,
     validate,
 )
+from mtorscore.prognosis.models.model_file import digest_of
 from tests.conftest import peer
 from tests.prognosis.simulate import survival_table
 
@@ -145,10 +146,13 @@ class Payload:
         return (Path.touch, (self.path,))
 
 
-def rewrite(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+def rewrite(path: Path, change: Callable[[dict[str, bytes]], None], *, seal: bool = True) -> None:
+    """Change the parts of a model; sealed again, so that each check is met and not the digest alone."""
     with zipfile.ZipFile(path) as archive:
         parts = {n: archive.read(n) for n in archive.namelist()}
     change(parts)
+    if seal and "digest.txt" in parts:
+        parts["digest.txt"] = digest_of(parts).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
@@ -288,7 +292,7 @@ def test_whatever_stands_in_the_header_is_refused_or_harmless(
                 continue
             assert loaded.card
             table = pd.DataFrame(0.5, index=["a"], columns=list(loaded.scores))
-            clinical = pd.DataFrame({c: ["I"] for c in loaded.clinical}, index=["a"])
+            clinical = pd.DataFrame({c: [60 if c == "age" else "I"] for c in loaded.clinical}, index=["a"])
             assert np.isfinite(loaded.predict(table, clinical)).all()
     assert refused > 60
 
@@ -302,7 +306,7 @@ def test_a_large_header_is_refused_before_it_is_parsed(survival_model: FittedMod
 
 def test_another_versions_model_says_so(survival_model: FittedModel, tmp_path: Path) -> None:
     path = survival_model.save(tmp_path / "m.mtor")
-    rewrite(path, header(format="mtorscore-model/2"))
+    rewrite(path, header(format="mtorscore-model/3"))
     with pytest.raises(FormatError, match="update mtorscore"):
         load_model(path)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 
@@ -45,14 +46,14 @@ def evaluation_times(times: Any, longest: float) -> FloatArray:
     times
         One or several.
     longest
-        Longest follow-up; nothing is known at or beyond it.
+        Longest follow-up; nothing is known beyond it.
     """
     found = np.atleast_1d(np.asarray(times, dtype=np.float64))
     if found.ndim != 1 or not found.size or not np.isfinite(found).all():
         raise DataError(f"The times of evaluation must be numbers, one at least; got {times!r:.60}.")
-    if (found <= 0).any() or (found >= longest).any():
+    if (found <= 0).any() or (found > longest).any():
         raise DataError(
-            f"The times of evaluation must lie between 0 and the longest follow-up ({longest:g}); "
+            f"The times of evaluation must lie above 0 and not beyond the longest follow-up ({longest:g}); "
             f"got {examples(found.tolist())}."
         )
     return np.unique(found)
@@ -62,3 +63,28 @@ def check_horizon(horizon: float | None) -> None:
     """Refuse a horizon that is not positive."""
     if horizon is not None and not horizon > 0:
         raise DataError(f"The horizon must be positive, not {horizon}.")
+
+
+def within_follow_up(horizon: float, data: OutcomeData, what: str = "The horizon") -> float:
+    """Return a horizon, or refuse one that lies beyond the longest follow-up, where nothing is known.
+
+    Parameters
+    ----------
+    horizon
+        In the unit of the endpoint.
+    data
+        Resolved endpoint.
+    what
+        How the message begins.
+
+    Raises
+    ------
+    EndpointError
+        If nobody was followed for so long.
+    """
+    if not 0 < horizon <= data.longest:
+        raise EndpointError(
+            f"{what} ({horizon:g}) lies beyond the longest follow-up of {data.name} here ({data.longest:g}), where "
+            "nothing is known; name an earlier one (horizon=)."
+        )
+    return float(horizon)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mtorscore._outcome_terms import event_codes
 from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest, warn
+from mtorscore.prognosis.endpoints.coding import name_of
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
 """Columns of a table of excluded observations."""
@@ -109,6 +110,72 @@ def status_of(
     if isinstance(code, int):
         values = np.where(values == code, 2.0, values)
     return values
+
+
+def ask_for_event(column: pd.Series) -> None:
+    """Refuse a 0/1 column whose name speaks of censoring: 1 may mean that follow-up was censored.
+
+    Raises
+    ------
+    EndpointError
+        If its name holds "censor" and its values are 0 and 1.
+    """
+    if "censor" not in str(column.name).lower():
+        return
+    words = {name_of(v).lower() for v in column.dropna().unique()}
+    if words <= {"0", "1", "true", "false"}:
+        raise EndpointError(
+            f"Event column {column.name!r} speaks of censoring and holds {examples(sorted(words))}: say which value is "
+            "the event (event_value=0 where 1 means censored)."
+        )
+
+
+def two_classes(
+    column: pd.Series, positive: Hashable | None, endpoint: str
+) -> tuple[list[Hashable], npt.NDArray[np.int64]]:
+    """Return the classes of a label, the positive one last, and the code of each value.
+
+    Parameters
+    ----------
+    column
+        Labels, none missing.
+    positive
+        The positive class; None takes the larger number (1 of 0 and 1).
+    endpoint
+        Name of the endpoint.
+
+    Raises
+    ------
+    EndpointError
+        If the label is in words and no positive class is named, or none of its values is the positive class.
+    """
+    classes: list[Hashable] = list(column.astype(object).unique())
+    classes.sort(key=lambda v: (isinstance(v, str), v))
+    if positive is not None:
+        classes = _with_positive(classes, positive, column.name)
+    elif classes and {name_of(v) for v in classes} <= {"0", "1"}:
+        classes = ["0", "1"]
+    elif classes and {name_of(v) for v in classes} <= {"False", "True"}:
+        classes = ["False", "True"]
+    elif 0 < len(classes) <= 2 and any(isinstance(v, str) for v in classes):
+        raise EndpointError(
+            f"Endpoint {endpoint}: {column.name!r} holds {examples(classes)}, and which of them is the positive class "
+            f"is not said; name it: Endpoint.label({column.name!r}, positive={str(classes[-1])!r})."
+        )
+    place = {name_of(v): i for i, v in enumerate(classes)}
+    return classes, np.array([place[name_of(v)] for v in column], dtype=np.int64)
+
+
+def _with_positive(classes: list[Hashable], positive: Hashable, column: object) -> list[Hashable]:
+    """Return the classes with the positive one last; a cohort that holds it alone still has two classes."""
+    named = [c for c in classes if name_of(c) == name_of(positive)]
+    if classes and not named:
+        raise EndpointError(
+            f"{column!r} holds no {positive!r}; it holds {examples(classes, 5)}. Name one of these as the positive "
+            "class."
+        )
+    rest = [c for c in classes if name_of(c) != name_of(positive)]
+    return [*(rest or [f"not {positive}"]), positive]
 
 
 def _by_words(column: pd.Series) -> npt.NDArray[np.float64] | None:

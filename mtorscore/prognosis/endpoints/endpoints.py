@@ -8,6 +8,7 @@ endpoint is a constructor of `Endpoint`, an entry of ``_RESOLVERS`` and, where n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,8 +18,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore._outcome_terms import DAYS
-from mtorscore.errors import EndpointError, examples
-from mtorscore.prognosis.endpoints.columns import EXCLUDED, align, apply_rules, numbers, pick, row, status_of
+from mtorscore.errors import EndpointError
+from mtorscore.prognosis.endpoints.coding import name_of
+from mtorscore.prognosis.endpoints.columns import (
+    EXCLUDED,
+    align,
+    apply_rules,
+    ask_for_event,
+    numbers,
+    pick,
+    row,
+    status_of,
+    two_classes,
+)
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
 from mtorscore.prognosis.statistics.kaplan_meier import inverse_weights
 
@@ -45,6 +57,8 @@ class SurvivalData:
         Table observation, endpoint, rule, reason.
     zero_times
         Observations with a follow-up of 0, which count in ``n``.
+    horizon
+        Where follow-up was cut; NaN where it was not.
     """
 
     name: str
@@ -56,11 +70,27 @@ class SurvivalData:
     status: npt.NDArray[np.int64]
     excluded: pd.DataFrame
     zero_times: tuple[str, ...]
+    horizon: float = math.nan
 
     @property
     def n(self) -> int:
         """Number of observations."""
         return len(self.time)
+
+    @property
+    def positive(self) -> str:
+        """What a ratio above 1 means more of."""
+        return "event"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None: a time is no class."""
+        return ()
+
+    @property
+    def longest(self) -> float:
+        """Longest follow-up: nothing is known beyond it."""
+        return float(self.time.max()) if self.n else math.nan
 
     @property
     def n_events(self) -> int:
@@ -79,6 +109,7 @@ class SurvivalData:
             self.status[keep],
             self.excluded,
             self.zero_times,
+            self.horizon,
         )
 
 
@@ -115,6 +146,21 @@ class LabelData:
     def n(self) -> int:
         """Number of observations."""
         return len(self.y)
+
+    @property
+    def positive(self) -> str:
+        """Name of the positive class of a binary label; empty for others."""
+        return self.classes[-1] if len(self.classes) == 2 and not self.ordered else ""
+
+    @property
+    def horizon(self) -> float:
+        """Horizon of a derived label; NaN otherwise."""
+        return math.nan if self.follow_up is None else self.follow_up[2]
+
+    @property
+    def longest(self) -> float:
+        """Longest follow-up of a derived label; NaN otherwise."""
+        return math.nan if self.follow_up is None or not self.n else float(self.follow_up[0].max())
 
     def weights_within(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Weights of some observations as if there were no others: what a model may learn from them."""
@@ -225,7 +271,8 @@ class Endpoint:
         column
             Column of the labels.
         positive
-            The positive class of a binary label; by default the larger one (1 of 0/1, True of False/True).
+            The positive class of a binary label: what a ratio above 1 means more of. By default the larger number (1
+            of 0/1, True of False/True); a label in words has no default and is refused without.
         order
             Ascending classes of an ordinal label, such as ``("normal", "NASH", "cirrhosis", "HCC")``; values that are
             not listed are excluded and logged.
@@ -260,6 +307,15 @@ class Endpoint:
         """Columns of the clinical table that hold the outcome."""
         found = (self.time, self.event, self.entry, self.competing, self.column)
         return tuple(c for c in found if isinstance(c, str))
+
+    @property
+    def within_days(self) -> float | None:
+        """Days within which an early event counts; None for other endpoints."""
+        return self.horizon * DAYS[self.unit] if self.kind == "early" and self.horizon is not None else None
+
+    def with_positive(self, positive: str) -> Endpoint:
+        """Return the endpoint with the positive class that a label was read with, where it names none itself."""
+        return replace(self, positive=positive) if self.kind == "label" and self.positive is None else self
 
     @property
     def data_kind(self) -> str:
@@ -310,7 +366,10 @@ class Endpoint:
 
     def _survival(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> SurvivalData:
         time = numbers(pick(table, self.time, self.name), f"time column {self.time!r}")
-        status = status_of(pick(table, self.event, self.name), self.event_value, self.competing)
+        column = pick(table, self.event, self.name)
+        if self.event_value is None:
+            ask_for_event(column)
+        status = status_of(column, self.event_value, self.competing)
         if isinstance(self.competing, str):
             other = status_of(pick(table, self.competing, self.name))
             status = np.where((status == 0) & (other == 1), 2.0, status)
@@ -336,13 +395,19 @@ class Endpoint:
                 index, time, codes, entry = index[~late], time[~late], codes[~late], entry[~late]
         zero = tuple(str(o) for o in index[time == 0])
         excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
-        return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero)
+        cut = math.nan if self.horizon is None else float(self.horizon)
+        return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero, cut)
 
     def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
         if self.horizon is None:
             raise EndpointError(f"{self.name} has no horizon; make it with Endpoint.early.")
         full = Endpoint.survival(str(self.time), str(self.event), self.unit, event_value=self.event_value)
         data = full._survival(table, missing)
+        if data.n and self.horizon > data.longest:
+            raise EndpointError(
+                f"Endpoint {self.name}: its horizon lies beyond the longest follow-up ({data.longest:g} {self.unit}), "
+                "where nothing is known; name an earlier one."
+            )
         by = data.event & (data.time <= self.horizon)
         weights = inverse_weights(data.time, data.event, self.horizon)
         names = (f"no event within {self.horizon:g} {self.unit}", f"event within {self.horizon:g} {self.unit}")
@@ -358,18 +423,10 @@ class Endpoint:
         keep, log = apply_rules(table.index, self.name, rules)
         column = column[keep]
         if not self.order:
-            classes = list(column.unique())
-            classes.sort(key=lambda v: (isinstance(v, str), v))
-            if self.positive is not None:
-                if self.positive not in classes:
-                    raise EndpointError(
-                        f"{self.column!r} holds no {self.positive!r}; it holds {examples(classes, 5)}. "
-                        "Name one of these as the positive class."
-                    )
-                rest = [c for c in classes if c != self.positive]
-                classes = [*rest, self.positive]
-        y = np.array([classes.index(v) for v in column], dtype=np.int64)
-        names = tuple(str(c) for c in classes)
+            classes, y = two_classes(column, self.positive, self.name)
+        else:
+            y = np.array([classes.index(v) for v in column], dtype=np.int64)
+        names = tuple(name_of(c) for c in classes)
         excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
         return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
 

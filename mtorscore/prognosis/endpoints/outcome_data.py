@@ -40,6 +40,26 @@ class OutcomeData(Protocol):
         """Number of events, or size of the positive class."""
         ...
 
+    @property
+    def positive(self) -> str:
+        """What a ratio above 1 means more of: the event, or the positive class."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of a label; none of a time to an event."""
+        ...
+
+    @property
+    def horizon(self) -> float:
+        """Horizon that the outcome was cut at; NaN where there is none."""
+        ...
+
+    @property
+    def longest(self) -> float:
+        """Longest follow-up; NaN where there is none."""
+        ...
+
     def take(self: Data, keep: npt.NDArray[Any]) -> Data:
         """Return the observations at positions, or under a mask, `keep`."""
         ...

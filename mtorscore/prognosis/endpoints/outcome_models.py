@@ -276,10 +276,11 @@ def make_outcome(data: OutcomeData, ties: str = "efron", strata: IntArray | None
         return SurvivalOutcome(data, ties, strata)
     if not isinstance(data, LabelData):
         raise EndpointError(f"Endpoint {data.name}: there is no model of association for {type(data).__name__}.")
-    if len(data.classes) != 2 or len(np.unique(data.y)) != 2:
+    present = [data.classes[i] for i in np.unique(data.y)]
+    if len(data.classes) != 2 or len(present) != 2:
         raise EndpointError(
-            f"Endpoint {data.name}: a binary label is needed, and {len(data.classes)} class(es) were found "
-            f"({examples(data.classes, 5)}). For ordered groups use prognosis.trend_test; otherwise one class "
+            f"Endpoint {data.name}: a binary label is needed, and {len(present)} class(es) were found "
+            f"({examples(present, 5)}). For ordered groups use prognosis.trend_test; otherwise one class "
             "against the rest."
         )
     return BinaryOutcome(data)

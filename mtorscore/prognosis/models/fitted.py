@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.collection import SignatureCollection, as_collection, library
-from mtorscore.errors import DataError, DataWarning, EndpointError, ReferenceMismatchError, examples, warn
+from mtorscore.collection import SignatureCollection, as_collection
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.coding import Coding, drop_empty_levels
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, described, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
-from mtorscore.prognosis.models.model_header import checked_fields, header_of
+from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
+from mtorscore.prognosis.models.training_cohort import training_digests
 from mtorscore.prognosis.prediction.candidates import rows
 from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
 from mtorscore.prognosis.prediction.sample_size import adequacy
@@ -31,7 +34,7 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray
 if TYPE_CHECKING:
     from mtorscore.tl import Reference
 
-__all__ = ["FittedModel", "fit_model", "load_model"]
+__all__ = ["FittedModel", "fit_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,8 @@ class FittedModel:
     scores
         Score columns, in the order of the coefficients; clinical columns follow.
     clinical
-        Coded clinical columns: per column the median (numbers) or the levels (categories).
+        Coded clinical columns: per column its kind (number, ordered, category), the names of its levels in their order,
+        and the median that a missing value becomes.
     coef, mean, scale
         ``(p,)`` coefficients per SD of training, and the training means and SDs.
     intercept
@@ -56,10 +60,13 @@ class FittedModel:
         Breslow's cumulative baseline hazard at a linear predictor of `offset` (survival).
     signatures
         Signature id -> hash and signed weights.
+    scoring
+        Method, parameters and reference of the scores, where they are known.
     reference
         Frozen reference of the scorer, where the model takes expression.
     training
-        Summary of the training cohort: n, events, follow-up, and mean, SD and quantiles of every column.
+        Summary of the training cohort: n, events, median follow-up (reverse Kaplan-Meier), horizon (median event
+        time), classes (the positive one last), mean, SD and quantiles of every column, and digests of its patients.
     versions
         Of mtorscore, Python and numpy.
     """
@@ -80,6 +87,7 @@ class FittedModel:
     offset: float = 0.0
     signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reference: Reference | None = None
+    scoring: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,6 +131,7 @@ class FittedModel:
 
     def _scored(self, x: Any) -> pd.DataFrame:
         if isinstance(x, pd.DataFrame) and set(self.scores) <= set(x.columns):
+            check_same_scoring(self.name, self.scoring, scoring_of(x))
             return x
         if self.reference is not None:
             from mtorscore.tl import SignatureScorer
@@ -133,12 +142,28 @@ class FittedModel:
             raise DataError(f"Model {self.name} was fitted on scores; hand over adata.obsm['score_...'].")
         return x if isinstance(x, pd.DataFrame) else pd.DataFrame(x, columns=list(self.scores))
 
+    @property
+    def codings(self) -> list[Coding]:
+        """How each clinical column becomes numbers."""
+        return [Coding(c, v["kind"], tuple(v["levels"]), float(v["median"])) for c, v in self.clinical.items()]
+
     def _encode(self, clinical: pd.DataFrame) -> pd.DataFrame:
-        encoder = ClinicalEncoder()
-        encoder.columns_ = list(self.clinical)
-        encoder.medians_ = {c: float(v["median"]) for c, v in self.clinical.items() if "median" in v}
-        encoder.levels_ = {c: list(v["levels"]) for c, v in self.clinical.items() if "levels" in v}
-        return pd.DataFrame(encoder.transform(clinical), index=clinical.index)
+        pick_columns(clinical, list(self.clinical), f"clinical column(s) of model {self.name}")
+        parts = [c.apply(clinical[c.column]) for c in self.codings]
+        return pd.DataFrame(np.column_stack(parts), index=clinical.index)
+
+    def _warn_of_unseen(self, clinical: pd.DataFrame | None) -> None:
+        """Warn of levels that the model never saw."""
+        if clinical is None:
+            return
+        for coding in self.codings:
+            new = coding.unseen(clinical[coding.column])
+            if len(new):
+                warn(
+                    f"{len(new)} observation(s) have a {coding.column} that model {self.name} never saw "
+                    f"({examples(new.unique())}): they count as {coding.levels[0]}, its commonest level.",
+                    DataWarning,
+                )
 
     def linear_predictor(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
         """Linear predictor; higher means the event. NaN where a score is missing."""
@@ -148,6 +173,7 @@ class FittedModel:
 
     def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
         """Probability of the positive class, or (survival) the linear predictor."""
+        self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
         return pd.Series(KINDS[self.kind].prediction(linear.to_numpy()), index=linear.index, name=self.name)
 
@@ -155,6 +181,7 @@ class FittedModel:
         """Probability of being free of the event at each time; observations x times."""
         if not KINDS[self.kind].has_survival:
             raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
+        self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
         return pd.DataFrame(self.survival_at(linear.to_numpy(), np.asarray(times)), index=linear.index, columns=times)
 
@@ -165,11 +192,26 @@ class FittedModel:
         out: FloatArray = np.exp(-np.outer(np.exp(np.minimum(linear - self.offset, 500.0)), cumulative))
         return out
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the model file: models with the same digest predict the same."""
+        return model_file.digest_of(model_file.parts_of(*self._content(), self.reference))
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
+        """Return header and arrays of the model file."""
+        return header_of(self, asdict(self.endpoint)), {k: getattr(self, k) for k in model_file.ARRAYS}
+
     def save(self, path: str | Path) -> Path:
         """Write one file (JSON and plain arrays in a zip archive); see `load_model`."""
-        arrays = {k: getattr(self, k) for k in model_file.ARRAYS}
-        header = header_of(self, asdict(self.endpoint))
-        return model_file.write(Path(path), header, arrays, self.card, self.reference)
+        return model_file.write(Path(path), *self._content(), self.card, self.reference)
+
+    @property
+    def horizon(self) -> float | None:
+        """Time by which risks are predicted unless said otherwise: the training cohort's median event time."""
+        if "horizon" in self.training:
+            return float(self.training["horizon"])
+        # Files of 0.1.0 do not say it; the baseline hazard steps at the event times.
+        return float(np.median(self.times)) if len(self.times) else None
 
     @property
     def output(self) -> str:
@@ -194,10 +236,18 @@ class FittedModel:
             f"Columns: {', '.join(self.columns)}.",
             f"Penalty per event or observation: {self.penalty:g}.",
             f"Signatures: {names or 'none'}.",
+            f"Scores: {described(self.scoring)}.",
+            f"Digest: {self.digest[:16]}.",
             "",
             "Not validated on other cohorts unless a validation report says so.",
             "Research use; no clinical decision may rest on it.",
         ]
+        if "horizon" in t:
+            lines.insert(4, f"Horizon: {t['horizon']:g} {self.endpoint.unit}.")
+        if "classes" in t:
+            lines.insert(3, f"Positive class: {t['classes'][-1]} (against {examples(t['classes'][:-1])}).")
+        if t.get("recalibrated_on"):
+            lines.insert(4, f"Recalibrated on {t['recalibrated_on']} observations of another cohort.")
         adequacy = t.get("n_needed")
         if adequacy is not None:
             lines.insert(4, f"Riley's criteria ask for {adequacy} observations.")
@@ -213,6 +263,7 @@ def fit_model(
     scorer: Any = None,
     signatures: Any = None,
     name: str = "model",
+    method: str | None = None,
     seed: int = 0,
 ) -> FittedModel:
     """Fit a ridge Cox or ridge logistic model on a whole cohort, to be saved and validated elsewhere.
@@ -231,6 +282,8 @@ def fit_model(
         The collection that the scores come from; its hashes are kept. That of `scorer` by default.
     name
         Of the model.
+    method
+        Scoring method of a table of scores; by default what `tl.score` wrote into it. It is kept and compared.
     seed
         Of the inner folds that choose the penalty.
 
@@ -258,12 +311,14 @@ def fit_model(
     make_task(data).check()
     warn_repeated_patients(clinical, data.index)
     chosen = rows(X, index.get_indexer(data.index))
+    scoring = scoring_of(X, method)
     reference = raw = None
     if scorer is not None:
         from sklearn.base import clone
 
         raw, fitted = chosen, clone(scorer).fit(chosen)
         reference = fitted.reference_
+        scoring = scoring_by(reference)
         chosen = pd.DataFrame(fitted.transform(chosen), index=data.index, columns=fitted.get_feature_names_out())
         signatures = scorer.signatures if signatures is None else signatures
     table = _known_scores(chosen, name)
@@ -280,15 +335,17 @@ def fit_model(
     training = _summary(data, kind, x, columns)
     if scorer is not None:
         training["expression"] = value_quantiles(raw)
+    training |= training_digests(table, clinical)
     return FittedModel(
         name=name,
         kind=kind.name,
-        endpoint=endpoint,
+        endpoint=endpoint.with_positive(data.positive),
         scores=tuple(str(c) for c in table.columns),
         clinical=coded,
         columns=tuple(columns),
         signatures=_definitions(signatures, table.columns),
         reference=reference,
+        scoring=scoring,
         training=training,
         versions=_versions(),
         **kind.fit(x, data, seed),
@@ -315,66 +372,11 @@ def _known_scores(chosen: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _coded(baseline: pd.DataFrame) -> tuple[list[str], FloatArray, dict[str, dict[str, Any]]]:
     """Return names and values of the coded baseline columns, and the coding by column."""
-    encoder = ClinicalEncoder().fit(baseline)
-    names = [str(c) for c in encoder.get_feature_names_out()]
-    coded: dict[str, dict[str, Any]] = {str(c): {"median": m} for c, m in encoder.medians_.items()}
-    coded |= {str(c): {"levels": [_plain(v) for v in levels]} for c, levels in encoder.levels_.items()}
-    return names, encoder.transform(baseline), {str(c): coded[str(c)] for c in baseline.columns}
-
-
-def load_model(path: str | Path, signatures: Any = None) -> FittedModel:
-    """Read a model that `FittedModel.save` wrote; nothing in the file is executed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    signatures
-        A collection to check the model's signatures against: other definitions are refused. By default they are
-        compared with the shipped library, and a difference is a warning, since the model brings its own.
-
-    Returns
-    -------
-    FittedModel
-        The model.
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged, too large or not a model.
-    ReferenceMismatchError
-        If `signatures` differ from those of the model.
-    """
-    header, arrays, reference = model_file.read(Path(path))
-    model = FittedModel(reference=reference, **checked_fields(header, arrays, Path(path)))
-    _compare(model, signatures, Path(path))
-    return model
-
-
-def _compare(model: FittedModel, signatures: Any, path: Path) -> None:
-    """Refuse other signatures than the model's, or (for the shipped library) say that they changed."""
-    known = library(experimental=True) if signatures is None else as_collection(signatures)
-    changed = [n for n, s in model.signatures.items() if n in known and known[n].hash != s["hash"]]
-    absent = [n for n in model.signatures if n not in known]
-    if signatures is not None and (changed or absent):
-        raise ReferenceMismatchError(
-            f"{path}: {len(changed)} signature(s) of the model are defined otherwise ({examples(changed) or 'none'}) "
-            f"and {len(absent)} are missing ({examples(absent) or 'none'}). Use the definitions that the model holds "
-            "(load it without `signatures`), or fit it again."
-        )
-    if changed:
-        warn(
-            f"{len(changed)} signature(s) of model {model.name} have changed in the library since it was fitted "
-            f"({examples(changed)}); score new data with the definitions stored in the model.",
-            DataWarning,
-        )
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and text as JSON knows them."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, str | int | float | bool) else str(value)
+    encoder = ClinicalEncoder().fit(drop_empty_levels(baseline))
+    coded = {
+        str(c): {"kind": v.kind, "levels": list(v.levels), "median": v.median} for c, v in encoder.codings_.items()
+    }
+    return [str(c) for c in encoder.get_feature_names_out()], encoder.transform(baseline), coded
 
 
 def _definitions(signatures: Any, columns: Any) -> dict[str, dict[str, Any]]:
@@ -419,6 +421,7 @@ def _versions() -> dict[str, str]:
     return {"mtorscore": __version__, "python": platform.python_version(), "numpy": np.__version__}
 
 
-def recalibrated(model: FittedModel, slope: float, **changes: Any) -> FittedModel:
-    """Return the model with its linear predictor multiplied by `slope` and other fields changed."""
-    return replace(model, coef=model.coef * slope, **changes)
+def recalibrated(model: FittedModel, slope: float, n: int, **changes: Any) -> FittedModel:
+    """Return the model with its linear predictor multiplied by `slope` and other fields changed, for `n` others."""
+    training = dict(model.training) | {"recalibrated_on": n}
+    return replace(model, coef=model.coef * slope, training=training, **changes)

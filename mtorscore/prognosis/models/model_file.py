@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tempfile
@@ -20,14 +21,17 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray
 if TYPE_CHECKING:
     from mtorscore.tl import Reference
 
-FORMAT = "mtorscore-model/1"
+FORMAT = "mtorscore-model/2"
+FIRST = "mtorscore-model/1"
+"""Written by 0.1.0: without levels of ordered columns, horizon, scoring method and digest."""
+DIGEST = "digest.txt"
 LARGEST = 256 * 2**20
 """No member of an archive may be larger than this when unpacked."""
-LARGEST_OF = {"model.json": 8 * 2**20, "CARD.md": 2**20, "reference.npz": LARGEST}
+LARGEST_OF = {"model.json": 8 * 2**20, "CARD.md": 2**20, DIGEST: 1024, "reference.npz": LARGEST}
 """Members with a limit of their own; JSON takes many times its size in memory."""
 LARGEST_ARRAY = 16 * 2**20
 ARRAYS = ("coef", "mean", "scale", "times", "hazard")
-_MEMBERS = {"model.json", "CARD.md", "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
+_MEMBERS = {"model.json", "CARD.md", DIGEST, "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
 
 
 def write(
@@ -48,17 +52,37 @@ def write(
     reference
         Of the scorer, where the model takes expression.
     """
+    parts = parts_of(header, arrays, reference)
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.json", json.dumps({"format": FORMAT, **header}, indent=1, default=str))
+        for name, content in parts.items():
+            archive.writestr(name, content)
         archive.writestr("CARD.md", card)
-        for key in ARRAYS:
-            buffer = io.BytesIO()
-            # Infinite scales mark constant columns; NaN never stands here.
-            np.save(buffer, np.asarray(arrays[key], dtype=np.float64), allow_pickle=False)
-            archive.writestr(f"{key}.npy", buffer.getvalue())
-        if reference is not None:
-            archive.writestr("reference.npz", _reference_bytes(reference))
+        archive.writestr(DIGEST, digest_of(parts))
     return path
+
+
+def parts_of(
+    header: Mapping[str, Any], arrays: Mapping[str, FloatArray], reference: Reference | None
+) -> dict[str, bytes]:
+    """Return the members of the archive that decide what the model predicts, by name."""
+    parts = {"model.json": json.dumps({"format": FORMAT, **header}, indent=1, default=str).encode()}
+    for key in ARRAYS:
+        buffer = io.BytesIO()
+        # Infinite scales mark constant columns; NaN never stands here.
+        np.save(buffer, np.asarray(arrays[key], dtype=np.float64), allow_pickle=False)
+        parts[f"{key}.npy"] = buffer.getvalue()
+    if reference is not None:
+        parts["reference.npz"] = _reference_bytes(reference)
+    return parts
+
+
+def digest_of(parts: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of the members that decide what the model predicts: not of the card, nor of the digest."""
+    whole = hashlib.sha256()
+    for name in sorted(set(parts) - {"CARD.md", DIGEST}):
+        whole.update(f"{name} {len(parts[name])}\n".encode())
+        whole.update(parts[name])
+    return whole.hexdigest()
 
 
 def _reference_bytes(reference: Reference) -> bytes:
@@ -78,6 +102,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray], Reference |
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
             header = _header(archive, path)
+            _check_digest(archive, header, path)
             arrays = {key: _array(archive, f"{key}.npy", path) for key in ARRAYS}
             return header, arrays, _reference(archive, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
@@ -103,6 +128,22 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
         raise FormatError(f"The model lacks {examples(missing)}.", path=path)
 
 
+def _check_digest(archive: zipfile.ZipFile, header: dict[str, Any], path: Path) -> None:
+    """Refuse a model of which a part was changed after it was written."""
+    if header["format"] == FIRST:
+        return
+    if DIGEST not in archive.namelist():
+        raise FormatError(f"The model lacks {DIGEST}.", path=path)
+    found = digest_of({name: _read(archive, name, path) for name in archive.namelist()})
+    said = _read(archive, DIGEST, path).decode(errors="replace").strip()
+    if found != said:
+        raise FormatError(
+            f"The model is not as it was written: its digest is {found[:12]}, and the file says {said[:12]}. Take the "
+            "original file, or fit it again.",
+            path=path,
+        )
+
+
 def _limit(name: str) -> int:
     return LARGEST_OF.get(name, LARGEST_ARRAY)
 
@@ -122,7 +163,7 @@ def _header(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
         header = json.loads(text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise FormatError("model.json is not readable JSON.", path=path) from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if not isinstance(header, dict) or header.get("format") not in (FORMAT, FIRST):
         found = header.get("format") if isinstance(header, dict) else type(header).__name__
         newer = isinstance(found, str) and found.startswith(FORMAT.split("/")[0] + "/")
         fix = " Another version of mtorscore wrote it: update mtorscore, or fit the model again." if newer else ""

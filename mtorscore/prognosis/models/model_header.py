@@ -11,12 +11,14 @@ import numpy as np
 
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import EndpointError, FormatError
+from mtorscore.prognosis.endpoints import coding
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.models.model_file import FIRST
 from mtorscore.prognosis.models.model_kinds import KINDS
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 TEXT = ("name", "kind")
-TABLES = ("clinical", "signatures", "training", "versions")
+TABLES = ("clinical", "signatures", "scoring", "training", "versions")
 NUMBERS = ("penalty", "intercept", "offset")
 STEEPEST = 1e6
 """No coefficient, intercept or offset of a log ratio is larger."""
@@ -51,6 +53,8 @@ def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: 
         If a value is not what a model has there.
     """
     try:
+        if header.get("format") == FIRST:
+            header = _from_first(header)
         for key in TEXT:
             _need(_is_text(header.get(key)), key, header.get(key))
         _need(header["kind"] in KINDS, "kind", header["kind"])
@@ -60,6 +64,7 @@ def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: 
         _check_arrays(arrays, len(columns))
         _check_columns(header["clinical"], scores, columns)
         _check_training(header["training"], columns)
+        _check_scoring(header["scoring"])
         for name, entry in header["signatures"].items():
             good = (
                 isinstance(entry, dict) and _is_text(entry.get("hash")) and isinstance(entry.get("content", {}), dict)
@@ -73,6 +78,10 @@ def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: 
             _need(_is_number(value) and abs(value) <= STEEPEST, key, value)
             numbers[key] = float(value)
         endpoint = _endpoint(header.get("endpoint"), header["kind"])
+        classes = header["training"].get("classes", [])
+        if KINDS[header["kind"]].has_classes:
+            _need(len(classes) == 2, "training, classes", classes)
+            endpoint = endpoint.with_positive(classes[-1])
     except _Refused as error:
         raise FormatError(f"model.json: {error}", path=path) from None
     texts, tables = {key: header[key] for key in TEXT}, {key: header[key] for key in TABLES}
@@ -127,15 +136,41 @@ def _check_columns(clinical: dict[str, Any], scores: tuple[str, ...], columns: t
     made = list(scores)
     for name, coded in clinical.items():
         found = coded if isinstance(coded, dict) else {}
-        levels = found.get("levels")
-        if list(found) == ["median"] and _is_number(found["median"]):
-            made.append(name)
-        elif list(found) == ["levels"] and isinstance(levels, list) and all(map(_is_scalar, levels)):
-            made += [f"{name}={v}" for v in levels[1:]]
-        else:
+        levels, median = found.get("levels"), found.get("median")
+        good = set(found) == {"kind", "levels", "median"} and found["kind"] in coding.KINDS and _is_number(median)
+        good = good and isinstance(levels, list) and all(map(_is_text, levels)) and len(set(levels)) == len(levels)
+        if not good or (found["kind"] in ("ordered", "category")) != bool(levels):
             raise _Refused(f"clinical column {name!r} has neither one median nor levels.")
+        made += coding.Coding(name, found["kind"], tuple(levels or ())).names
     if tuple(made) != columns:
         raise _Refused(f"scores and clinical columns make {len(made)} columns, and not those of the model.")
+
+
+def _from_first(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header of 0.1.0 as one of today: what it did not say stays unsaid."""
+    clinical, columns = header.get("clinical"), header.get("columns")
+    _need(isinstance(clinical, dict) and isinstance(columns, list), "clinical", clinical)
+    coded: dict[str, Any] = {}
+    for name, found in dict(clinical or {}).items():
+        levels = found.get("levels") if isinstance(found, dict) else None
+        if isinstance(found, dict) and list(found) == ["median"]:
+            coded[name] = {"kind": "number or position", "levels": [], "median": found["median"]}
+        elif isinstance(levels, list) and all(map(_is_scalar, levels)):
+            coded[name] = {"kind": "category", "levels": [coding.name_of(v) for v in levels], "median": 0.0}
+            old = [f"{name}={v}" for v in levels]
+            new = [f"{name}={coding.name_of(v)}" for v in levels]
+            columns = [dict(zip(old, new, strict=True)).get(c, c) if _is_text(c) else c for c in columns or ()]
+        else:
+            raise _Refused(f"clinical column {name!r} has neither one median nor levels.")
+    return header | {"clinical": coded, "columns": columns, "scoring": {}}
+
+
+def _check_scoring(scoring: dict[str, Any]) -> None:
+    """Check method, parameters, dependence on the cohort and frozen reference of the scores."""
+    good = set(scoring) <= {"method", "params", "cohort_dependent", "reference"}
+    good = good and all(_is_text(scoring.get(k, "")) for k in ("method", "reference"))
+    good = good and isinstance(scoring.get("params", {}), dict) and isinstance(scoring.get("cohort_dependent", 0), int)
+    _need(good, "scoring", scoring)
 
 
 def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
@@ -148,6 +183,10 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
         "classes": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "columns": lambda v: isinstance(v, dict) and set(v) <= set(columns),
         "expression": _are_quantiles,
+        "horizon": lambda v: _is_number(v) and v > 0,  # type: ignore[operator]
+        "patients": lambda v: isinstance(v, list) and all(map(_is_text, v)),
+        "rows": lambda v: isinstance(v, list) and all(map(_is_text, v)),
+        "recalibrated_on": _is_number,
     }
     for key, value in training.items():
         _need(key in checks and checks[key](value), f"training, {key}", value)

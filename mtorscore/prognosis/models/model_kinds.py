@@ -16,6 +16,7 @@ from mtorscore.errors import EndpointError
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic, survival_target
+from mtorscore.prognosis.statistics.kaplan_meier import median_follow_up
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = ["KINDS", "ModelKind", "kind_of"]
@@ -31,6 +32,8 @@ class ModelKind(ABC):
     """What the model returns, for reporting checklists."""
     has_survival: ClassVar[bool]
     """Whether the model has a baseline hazard, and so a survival curve."""
+    has_classes: ClassVar[bool]
+    """Whether it tells classes apart, the last of which is positive."""
 
     @staticmethod
     @abstractmethod
@@ -52,7 +55,7 @@ class SurvivalModel(ModelKind):
     """Ridge Cox regression with Breslow's baseline hazard."""
 
     name, title = "survival", "Ridge Cox regression."
-    output, has_survival = "Linear predictor and survival probability", True
+    output, has_survival, has_classes = "Linear predictor and survival probability", True, False
 
     @staticmethod
     def fit(x: FloatArray, data: SurvivalData, seed: int) -> dict[str, Any]:
@@ -70,15 +73,18 @@ class SurvivalModel(ModelKind):
 
     @staticmethod
     def described(data: SurvivalData) -> dict[str, Any]:
-        """Median follow-up."""
-        return {"median_follow_up": float(np.median(data.time))}
+        """Median follow-up (reverse Kaplan-Meier), and the median event time as the horizon of validations."""
+        return {
+            "median_follow_up": median_follow_up(data.time, data.event, data.entry),
+            "horizon": float(np.median(data.time[data.event])),
+        }
 
 
 class LabelModel(ModelKind):
     """Ridge logistic regression of a two-class label."""
 
     name, title = "label", "Ridge logistic regression."
-    output, has_survival = "Probability", False
+    output, has_survival, has_classes = "Probability", False, True
 
     @staticmethod
     def fit(x: FloatArray, data: LabelData, seed: int) -> dict[str, Any]:
@@ -97,8 +103,9 @@ class LabelModel(ModelKind):
 
     @staticmethod
     def described(data: LabelData) -> dict[str, Any]:
-        """Classes, the positive one last."""
-        return {"classes": list(data.classes)}
+        """Classes, the positive one last; the horizon of a derived label."""
+        early = {"horizon": data.horizon} if np.isfinite(data.horizon) else {}
+        return {"classes": list(data.classes)} | early
 
 
 KINDS: dict[str, type[ModelKind]] = {kind.name: kind for kind in (SurvivalModel, LabelModel)}

@@ -76,16 +76,15 @@ def other_scale(there: list[float] | None, here: list[float]) -> list[str]:
 def replaced_values(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
     """Note clinical values that are replaced by the training median or commonest level: missing or unseen ones."""
     notes = []
-    for column, coded in fitted.clinical.items():
-        values = clinical[column]
+    for coding in fitted.codings:
+        column, values = coding.column, clinical[coding.column]
         gone = int(values.isna().sum())
         if gone:
             notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
-        if "levels" in coded:
-            new = values.dropna()[~values.dropna().isin(coded["levels"])]
-            if len(new):
-                notes.append(
-                    f"{len(new)} observation(s) have a {column} that the model never saw ({examples(new.unique())}): "
-                    "they count as its commonest level"
-                )
+        new = coding.unseen(values)
+        if len(new):
+            notes.append(
+                f"{len(new)} observation(s) have a {column} that the model never saw ({examples(new.unique())}): "
+                "they count as its commonest level"
+            )
     return notes

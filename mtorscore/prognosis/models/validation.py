@@ -19,12 +19,16 @@ from scipy.special import expit
 
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
-from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level
+from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level, within_follow_up
 from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.endpoints.scoring_record import other_reference, scoring_of
 from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
 from mtorscore.prognosis.models.model_kinds import KINDS
+from mtorscore.prognosis.models.same_outcome import same_classes, same_outcome
+from mtorscore.prognosis.models.training_cohort import known_again, patients_in
 from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
 from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
@@ -43,7 +47,8 @@ class Validation:
     Attributes
     ----------
     summary
-        One row per metric: value, low, high (bootstrap over observations), n, events, valid, reason.
+        One row per metric: value, low, high (bootstrap over patients), n, events, valid, reason, and the horizon,
+        positive class and level of the intervals that they hold for.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
     case_mix
@@ -84,7 +89,8 @@ def validate(
     clinical, endpoint
         The outcome there; the model's own endpoint definition by default. Units must agree.
     horizon
-        Time at which calibration is assessed; the median event time by default.
+        Time by which risks are predicted, within the follow-up of this cohort; by default the median event time of
+        the training cohort.
     n_boot, level, seed
         Of the bootstrap intervals.
 
@@ -96,39 +102,75 @@ def validate(
     Raises
     ------
     EndpointError
-        If kinds or units of the endpoints differ, or there is no event.
+        If kind, unit, positive class or early horizon of the endpoints differ, the horizon lies beyond follow-up, or
+        there is no event.
+    ReferenceMismatchError
+        If the scores were made by another method than the model's.
     DataError
-        If columns are missing.
+        If columns are missing, or hold words or levels that the model does not know.
     """
     endpoint = fitted.endpoint if endpoint is None else endpoint
     check_level(level)
     check_horizon(horizon)
     check_counts(n_boot=n_boot, seed=seed)
-    if endpoint.data_kind != fitted.kind:
-        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
-    if KINDS[fitted.kind].has_survival and endpoint.unit != fitted.endpoint.unit:
-        raise EndpointError(
-            f"Model {fitted.name} counts time in {fitted.endpoint.unit}, this endpoint in {endpoint.unit}; convert."
-        )
-    if endpoint.entry is not None:
-        raise EndpointError(
-            f"Endpoint {endpoint.name} has entry times, which the metrics of prediction do not know; leave `entry` out."
-        )
+    said = same_outcome(fitted, endpoint)
     X, lost = _in_clinical(X, clinical, endpoint)
     features = fitted.features(X, clinical)
     linear = fitted.linear_predictor(X, clinical)
     data = endpoint.resolve(clinical, features.index)
+    said += same_classes(fitted, endpoint, data)
     features, linear = features.loc[data.index], linear.loc[data.index]
     known = np.isfinite(linear.to_numpy())
     data, features, values = data.take(known), features[known], linear.to_numpy()[known]
     if data.n == 0 or data.n_events == 0:
         raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
     task = make_task(data)
-    weights = group_multiplicities(data.n, None, n_boot, np.random.default_rng(seed)) * task.weights
-    at = task.default_horizon if horizon is None else float(horizon)
-    found = _VALIDATIONS[fitted.kind](fitted, data, values, weights, at)
-    summary = pd.DataFrame([_interval(name, v, level) for name, v in found.metrics.items()])
+    at = _horizon(fitted, data, horizon)
+    patients, repeated = _patients(clinical, data.index)
+    weights = group_multiplicities(data.n, patients, n_boot, np.random.default_rng(seed)) * task.weights
+    found = _VALIDATIONS[fitted.kind](fitted, data, values, weights, at, level)
+    summary = _summary(fitted, data, found, at, level)
     mix = case_mix(fitted, features)
+    notes = [*validation_notes(mix, data, known, values), *found.notes]
+    notes += replaced_values(fitted, clinical.loc[data.index])
+    notes += [*said, *repeated, *known_again(fitted.training, features[list(fitted.scores)], clinical)]
+    if fitted.takes_expression(X):
+        notes += other_scale(fitted.training.get("expression"), value_quantiles(X))
+    else:
+        notes += other_reference(fitted.scoring, scoring_of(X))
+    if lost:
+        notes.insert(0, f"{lost} observation(s) without a clinical row were left out")
+    return Validation(summary, found.curve, mix, found.updated, tuple(notes))
+
+
+def _horizon(fitted: FittedModel, data: OutcomeData, horizon: float | None) -> float:
+    """Return the time by which risks are predicted: the one asked for, or that of the training cohort.
+
+    Raises
+    ------
+    EndpointError
+        If it lies beyond the follow-up of this cohort.
+    """
+    if not KINDS[fitted.kind].has_survival:
+        return data.horizon
+    at = fitted.horizon if horizon is None else float(horizon)
+    whose = "training cohort's median event time" if horizon is None else "horizon"
+    return within_follow_up(float("nan") if at is None else at, data, f"The {whose}")
+
+
+def _patients(clinical: pd.DataFrame, index: pd.Index) -> tuple[IntArray | None, list[str]]:
+    """Return the patient of each observation where some have several, for the resamples, and a note."""
+    names = patients_in(clinical, index)
+    several = int(names[names.duplicated()].nunique())
+    if not several:
+        return None, []
+    text = f"{several} patient(s) have several observations: the intervals resample patients, not observations"
+    return pd.factorize(names)[0].astype(np.int64), [text]
+
+
+def _summary(fitted: FittedModel, data: OutcomeData, found: _Found, at: float, level: float) -> pd.DataFrame:
+    """Return one row per metric."""
+    summary = pd.DataFrame([_interval(name, v, level) for name, v in found.metrics.items()])
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
     few = data.n_events < MIN_EVENTS
@@ -136,16 +178,7 @@ def validate(
     summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
-    notes = (
-        *validation_notes(mix, data, known, values),
-        *found.notes,
-        *replaced_values(fitted, clinical.loc[data.index]),
-    )
-    if fitted.takes_expression(X):
-        notes = (*notes, *other_scale(fitted.training.get("expression"), value_quantiles(X)))
-    if lost:
-        notes = (f"{lost} observation(s) without a clinical row were left out", *notes)
-    return Validation(summary, found.curve, mix, found.updated, notes)
+    return summary.assign(horizon=at, positive=data.positive, level=level)
 
 
 def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
@@ -179,7 +212,9 @@ class _Found:
     notes: tuple[str, ...] = ()
 
 
-def _survival(fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float) -> _Found:
+def _survival(
+    fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float, level: float
+) -> _Found:
     """Validate a survival model at a horizon."""
     time, event = data.time, data.event
     g = metrics.censoring(time, event, time)
@@ -200,7 +235,7 @@ def _survival(fitted: FittedModel, data: Any, linear: FloatArray, weights: Float
         "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
     }
     updated = _recalibrate(fitted, data, linear, float(slope[0]))
-    return _Found(rows, calibration_curve(predicted, data, at), updated, _followed_beyond(fitted, data))
+    return _Found(rows, calibration_curve(predicted, data, at, level=level), updated, _followed_beyond(fitted, data))
 
 
 def _followed_beyond(fitted: FittedModel, data: SurvivalData) -> tuple[str, ...]:
@@ -222,7 +257,7 @@ def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> Floa
         if not data.event[rows].any():
             continue
         entry = None if data.entry is None else data.entry[rows]
-        risk = RiskSets(data.time[rows], data.event[rows], entry, ties="breslow")
+        risk = RiskSets(data.time[rows], data.event[rows], entry)
         fit = cox.newton(risk, ((linear[rows] - linear.mean()) / spread)[:, None, None], tol=1e-8)
         out[b] = fit.coef[0, 0] / spread if fit.converged[0] else np.nan
     return out
@@ -238,11 +273,18 @@ def _recalibrate(fitted: FittedModel, data: SurvivalData, linear: FloatArray, sl
     times, at = np.unique(risk.times, return_inverse=True)
     cumulative = np.cumsum(np.bincount(at, weights=hazard))
     return recalibrated(
-        fitted, slope, times=times, hazard=cumulative, offset=offset, name=f"{fitted.name} recalibrated"
+        fitted, slope, data.n, times=times, hazard=cumulative, offset=offset, name=f"{fitted.name} recalibrated"
     )
 
 
-def _label(fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float) -> _Found:  # noqa: ARG001
+def _label(
+    fitted: FittedModel,
+    data: Any,
+    linear: FloatArray,
+    weights: FloatArray,
+    at: float,  # noqa: ARG001
+    level: float,
+) -> _Found:
     """Validate a model of a label."""
     p = KINDS[fitted.kind].prediction(linear)
     y = data.y
@@ -267,9 +309,9 @@ def _label(fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArr
     updated = fitted
     if good:
         updated = recalibrated(
-            fitted, slope, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
+            fitted, slope, data.n, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
         )
-    return _Found(rows, calibration_curve(p, data), updated)
+    return _Found(rows, calibration_curve(p, data, level=level), updated)
 
 
 def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
@@ -280,7 +322,7 @@ def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
     return float(brentq(lambda a: float(w @ expit(linear + a)) - target, -50, 50))
 
 
-_VALIDATIONS: dict[str, Callable[[FittedModel, Any, FloatArray, FloatArray, float], _Found]] = {
+_VALIDATIONS: dict[str, Callable[[FittedModel, Any, FloatArray, FloatArray, float, float], _Found]] = {
     "survival": _survival,
     "label": _label,
 }
@@ -294,6 +336,9 @@ def leave_one_cohort_out(
     baseline: Sequence[str] = (),
     *,
     standardise: bool = False,
+    horizon: float | None = None,
+    n_boot: int = 500,
+    level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Fit on all cohorts but one, validate on that one, in turn.
@@ -307,6 +352,10 @@ def leave_one_cohort_out(
     standardise
         Standardise scores within each cohort first: needed where platforms differ, but then a single new patient
         cannot be scored.
+    horizon
+        As in `validate`, for every cohort; by default the median event time of the others.
+    n_boot, level, seed
+        Of the bootstrap intervals.
 
     Returns
     -------
@@ -328,6 +377,6 @@ def leave_one_cohort_out(
     for held in sorted(names.unique()):
         inside = (names != held).to_numpy()
         model = fit_model(X[inside], clinical, endpoint, baseline, name=f"without {held}", seed=seed)
-        result = validate(model, X[~inside], clinical, endpoint, seed=seed)
+        result = validate(model, X[~inside], clinical, endpoint, horizon=horizon, n_boot=n_boot, level=level, seed=seed)
         parts.append(result.summary.assign(cohort=held, notes="; ".join(result.notes)))
     return pd.concat(parts, ignore_index=True)

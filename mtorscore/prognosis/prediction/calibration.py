@@ -17,6 +17,7 @@ from scipy import stats
 
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, StatisticsWarning, warn
+from mtorscore.prognosis.endpoints.checks import within_follow_up
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.outcome_models import make_outcome
 from mtorscore.prognosis.prediction.decision_curves import net_benefit
@@ -28,11 +29,16 @@ Task = PredictionTask[Any]
 
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.05, 0.65, 0.05), 2))
 CALIBRATION = ["model", "calibration_slope", "slope_low", "slope_high", "observed", "expected", "observed_expected"]
-CALIBRATION += ["oe_low", "oe_high", "horizon"]
+CALIBRATION += ["oe_low", "oe_high", "horizon", "positive"]
 
 
 def calibration_curve(
-    predicted: npt.ArrayLike, data: OutcomeData, horizon: float | None = None, groups: int = 5
+    predicted: npt.ArrayLike,
+    data: OutcomeData,
+    horizon: float | None = None,
+    groups: int = 5,
+    *,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Observed against predicted risk in groups of equal size.
 
@@ -46,30 +52,37 @@ def calibration_curve(
         For survival.
     groups
         Quantile groups; fewer where predictions tie.
+    level
+        Of the intervals.
 
     Returns
     -------
     pandas.DataFrame
-        group, n, events, predicted, observed, low, high. Kaplan-Meier with log-log interval, or Wilson's interval.
+        group, n, events, predicted, observed, low, high, horizon, positive. Kaplan-Meier with log-log
+        interval, or Wilson's interval.
 
     Raises
     ------
     DataError
         If a survival endpoint comes without a horizon.
+    EndpointError
+        If the horizon lies beyond follow-up.
     """
     values, task = np.asarray(predicted, dtype=np.float64), make_task(data)
     if task.needs_horizon and horizon is None:
         raise DataError("Calibration of a survival endpoint needs a horizon.")
+    at_time = within_follow_up(float(horizon), data) if task.needs_horizon and horizon is not None else data.horizon
     cuts = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
     code = np.searchsorted(cuts, values, side="left")
     rows = []
     for g in np.unique(code):
         at = code == g
-        observed = task.observed_in_group(at, values, float(horizon or 0))
+        observed = task.observed_in_group(at, values, at_time, level)
         if observed is not None:
             row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
             rows.append(row | observed)
-    return pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
+    table = pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
+    return table.assign(horizon=at_time, positive=data.positive)
 
 
 def assess_calibration(
@@ -89,7 +102,7 @@ def assess_calibration(
         Of the intervals.
     """
     data = task.data
-    horizon = float(times[len(times) // 2]) if len(times) else float("nan")
+    horizon = float(times[len(times) // 2]) if len(times) else data.horizon
     rows, curves, decisions = [], [], []
     place = pd.Index(data.index.astype(str))
     for name, own in predictions.groupby("model", sort=False):
@@ -100,11 +113,11 @@ def assess_calibration(
             slopes.append(_slope(make_task(data.take(at)), one, name == "dummy"))
             predicted = task.risk(one, horizon)
             risk[at] += np.nan if predicted is None else predicted / repeats
-        row: dict[str, Any] = {"model": name, "horizon": horizon}
+        row: dict[str, Any] = {"model": name, "horizon": horizon, "positive": data.positive}
         row |= _pooled(np.array(slopes), level)
         if np.isfinite(risk).all():
             row |= _observed_expected(task, risk, horizon, level)
-            curves.append(calibration_curve(risk, data, horizon).assign(model=name))
+            curves.append(calibration_curve(risk, data, horizon, level=level).assign(model=name))
             decisions.append(net_benefit(task, risk, THRESHOLDS, horizon).replace({"strategy": {"model": name}}))
         rows.append(row)
     calibration = pd.DataFrame(rows).reindex(columns=CALIBRATION)
@@ -198,6 +211,4 @@ def evaluation_notes(
         text = "several models were compared on the same data: the best of them looks better than it is"
         notes.append(text)
         warn(f"{text} (a forking path).", StatisticsWarning)
-    elif model not in (None, "ridge") and task.data.n < 300:
-        notes.append(f"choosing a model by its result on {task.data.n} patients is a forking path; name it beforehand")
     return tuple(notes)

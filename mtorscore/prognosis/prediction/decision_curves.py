@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError
+from mtorscore.prognosis.endpoints.checks import within_follow_up
 from mtorscore.prognosis.endpoints.covariates import check_column
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.prediction.prediction_task import PredictionTask
@@ -48,7 +49,14 @@ def decision_curve(
     Returns
     -------
     pandas.DataFrame
-        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share).
+        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share), horizon, positive.
+
+    Raises
+    ------
+    DataError
+        If a survival endpoint comes without a horizon, or the predictions are no risks.
+    EndpointError
+        If the horizon lies beyond follow-up.
     """
     check_column(predicted, "predicted risk", numeric=True)
     data = endpoint.resolve(clinical, predicted.dropna().index)
@@ -56,6 +64,8 @@ def decision_curve(
     task = make_task(data)
     if task.needs_horizon and horizon is None:
         raise DataError("A decision curve of a survival endpoint needs a horizon.")
+    if task.needs_horizon and horizon is not None:
+        within_follow_up(float(horizon), data)
     if ((risk < 0) | (risk > 1)).any():
         raise DataError(
             f"Predicted risks lie between 0 and 1; these reach from {risk.min():.3g} to {risk.max():.3g}. A score or "
@@ -86,4 +96,5 @@ def net_benefit(
             {"strategy": "all", "threshold": t, "net_benefit": benefit(everyone, t), "acted": 1.0},
             {"strategy": "none", "threshold": t, "net_benefit": 0.0, "acted": 0.0},
         ]
-    return pd.DataFrame(rows)
+    at = task.data.horizon if horizon is None else float(horizon)
+    return pd.DataFrame(rows).assign(horizon=at, positive=task.data.positive)

@@ -139,7 +139,9 @@ class PredictionTask(ABC, Generic[D]):
         """Return observed and expected risk, and the interval of the observed one."""
         raise DataError(f"Calibration is not defined for {type(self.data).__name__}.")
 
-    def observed_in_group(self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float) -> dict[str, Any] | None:
+    def observed_in_group(
+        self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float, level: float
+    ) -> dict[str, Any] | None:
         """Return events, observed, low, high of one group of a calibration curve; None where nothing is known."""
         raise DataError(f"Calibration is not defined for {type(self.data).__name__}.")
 

@@ -174,11 +174,13 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         low, high = (1 - float(highs[0]), 1 - float(lows[0])) if at >= 0 else (np.nan, np.nan)
         return 1 - survival, float(risk.mean()), low, high
 
-    def observed_in_group(self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float) -> dict[str, Any] | None:
+    def observed_in_group(
+        self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float, level: float
+    ) -> dict[str, Any] | None:
         """Kaplan-Meier risk with a log-log interval."""
         part = self.data.take(at)
         curve = product_limit(part.time, part.event, part.entry)
-        low, high = loglog_interval(curve.survival, curve.se)
+        low, high = loglog_interval(curve.survival, curve.se, level)
         i = int(np.searchsorted(curve.time, horizon, side="right")) - 1
         s = curve.survival[i] if i >= 0 else 1.0
         row = {"events": int((part.event & (part.time <= horizon)).sum()), "observed": float(1 - s)}
@@ -321,7 +323,9 @@ class BinaryTask(PredictionTask[LabelData]):
         half = stats.norm.ppf(0.5 + level / 2) * np.sqrt(observed * (1 - observed) / n)
         return observed, expected, max(observed - half, 0.0), min(observed + half, 1.0)
 
-    def observed_in_group(self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float) -> dict[str, Any] | None:
+    def observed_in_group(
+        self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float, level: float
+    ) -> dict[str, Any] | None:
         """Weighted prevalence with Wilson's interval."""
         w, y = self.data.weights[at], self.data.y[at]
         if not w.any():
@@ -329,7 +333,7 @@ class BinaryTask(PredictionTask[LabelData]):
         # With weights the interval is that of as many observations as they are worth (Kish).
         n = float(w.sum() ** 2 / (w**2).sum())
         k = n * float((w * y).sum() / w.sum())
-        low, high = wilson_interval(k, n)
+        low, high = wilson_interval(k, n, level)
         row = {"predicted": float((w * risk[at]).sum() / w.sum()), "events": int(y[w > 0].sum())}
         return row | {"observed": k / n, "low": low, "high": high}
 

@@ -56,9 +56,9 @@ def ratio(log: npt.ArrayLike) -> FloatArray:
     return out
 
 
-def wilson_interval(k: float, n: float) -> tuple[float, float]:
-    """Wilson's 95% interval of a share of `k` out of `n`, which may be fractions (effective sample sizes)."""
-    z = 1.959964
+def wilson_interval(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share of `k` out of `n`, which may be fractions (effective sample sizes)."""
+    z = float(stats.norm.ppf(0.5 + level / 2))
     z2 = z**2
     centre = (k + z2 / 2) / (n + z2)
     half = z * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)

@@ -99,6 +99,16 @@ def inverse_weights(time: FloatArray, event: npt.NDArray[np.bool_], horizon: flo
     return np.where(known, 1.0 / np.where(known, np.maximum(g, 1e-12), 1.0), 0.0)
 
 
+def median_follow_up(time: FloatArray, event: npt.NDArray[np.bool_], entry: FloatArray | None = None) -> float:
+    """Median follow-up by the reverse Kaplan-Meier estimate: events count as censored, censoring as the event.
+
+    The longest time where the curve does not fall to one half. Schemper and Smith, Control Clin Trials 1996;17:343.
+    """
+    curve = product_limit(time, ~event, entry)
+    below = curve.time[curve.survival <= 0.5 + 1e-12]
+    return float(below[0]) if len(below) else float(time.max())
+
+
 def km_at(time: FloatArray, event: npt.NDArray[np.bool_], at: float, weights: FloatArray | None = None) -> float:
     """Weighted Kaplan-Meier estimate at one time."""
     curve = product_limit(time, event, weights=weights)

@@ -27,7 +27,16 @@ from mtorscore.tl.engine.plan import Plan, learn, make_plan, restore
 from mtorscore.tl.engine.random_signatures import random_pvalues
 from mtorscore.tl.engine.reference import Reference
 
-__all__ = ["MethodScores", "ScoreOptions", "check_collection", "masked_rows", "prepare", "record", "score_source"]
+__all__ = [
+    "MethodScores",
+    "ScoreOptions",
+    "check_collection",
+    "masked_rows",
+    "prepare",
+    "record",
+    "score_source",
+    "scored_by",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,6 +289,17 @@ def record(scores: MethodScores, collection: SignatureCollection, genes_hash: st
         "versions": versions(),
         "null": plan.spec.null if plan.pvalues else "none",
         "composites": [e.id for e in collection if isinstance(e, Composite)],
+    }
+
+
+def scored_by(scores: MethodScores) -> dict[str, Any]:
+    """Return what a table of scores says of itself in ``.attrs["scored_by"]``: method, parameters, reference."""
+    plan, reference = scores.plan, scores.reference
+    return {
+        "method": plan.spec.name,
+        "params": {k: ("none" if v is None else v) for k, v in plan.params.items()},
+        "cohort_dependent": bool(plan.spec.learns(plan.params)),
+        "reference": "" if reference is None else reference.digest,
     }
 
 

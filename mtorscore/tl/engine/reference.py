@@ -81,6 +81,28 @@ class Reference:
         """Hash of the gene universe."""
         return universe_hash(self.genes)
 
+    @property
+    def digest(self) -> str:
+        """Digest of all that the reference holds: two references with the same digest give the same scores."""
+        return _checksum(*self._content())[:16]
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return header and arrays as they are saved."""
+        header: dict[str, Any] = {
+            "format": FORMAT,
+            "method": self.method,
+            "params": dict(self.params),
+            "genes": list(self.genes),
+            "signatures": {k: dict(v) for k, v in self.signatures.items()},
+            "signature_hash": self.signature_hash,
+            "score_names": list(self.score_names),
+            "n_obs": self.n_obs,
+            "version": self.version,
+        }
+        arrays = {f"state/{k}": np.asarray(v) for k, v in self.state.items()}
+        arrays |= {"score_mean": self.score_mean, "score_sd": self.score_sd}
+        return header, arrays
+
     def columns_in(self, universe: Sequence[str], *, policy: str = "refuse") -> npt.NDArray[np.int64] | None:
         """Return the columns of this reference's genes in another matrix, or None if they are the same.
 
@@ -156,19 +178,7 @@ class Reference:
             Such as ``lihc.ref.npz``. Written under another name first, then moved.
         """
         target = Path(path)
-        header = {
-            "format": FORMAT,
-            "method": self.method,
-            "params": dict(self.params),
-            "genes": list(self.genes),
-            "signatures": {k: dict(v) for k, v in self.signatures.items()},
-            "signature_hash": self.signature_hash,
-            "score_names": list(self.score_names),
-            "n_obs": self.n_obs,
-            "version": self.version,
-        }
-        arrays = {f"state/{k}": np.asarray(v) for k, v in self.state.items()}
-        arrays |= {"score_mean": self.score_mean, "score_sd": self.score_sd}
+        header, arrays = self._content()
         header["sha256"] = _checksum(header, arrays)
         with atomic(target) as temporary, temporary.open("wb") as out:
             np.savez_compressed(

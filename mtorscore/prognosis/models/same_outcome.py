@@ -1,0 +1,73 @@
+"""Whether a frozen model and the endpoint at hand speak of one outcome: kind, unit, horizon, positive class."""
+
+from __future__ import annotations
+
+from mtorscore.errors import EndpointError, examples
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.models.fitted import FittedModel
+from mtorscore.prognosis.models.model_kinds import KINDS
+
+__all__ = ["same_classes", "same_outcome"]
+
+
+def same_outcome(fitted: FittedModel, endpoint: Endpoint) -> list[str]:
+    """Refuse an endpoint of another kind, unit or horizon than the model's; note another name.
+
+    Raises
+    ------
+    EndpointError
+        If the model does not predict this endpoint.
+    """
+    own = fitted.endpoint
+    if endpoint.data_kind != fitted.kind:
+        raise EndpointError(f"Model {fitted.name} predicts a {fitted.kind} endpoint, {endpoint.name} is none.")
+    if KINDS[fitted.kind].has_survival and endpoint.unit != own.unit:
+        raise EndpointError(
+            f"Model {fitted.name} counts time in {own.unit}, this endpoint in {endpoint.unit}; convert."
+        )
+    if endpoint.entry is not None:
+        raise EndpointError(
+            f"Endpoint {endpoint.name} has entry times, which the metrics of prediction do not know; leave `entry` out."
+        )
+    there, here = own.within_days, endpoint.within_days
+    if (there is None) != (here is None):
+        return [f"the model was fitted on {own.name}, an endpoint of another kind than {endpoint.name}"]
+    if there is not None and here is not None and abs(there - here) > 1e-6 * there:
+        raise EndpointError(
+            f"Model {fitted.name} predicts an event within {own.horizon:g} {own.unit}, and {endpoint.name} is one "
+            f"within {endpoint.horizon:g} {endpoint.unit}; validate it on its own horizon, or fit another."
+        )
+    if endpoint.name != own.name:
+        return [f"the model was fitted on {own.name}, and is validated on {endpoint.name}"]
+    return []
+
+
+def same_classes(fitted: FittedModel, endpoint: Endpoint, data: OutcomeData) -> list[str]:
+    """Refuse another positive class than the model's; note another name of the other class.
+
+    Raises
+    ------
+    EndpointError
+        If the positive class of the endpoint is not the one that the model predicts, or there are not two classes.
+    """
+    known, here = list(fitted.training.get("classes", ())), list(data.classes)
+    # The classes of an early endpoint are named after its horizon, which `same_outcome` compares.
+    if len(known) != 2 or not data.n or endpoint.column is None:
+        return []
+    if len(here) != 2:
+        raise EndpointError(
+            f"Endpoint {data.name} has {len(here)} classes ({examples(here, 5)}), and model {fitted.name} predicts "
+            f"{known[1]} against {known[0]}; keep these two."
+        )
+    if fitted.endpoint.column is None:
+        return [f"the model predicts {known[1]}, and is validated on {here[1]}"]
+    if here[1] != known[1]:
+        raise EndpointError(
+            f"Model {fitted.name} predicts {known[1]} (against {known[0]}), and the positive class of {data.name} is "
+            f"{here[1]}; name the same class (positive={known[1]!r}), and rename the values where they are called "
+            "otherwise."
+        )
+    if here[0] != known[0] and here[0] != f"not {here[1]}":
+        return [f"the class beside {known[1]} was {known[0]} in training and is {here[0]} here"]
+    return []
