@@ -132,7 +132,11 @@ ADJUSTED_FOR = Column("adjusted_for", "text", "the one confounder beside the sco
 VALID = Column("valid", "flag", "whether the numbers can be trusted")
 REASON = Column("reason", "text", "why not, or what else to know")
 OBSERVATION = Column("observation", "text", "sample or cell")
-HORIZON = Column("horizon", "time", "time in days by which the outcome is predicted; missing for labels")
+HORIZON = Column(
+    "horizon", "time", "time in days by which the outcome is looked at; missing for labels and for all of follow-up"
+)
+POSITIVE = Column("positive", "text", "what a ratio above 1 or a higher risk means more of: the event, or a class")
+LEVEL = Column("level", "share", "confidence level of the intervals")
 
 NO_OUTCOME = "This cohort has no survival data, so no score was related to an outcome."
 
@@ -149,6 +153,9 @@ def _evaluated(metric: str, events: str) -> tuple[Column, ...]:
         Column("high", "number", "upper end of its 95% interval"),
         Column("n", "count", "patients"),
         Column("events", "count", events),
+        POSITIVE,
+        HORIZON,
+        LEVEL,
         VALID,
         REASON,
         Column("reference", "text", "the model that it is compared with on the same folds"),
@@ -206,6 +213,7 @@ ASSOCIATIONS = Table(
     "associations", "relate/associations.tsv", (
         METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
         Column("effect", "text", "what hr is: a hazard ratio"),
+        POSITIVE, HORIZON, LEVEL,
         Column("n", "count", "patients in the model"),
         Column("events", "count", "patients in whom the event happened"),
         Column("parameters", "count", "parameters of the model"),
@@ -275,6 +283,7 @@ KAPLAN_MEIER = Table(
         Column("logrank_chisq", "number", "log-rank test between the groups: chi-squared statistic"),
         Column("logrank_df", "count", "its degrees of freedom"),
         Column("logrank_p", "p-value", "its p value"),
+        Column("reason", "text", "why there is no curve of a score, on a row without a time"),
     ),
     step="relate", empty=NO_OUTCOME, report=True,
 )  # fmt: skip
@@ -322,6 +331,7 @@ CALIBRATION = Table(
         Column("observed", "share", "observed risk"),
         Column("low", "share", "lower end of its 95% interval"),
         Column("high", "share", "upper end of its 95% interval"),
+        POSITIVE,
     ),
     step="relate", report=True,
 )  # fmt: skip
@@ -334,6 +344,7 @@ DECISION = Table(
         Column("threshold", "share", "risk above which one would act"),
         Column("net_benefit", "number", "net benefit per patient"),
         Column("acted", "share", "share of patients acted on"),
+        POSITIVE,
     ),
     step="relate", report=True,
 )  # fmt: skip

@@ -77,6 +77,9 @@ def km(
     chosen = unit or (str(curves["unit"].iloc[0]) if "unit" in curves else "days")
     if chosen not in _YEARS:
         raise DataError(f"Unknown unit of time {chosen!r}; use one of {', '.join(_YEARS)}.")
+    if len(curves) and curves["time"].isna().all():
+        why = str(curves["reason"].iloc[0]) if "reason" in curves else "there are no times"
+        raise DataError(f"There is no curve to draw: {why}.")
     groups = [str(g) for g in pd.unique(curves["group"])]
     if len(groups) > len(st.CYCLE):
         raise DataError(f"{len(groups)} curves cannot be told apart; draw at most {len(st.CYCLE)} groups.")

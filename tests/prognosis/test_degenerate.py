@@ -276,11 +276,12 @@ def test_patients_with_several_observations_are_said() -> None:
         lambda: p.associate(s, twice, ENDPOINT, negative_controls=(), n_boot=0),
         lambda: p.cox(s, twice, ENDPOINT),
         lambda: p.kaplan_meier(s, twice, ENDPOINT),
-        lambda: p.evaluate(None, s, twice, ENDPOINT, n_splits=2, n_repeats=1, n_boot=0),
         lambda: p.fit_model(s, twice, ENDPOINT),
     ):
         with pytest.warns(StatisticsWarning, match=r"20 patient\(s\) have several observations"):
             call()
+    with pytest.raises(DataError, match=r"20 patient\(s\) have several observations .*groups='patient'"):
+        p.evaluate(None, s, twice, ENDPOINT, n_splits=2, n_repeats=1, n_boot=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         p.evaluate(None, s, twice, ENDPOINT, groups="patient", n_splits=2, n_repeats=1, n_boot=0)

@@ -158,8 +158,9 @@ def test_patients_never_stand_on_both_sides() -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
     knn = KNeighborsClassifier(1)
-    with pytest.warns(StatisticsWarning, match="several observations"):
-        leaky = evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0)
+    with pytest.raises(DataError, match=r"60 patient\(s\) have several observations .*groups='patient'"):
+        evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0)
+    leaky = evaluate(knn, x, clinical.drop(columns="patient"), LABEL, n_repeats=1, n_boot=0)
     honest = evaluate(knn, x, clinical, LABEL, n_repeats=1, n_boot=0, groups="patient")
     assert value(leaky, "score", "roc_auc") > 0.9
     assert value(honest, "score", "roc_auc") < 0.7

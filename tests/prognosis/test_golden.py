@@ -113,10 +113,14 @@ def test_logrank(patients: pd.DataFrame, expected: Path) -> None:
     assert list(starts["survival"]) == [1, 1]
 
 
-def test_a_score_that_cannot_be_cut_gives_no_curves(patients: pd.DataFrame) -> None:
+def test_a_score_that_cannot_be_cut_gives_no_curves_but_the_reason(patients: pd.DataFrame) -> None:
     scores = patients[["score"]].assign(constant=1.0, absent=np.nan)
-    assert set(kaplan_meier(scores, patients, ENDPOINT)["signature"]) == {"score"}
-    assert kaplan_meier(scores[["absent"]], patients, ENDPOINT).empty
+    curves = kaplan_meier(scores, patients, ENDPOINT)
+    assert set(curves[curves["time"].notna()]["signature"]) == {"score"}
+    reasons = curves[curves["time"].isna()].set_index("signature")["reason"]
+    assert "are one value" in reasons["constant"]
+    assert "0 observation(s) have a score" in reasons["absent"]
+    assert kaplan_meier(scores[["absent"]], patients, ENDPOINT)["time"].isna().all()
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])

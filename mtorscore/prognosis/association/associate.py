@@ -19,6 +19,7 @@ from mtorscore.prognosis.association.negative_controls import (
     NegativeControls,
     find_confounder,
 )
+from mtorscore.prognosis.association.quality import the_outcome_itself, why_not_valid
 from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
     NOT_PROPORTIONAL,
@@ -76,6 +77,7 @@ def associate(
     level: float = 0.95,
     params: dict[str, Any] | None = None,
     seed: int = 0,
+    tissue: str | None = None,
     mirrors: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Relate every score to one or more endpoints.
@@ -126,20 +128,25 @@ def associate(
         Parameters of the scoring method, for the negative controls.
     seed
         Of bootstrap and random signatures.
+    tissue
+        Tissue of the observations, where entries of the collection are graded by tissue: an entry that is graded
+        "opposed" there is not valid.
     mirrors
         Old name of `negative_controls`, to be removed in the next release.
 
     Returns
     -------
     pandas.DataFrame
-        One row per signature, endpoint and model, with the columns of `COLUMNS`; label endpoints add ``odds_ratio``,
-        ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. ``c_index`` of an
+        One row per signature, endpoint and model, with the columns of `COLUMNS`; `positive` is what a ratio above 1
+        means more of, `horizon` that of an early endpoint, `level` that of the intervals. Label endpoints add
+        ``odds_ratio``, ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. That of an
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
         linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
         The ``residual_`` columns, on rows adjusted for proliferation, are of what is left of the score once
         proliferation is regressed out: ratio per its own SD with interval, p, and p among equally treated random
         signatures.
-        ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why.
+        ``valid`` is False where the numbers cannot be trusted, and ``reason`` says why: too few events, less than half
+        of a signature's genes in the matrix or one of its directions absent, a confounder of which that holds.
         ``.attrs["excluded"]`` lists the excluded observations, as records; ``.attrs["null"]`` holds per row the
         absolute score statistic and 41 quantiles of those of its random signatures, least to largest, as text.
 
@@ -160,7 +167,7 @@ def associate(
     with one_blas_thread():
         return _associate(
             scores, clinical, endpoint, names_of(adjust), expression, signatures, method, wanted, n_random, params,
-            _Options(level, n_boot, seed, ties, family),
+            tissue, _Options(level, n_boot, seed, ties, family),
         )  # fmt: skip
 
 
@@ -183,11 +190,13 @@ def _associate(
     negative_controls: Sequence[str],
     n_random: int,
     params: dict[str, Any] | None,
+    tissue: str | None,
     options: _Options,
 ) -> pd.DataFrame:
     endpoints = as_endpoints(endpoint)
     inputs = read_inputs(scores, clinical, expression, signatures, method, params)
     controls = NegativeControls(inputs, negative_controls, n_random, options.seed)
+    quality = why_not_valid(inputs, tissue)
     rows: list[dict[str, Any]] = []
     excluded = []
     for one in endpoints:
@@ -199,6 +208,12 @@ def _associate(
         excluded.append(data.excluded)
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
     controls.run()
+    for row in rows:
+        row["level"] = options.level
+        lacking = quality.get(row["signature"])
+        if lacking:
+            row["valid"] = False
+            row["reason"].append(lacking)
     table = finish(rows, options.family)
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
@@ -254,7 +269,9 @@ def _confounder(inputs: Inputs, item: Any) -> Confounder:
     parts = []
     for name in names:
         if name in inputs.clinical.columns:
-            parts.append(encode(inputs.clinical[[name]]))
+            # Levels that no scored observation has must not move the codes of the others.
+            scored = inputs.clinical.index.isin(inputs.scores.index)
+            parts.append(encode(inputs.clinical.loc[scored, [name]]))
         elif name in inputs.scores.columns and len(names) > 1:
             parts.append(inputs.scores[[name]])
         else:
@@ -294,7 +311,8 @@ def _unadjusted(
         if row["ph_p"] < NOT_PROPORTIONAL:
             row["reason"].append("hazards are not proportional: see prognosis.over_time")
         if block.sd[j] > 0 and outcome.events:
-            row |= _concordance(outcome, block.x[:, j], multiplicities)
+            row |= _concordance(outcome, block.x[:, j], multiplicities, options.level)
+            row["reason"] += the_outcome_itself(row["c_index"], outcome.events)
         controls.request(row, signature, outcome.index, test, observed[j])
         block.rows.append(row)
 
@@ -345,12 +363,14 @@ def _adjusted(
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)
-                row |= _concordance(part, x[:, :, k] @ coef, resample)
+                row |= _concordance(part, x[:, :, k] @ coef, resample, options.level)
             elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:
                 row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
             if not keep.all():
                 row["reason"].append(f"{int((~keep).sum())} without {confounder.label} left out")
             row["reason"] += confounder.notes_of(names[k])
+            row["lacking"] = confounder.lacking and row["valid"]
+            row["valid"] &= not confounder.lacking
             controls.request(row, names[k], part.index, test, observed[k])
             block.rows.append(row)
         if confounder.label == PROLIFERATION:
@@ -418,6 +438,6 @@ def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -
     return effects
 
 
-def _concordance(outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray) -> dict[str, float]:
-    c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None)
+def _concordance(outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray, level: float) -> dict[str, float]:
+    c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None, level)
     return {"c_index": c.c, "c_low": c.low, "c_high": c.high}

@@ -19,6 +19,7 @@ from scipy import stats
 from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis.endpoints.checks import within_follow_up
 from mtorscore.prognosis.endpoints.covariates import check_column, check_numbers, check_table, encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import read_inputs
@@ -169,7 +170,7 @@ def over_time(
         if len(found) == 2:
             gap = (found[0][0] - found[1][0]) / np.hypot(found[0][1], found[1][1])
             row["p_change"] = float(2 * stats.norm.sf(abs(gap)))
-        tau = float(np.quantile(data.time, 0.9)) if horizon is None else float(horizon)
+        tau = float(np.quantile(data.time, 0.9)) if horizon is None else within_follow_up(float(horizon), data)
         slope, se = _robust_slope(x, pseudo_values(data, tau))
         z = stats.norm.ppf(0.5 + level / 2)
         row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - z * se, "rmst_high": slope + z * se}

@@ -38,7 +38,8 @@ def meta_analyse(
     Parameters
     ----------
     tables
-        Cohort name -> table, or tables (named cohort1, cohort2, ...). Rows with ``valid=False`` take no part. Scores
+        Cohort name -> table, or tables (named cohort1, cohort2, ...), as they are or read back from a file: the level
+        of their intervals is a column. Rows with ``valid=False`` take no part. Scores
         must mean the same everywhere: the ratios are per SD within each cohort.
     tau2
         ``"reml"``, ``"pm"`` (Paule-Mandel) or ``"dl"`` (DerSimonian-Laird).
@@ -51,7 +52,8 @@ def meta_analyse(
     -------
     pandas.DataFrame
         signature, endpoint, model, adjusted_for, cohorts, n, events, hr, hr_low, hr_high, p, q, prediction_low,
-        prediction_high (from three cohorts on), tau2, i2, cochran_q, cochran_p, weights (cohort=share), valid, reason.
+        prediction_high (from three cohorts on), tau2, i2, cochran_q, cochran_p, weights (cohort=share), level,
+        positive, horizon, valid, reason.
 
     Raises
     ------
@@ -70,8 +72,7 @@ def meta_analyse(
         missing = [c for c in [*keys, "hr", "hr_low", "hr_high", "n", "events"] if c not in table.columns]
         if missing:
             raise DataError(f"The table of {cohort} lacks {', '.join(missing)}; it must come from prognosis.associate.")
-        # The error is read from the interval, whose level the table knows if it comes from `associate` as it is.
-        z = stats.norm.ppf(0.5 + float(table.attrs.get("level", level)) / 2)
+        z = stats.norm.ppf(0.5 + _levels(table, level, cohort) / 2)
         stacked.append(table.assign(cohort=cohort, width=2 * z))
     everything = pd.concat(stacked, ignore_index=True)
     everything["adjusted_for"] = everything["adjusted_for"].fillna("")
@@ -94,12 +95,40 @@ def meta_analyse(
         row["reason"] = "" if len(good) >= 2 else f"{len(good)} cohort(s) with a usable estimate"
         if "effect" in part and (part["effect"] == "odds ratio").any():
             row["reason"] = "odds ratios of a label; hazard ratios are combined here"
+        row |= {"level": level, "positive": _one_of(part, "positive", ""), "horizon": _one_of(part, "horizon", np.nan)}
         rows.append(row)
-    table = pd.DataFrame(rows)
-    if "p" not in table:
-        table["p"] = np.nan
+    table = pd.DataFrame(rows).reindex(columns=_COLUMNS)
     table["q"] = table.groupby(keys[1:], sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
     return table
+
+
+_COLUMNS = [
+    *("signature", "endpoint", "model", "adjusted_for", "cohorts", "n", "events", "hr", "hr_low", "hr_high", "p", "q"),
+    *("prediction_low", "prediction_high", "tau2", "i2", "cochran_q", "cochran_p", "weights", "level"),
+    *("positive", "horizon", "valid", "reason"),
+]
+
+
+def _levels(table: pd.DataFrame, level: float, cohort: str) -> Any:
+    """Return the level of each row's interval, from which its error is read: the table's own, also out of a file.
+
+    Raises
+    ------
+    DataError
+        If the table holds levels that are none.
+    """
+    if "level" not in table.columns:
+        return float(table.attrs.get("level", level))
+    known = pd.to_numeric(table["level"], errors="coerce").fillna(level)
+    if not known.between(0, 1, inclusive="neither").all():
+        raise DataError(f"The table of {cohort} has intervals whose level does not lie between 0 and 1.")
+    return known.to_numpy(dtype=np.float64)
+
+
+def _one_of(part: pd.DataFrame, column: str, missing: Any) -> Any:
+    """Return the value that all cohorts have in a column; `missing` where they have none or several."""
+    found = list(part[column].dropna().unique()) if column in part else []
+    return found[0] if len(found) == 1 else missing
 
 
 def combine(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError
+from mtorscore.prognosis.association.quality import lacking_genes
 from mtorscore.prognosis.association.random_null import compare_with_null, null_statistics
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
@@ -49,6 +50,8 @@ class Confounder:
         Per signature another table: the confounder without the genes that it shares with the signature.
     notes
         Notes per signature.
+    lacking
+        Whether it is hardly in the matrix, so that nothing is shown beside it.
     """
 
     label: str
@@ -56,6 +59,7 @@ class Confounder:
     variants: dict[str, pd.DataFrame | None] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     note: str = ""
+    lacking: bool = False
 
     def per_signature(self, names: Sequence[str]) -> Iterator[tuple[pd.DataFrame | None, list[int]]]:
         """Yield a table with the positions of the signatures that it goes with."""
@@ -148,7 +152,8 @@ def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
                 variants[common] = left
     scored = score_signatures(expression, list(variants.values()), method, inputs.params)
     base = scored[["0"]].set_axis([label], axis=1)
-    found = Confounder(label, base, note=_coverage(label, signature, expression))
+    why = lacking_genes(signature, expression)
+    found = Confounder(label, base, note=f"{label}: {why}" if why else "", lacking=bool(why))
     tables = {common: scored[[v.id]].set_axis([label], axis=1) for common, v in variants.items() if common}
     for name, common in shared.items():
         if name == signature.id:
@@ -170,11 +175,6 @@ def _without(signature: Signature, common: frozenset[str], name: str) -> Signatu
         return None
     weights = {g: w for g, w in signature.weights.items() if g not in common}
     return replace(signature, id=name, up=up, down=down, weights=weights, evidence={}, gene_sources={})
-
-
-def _coverage(label: str, signature: Signature, expression: Expression) -> str:
-    present, total = len(expression.columns(signature)[0]), len(set(signature.genes))
-    return f"{label} has {present} of {total} genes in the matrix" if 2 * present < total else ""
 
 
 def score_signatures(

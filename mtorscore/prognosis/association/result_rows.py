@@ -42,6 +42,8 @@ def blank_row(
         "model": model,
         "adjusted_for": adjusted_for,
         "effect": outcome.effect,
+        "positive": outcome.positive,
+        "horizon": outcome.horizon,
         "ratio_columns": outcome.ratio_columns,
         "n": outcome.n,
         "events": outcome.events,
@@ -92,7 +94,9 @@ def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
         table["q"] = adjust_p(table["p"])
     else:
         table["q"] = table.groupby(keys, sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
-    doubtful = table.loc[~table["valid"] & table["p"].notna(), "signature"].unique()
+    # Confounders that are hardly in the matrix are many where a matrix is small; their rows say so themselves.
+    quiet = table["lacking"].eq(True) if "lacking" in table else False
+    doubtful = table.loc[~table["valid"] & table["p"].notna() & ~np.asarray(quiet, dtype=bool), "signature"].unique()
     if len(doubtful):
         warn(
             f"{len(doubtful)} signature(s) have results that should not be trusted ({examples(doubtful)}); "

@@ -313,9 +313,10 @@ def kaplan_meier(
     -------
     pandas.DataFrame
         Tidy: signature, endpoint, unit, group, n, events, cut, time, n_risk, n_event, n_censor, survival, low, high,
-        median, logrank_chisq, logrank_df, logrank_p. One row per group and distinct time, beginning at 0. Observations
-        at the cut belong to the lower group. A score that cannot be cut into groups gives no rows; ready-made groups
-        may be one group, the curve of everybody, whose log-rank columns are NaN.
+        median, logrank_chisq, logrank_df, logrank_p, reason. One row per group and distinct time, beginning at 0.
+        Observations at the cut belong to the lower group. A score of two values is cut between them, whatever the
+        quantiles. A score that cannot be cut into groups gives one row without a group and a time, and the reason;
+        ready-made groups may be one group, the curve of everybody, whose log-rank columns are NaN.
 
     Raises
     ------
@@ -370,15 +371,20 @@ def _curves(
     keep = column.notna().to_numpy()
     data, column = data.take(keep), column[keep]
     if data.n < 2:
-        return []
+        return [_no_curve(name, data, f"{data.n} observation(s) have a score")] if quantiles is not None else []
     if quantiles is not None:
-        codes, levels, points = cut_groups(column.to_numpy(dtype=np.float64), quantiles)
+        values = column.to_numpy(dtype=np.float64)
+        two = np.unique(values)
+        codes, levels, points = cut_groups(values, quantiles)
+        if len(two) == 2:
+            codes, levels, points = (values > two[0]).astype(np.int64), ["low", "high"], [float(two[0])]
     else:
         groups = column.astype("category").cat.remove_unused_categories()
         codes, levels, points = groups.cat.codes.to_numpy(dtype=np.int64), [str(v) for v in groups.cat.categories], []
     present = np.unique(codes)
     if len(present) < 2 and quantiles is not None:
-        return []
+        share = float((column == column.mode().iloc[0]).mean())
+        return [_no_curve(name, data, f"{share:.0%} of the scores are one value: the quantiles cut no groups")]
     codes = np.searchsorted(present, codes).astype(np.int64)
     levels = [levels[i] for i in present]
     chisq, df, p, _, _ = logrank_statistic(data.time, data.event, codes, data.entry)
@@ -416,9 +422,16 @@ def _curves(
             "logrank_chisq": chisq,
             "logrank_df": df,
             "logrank_p": p,
+            "reason": "",
         }
         out.append(body.assign(**head)[_KM])
     return out
+
+
+def _no_curve(name: str, data: SurvivalData, reason: str) -> pd.DataFrame:
+    """Return the row of a score that no curve can be drawn of."""
+    row: dict[str, Any] = dict.fromkeys(_KM, np.nan) | {"signature": name, "endpoint": data.name, "unit": data.unit}
+    return pd.DataFrame([row | {"group": "", "cut": "", "n": data.n, "events": data.n_events, "reason": reason}])
 
 
 def _optimal_curves(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mtorscore._outcome_terms import event_codes
-from mtorscore.errors import DataWarning, EndpointError, StatisticsWarning, examples, nearest, warn
+from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples, nearest, warn
 from mtorscore.prognosis.endpoints.coding import name_of
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
@@ -224,10 +225,7 @@ def apply_rules(
 
 def warn_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
     """Warn if a patient (column ``patient``) has several observations in an endpoint."""
-    if "patient" not in clinical.columns:
-        return
-    names = clinical["patient"].reindex(index).dropna()
-    twice = names[names.duplicated()].unique()
+    twice = _repeated(clinical, index)
     if len(twice):
         warn(
             f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}), which count as if "
@@ -235,3 +233,29 @@ def warn_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
             "hand groups='patient' to evaluate.",
             StatisticsWarning,
         )
+
+
+def refuse_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
+    """Refuse observations of which several are of one patient (column ``patient``).
+
+    Raises
+    ------
+    DataError
+        If a patient has several; the message names some.
+    """
+    twice = _repeated(clinical, index)
+    if len(twice):
+        raise DataError(
+            f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}): in different "
+            "folds they would tell each other's outcome. Hand over groups='patient', or keep one each "
+            "(pp.resolve_patients does)."
+        )
+
+
+def _repeated(clinical: pd.DataFrame, index: pd.Index) -> npt.NDArray[Any]:
+    """Return the patients with several observations."""
+    if "patient" not in clinical.columns:
+        return np.zeros(0, dtype=object)
+    names = clinical["patient"].reindex(index).dropna()
+    found: npt.NDArray[Any] = names[names.duplicated()].astype(object).unique()
+    return found

@@ -15,6 +15,7 @@ from mtorscore.collection import Signature, SignatureCollection, as_collection
 from mtorscore.errors import DataError, SignatureError, examples
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Inputs:
     signatures: SignatureCollection | None
     method: str | None
     params: dict[str, Any]
+    coverage: pd.DataFrame | None = None
 
     @cached_property
     def matrix(self) -> Expression | None:
@@ -122,6 +124,7 @@ def read_inputs(
     DataError
         If scores are missing, not numeric, or an observation is duplicated.
     """
+    coverage = None
     if is_anndata(scores):
         adata = scores
         method = method or _only_method(adata)
@@ -132,6 +135,8 @@ def read_inputs(
                 "Run tl.score(adata, method=...) first."
             )
         table = adata.obsm[key]
+        found = _record(adata, key, method).get("coverage")
+        coverage = found if isinstance(found, pd.DataFrame) else None
         method = key.removeprefix(PREFIX)
         clinical = adata.obs if clinical is None else clinical
         expression = _scored_from(adata, key, method) if expression is None else expression
@@ -148,7 +153,9 @@ def read_inputs(
     check_observations(clinical.index, "clinical table")
     check_numbers(scores, "scores")
     collection = None if signatures is None and expression is None else _collection(signatures)
-    return Inputs(scores, clinical, read_expression(expression), collection, method, dict(params or {}))
+    method = method or scoring_of(scores).get("method")
+    matrix = read_expression(expression)
+    return Inputs(scores, clinical, matrix, collection, method, dict(params or {}), coverage)
 
 
 def _collection(signatures: Any) -> SignatureCollection:

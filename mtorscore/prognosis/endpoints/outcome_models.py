@@ -45,6 +45,16 @@ class Outcome(Protocol):
         ...
 
     @property
+    def positive(self) -> str:
+        """What a ratio above 1 means more of."""
+        ...
+
+    @property
+    def horizon(self) -> float:
+        """Horizon that the outcome was cut at; NaN where there is none."""
+        ...
+
+    @property
     def index(self) -> pd.Index:
         """Observations."""
         ...
@@ -85,7 +95,9 @@ class Outcome(Protocol):
         """Return the score test of one covariate beside `z` ``(n, q)``."""
         ...
 
-    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+    def discrimination(
+        self, predictor: FloatArray, multiplicities: FloatArray | None, level: float = 0.95
+    ) -> Concordance:
         """Concordance of a linear predictor (the area under the ROC curve for a binary label)."""
         ...
 
@@ -109,6 +121,16 @@ class SurvivalOutcome:
     def risk(self) -> RiskSets:
         """Risk sets."""
         return RiskSets(self.data.time, self.data.event, self.data.entry, self.strata, ties=self.ties)
+
+    @property
+    def positive(self) -> str:
+        """What a ratio above 1 means more of."""
+        return self.data.positive
+
+    @property
+    def horizon(self) -> float:
+        """Horizon that the outcome was cut at; NaN where there is none."""
+        return self.data.horizon
 
     @property
     def index(self) -> pd.Index:
@@ -152,13 +174,15 @@ class SurvivalOutcome:
             eta = z @ cox.newton(self.risk, z[:, :, None], firth=firth).coef[:, 0]
         return _scoretest.cox(self.risk, eta, z)
 
-    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+    def discrimination(
+        self, predictor: FloatArray, multiplicities: FloatArray | None, level: float = 0.95
+    ) -> Concordance:
         """Harrell's C."""
         d = self.data
         plain = concordance(predictor, d.time, d.event, d.entry, self.strata)
-        if multiplicities is None or with_interval(plain, self.events):
+        if multiplicities is None or with_interval(plain, self.events, level):
             return plain
-        return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities)
+        return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities, level=level)
 
     def discrimination_of_resamples(self, predictor: FloatArray, multiplicities: FloatArray) -> FloatArray:
         """``(R,)`` Harrell's C in each resample; entry times and strata are not looked at."""
@@ -172,6 +196,16 @@ class BinaryOutcome:
     data: LabelData
     effect: str = "odds ratio"
     ratio_columns: RatioColumns = ODDS_RATIO
+
+    @property
+    def positive(self) -> str:
+        """What a ratio above 1 means more of."""
+        return self.data.positive
+
+    @property
+    def horizon(self) -> float:
+        """Horizon that the outcome was cut at; NaN where there is none."""
+        return self.data.horizon
 
     @property
     def index(self) -> pd.Index:
@@ -226,7 +260,9 @@ class BinaryOutcome:
         eta = q @ fit.coef[:-1, 0] + fit.coef[-1, 0]
         return _scoretest.logistic(self.data.y, self.data.weights, eta, q)
 
-    def discrimination(self, predictor: FloatArray, multiplicities: FloatArray | None) -> Concordance:
+    def discrimination(
+        self, predictor: FloatArray, multiplicities: FloatArray | None, level: float = 0.95
+    ) -> Concordance:
         """Area under the ROC curve, over observations with a weight (weighted pairs where weights differ)."""
         y, w = self.data.y, self.data.weights
         keep = w > 0
@@ -234,10 +270,10 @@ class BinaryOutcome:
         time = np.where(y == 1, 0.0, 1.0)
         if len(np.unique(w[keep])) == 1:
             plain = concordance(predictor[keep], time[keep], y[keep] == 1)
-            if multiplicities is None or with_interval(plain, self.events):
+            if multiplicities is None or with_interval(plain, self.events, level):
                 return plain
         resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
-        out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample)
+        out = concordance(predictor[keep], time[keep], y[keep] == 1, multiplicities=resample, level=level)
         if len(np.unique(w[keep])) > 1:
             out.c = float(metrics.roc_auc(y[keep], predictor[keep], w[None, keep])[0])
         return out

@@ -19,7 +19,7 @@ from scipy import stats
 from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, EndpointError, examples
-from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.checks import check_level, check_not_outcome, names_of, within_follow_up
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_table, encode, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import read_inputs
@@ -58,8 +58,8 @@ def added_value(
     Returns
     -------
     pandas.DataFrame
-        signature, endpoint, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain, gain_low, gain_high,
-        valid, reason. Not valid with fewer than ten events per parameter.
+        signature, endpoint, positive, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain, gain_low,
+        gain_high, valid, reason. Not valid with fewer than ten events per parameter.
     """
     baseline = names_of(baseline)
     check_not_outcome(baseline, endpoint, "part of the baseline")
@@ -81,7 +81,9 @@ def added_value(
             z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
             x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))
             row = _added(outcome, x, z, n_boot, level, seed)
-        rows.append({"signature": str(name), "endpoint": endpoint.name} | row)
+            row["positive"] = outcome.positive
+        head = {"signature": str(name), "endpoint": endpoint.name, "positive": row.pop("positive", "")}
+        rows.append(head | row)
     table = pd.DataFrame(rows)
     if "p" in table:
         table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
@@ -133,9 +135,9 @@ class Optimism:
     Attributes
     ----------
     summary
-        metric, apparent, optimism, corrected.
+        metric, apparent, optimism, corrected, horizon, positive.
     instability
-        Per observation: the prediction, and SD, 2.5% and 97.5% quantile of the predictions by bootstrap models.
+        Per observation: the prediction, and SD and interval (quantiles) of the predictions by bootstrap models.
     mean_instability
         Mean absolute difference between original and bootstrap predictions.
     """
@@ -153,6 +155,7 @@ def optimism(
     *,
     n_boot: int = 200,
     horizon: float | None = None,
+    level: float = 0.95,
     seed: int = 0,
 ) -> Optimism:
     """Correct apparent performance for optimism: refit on bootstrap samples, tuning included.
@@ -168,7 +171,9 @@ def optimism(
     n_boot
         Bootstrap samples.
     horizon
-        Time of the predicted risk (survival); the median event time by default.
+        Time of the predicted risk (survival), within follow-up; the median event time by default.
+    level
+        Of the interval of each prediction.
     seed
         Of the samples.
 
@@ -189,7 +194,10 @@ def optimism(
         raise EndpointError(f"Endpoint {data.name} has {data.n_events} event(s); two at least are needed.")
     task = make_task(data)
     estimator = task.default_model() if model is None else model
+    check_level(level)
     at = task.default_horizon if horizon is None else float(horizon)
+    if task.needs_horizon:
+        within_follow_up(at, data)
     rng = np.random.default_rng(seed)
     everyone = np.arange(data.n)
     original = fit(clone(estimator), table, task, everyone, everyone)
@@ -213,14 +221,14 @@ def optimism(
             {"metric": k, "apparent": v, "optimism": float(mean[k]), "corrected": v - float(mean[k])}
             for k, v in apparent.items()
         ]
-    )
+    ).assign(horizon=at if task.needs_horizon else data.horizon, positive=data.positive)
     stack = np.array(predictions)
     spread = pd.DataFrame(
         {
             "prediction": base.risk_at_first_time,
             "sd": stack.std(axis=0),
-            "low": np.quantile(stack, 0.025, axis=0),
-            "high": np.quantile(stack, 0.975, axis=0),
+            "low": np.quantile(stack, 0.5 - level / 2, axis=0),
+            "high": np.quantile(stack, 0.5 + level / 2, axis=0),
         },
         index=data.index,
     )

@@ -15,13 +15,15 @@ from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.coding import drop_empty_levels
-from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
+from mtorscore.prognosis.endpoints.columns import refuse_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
 from mtorscore.prognosis.prediction.candidates import Candidate, Dummy, Fitted, Task, on_request, rows
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
+from mtorscore.prognosis.prediction.leaks import UNSEEN, leak_notes
 from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
 from mtorscore.prognosis.prediction.sample_size import adequacy
 from mtorscore.prognosis.prediction.tasks import make_task
@@ -39,7 +41,8 @@ class Evaluation:
     summary
         One row per model and metric: endpoint, model, metric, value, low, high (bootstrap over patients of the
         cross-validated value), difference to the baseline model with its interval, folds and folds_scored, n,
-        events, valid, reason.
+        events, horizon (last time that the metric looks at), positive (what is predicted), level (of the intervals),
+        valid, reason.
     folds
         One row per repeat, fold, model and metric.
     predictions
@@ -85,6 +88,8 @@ class Evaluation:
             )
         columns = ["model", "metric", "value", "low", "high", "difference", "valid"]
         lines.append(self.summary[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+        lines.append(f"Predicted: {self.summary['positive'].iloc[0]} ({self.summary['endpoint'].iloc[0]})")
+        lines.append(UNSEEN)
         return "\n".join([*lines, *self.notes])
 
 
@@ -111,6 +116,7 @@ def evaluate(
     n_boot: int = 500,
     times: Sequence[float] | None = None,
     level: float = 0.95,
+    method: str | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Estimate how well a model predicts new patients of the same kind.
@@ -121,10 +127,10 @@ def evaluate(
     Parameters
     ----------
     model
-        ``"ridge"`` (the default, `RidgeLogistic` or `RidgeCox`); ``"forest"`` or ``"boosting"``, with a note that
-        choosing among models on few patients is a forking path; a scikit-learn estimator or pipeline (for survival
-        one that is fitted on a structured array with fields event and time, such as those of scikit-survival); or a
-        mapping of names to such.
+        ``"ridge"`` (the default, `RidgeLogistic` or `RidgeCox`); ``"forest"`` or ``"boosting"``; a scikit-learn
+        estimator or pipeline (for survival one that is fitted on a structured array with fields event and time, such as
+        those of scikit-survival); or a mapping of names to such (several of them bring a note: choosing among models
+        is a forking path).
     X
         DataFrame of scores (or expression, when the model is a pipeline that scores it), an AnnData or an array with
         the rows of `clinical`.
@@ -145,6 +151,8 @@ def evaluate(
         Evaluation times of a survival endpoint; by default nine from the 10th to the 80th percentile of event times.
     level
         Of the intervals.
+    method
+        Scoring method of a table of scores; by default what `tl.score` wrote into it.
     seed
         Of folds and resamples.
 
@@ -156,14 +164,17 @@ def evaluate(
         decision curves of the out-of-fold predictions. Per-fold values are averaged; folds where a metric is not
         defined (one class only, no comparable pair) are counted and not scored. ``print`` shows first whether the
         sample is large enough. For optimism-corrected apparent performance and the instability of predictions see
-        `optimism`.
+        `optimism`. Leaks that can be seen are said in the notes: scores of a method that depends on the cohort, made on
+        all observations; equal rows of features; predictions that are too good. Genes, signatures or cut-points that
+        were chosen by the outcome before, outside the folds, cannot be seen here: choose them in a pipeline.
 
     Raises
     ------
     EndpointError
         If a class or the event is too rare to be split.
     DataError
-        If `X` and `clinical` share no observation.
+        If `X` and `clinical` share no observation, or patients (column ``patient``) have several rows and no `groups`
+        are given.
     """
     if not isinstance(endpoint, Endpoint) or X is None:
         raise DataError("Hand over X and an endpoint (prognosis.Endpoint.survival(...) or .label(...)).")
@@ -193,7 +204,7 @@ def evaluate(
     task = make_task(data)
     task.check()
     if patients is None:
-        warn_repeated_patients(clinical, data.index)
+        refuse_repeated_patients(clinical, data.index)
     k = max(2, min(n_splits, task.smallest))
     grid = task.evaluation_times(times)
     used = _with_baseline(clinical.loc[data.index], baseline)
@@ -208,6 +219,7 @@ def evaluate(
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats)
     notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
+    notes += leak_notes(table, patients, scoring_of(X, method), summary)
     predictions = pd.concat(run.predictions, ignore_index=True)
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
@@ -336,6 +348,9 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
             "folds_scored": scored,
             "n": data.n,
             "events": events,
+            "horizon": _horizon_of(metric, run.times, data.horizon),
+            "positive": data.positive,
+            "level": level,
             "valid": not few and scored > 0,
             "reason": f"only {events} events" if few else ("" if scored else "not defined in any fold"),
         }
@@ -345,6 +360,11 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
             row |= {"reference": reference, "difference": d, "difference_low": d_low, "difference_high": d_high}
         out.append(row)
     return pd.DataFrame(out)
+
+
+def _horizon_of(metric: str, times: FloatArray, own: float) -> float:
+    """Return the last time that a metric looks at; NaN for one that looks at all of follow-up."""
+    return float(times[-1]) if len(times) and metric in ("uno_c", "mean_auc", "integrated_brier") else own
 
 
 def _average(stack: FloatArray, level: float) -> tuple[float, float, float, int]:

@@ -4,6 +4,9 @@ A pair (i, j) is comparable when i has an event while j is still under risk: ``t
 censored. With ``K`` the comparable pairs and ``G`` their gains (1 where the one with the event has the higher score,
 1/2 for equal scores), a bootstrap resample with multiplicities ``m`` has concordance ``m'Gm / m'Km``: one matrix
 product for all resamples.
+
+Scores that differ by less than 1e-12 of the largest are equal: sums of one patient's genes in another order differ in
+the last digits, and which of them is higher is no information. R survival compares such scores as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +22,17 @@ from scipy.special import expit
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 BLOCK = 2_000_000
+
+
+def ordered(score: FloatArray) -> FloatArray:
+    """Return ranks of scores by which to compare them: equal where scores are equal up to rounding."""
+    size = np.abs(score[np.isfinite(score)]).max(initial=0.0)
+    order = np.argsort(score, kind="stable")
+    with np.errstate(invalid="ignore"):
+        rises = np.diff(score[order]) > 1e-12 * size
+    ranks = np.empty(len(score))
+    ranks[order] = np.concatenate([[0.0], np.cumsum(rises)])[: len(score)]
+    return np.where(np.isnan(score), np.nan, ranks)
 
 
 @dataclass
@@ -76,6 +90,7 @@ def concordance(
     Concordance
         The standard error is the infinitesimal jackknife, as in R survival.
     """
+    score = ordered(score)
     n = len(score)
     gain, total = np.zeros(n), np.zeros(n)
     counts = np.zeros(3)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.integrate import trapezoid
 
+from mtorscore.prognosis.statistics.concordance import ordered
 from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
@@ -36,6 +37,7 @@ def pair_gain(score_i: FloatArray, score_j: FloatArray) -> FloatArray:
 def roc_auc(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
     """Area under the ROC curve."""
     one, zero = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
+    prediction = ordered(prediction)
     gain = pair_gain(prediction[one], prediction[zero])
     left, right = weights[:, one], weights[:, zero]
     return _ratio(((left @ gain) * right).sum(axis=1), left.sum(axis=1) * right.sum(axis=1))
@@ -86,6 +88,7 @@ def uno_c(
 
 
 def _pairs(rows: IntArray, pairs: FloatArray, risk: FloatArray, weights: FloatArray) -> FloatArray:
+    risk = ordered(risk)
     gain = pair_gain(risk[rows], risk) * pairs
     left = weights[:, rows]
     return _ratio(((left @ gain) * weights).sum(axis=1), ((left @ pairs) * weights).sum(axis=1))
@@ -98,6 +101,7 @@ def dynamic_auc(
     case = np.flatnonzero(event & (time <= at) & (g > 0))
     control = np.flatnonzero(time > at)
     left, right = weights[:, case] / g[case], weights[:, control]
+    risk = ordered(risk)
     gain = pair_gain(risk[case], risk[control])
     return _ratio(((left @ gain) * right).sum(axis=1), left.sum(axis=1) * right.sum(axis=1))
 

@@ -192,6 +192,7 @@ def _km(draw: Drawer, endpoint: str) -> Picture:
         return draw.none("km", "There are no scores to draw.", endpoint)
     one = Endpoint.survival(time=f"{endpoint}.time", event=endpoint, unit="days", name=endpoint)
     curves = kaplan_meier(draw.scores.loc[clinical.index, shown], clinical, one)
+    curves = curves[curves["time"].notna()]
     if not len(curves):
         return draw.none("km", f"No score splits the patients of {endpoint} into two groups.", endpoint)
     alt = f"Kaplan-Meier curves of {endpoint} above and below the median of {len(shown)} signatures."
