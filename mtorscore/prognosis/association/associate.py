@@ -219,6 +219,7 @@ def _associate(
     table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
     table.attrs["family"] = options.family
     table.attrs["level"] = options.level
+    table.attrs["ties"] = options.ties
     table.attrs["null"] = controls.nulls
     return table
 

@@ -156,6 +156,14 @@ class Coding:
         names = names_in(column).dropna()
         return names[~names.isin(self.levels)]
 
+    def other_order(self, column: pd.Series) -> bool:
+        """Whether an ordered column declares the coding's levels in another order."""
+        dtype = column.dtype
+        if self.kind != "ordered" or not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+            return False
+        shared = [n for n in map(name_of, dtype.categories) if n in self.levels]
+        return shared != [n for n in self.levels if n in shared]
+
     def _numbers(self, column: pd.Series) -> FloatArray:
         dtype = column.dtype
         if self.kind == "number or position" and isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:

@@ -81,6 +81,11 @@ def replaced_values(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
         gone = int(values.isna().sum())
         if gone:
             notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
+        if coding.other_order(values):
+            notes.append(
+                f"the levels of {column} are declared in another order here; they are read by name, in the order of "
+                f"the model ({', '.join(coding.levels)})"
+            )
         new = coding.unseen(values)
         if len(new):
             notes.append(

@@ -18,8 +18,24 @@ Task = PredictionTask[Any]
 ON_REQUEST = ("forest", "boosting")
 
 
+NAMES = {
+    "RidgeCox": "ridge Cox regression, penalty tuned in inner folds",
+    "RidgeLogistic": "ridge logistic regression, penalty tuned in inner folds",
+    "RandomForestClassifier": "random forest",
+    "GradientBoostingClassifier": "gradient-boosted trees",
+    "RandomSurvivalForest": "random survival forest",
+    "GradientBoostingSurvivalAnalysis": "gradient-boosted survival trees",
+}
+"""Models in words; another is named by its class."""
+
+
 class Candidate(Protocol):
     """A model under evaluation."""
+
+    @property
+    def described(self) -> str:
+        """What is fitted, in words."""
+        ...
 
     def fit_predict(self, train: IntArray, test: IntArray, task: Task, times: FloatArray, groups: Any) -> Predicted:
         """Fit on `train` rows only, predict `test` rows."""
@@ -28,6 +44,8 @@ class Candidate(Protocol):
 
 class Dummy:
     """Prediction from the outcome of the training rows alone: the prevalence, or one Kaplan-Meier curve."""
+
+    described = "no predictor"
 
     def fit_predict(
         self,
@@ -48,6 +66,12 @@ class Fitted:
         self.estimator = estimator
         self.table = table
         self.clinical = clinical
+
+    @property
+    def described(self) -> str:
+        """What is fitted, in words."""
+        steps = [step for _, step in self.estimator.steps] if hasattr(self.estimator, "steps") else [self.estimator]
+        return ", then ".join(NAMES.get(type(s).__name__, type(s).__name__) for s in steps)
 
     def fit_predict(self, train: IntArray, test: IntArray, task: Task, times: FloatArray, groups: Any) -> Predicted:
         """Fit on `train` rows only, predict `test` rows."""

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from mtorscore.errors import DataError
+from mtorscore.prognosis.prediction.leaks import UNSEEN
 
 __all__ = ["GAP", "reporting_table"]
 
@@ -153,19 +154,32 @@ def _from_associations(table: pd.DataFrame, out: dict[str, str]) -> None:
     adjusted = table[(table["model"] == "adjusted") & table["p"].notna()]
     if len(adjusted):
         out["adjusted"] = f"Beside {', '.join(adjusted['adjusted_for'].unique())}, one at a time."
+    tested = plain["ph_p"].notna()
     nonproportional = int((plain["ph_p"] < 0.05).sum())
     random = int(plain["null_percentile"].notna().sum())
-    out["checks"] = (
-        f"Proportional hazards tested ({nonproportional} of {len(plain)} below 0.05); {random} compared with random "
-        "signatures of the same method."
-    )
+    hazards = f"Proportional hazards tested ({nonproportional} of {int(tested.sum())} below 0.05); "
+    out["checks"] = (hazards if tested.any() else "") + f"{random} compared with random signatures of the same method."
     doubtful = int((~table["valid"].astype(bool)).sum())
     out["limitations"] = f"{doubtful} of {len(table)} rows are marked as not to be trusted, each with its reason."
     out["methods"] = (
-        "Cox models (Efron), Firth's penalty below ten events per parameter; complete cases per model, with the number "
-        "left out; Benjamini-Hochberg over the declared family."
+        f"{_models(table)}; {int(table['firth'].eq(True).sum())} of {len(table)} with Firth's penalty (below ten events "
+        "per parameter, or separated groups); complete cases per model, with the number left out; Benjamini-Hochberg over "
+        "the declared family."
     )
     out["missing"] = "Complete cases per model; the numbers left out are in the table."
+
+
+def _models(table: pd.DataFrame) -> str:
+    """Name the models that gave a table of associations, by its effects, ties and levels."""
+    effects = set(table["effect"].dropna()) if "effect" in table else {"hazard ratio"}
+    ties = table.attrs.get("ties")
+    parts = []
+    if "hazard ratio" in effects:
+        parts.append("Cox models" + (f" (ties: {str(ties).capitalize()})" if ties else ""))
+    if "odds ratio" in effects:
+        positive = ", ".join(dict.fromkeys(map(str, table.loc[table["effect"] == "odds ratio", "positive"])))
+        parts.append(f"logistic models (of {positive})")
+    return " and ".join(parts)
 
 
 def _from_evaluation(evaluation: Any, out: dict[str, str]) -> None:
@@ -173,9 +187,11 @@ def _from_evaluation(evaluation: Any, out: dict[str, str]) -> None:
     head = s.iloc[0]
     repeats = evaluation.folds["repeat"].nunique()
     out["methods"] = (
-        f"Repeated nested cross-validation ({repeats} repeats, {int(head['folds']) // max(repeats, 1)} folds), "
-        "penalty tuned inside, against a dummy and (where given) a clinical model."
+        f"Repeated nested cross-validation ({repeats} repeats, {int(head['folds']) // max(repeats, 1)} folds). Models: "
+        + "; ".join(f"{name}: {what}" for name, what in evaluation.models.items())
+        + "."
     )
+    out["limitations"] = UNSEEN + "".join(f" {note}." for note in evaluation.notes)
     shown = s[s["metric"].isin(("roc_auc", "harrell_c"))]
     out["performance"] = "; ".join(
         f"{r.model}: {r.metric} {r.value:.3f} ({r.low:.3f} to {r.high:.3f})" for r in shown.itertuples()

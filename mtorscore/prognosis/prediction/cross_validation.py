@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,8 @@ class Evaluation:
         With a baseline: test of all scores beside it, without penalty and in sample; chisq, df, p, valid, reason.
     times
         Evaluation times of a survival endpoint.
+    models
+        Model -> what was fitted, in words.
     notes
         What else should be said with the result.
     """
@@ -75,6 +77,7 @@ class Evaluation:
     calibration_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     decision: pd.DataFrame = field(default_factory=pd.DataFrame)
     likelihood_ratio: pd.DataFrame = field(default_factory=pd.DataFrame)
+    models: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the results as text; first whether the sample is large enough."""
@@ -223,7 +226,10 @@ def evaluate(
     predictions = pd.concat(run.predictions, ignore_index=True)
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
-    return Evaluation(summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested)
+    described = {name: candidate.described for name, candidate in candidates.items()}
+    return Evaluation(
+        summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested, described
+    )
 
 
 def _with_baseline(clinical: pd.DataFrame, baseline: Sequence[str]) -> pd.DataFrame:
