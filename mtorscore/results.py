@@ -404,6 +404,7 @@ META = Table(
         Column("cochran_q", "number", "how far the cohorts lie apart: Cochran's Q"),
         Column("cochran_p", "p-value", "test of whether they differ more than by chance"),
         Column("weights", "text", "share of each cohort in the combined ratio"),
+        LEVEL, POSITIVE, HORIZON,
         VALID, REASON,
         Column("q", "p-value", "p value adjusted for the number of signatures tested (Benjamini and Hochberg)"),
     ),

@@ -126,6 +126,10 @@ def relate(
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
     label: Annotated[str | None, typer.Option(help="Column of a two-valued label, instead of time and event.")] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="With --label: the value that is predicted; a label of 0 and 1 needs none."),
+    ] = None,
     adjust: Annotated[
         str | None,
         typer.Option(help="Clinical columns to adjust for (with --label: to compare with), separated by commas."),
@@ -137,16 +141,18 @@ def relate(
     For example:
 
         mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
-        mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --adjust stage,age
+        mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --positive yes
     """
     from mtorscore.pipeline.tables import join_clinical, relate_label, relate_survival
 
     if (label is None) == (time is None or event is None):
         raise ConfigError("Give either --time and --event, or --label.")
+    if positive is not None and label is None:
+        raise ConfigError("--positive names a value of --label; name the column as well.")
     columns = [c.strip() for c in (adjust or "").split(",") if c.strip()]
     values, table = join_clinical(scores, clinical)
     if label is not None:
-        result = relate_label(values, table, label, baseline=columns)
+        result = relate_label(values, table, label, positive=positive, baseline=columns)
     else:
         result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
     _write(result, out)

@@ -260,7 +260,12 @@ def relate_survival(
 
 
 def relate_label(
-    scores: pd.DataFrame, clinical: pd.DataFrame, label: str, *, baseline: Sequence[str] = ()
+    scores: pd.DataFrame,
+    clinical: pd.DataFrame,
+    label: str,
+    *,
+    positive: str | None = None,
+    baseline: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Cross-validate a classifier of a label on all scores; see `mtorscore.prognosis.evaluate`.
 
@@ -270,6 +275,8 @@ def relate_label(
         Tables with the same index.
     label
         Column of a two-valued label.
+    positive
+        The class that is predicted; a label of 0 and 1 needs none.
     baseline
         Clinical columns of the model to compare with.
 
@@ -282,7 +289,8 @@ def relate_label(
 
     if label not in clinical:
         raise EndpointError(f"The clinical table has no column {label!r}; it has {examples(clinical.columns, 8)}.")
-    result: Any = prognosis.evaluate(None, scores, clinical, prognosis.Endpoint.label(label), baseline=tuple(baseline))
+    endpoint = prognosis.Endpoint.label(label, positive=positive)
+    result: Any = prognosis.evaluate(None, scores, clinical, endpoint, baseline=tuple(baseline))
     return result.summary if hasattr(result, "summary") else result
 
 

@@ -161,8 +161,8 @@ def two_classes(
     elif 0 < len(classes) <= 2 and any(isinstance(v, str) for v in classes):
         raise EndpointError(
             f"Endpoint {endpoint}: {column.name!r} holds {examples(classes)}, and which of them is the positive class "
-            f"is not said; name it: Endpoint.label({column.name!r}, positive=...), with "
-            f"{' or '.join(repr(str(c)) for c in classes)}."
+            f"is not said; name it: positive={' or '.join(repr(str(c)) for c in classes)} in Endpoint.label, or "
+            "--positive on the command line."
         )
     place = {name_of(v): i for i, v in enumerate(classes)}
     return classes, np.array([place[name_of(v)] for v in column], dtype=np.int64)

@@ -162,9 +162,9 @@ def _from_associations(table: pd.DataFrame, out: dict[str, str]) -> None:
     doubtful = int((~table["valid"].astype(bool)).sum())
     out["limitations"] = f"{doubtful} of {len(table)} rows are marked as not to be trusted, each with its reason."
     out["methods"] = (
-        f"{_models(table)}; {int(table['firth'].eq(True).sum())} of {len(table)} with Firth's penalty (below ten events "
-        "per parameter, or separated groups); complete cases per model, with the number left out; Benjamini-Hochberg over "
-        "the declared family."
+        f"{_models(table)}; {int(table['firth'].eq(True).sum())} of {len(table)} with Firth's penalty (below ten "
+        "events per parameter, or separated groups); complete cases per model, with the number left out; "
+        "Benjamini-Hochberg over the declared family."
     )
     out["missing"] = "Complete cases per model; the numbers left out are in the table."
 
