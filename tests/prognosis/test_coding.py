@@ -84,9 +84,7 @@ def test_reversed_levels_are_noted(model: FittedModel) -> None:
 def test_levels_and_words_that_the_model_does_not_know_are_refused(model: FittedModel) -> None:
     scores, clinical = cohort(200, 2)
     strange = clinical.assign(stage="S" + clinical["stage"].astype(str))
-    with pytest.raises(
-        DataError, match=r"'stage' holds 200 value\(s\) that are no level .*levels are 1, 2, 3, 4"
-    ):
+    with pytest.raises(DataError, match=r"'stage' holds 200 value\(s\) that are no level .*levels are 1, 2, 3, 4"):
         validate(model, scores, strange, n_boot=0)
     for as_stored in (object, "category"):
         one = clinical["age"].astype(object)

@@ -51,9 +51,7 @@ def test_ordered_levels_are_refused_with_how_to_make_the_model_anew() -> None:
     """0.1.0 kept no levels: which code a level had is not known."""
     model = old("ordered")
     ordered = CLINICAL.assign(stage=pd.Categorical(CLINICAL["stage"], ["I", "II", "III"], ordered=True))
-    with pytest.raises(
-        DataError, match=r"did not keep the levels of column 'stage'.*\(I, II, III\).*Fit"
-    ):
+    with pytest.raises(DataError, match=r"did not keep the levels of column 'stage'.*\(I, II, III\).*Fit"):
         model.predict(SCORES, ordered)
     with pytest.raises(DataError, match="'stage' holds numbers and 5 value"):
         model.predict(SCORES, CLINICAL)

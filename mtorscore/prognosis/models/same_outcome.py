@@ -68,6 +68,9 @@ def same_classes(fitted: FittedModel, endpoint: Endpoint, data: OutcomeData) -> 
             f"{here[1]}; name the same class (positive={known[1]!r}), and rename the values where they are called "
             "otherwise."
         )
+    notes = []
+    if data.n_events == data.n:
+        notes.append(f"every observation is {here[1]}: what compares two classes is not defined")
     if here[0] != known[0] and here[0] != f"not {here[1]}":
-        return [f"the class beside {known[1]} was {known[0]} in training and is {here[0]} here"]
-    return []
+        notes.append(f"the class beside {known[1]} was {known[0]} in training and is {here[0]} here")
+    return notes
