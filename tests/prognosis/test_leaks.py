@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from mtorscore.errors import DataError
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, associate, evaluate, reporting_table
 
 LABEL = Endpoint.label("y")
-QUICK = {"n_repeats": 1, "n_boot": 0}
+QUICK: dict[str, Any] = {"n_repeats": 1, "n_boot": 0}
 
 
 def labelled(n: int = 120) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -96,12 +98,12 @@ def test_reports_name_the_model_that_was_fitted() -> None:
     x, clinical = labelled()
     clinical["time"], clinical["event"] = np.arange(1.0, 121), clinical["y"]
     survival = Endpoint.survival("time", "event")
-    for endpoint, options, words in (
-        (LABEL, {}, "logistic models (of 1)"),
-        (survival, {}, "Cox models (ties: Efron)"),
-        (survival, {"ties": "breslow"}, "Cox models (ties: Breslow)"),
+    for endpoint, ties, words in (
+        (LABEL, "efron", "logistic models (of 1)"),
+        (survival, "efron", "Cox models (ties: Efron)"),
+        (survival, "breslow", "Cox models (ties: Breslow)"),
     ):
-        table = associate(x, clinical, endpoint, negative_controls=(), n_boot=0, **options)
+        table = associate(x, clinical, endpoint, negative_controls=(), n_boot=0, ties=ties)
         answers = reporting_table("remark", {"associations": table}).set_index("item")["answer"]
         assert answers["10"].startswith(words)
         assert ("Proportional hazards" in answers["18"]) == (endpoint is survival)

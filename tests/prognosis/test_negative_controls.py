@@ -156,3 +156,26 @@ def test_methods_that_hold_the_cohort_get_fewer_random_signatures(method: str, m
     fewer = registry.get(method).holds_cohort
     assert row["n_null"] == (3 if fewer else 5)
     assert ("3 random signatures" in row["reason"]) == fewer
+
+
+def test_the_random_signatures_of_a_signature_do_not_depend_on_the_others() -> None:
+    """Alone, among others and in another order: the draw follows the signature's own hash."""
+    genes = [f"G{i}" for i in range(400)]
+    x = expression(60, genes)
+    rng = np.random.default_rng(6)
+    clinical = survival_table(rng.normal(size=60), rng, events=0.6)
+    own = SignatureCollection([Signature(id=n, up=tuple(genes[i::40])) for i, n in enumerate("ABC")])
+    scores = pd.DataFrame(rng.normal(size=(60, 3)), x.index, list("ABC"))
+    options: dict[str, Any] = {"signatures": own, "method": "singscore", "n_random": 100, "n_boot": 0}
+    whole, turned, alone = (
+        associate(
+            scores[list(names)], clinical, ENDPOINT, expression=x, negative_controls=["random"], **options
+        ).set_index("signature")["null_p"]
+        for names in ("ABC", "CBA", "B")
+    )
+    pd.testing.assert_series_equal(whole, turned.loc[whole.index])
+    assert alone["B"] == whole["B"]
+    other = associate(
+        scores, clinical, ENDPOINT, expression=x, negative_controls=["random"], **options, seed=1
+    ).set_index("signature")["null_p"]
+    assert not other.equals(whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import anndata as ad
 import numpy as np
@@ -16,6 +15,7 @@ from mtorscore.errors import CoverageWarning, StatisticsWarning
 from mtorscore.prognosis import Endpoint, associate
 from mtorscore.prognosis.association import quality
 from mtorscore.prognosis.association.quality import grade_in, why_not_valid
+from mtorscore.prognosis.endpoints.inputs import Inputs
 
 ENDPOINT = Endpoint.survival("time", "event")
 GENES = [f"G{i}" for i in range(60)]
@@ -92,7 +92,7 @@ def test_an_entry_that_is_opposed_in_the_tissue_is_not_valid(
         quality, "grade_in", lambda e, tissue: "opposed" if tissue == "liver" and e.id == "WHOLE" else None
     )
     scores = cohort.obsm["score_singscore"][["WHOLE", "STROMA"]]
-    inputs = SimpleNamespace(scores=scores, signatures=SIGNATURES, expression=None, coverage=None)
+    inputs = Inputs(scores, cohort.obs, None, SIGNATURES, None, {})
     assert why_not_valid(inputs, "liver") == {"WHOLE": "this entry is graded opposed in liver"}
     assert why_not_valid(inputs, "colon") == {}
     with pytest.warns(StatisticsWarning):

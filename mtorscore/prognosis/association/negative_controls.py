@@ -251,13 +251,14 @@ class NegativeControls:
         inputs, expression = self.inputs, self.inputs.matrix
         if expression is None or inputs.signatures is None or inputs.method is None:
             raise DataError("Random signatures need expression, signatures and method.")
-        templates, names = [], []
+        templates, names, streams = [], [], []
         for name, requests in self._requests.items():
             entry = _entry(inputs.signatures, name)
             found = expression.columns(entry) if isinstance(entry, Signature) else None
             if found is not None and len(found[0]):
                 templates.append(found)
                 names.append(name)
+                streams.append("" if entry is None else entry.hash)
             else:
                 why = "no gene list of its own" if not isinstance(entry, Signature) else "no gene in the matrix"
                 for row, *_ in requests:
@@ -266,7 +267,8 @@ class NegativeControls:
             return
         n_sets = min(self.n_random, MOST_REFITTED) if registry.get(inputs.method).holds_cohort else self.n_random
         rows = inputs.scores.index
-        for k, scores in _random_scores(expression, templates, n_sets, inputs.method, self.seed, inputs.params):
+        drawn = _random_scores(expression, templates, streams, n_sets, inputs.method, self.seed, inputs.params)
+        for k, scores in drawn:
             for row, index, test, observed, residual in self._requests[names[k]]:
                 part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
                 null = null_statistics(test, part)
@@ -290,14 +292,15 @@ class NegativeControls:
 def _random_scores(
     expression: Expression,
     templates: list[tuple[IntArray, FloatArray]],
+    streams: list[str],
     n_sets: int,
     method: str,
     seed: int,
     params: dict[str, Any],
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Yield random scores, computed by the scoring method itself."""
+    """Yield random scores, computed by the scoring method itself; each draw follows the signature's hash."""
     from mtorscore import tl
 
     yield from tl.random_scores(
-        expression.held, templates, n_sets, method=method, bins=N_BINS, seed=seed, params=params
+        expression.held, templates, n_sets, method=method, bins=N_BINS, seed=seed, streams=streams, params=params
     )

@@ -66,7 +66,7 @@ def expression_bins(means: npt.ArrayLike, n_bins: int) -> Ints:
     return np.unique(out, return_inverse=True)[1].astype(np.int64)
 
 
-def draw(columns: Ints | None, size: int, n_sets: int, bins: Ints, *, seed: int, stream: int = 0) -> Ints:
+def draw(columns: Ints | None, size: int, n_sets: int, bins: Ints, *, seed: int, stream: int | str = 0) -> Ints:
     """Draw random gene sets matched in size and, if the template's columns are known, in expression bins.
 
     Parameters
@@ -108,6 +108,7 @@ def random_scores(
     method: str,
     bins: int | npt.ArrayLike | None = None,
     seed: int = 0,
+    streams: Sequence[str] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[int, Array]]:
     """Score random signatures that have the sizes, directions and weights of templates.
@@ -129,6 +130,9 @@ def random_scores(
         draws from all genes alike.
     seed
         Same seed, same sets, whatever else is asked for.
+    streams
+        Per template what its draw follows beside the seed, such as the hash of a signature, so that it is the same
+        beside other templates and in another order; the template's number by default.
     params
         Parameters of the method.
 
@@ -156,7 +160,8 @@ def random_scores(
     state: Mapping[str, Any] = {}
     group: list[tuple[int, Ints, Array]] = []
     for number, (columns, values) in enumerate(templates):
-        drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=number)
+        stream = number if streams is None else streams[number]
+        drawn = draw(columns if bins is not None else None, values.size, n_sets, assigned, seed=seed, stream=stream)
         if not state and not spec.state_per_set:
             state = learn(spec, checked, held, everything(drawn[:1], values, held.n_vars))
         if spec.state_per_set:
