@@ -55,7 +55,14 @@ CALLS: dict[str, Callable[[Path], Any]] = {
         [mt.Signature(id="W", up=("A", "B"), weights={"A": 2.0})]
     ).write(d / "y.gmt"),
     "associate": lambda _: mt.prognosis.associate(SCORES, CLINICAL, ENDPOINT),
-    "evaluate": lambda _: mt.prognosis.evaluate(None, SCORES, CLINICAL, ENDPOINT, n_repeats=1, n_boot=5),
+    "evaluate": lambda _: mt.prognosis.evaluate(
+        {"a": mt.prognosis.RidgeCox(), "b": mt.prognosis.RidgeCox(seed=1)},
+        SCORES,
+        CLINICAL.drop(columns="patient"),
+        ENDPOINT,
+        n_repeats=1,
+        n_boot=5,
+    ),
 }
 
 
