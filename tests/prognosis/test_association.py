@@ -151,7 +151,7 @@ def test_observations_may_be_numbered() -> None:
 
 
 def test_null_p_counts_random_sets_at_least_as_extreme() -> None:
-    cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3, seed=2)
+    cohort = Cohort(correlation=0.3, branch_hazard=0.5, proliferation_hazard=0.3, seed=3)
     few, many = (cohort.associate(n_random=k, negative_controls=("random",)) for k in (19, 400))
     for name in ("BRANCH", "NULL"):
         one = row(few, name, "unadjusted")
