@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mtorscore.genes.tables import human
 
-__all__ = ["gene_likeness", "is_date", "is_symbol", "kind_of", "split_pair", "strip_version"]
+__all__ = ["gene_likeness", "is_date", "is_symbol", "kind_of", "plain_form", "split_pair", "strip_version"]
 
 _ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
 # Letters and digits only, and no beginning that any other kind has: by far the most names are such.
@@ -23,6 +23,36 @@ _COMPOSITE = re.compile(
 _PROBE = re.compile(r"^(?:\d+(?:_[a-z]{1,2})*_at|AFFX-\S+|ILMN_\d+|A_\d\d_P\d+|TC\d{8,}\.hg\.\d)$")
 _SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d+|SP\d+)", re.IGNORECASE)
 _DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
+
+
+# What pipelines write before or behind the gene's own name.
+_ASSEMBLY = re.compile(r"^(?:M?STRG|XLOC|TCONS|CUFF|NOVEL)[._]?\d+(?:\.\d+)*[|_:;,](?P<name>.+)$", re.IGNORECASE)
+_GENOME = re.compile(
+    r"^(?:GRC[hm]\d{2}(?:\.p\d+)?|hg\d{2}|mm\d{1,2}|T2T(?:-CHM13)?|CHM13|human|Homo_sapiens|mouse|Mus_musculus)[_:|-]+"
+    r"(?:gene[:-])?(?P<name>\S.*)$",
+    re.IGNORECASE,
+)
+_NUMBERED_ID = re.compile(
+    r"^(?:hsa|GeneID|gene_?id|ENTREZ(?:_?(?:ID|GENE))?|NCBI_?(?:Gene(?:ID)?)?|EG)[:_ |=-]\s*(?P<name>\d{1,9})$",
+    re.IGNORECASE,
+)
+_SPECIES_OF_SYMBOL = re.compile(r"^(?:hsa|mmu|gene|symbol|SYM|HGNC_SYMBOL|gene_?name)[:=-](?P<name>[A-Za-z]\S*)$", re.I)
+_CUSTOM = re.compile(r"^(?P<name>ENS[A-Z]{0,6}[GT]\d{11}(?:\.\d+)?|[NX][MR]_\d{6,9}(?:\.\d+)?)_at$")
+
+
+@lru_cache(maxsize=1 << 17)
+def plain_form(name: str) -> str:
+    """Return a name without what a pipeline wrote around it: ``MSTRG.1|TP53``, ``GRCh38_TP53``, ``GeneID:7157``.
+
+    Examples
+    --------
+    >>> [plain_form(n) for n in ("MSTRG.1|TP53", "GRCh38______TP53", "hsa:7157", "ENSG00000141510_at", "TP53")]
+    ['TP53', 'TP53', '7157', 'ENSG00000141510', 'TP53']
+    """
+    for pattern in (_ASSEMBLY, _GENOME, _NUMBERED_ID, _CUSTOM, _SPECIES_OF_SYMBOL):
+        if found := pattern.match(name):
+            return found["name"].lstrip("_ ")
+    return name
 
 
 def is_date(name: str) -> bool:

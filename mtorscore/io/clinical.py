@@ -21,6 +21,8 @@ def _text_frame(path: Path, sheet: str | None = None) -> pd.DataFrame:
     found = detect.detect(path)
     if found.kind == "excel":
         frame, _, _, _ = binary.sheet_frame(path, sheet)
+        # The first column holds the names of the rows, whatever stands above it.
+        frame.columns = pd.Index([c or ("column_1" if i == 0 else "") for i, c in enumerate(frame.columns)])
         return frame.loc[:, [bool(c) for c in frame.columns]]
     if found.kind == "parquet":
         return pd.read_parquet(path).reset_index()

@@ -17,7 +17,7 @@ from scipy import sparse
 from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.gsea_labels import check_names, numbers, read_cls, read_lines, read_rnk, write_cls, write_rnk
-from mtorscore.io.tables.matrix import repeated
+from mtorscore.io.tables.assembly import repeated
 
 if TYPE_CHECKING:
     from anndata import AnnData

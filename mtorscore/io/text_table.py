@@ -18,11 +18,11 @@ __all__ = ["READER", "table"]
 
 
 def table(
-    path: Path, *, table: str = "", delimiter: str = "", skip: int = 0, measure: str = ""
+    path: Path, *, table: str = "", delimiter: str = "", skip: int = 0, measure: str = "", ids: str = ""
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read a delimited text table in either orientation, of values or of descriptions."""
     content = file_bytes.load(path)
-    adata, made = from_grid(parse(content, delimiter=delimiter, skip=skip), content, table, measure)
+    adata, made = from_grid(parse(content, delimiter=delimiter, skip=skip), content, table, measure, ids)
     if made["table"] == "matrix" and cbioportal.is_zscore_file(path):
         cbioportal.warn_zscores(path.name)
     return adata, made
@@ -37,5 +37,6 @@ READER = Reader(
     title="text with any delimiter, genes in rows or samples in rows; UCSC Xena's matrices and phenotypes among them",
     options=TABLE_OPTION
     | MEASURE_OPTION
+    | {"ids": "column that names the genes (or the samples, where they are in rows)"}
     | {"delimiter": "one character; guessed if left out", "skip": "lines to leave out before the header"},
 )

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.genes.identifier_kinds import kind_of, split_pair, strip_version
+from mtorscore.genes.identifier_kinds import kind_of, plain_form, split_pair, strip_version
+from mtorscore.genes.numbers import entrez_evidence
 from mtorscore.genes.tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
 
 __all__ = ["SEVERAL", "map_identifiers"]
@@ -120,6 +121,17 @@ def _human(name: str, table: GeneTable, numbers: bool) -> _Match:
     return _symbol(name, table)
 
 
+def _from_plain(name: str, plain: str, table: GeneTable, numbers: bool) -> _Match:
+    """Follow a name by what remains of it without the additions of a pipeline."""
+    # hsa:7157 says itself that the number is an id.
+    match = _human(plain, table, numbers or (plain.isdigit() and plain != name))
+    if plain == name:
+        return match
+    if not match.hgnc:
+        return _human(name, table, numbers)
+    return match._replace(note=f"{plain} in {name}" + (f"; {match.note}" if match.note else ""))
+
+
 def _composite(name: str, table: GeneTable) -> _Match:
     """Follow a name that holds several: the Ensembl id decides, else a symbol whose Entrez or HGNC id stands beside."""
     gene = by_hgnc().get(name)
@@ -142,6 +154,8 @@ def _composite(name: str, table: GeneTable) -> _Match:
 
 def _mouse(name: str, table: GeneTable, target: str) -> _Match:
     kind = kind_of(name)
+    if not kind:
+        name = plain_form(name)
     gene = table.by_ensembl.get(strip_version(name)) if kind == "ensembl_mouse" else table.by_symbol.get(name)
     if gene is None and kind == "":
         gene = table.by_upper.get(name.upper())
@@ -191,8 +205,11 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
     if organism == "human":
         table = human()
         # Bare numbers are Entrez ids only where they are the rule; among symbols they are debris.
-        numbers = sum(n.isdigit() for n in listed) > 0.5 * len([n for n in listed if n != "?"])
-        matches = [_human(n, table, numbers) for n in listed]
+        custom = _custom_entrez(listed)
+        plain = [custom.get(n) or plain_form(n) for n in listed]
+        digits = [n for n in plain if n.isdigit()]
+        numbers = len(digits) > 0.5 * len([n for n in listed if n != "?"]) and entrez_evidence(digits) >= 0
+        matches = [_from_plain(n, p, table, numbers) for n, p in zip(listed, plain, strict=True)]
     else:
         mouse_table = mouse()
         matches = [_mouse(n, mouse_table, target) for n in listed]
@@ -200,6 +217,20 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
     columns = dict(zip(_Match._fields, zip(*matches, strict=True), strict=True)) if matches else {}
     found = pd.DataFrame({"id": listed, **{f: columns.get(f, ()) for f in _Match._fields}}, dtype=object)
     return found.rename(columns={"how": "match"})
+
+
+def _custom_entrez(names: list[str]) -> dict[str, str]:
+    """Return probe set -> Entrez id where an array was summarised by gene (7157_at, as BrainArray's files do).
+
+    Affymetrix's own probe sets have suffixes such as _s_at among them, and are no Entrez ids as a whole.
+    """
+    found = {n: n[:-3] for n in names if n.endswith("_at") and n[:-3].isdigit()}
+    others = [n for n in names if n not in found and kind_of(n) == "probe" and not n.startswith("AFFX")]
+    if not found or others or len(found) < 0.5 * len(names):
+        return {}
+    known = sum(e in human().by_entrez for e in found.values())
+    sure = known >= 0.8 * len(found) and entrez_evidence(list(found.values())) >= 0
+    return found if sure else {}
 
 
 def _follow_numbered(names: list[str], matches: list[_Match]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._outcome_terms import DAYS, event_codes, is_unsaid, word_of
-from mtorscore.errors import ConfigError, DataError, EndpointError, examples
+from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.io.clinical import read_clinical
 from mtorscore.io.portals.clinical_columns import standardise
 from mtorscore.io.reading import read
@@ -284,6 +284,13 @@ def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | Non
         check_values(adata, scale)
     units = scale or adata.uns.get("source", {}).get("units") or detect_scale(adata).kind
     if "scale" not in adata.uns:
-        adata.uns["scale"] = detect_scale(adata).as_dict() | {"declared": scale or ""}
+        found = detect_scale(adata)
+        adata.uns["scale"] = found.as_dict() | {"declared": scale or ""}
+        if not scale and not adata.uns.get("source", {}).get("units") and not found.certain:
+            warn(
+                f"the values look like {found.kind} ({found.evidence[-1]}), which is a guess; declare what they are "
+                "(scale=, units: in a recipe, --units).",
+                DataWarning,
+            )
     chosen = method or ("log2_cpm" if units == "counts" else ("log2" if units in LINEAR else "none"))
     return normalise(adata, chosen, key_added="log")

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
-from mtorscore.genes.identifier_kinds import kind_of, split_pair
+from mtorscore.genes.identifier_kinds import gene_likeness, kind_of, plain_form, split_pair
+from mtorscore.genes.numbers import is_running_count
+from mtorscore.genes.tables import mouse
 from mtorscore.pp._collapse import DUPLICATES, collapse
 from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, share_out, shared_genes
 from mtorscore.pp._matching import SEVERAL, map_identifiers
@@ -132,11 +134,12 @@ def harmonise_genes(
     table = _yield_to_stronger(table)
     mapped = table["hgnc"] != ""
     if not mapped.any():
-        mend = "" if platform is not None else advice(table)
+        mend = "" if platform is not None else (_other_column(work.var, ids) or advice(table))
         raise DataError(
             f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; "
             f"{mend or 'name the column of var that holds them with `ids=`, or check the organism'}."
         )
+    _warn_mouse(table, organism)
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
     annotation = table["id"].map(kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
     if mapped.mean() < 0.5 and not annotation:
@@ -161,6 +164,35 @@ def harmonise_genes(
     return work
 
 
+def _warn_mouse(table: pd.DataFrame, organism: str) -> None:
+    """Warn where symbols read as human by their capitals are written as mouse symbols are."""
+    if organism != "human":
+        return
+    plain = [plain_form(n) for n in table["id"]]
+    symbols = [n for n in plain if n and not kind_of(n) and any(c.isalpha() for c in n)]
+    written = [n for n in symbols if n in mouse().by_symbol and n != n.upper()]
+    if len(written) >= 3 and len(written) > 0.5 * len(symbols):
+        warn(
+            f"{len(written)} of {len(symbols)} symbols are written as those of mouse genes ({examples(written)}) and "
+            "were read as human ones of the same letters. If they are mouse genes, pass organism='mouse' "
+            "(--organism mouse): one-to-one orthologues are then used.",
+            DataWarning,
+        )
+
+
+def _other_column(var: pd.DataFrame, ids: str | None) -> str:
+    """Advise a column of `var` that holds genes, where there is one; where the rows only count, say that."""
+    for column in [c for c in var.columns if str(c) not in ("id", ids)]:
+        if gene_likeness([str(v) for v in var[column] if str(v)])[0] > 0.5 and var[column].nunique() > 0.3 * len(var):
+            return f"the column {str(column)!r} of var looks like genes: pass ids={str(column)!r} (--ids {column})"
+    if "id" in var and is_running_count([str(v) for v in var["id"]]):
+        return (
+            "the rows are only numbered; name the column of genes with ids= (--ids), or pass the annotation of the "
+            "array as platform="
+        )
+    return ""
+
+
 _FURTHER = re.compile(
     r"^(gene_?name|symbol|gene_?symbol|hgnc_?symbol|hugo_symbol|genename|entrez.*|gene_?id|ensgene|ensembl.*)$",
     re.IGNORECASE,
@@ -169,7 +201,7 @@ _FURTHER = re.compile(
 
 def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target: str | None) -> None:
     """Map rows whose identifier is not known by the further names that the file gives them, in place."""
-    for column in [c for c in var.columns if _FURTHER.match(str(c).replace(" ", "_")) and c != "id"]:
+    for column in [c for c in var.columns if _FURTHER.match(re.sub(r"[ .]+", "_", str(c))) and c != "id"]:
         lost = np.flatnonzero((table["hgnc"] == "") & ~table["note"].str.startswith(SEVERAL))
         names = [str(v).strip().removesuffix(".0") for v in var[column].to_numpy()[lost]]
         if not len(lost) or not any(names):

@@ -111,6 +111,11 @@ def _signed(v: npt.NDArray[np.float64], low: float, high: float, facts: list[str
         return Scale(
             "log2", "log2", (*facts, "signed values of logarithmic size: log ratios or corrected logarithms"), False
         )
+    negative = float(np.mean(v[np.isfinite(v)] < 0))
+    facts.append(f"{negative:.0%} negative values")
+    if high > -low and negative < 0.5:
+        why = "negative values on a linear scale: intensities of an array after background correction"
+        return Scale("linear", "none", (*facts, why), False)
     return Scale("zscore", "none", (*facts, "signed values too large for logarithms: a test statistic"), False)
 
 
@@ -152,7 +157,17 @@ def _linear(v: npt.NDArray[np.float64], facts: list[str]) -> Scale:
         spread = float(np.std(quartile)) / middle
         facts.append(f"the upper quartile of every observation is near {middle:.4g} (spread {spread:.1%})")
         return Scale("rsem", "none", tuple(facts), certain=spread < 0.02)
-    return Scale("fpkm", "none", (*facts, "linear decimals whose sums differ between observations"))
+    if _estimated_counts(v):
+        why = "decimals whose sums differ and are in the millions: estimated counts (Salmon, kallisto, RSEM)"
+        return Scale("counts", "none", (*facts, why), certain=False)
+    return Scale("fpkm", "none", (*facts, "linear decimals whose sums differ between observations"), certain=False)
+
+
+def _estimated_counts(x: npt.NDArray[np.float64]) -> bool:
+    """Whether sums of observations are as large as sequencing depths and differ as these do."""
+    total = np.nansum(x, axis=1)
+    middle = float(np.median(total))
+    return bool(middle >= 1e6 and np.ptp(total) > 0.02 * middle)
 
 
 def check_values(adata: AnnData, units: str) -> None:
@@ -179,11 +194,20 @@ def check_values(adata: AnnData, units: str) -> None:
     if units == "counts":
         values = x.data if sparse.issparse(x) else x
         broken = np.isfinite(values) & (values != np.round(values))
-        if broken.any():
+        if broken.any() and not _like_depths(x):
             raise DataError(
                 f"{int(broken.sum())} value(s) of a matrix declared as counts are not whole numbers "
-                f"({examples(values[broken][:4])}); declare tpm, fpkm or rsem, or read the count file."
+                f"({examples(values[broken][:4])}), and its sums are no sequencing depths, as those of estimated "
+                "counts are; declare tpm, fpkm or rsem, or read the count file."
             )
+
+
+def _like_depths(x: Any) -> bool:
+    """Whether decimals can be estimated counts: no logarithms, no shares of a million."""
+    total = np.asarray(x.sum(axis=1) if sparse.issparse(x) else np.nansum(x, axis=1), dtype=np.float64).ravel()
+    high = float(x.max() if sparse.issparse(x) else np.nanmax(x)) if total.size else 0.0
+    same = len(total) > 1 and float(np.ptp(total)) <= 0.005 * float(np.median(total))
+    return bool(high > 100 and np.median(total) >= 1e4 and not same)
 
 
 def check_signs(adata: AnnData) -> None:
@@ -262,6 +286,7 @@ def normalise(
             'use method="none".'
         )
     x = work.X if layer is None else work.layers[layer]
+    _refuse_negative(work, x, method)
     y = METHODS[method](x)
     key = key_added or "X"
     if key_added is None:
@@ -272,6 +297,19 @@ def normalise(
     record[key] = {"method": method, "source": layer or "X", "input_scale": scale.kind}
     work.uns["normalised"] = record
     return work
+
+
+def _refuse_negative(adata: AnnData, x: Any, method: str) -> None:
+    """Raise DataError where a method of linear values meets negative ones."""
+    held = x.data if sparse.issparse(x) else np.asarray(x)
+    if method == "none" or not held.size or not np.fmin.reduce(held, axis=None) < 0:
+        return
+    rows, columns = (x < 0).nonzero()
+    raise DataError(
+        f"{len(rows)} negative value(s) on a linear scale (first: sample {adata.obs_names[rows[0]]}, gene "
+        f"{adata.var_names[columns[0]]}); {method} has no value for them. Intensities after background correction need "
+        'a floor first (such as adata.X[adata.X < 1] = 1); where the values are ratios or z-scores use method="none".'
+    )
 
 
 def _known_scale(adata: AnnData, layer: str | None) -> Scale:

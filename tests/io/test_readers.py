@@ -17,7 +17,7 @@ from mtorscore.io import detect
 from mtorscore.io.formats import reader as stages
 from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.readers import BY_KIND, READERS
-from mtorscore.io.tables.matrix import assemble
+from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.orientation import genes_in_rows, is_transposed
 from mtorscore.io.tables.per_sample import gene_order, one_unit
 from tests.io.fuzz.seeds import GROUPS, READ_AS

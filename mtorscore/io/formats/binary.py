@@ -16,10 +16,11 @@ import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.reader import FirstBytes, Folder, Found, Hdf5, Members, Reader, starts_with
+from mtorscore.io.tables.assembly import assemble, unique
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_table import long_table
-from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, assemble, from_grid, unique
+from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, from_grid
 from mtorscore.io.tables.orientation import all_samples, genes_in_rows, is_transposed
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from mtorscore.errors import FormatError
 from mtorscore.io.formats.gsea_labels import class_of_label
 from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble, described
 from mtorscore.io.tables.cell_text import split, typed
 from mtorscore.io.tables.checks import not_number_error
-from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import assemble, described
+from mtorscore.io.tables.delimited import Grid, parse
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -57,6 +57,11 @@ def gct(path: Path) -> tuple[AnnData, dict[str, Any]]:
         )
     text = parse(content, delimiter="\t", skip=2, comment="", text=True)
     header, columns = header[counted:], text.columns[counted : counted + len(header)]
+    empty = _empty_rows_below(text)
+    if empty and text.n_rows - empty == n_rows + column_meta:
+        text.columns = [c[:-empty] for c in text.columns]
+        columns = [c[:-empty] for c in columns]
+        text.repairs.append(f"{empty} row(s) without any cell below the table left out")
     if text.n_rows != n_rows + column_meta:
         raise FormatError(
             f"{text.n_rows} rows where the dimensions promise {n_rows + column_meta}; the file is cut off or has rows "
@@ -79,6 +84,14 @@ def gct(path: Path) -> tuple[AnnData, dict[str, Any]]:
     var = pd.DataFrame({header[i]: _annotation(text.columns[i]) for i in range(1, lead)}, index=range(n_rows))
     adata = assemble(x, header[lead:], [str(v) for v in text.columns[0]], obs=obs, var=var)
     return adata, {"table": "matrix", "version": version[1:], "repairs": text.repairs, "orientation": "genes in rows"}
+
+
+def _empty_rows_below(grid: Grid) -> int:
+    """Count the last rows whose every cell is blank."""
+    count = 0
+    while count < grid.n_rows and not any(c[grid.n_rows - 1 - count] for c in grid.columns):
+        count += 1
+    return count
 
 
 def _annotation(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from mtorscore.io.formats.reader import Found, Reader, Rows
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import described, unique
 from mtorscore.io.tables.cell_text import is_number, split
 from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import described, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData

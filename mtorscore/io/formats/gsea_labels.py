@@ -13,8 +13,8 @@ import pandas as pd
 
 from mtorscore._atomic import atomic_text
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.tables.assembly import repeated
 from mtorscore.io.tables.cell_text import is_number
-from mtorscore.io.tables.matrix import repeated
 
 __all__ = ["check_names", "class_of_label", "numbers", "read_cls", "read_lines", "read_rnk", "write_cls", "write_rnk"]
 

@@ -15,9 +15,10 @@ from mtorscore.errors import DataError, FormatError
 from mtorscore.io.formats.quantifier_kinds import FORMATS, by_columns, is_star
 from mtorscore.io.formats.reader import Columns, Folder, Found, Reader, Rows
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.checks import not_number_error, refuse_headless
 from mtorscore.io.tables.delimited import Grid, parse
-from mtorscore.io.tables.matrix import SPECIAL, assemble
+from mtorscore.io.tables.matrix import SPECIAL
 from mtorscore.io.tables.per_sample import gene_order, one_unit, refuse_missing_or_negative
 
 if TYPE_CHECKING:

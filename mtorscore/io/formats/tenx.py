@@ -12,8 +12,8 @@ from scipy import sparse
 from mtorscore.errors import FormatError, examples
 from mtorscore.io.formats.reader import FirstLines, Folder, Found, Hdf5, Reader
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.cell_text import split
-from mtorscore.io.tables.matrix import assemble
 
 if TYPE_CHECKING:
     from anndata import AnnData

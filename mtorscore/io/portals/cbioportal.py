@@ -13,9 +13,10 @@ from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import FirstLines, Folder, Found, Reader
 from mtorscore.io.portals.clinical_columns import patients
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import described
 from mtorscore.io.tables.cell_text import holds_text
 from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import described, from_grid
+from mtorscore.io.tables.matrix import from_grid
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -16,9 +16,9 @@ from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.portals import clinical_tables
 from mtorscore.io.tables import file_bytes
-from mtorscore.io.tables.cell_text import holds_text, is_missing, typed
+from mtorscore.io.tables.assembly import described
+from mtorscore.io.tables.cell_text import holds_text, is_missing, is_missing_word, is_number, typed
 from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import described
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -83,8 +83,19 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
         values: npt.NDArray[Any] = np.array([None if is_missing(v) else str(v).strip() for v in column], dtype=object)
         number = typed(np.array(["" if v is None else v for v in values], dtype=object))
         missing = all(v is None for v in values)
+        if not missing and number.dtype == object:
+            number = _typed_but_for_words(values)
         out[str(name)] = pd.Series(values if missing or number.dtype == object else number, index=frame.index)
     return pd.DataFrame(out, index=frame.index)
+
+
+def _typed_but_for_words(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return numbers where all else in a column only says that a number is missing (n.d., not done, unknown)."""
+    known = [v for v in values if v is not None]
+    numbers = sum(is_number(v) for v in known)
+    if not numbers or not all(is_number(v) or is_missing_word(v) for v in known):
+        return values
+    return typed(np.array([v if v is not None and is_number(v) else "" for v in values], dtype=object))
 
 
 def text_frame(path: Path) -> pd.DataFrame:
@@ -150,17 +161,26 @@ def one_row_each(
             frame = _distinct(frame, str(frame.index.name), path)
             frame.index = pd.Index([_barcode(n) for n in frame.index], name=frame.index.name)
             return standardise(clean(frame))
-    frame = clean(frame)
+    frame.columns = pd.Index([str(c) for c in frame.columns])
     if key is None:
         key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
     if key not in frame.columns:
         raise FormatError(f"there is no column {key!r}; there are {examples(frame.columns, 12)}.", path=path)
-    names = [_barcode("" if is_missing(v) else str(v)) for v in frame[key]]
+    # Names are text as written (1.10, 001, 1E0); the other columns become numbers.
+    names = [_barcode(n) for n in _names(frame[key])]
+    frame = clean(frame)
     frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
     try:
         return standardise(_distinct(frame, key, path))
     except clinical_tables.TimeError as error:
         raise clinical_tables.refused_time(str(error), frame, path) from error
+
+
+def _names(column: pd.Series) -> list[str]:
+    """Return names of patients or samples as written; blank where a word for "missing" is on several rows."""
+    written = ["" if v is None or v != v else str(v).strip() for v in column]
+    missing = [n for n in written if is_missing(n)]
+    return ["" if is_missing(n) and (not n or len(missing) > 1 or n in (".", "-", "--", "?")) else n for n in written]
 
 
 def _with_follow_up(

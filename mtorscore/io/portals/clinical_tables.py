@@ -16,7 +16,7 @@ import pandas as pd
 
 from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_code, event_codes, is_unsaid
 from mtorscore.errors import DataWarning, EndpointError, FormatError, examples, warn
-from mtorscore.io.tables.cell_text import is_missing, is_number
+from mtorscore.io.tables.cell_text import is_missing, is_missing_word, is_number
 
 __all__ = ["ROUTES", "TimeError", "biotab_rows", "cart_frame", "plain_survival", "refused_time", "route_of"]
 
@@ -49,7 +49,7 @@ def _warn_unread(values: Iterable[object], what: str, about: str = "death") -> N
 def _days(value: object) -> float:
     """Return a number of days, NaN where it is missing; other text is refused."""
     text = str(value).strip()
-    if is_missing(value) or is_unsaid(text):
+    if is_missing_word(value) or is_unsaid(text):
         return np.nan
     if is_number(text):
         return float(text)

@@ -10,10 +10,10 @@ import numpy as np
 from mtorscore.errors import FormatError, examples
 from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
 from mtorscore.io.tables.long_table import pivot
-from mtorscore.io.tables.matrix import assemble
 
 if TYPE_CHECKING:
     from anndata import AnnData

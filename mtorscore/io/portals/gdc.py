@@ -17,10 +17,11 @@ from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import Columns, FirstLines, Folder, Found, Reader, Rows
 from mtorscore.io.portals.clinical_tables import TimeError, cart_frame
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble, described, unique
 from mtorscore.io.tables.cell_text import is_number
 from mtorscore.io.tables.checks import not_number_error
 from mtorscore.io.tables.delimited import parse
-from mtorscore.io.tables.matrix import SPECIAL, assemble, described, unique
+from mtorscore.io.tables.matrix import SPECIAL
 from mtorscore.io.tables.per_sample import gene_order, one_unit, refuse_missing_or_negative
 
 if TYPE_CHECKING:
@@ -119,8 +120,10 @@ def _one(
             if c in grid.names
         }
     else:
-        grid = parse(content, delimiter="\t", header=False, names=["gene", "value"])
-        at, facts, extra = 1, {}, {}
+        columns = ["gene", "gene_name", "value"] if first[0].count("\t") == 2 else ["gene", "value"]
+        grid = parse(content, delimiter="\t", header=False, names=columns)
+        at, facts = len(columns) - 1, {}
+        extra = {"gene_name": [str(v) for v in grid.columns[1]]} if at == 2 else {}
         name = path.name.lower()
         units = "fpkm_uq" if "fpkm-uq" in name else ("fpkm" if "fpkm" in name else "counts")
     if grid.is_text(at):
@@ -283,7 +286,14 @@ def _is_htseq(seen: Rows) -> Found | None:
 
     rows = [line.split("\t") for line in seen.body[:200]]
     genes = [r[0] for r in rows if not SPECIAL.match(r[0])]
-    if len(genes) < 2 or not all(len(r) == 2 and is_number(r[1]) for r in rows) or gene_likeness(genes)[0] <= 0.8:
+    widths = {len(r) for r in rows}
+    named = widths == {3} and all(not is_number(r[1]) for r in rows)
+    if len(genes) < 2 or (widths != {2} and not named) or gene_likeness(genes)[0] <= 0.8:
+        return None
+    values = [r[-1] for r in rows]
+    if not all(map(is_number, values)) or any(v.startswith("-") for v in values):
+        return None
+    if named and not all(v.isdigit() for v in values):
         return None
     return Found("htseq-counts", "two columns without a header: a gene and a number", sure=False)
 

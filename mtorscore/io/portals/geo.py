@@ -13,10 +13,10 @@ import pandas as pd
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble, described, repeated, unique
 from mtorscore.io.tables.cell_text import is_missing, split, typed
 from mtorscore.io.tables.checks import refuse_unusable
 from mtorscore.io.tables.delimited import Grid, parse
-from mtorscore.io.tables.matrix import assemble, described, repeated, unique
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -82,8 +82,8 @@ def characteristics(rows: list[list[str]], n: int | None = None) -> dict[str, np
 
 def _header(content: Content) -> tuple[list[str], int]:
     """Return the lines before the table and the number of the line that begins it (0 where there is none)."""
-    at = content.data.find(b"!series_matrix_table_begin")
-    if at < 0:
+    at = content.data.find(b"\n!series_matrix_table_begin") + 1
+    if not at:
         return content.data.decode().split("\n"), 0
     return content.data[:at].decode().split("\n"), content.data.count(b"\n", 0, at) + 1
 
@@ -121,7 +121,7 @@ def series_matrix(path: Path) -> tuple[AnnData, dict[str, Any]]:
     platform = sorted({v for row in samples.get("platform_id", []) for v in row} | set(series.get("platform_id", [])))
     made = {"accession": accession, "platform": platform, "title": series.get("title", [""])[0], "table": "matrix"}
     made["supplementary"] = [f for f in series.get("supplementary_file", []) if f and f != "NONE"]
-    if content.data.count(b"!series_matrix_table_begin") > 1:
+    if content.data.count(b"\n!series_matrix_table_begin") > 1:
         raise FormatError("several series matrices in one file; separate them.", path=path)
     if not begin:
         raise FormatError("no !series_matrix_table_begin: the file is cut off; download it again.", path=path)

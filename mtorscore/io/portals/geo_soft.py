@@ -13,9 +13,9 @@ from mtorscore.errors import FormatError, examples
 from mtorscore.io.formats.reader import FirstLines, Found, Reader
 from mtorscore.io.portals.geo import ORIGIN, platform_table, sample_table, soft_entities
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import assemble, described
 from mtorscore.io.tables.cell_text import is_missing, is_number
 from mtorscore.io.tables.delimited import Grid
-from mtorscore.io.tables.matrix import assemble, described
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -16,6 +16,7 @@ __all__ = [
     "guess_delimiter",
     "holds_text",
     "is_missing",
+    "is_missing_word",
     "is_number",
     "repair_decimals",
     "repair_spaces",
@@ -28,6 +29,7 @@ MISSING = frozenset(
         "", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "NaN", "nan", "NAN", "null", "NULL", "Null", "None", "none", "--",
         "'--", "-", ".", "#VALUE!", "#NUM!", "#DIV/0!", "#REF!", "[Not Available]", "[Not Applicable]", "[Unknown]",
         "[Discrepancy]", "[Completed]", "[Not Evaluated]", "Not Available", "not available", "<NA>", "?",
+        "N.A.", "n.a.", "N.D.", "n.d.", "missing", "Missing", "MISSING",
     }
 )  # fmt: skip
 _DELIMITERS = "\t,;|"
@@ -47,6 +49,19 @@ def holds_text(column: Any) -> bool:
 def is_missing(value: object) -> bool:
     """Whether a text stands for a missing value in any of the spellings that portals use."""
     return value is None or (isinstance(value, float) and value != value) or str(value).strip() in MISSING
+
+
+_MISSING_WORD = re.compile(
+    r"n ?/? ?[ad]|na[nt]?|nil|null|none|missing( values?| data)?|unknown|unk|unavailable|pending|undetermined|"
+    r"no (data|value|info\w*)|lost( to follow ?up)?|indeterminate|empty|blank|x{2,}|not? ?(available|applicable|done|"
+    r"determined|reported|recorded|known|measured|evaluated|assessed|tested|stated)"
+)
+
+
+def is_missing_word(value: object) -> bool:
+    """Whether a word says in any spelling that a number is missing: ``n.d.``, ``N.A.``, ``not done``, ``unknown``."""
+    words = re.sub(r"[\s._()\[\]-]+", " ", str(value).strip().lower().replace(".", "")).strip()
+    return is_missing(value) or bool(_MISSING_WORD.fullmatch(words))
 
 
 def is_number(value: object) -> bool:

@@ -15,7 +15,7 @@ from mtorscore.io.tables.delimited import Grid, line_of, not_numbers
 if TYPE_CHECKING:
     from mtorscore.io.tables.file_bytes import Content
 
-__all__ = ["not_number_error", "refuse_headless", "refuse_unusable"]
+__all__ = ["not_number_error", "refuse_headless", "refuse_odd_cells", "refuse_unusable"]
 
 _ROW = re.compile(r"^(ENS[A-Z]*G\d{9,}.*|N_[a-z]\w+|__\w+|[^|\s]+\|\d+|\d+(_[a-z])?_at)$")
 # Words above a column of row names; some are aliases of genes.
@@ -62,12 +62,46 @@ def _refuse_infinite(grid: Grid, content: Content | None, i: int) -> None:
         )
 
 
+_PERCENT = re.compile(r"^[+-]?\d+(?:[.,]\d+)?\s?%$")
+_DAY = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
+_TIME = re.compile(rf"^{_DAY}(?:[T ]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?Z?$|^\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?$")
+_TRUTH = re.compile(r"^(?:true|false|t|f)$", re.IGNORECASE)
+
+
+def refuse_odd_cells(grid: Grid, content: Content | None) -> None:
+    """Raise FormatError where a column holds percentages, dates or times; note one of TRUE and FALSE."""
+    for i in range(1, len(grid.names)):
+        if not grid.is_text(i):
+            continue
+        known = [str(v) for v in grid.columns[i][:2000] if not is_missing(v)]
+        for pattern, what, fix in (
+            (_PERCENT, "percentages", "write them as plain numbers, or leave the column out"),
+            (
+                _TIME,
+                "dates or times",
+                "a spreadsheet may have made them of numbers; restore these, or leave the column out",
+            ),
+        ):
+            if known and sum(bool(pattern.match(v)) for v in known) > 0.5 * len(known):
+                row = next(r for r, v in enumerate(grid.columns[i]) if pattern.match(str(v)))
+                raise FormatError(
+                    f"{what} in column {grid.names[i]!r} ({examples([v for v in known if pattern.match(v)])}), not "
+                    f"expression; {fix}.",
+                    path=grid.path,
+                    line=line_of(grid, content, row) if content is not None else grid.line_of_row(row),
+                    column=i + 1,
+                )
+        if known and all(_TRUTH.match(v) for v in known):
+            grid.repairs.append(f"the column {grid.names[i]!r} holds TRUE and FALSE and is not taken for values")
+
+
 def refuse_headless(grid: Grid) -> None:
     """Raise FormatError where the line taken for the header is a row: a gene and numbers instead of sample names."""
     first, others = grid.names[0], grid.names[1:]
     row = _ROW.match(first) or is_number(first) or kind_of(first) not in ("", "sample") or is_symbol(first)
     counted = grid.names in ([str(i) for i in range(len(grid.names))], [str(i + 1) for i in range(len(grid.names))])
-    if others and all(map(is_number, others)) and row and first.lower() not in _HEADINGS and not counted:
+    numbers = [n for n in others if not is_missing(n)]
+    if numbers and all(map(is_number, numbers)) and row and first.lower() not in _HEADINGS and not counted:
         raise FormatError(
             f"no header: the first line ({examples(grid.names)}) is a row of data. Add a line with the names of the "
             "samples.",

@@ -53,6 +53,8 @@ class Grid:
         What had to be changed to read it.
     rows
         Numbers of the rows in the file, where they are known and not consecutive (sheets with empty rows).
+    skip
+        Lines that the caller left out above the header.
     """
 
     names: list[str]
@@ -63,6 +65,7 @@ class Grid:
     delimiter: str
     repairs: list[str] = field(default_factory=list)
     rows: list[int] | None = None
+    skip: int = 0
 
     def line_of_row(self, row: int) -> int:
         """Return the line of the file for data row `row`, where no line is blank or `rows` says which are."""
@@ -193,7 +196,7 @@ def parse(
     repair_decimals(columns, repairs, delimiter, text=text)
     if not text:
         _refuse_grouped(columns, data[span[0] : min(span[1], span[0] + LOOKED_AT + 1)], delimiter, path, line)
-    return Grid(names, columns, path, header_line, line, delimiter, repairs)
+    return Grid(names, columns, path, header_line, line, delimiter, repairs, skip=skip)
 
 
 def _refuse_grouped(columns: list[npt.NDArray[Any]], body: bytes, delimiter: str, path: Path, line: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import FormatError
-from mtorscore.io.tables.matrix import assemble
+from mtorscore.io.tables.assembly import assemble
 
 if TYPE_CHECKING:
     from anndata import AnnData

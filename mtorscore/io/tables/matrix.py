@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, DataWarning, FormatError, examples, warn
+from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, is_symbol, kind_of
+from mtorscore.genes.numbers import is_running_count
 from mtorscore.genes.tables import human
-from mtorscore.io.tables.cell_text import holds_text, typed
-from mtorscore.io.tables.checks import refuse_headless, refuse_unusable
-from mtorscore.io.tables.delimited import Grid
+from mtorscore.io.tables.assembly import assemble, described, repeated, unique
+from mtorscore.io.tables.cell_text import typed
+from mtorscore.io.tables.checks import refuse_headless, refuse_odd_cells, refuse_unusable
+from mtorscore.io.tables.delimited import Grid, parse
+from mtorscore.io.tables.laboratory import laboratory_columns
+from mtorscore.io.tables.long_columns import long_columns
+from mtorscore.io.tables.long_table import pivot
+from mtorscore.io.tables.name_evidence import weigh_names
 from mtorscore.io.tables.orientation import (
     GENE_COLUMNS,
     LIKE_NUMBER,
@@ -24,13 +29,15 @@ from mtorscore.io.tables.orientation import (
     MEASURES,
     SAMPLE_COLUMNS,
     SAMPLE_KEY,
-    STATISTIC,
+    Verdict,
     are_row_numbers,
     best_ids,
+    is_key,
     is_prose,
     row_ids,
     table_kind,
 )
+from mtorscore.io.tables.statistic_columns import is_statistic, is_telling
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -42,11 +49,7 @@ __all__ = [
     "SPECIAL",
     "TABLE_KINDS",
     "TABLE_OPTION",
-    "assemble",
-    "described",
     "from_grid",
-    "repeated",
-    "unique",
 ]
 
 # What a table can be told to be: values with genes or samples in rows, or descriptions of samples or of genes.
@@ -62,45 +65,9 @@ _NO_SAMPLE = re.compile(rf"^({MEASURES}|value|expression|signal|intensity|abunda
 _NOTHING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"})
 
 
-def repeated(names: Iterable[str]) -> list[str]:
-    """Return the names that occur more than once, in order."""
-    return [n for n, c in Counter(names).items() if c > 1]
-
-
-def unique(names: list[str]) -> list[str]:
-    """Make names unique: the second ``A`` becomes ``A~2``. The published name stays in ``var["id"]``."""
-    seen: Counter[str] = Counter()
-    out = []
-    for name in names:
-        seen[name] += 1
-        out.append(name if seen[name] == 1 else f"{name}~{seen[name]}")
-    return out
-
-
-def assemble(
-    x: Any,
-    obs_names: list[str],
-    var_names: list[str],
-    *,
-    obs: pd.DataFrame | None = None,
-    var: pd.DataFrame | None = None,
-) -> AnnData:
-    """Build an AnnData: duplicated genes are numbered (the published name is kept), duplicated samples refused."""
-    from anndata import AnnData
-
-    if twice := repeated(obs_names):
-        raise DataError(
-            f"{len(twice)} sample name(s) are duplicated ({examples(twice)}); rename or remove the copies, "
-            "since nothing says which one is meant."
-        )
-    names = pd.Index(unique(var_names), dtype=object)
-    frame = pd.DataFrame(index=names) if var is None else var.set_axis(names)
-    frame.insert(0, "id", var_names) if "id" not in frame.columns else frame.__setitem__("id", var_names)
-    samples = pd.Index([str(n) for n in obs_names], dtype=object)
-    return AnnData(X=x, obs=pd.DataFrame(index=samples) if obs is None else obs.set_axis(samples), var=frame)
-
-
-def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str = "") -> tuple[AnnData, dict[str, Any]]:
+def from_grid(
+    grid: Grid, content: Content | None, kind: str = "", measure: str = "", ids: str = ""
+) -> tuple[AnnData, dict[str, Any]]:
     """Turn a parsed table into an AnnData and say how; `measure` chooses where samples have several columns each.
 
     Returns
@@ -108,23 +75,84 @@ def from_grid(grid: Grid, content: Content | None, kind: str = "", measure: str 
     AnnData, dict
         The dict holds ``table`` (what it is), ``evidence``, ``orientation`` and ``repairs``.
     """
-    evidence = "as asked"
-    if not kind:
-        kind, evidence = table_kind(grid)
-    made: dict[str, Any] = {"table": kind.removesuffix("_t"), "evidence": evidence, "orientation": ""}
+    verdict = Verdict(kind, "as asked") if kind else table_kind(grid)
+    if ids and ids not in grid.names:
+        raise FormatError(f"there is no column {ids!r}; there are {examples(grid.names, 12)}.", path=grid.path)
+    kind = verdict.kind
+    made: dict[str, Any] = {"table": kind.removesuffix("_t"), "evidence": verdict.evidence, "orientation": ""}
     made["repairs"] = grid.repairs
+    if kind in ("clinical", "long"):
+        grid = _keys_as_text(grid, content)
+    if kind == "genes":
+        refuse_odd_cells(grid, content)
     if kind in ("clinical", "genes", "contrast"):
-        return _described(grid, kind), made
+        return _described(grid, kind, ids), made
+    if kind == "long":
+        return _long(grid), made | {"table": "matrix", "orientation": "long"}
     refuse_headless(grid)
+    refuse_odd_cells(grid, content)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
     if kind == "matrix_t":
-        return _samples_in_rows(grid, content), made
-    return _genes_in_rows(grid, content, measure), made
+        adata = _samples_in_rows(_keys_as_text(grid, content), content, ids)
+    else:
+        adata = _genes_in_rows(grid, content, measure, ids)
+    return adata, made | _identified(adata, verdict, made["orientation"])
 
 
-def _described(grid: Grid, kind: str) -> AnnData:
+def _identified(adata: AnnData, verdict: Verdict, orientation: str) -> dict[str, Any]:
+    """Return what the identifiers are, and what is guessed rather than known, with its evidence."""
+    names = [str(n) for n in adata.var["id"]]
+    found = weigh_names(names)
+    counted = is_running_count(names)
+    kind = "row numbers" if counted else (found.kind or "unknown")
+    guessed: dict[str, Any] = {}
+    if verdict.evidence != "as asked":
+        guessed["orientation"] = {"is": orientation, "evidence": verdict.evidence, "sure": verdict.sure}
+    share = f"{found.genes:.0%} of the names are such"
+    why = "they only count" if counted else share
+    guessed["identifiers"] = {"is": kind, "evidence": why, "sure": bool(found.genes >= 0.5 and not counted)}
+    if counted:
+        warn(
+            f"the rows are only numbered ({examples(names)}), which names no gene; name the column that does with "
+            "ids=, or pass the annotation of the array as platform= to harmonise_genes.",
+            DataWarning,
+        )
+    if not verdict.sure:
+        warn(
+            f"{orientation}: a guess ({verdict.evidence}); say it with orientation= (--orientation).",
+            DataWarning,
+        )
+    return {"identifiers": kind, "guessed": guessed}
+
+
+def _keys_as_text(grid: Grid, content: Content | None) -> Grid:
+    """Return the table with ids of samples and patients as they are written: 001, 1.10, 1E0 and 20 digits are text."""
+    keys = [i for i in range(1, len(grid.names)) if not grid.is_text(i) and is_key(grid.names[i])]
+    if content is None or not keys:
+        return grid
+    written = parse(content, delimiter=grid.delimiter, skip=grid.skip, text=True)
+    if len(written.names) != len(grid.names) or written.n_rows != grid.n_rows:
+        return grid
+    columns = [written.columns[i] if i in keys else c for i, c in enumerate(grid.columns)]
+    return replace(grid, columns=columns)
+
+
+def _long(grid: Grid) -> AnnData:
+    """Turn a table with a row for each gene and sample into a matrix."""
+    found = long_columns(grid)
+    if found is None:
+        raise FormatError("no column of genes, of samples and of values is recognised in it.", path=grid.path)
+    gene, sample, value = found.at
+    if grid.is_text(value):
+        raise FormatError(f"text in the column of values {found.value!r}.", path=grid.path, column=value + 1)
+    columns = {"gene": grid.columns[gene], "sample": grid.columns[sample], "value": grid.columns[value]}
+    grid.repairs.append(f"a long table ({found.gene}, {found.sample}, {found.value}) turned into a matrix")
+    return pivot(pd.DataFrame(columns), "gene", "sample", "value", grid.path)
+
+
+def _described(grid: Grid, kind: str, ids_column: str = "") -> AnnData:
     """Return a table without a matrix: rows are observations (clinical) or genes (annotation, contrasts)."""
-    at, ids = row_ids(grid)
+    at, ids = _named_rows(grid, ids_column)
     frame = grid.frame()
     names = unique(ids)
     if any(not n for n in ids):
@@ -143,31 +171,18 @@ def _described(grid: Grid, kind: str) -> AnnData:
     return described(frame, names, genes=kind != "clinical", ids=ids)
 
 
-def described(frame: pd.DataFrame, names: list[str], *, genes: bool, ids: list[str] | None = None) -> AnnData:
-    """Wrap a table of observations or of genes as an AnnData without values."""
-    from anndata import AnnData
-
-    frame = frame.copy()
-    frame.columns = pd.Index([str(c) for c in frame.columns])
-    frame.index = pd.Index(names, dtype=object)
-    for column in frame.columns:
-        if holds_text(frame[column]):
-            frame[column] = ["" if v is None or v != v else str(v) for v in frame[column]]
-    if not genes and (twice := repeated(names)):
-        raise DataError(
-            f"{len(twice)} sample(s) or patient(s) are duplicated ({examples(twice)}); reduce the table to "
-            "one row each, or name another key column."
-        )
-    if genes:
-        if ids is not None:
-            frame["id"] = ids
-        return AnnData(X=np.zeros((0, len(frame)), dtype=np.float32), var=frame)
-    return AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
+def _named_rows(grid: Grid, column: str) -> tuple[int, list[str]]:
+    """Return the place and the values of the column that names the rows: `column`, or the one that is found."""
+    if not column:
+        return row_ids(grid)
+    at = grid.names.index(column)
+    values = grid.columns[at]
+    return at, [str(v) for v in values] if grid.is_text(at) else _as_text(values)
 
 
-def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> AnnData:
-    at, ids = row_ids(grid)
-    describing = {at, *range(at)}
+def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "", column: str = "") -> AnnData:
+    at, ids = _named_rows(grid, column)
+    describing = {at, 0} if column else {at, *range(at)}
     values: list[int] = []
     for i in range(len(grid.names)):
         if i in describing:
@@ -187,8 +202,13 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "") -> An
     refuse_unusable(grid, content, values)
     if not values:
         raise FormatError("no column measures anything: every column is text or describes genes.", path=grid.path)
-    further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - {0, at})}
-    ids, var = best_ids(ids, pd.DataFrame(further, index=range(grid.n_rows)))
+    dropped = {at} if column else {0, at}
+    further = {grid.names[i] or "column": _as_text(grid.columns[i]) for i in sorted(describing - dropped)}
+    var = pd.DataFrame(further, index=range(grid.n_rows))
+    if not column:
+        ids, var, better = best_ids(ids, var)
+        if better:
+            grid.repairs.append(f"the genes are named by the column {better!r}; the first column is var['row_name']")
     x = grid.matrix(values)
     keep, facts = _real_rows(ids, x, var, grid.repairs)
     if len(keep) < len(ids):
@@ -206,8 +226,8 @@ def _describes(grid: Grid, i: int, after_values: bool) -> bool:
 
 def _without_statistics(grid: Grid, values: list[int]) -> tuple[list[int], list[int]]:
     """Separate columns of test statistics from the samples, as in tables of differential expression."""
-    found = [i for i in values if STATISTIC.match(grid.names[i])]
-    if not any(len(grid.names[i]) > 1 for i in found) or len(found) == len(values):
+    found = [i for i in values if is_statistic(grid.names[i])]
+    if not any(is_telling(grid.names[i]) for i in found) or len(found) == len(values):
         return values, []
     grid.repairs.append(f"columns of statistics ({examples([grid.names[i] for i in found])}) describe genes")
     return [i for i in values if i not in found], found
@@ -283,24 +303,42 @@ def _as_text(column: npt.NDArray[Any]) -> list[str]:
     return ["" if v != v else (str(int(v)) if v == int(v) else repr(float(v))) for v in column]
 
 
-def _samples_in_rows(grid: Grid, content: Content | None) -> AnnData:
-    at, ids = row_ids(grid)
+def _samples_in_rows(grid: Grid, content: Content | None, column: str = "") -> AnnData:
+    at, ids = _named_rows(grid, column)
     genes: list[int] = []
     obs_columns: list[int] = []
     numbers = typed(grid.columns[0])
-    if at == 0 and numbers.dtype != object and grid.names[0] in human().by_symbol and not are_row_numbers(ids):
+    if (
+        not column
+        and at == 0
+        and numbers.dtype != object
+        and grid.names[0] in human().by_symbol
+        and not are_row_numbers(ids)
+    ):
         # Written without the names of the rows: the first column holds values of a gene.
         grid.columns[0], at = numbers, -1
         ids = [f"row_{i + 1}" for i in range(grid.n_rows)]
         grid.repairs.append("no column names the samples; they are called by the number of their row")
-    for i in range(at + 1, len(grid.names)):
+    for i in range(0 if column else at + 1, len(grid.names)):
+        if column and i == at:
+            continue
         name = grid.names[i]
         # "stage" or "T" is an alias of some gene; only a current symbol outweighs what the column says.
         current = name in human().by_symbol
         symbol = gene_likeness([name])[0] > 0
-        describes = SAMPLE_COLUMNS.match(name) is not None and not current
+        describes = (SAMPLE_COLUMNS.match(name) is not None or is_key(name)) and not current
         text = grid.is_text(i) and (not symbol or (not current and is_prose(grid, i)))
         (obs_columns if describes or text else genes).append(i)
+    numbers_of = [i for i in genes if not grid.is_text(i)]
+    if labs := laboratory_columns(grid, numbers_of, bool(obs_columns)):
+        names_of = examples([grid.names[i] for i in labs], 8)
+        grid.repairs.append(f"{len(labs)} columns of laboratory values and scores ({names_of}) are no genes; in obs")
+        warn(
+            f"{grid.path.name}: {len(labs)} columns of laboratory values and scores among the genes ({names_of}) went "
+            "to obs.",
+            DataWarning,
+        )
+        genes, obs_columns = [i for i in genes if i not in labs], sorted({*obs_columns, *labs})
     refuse_unusable(grid, content, genes)
     x = np.column_stack([grid.columns[i] for i in genes]).astype(np.float64, order="C")
     obs = pd.DataFrame({grid.names[i]: grid.columns[i] for i in obs_columns}, index=range(grid.n_rows))

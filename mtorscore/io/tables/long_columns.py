@@ -1,0 +1,95 @@
+"""Recognise long tables: one row for each gene and sample, with one value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mtorscore.io.tables.delimited import Grid
+from mtorscore.io.tables.name_evidence import weigh_names
+from mtorscore.io.tables.statistic_columns import is_telling
+
+__all__ = ["LongColumns", "long_columns"]
+
+_GENE = re.compile(
+    r"^(gene.*|symbol|hugo.*|hgnc.*|ensembl.*|ensg.*|entrez.*|probe.*|feature.*|target_id|id_?ref|variable|name)$", re.I
+)
+_SAMPLE = re.compile(
+    r"^_?(sample.*|patient.*|subject.*|cell([ _]?(id|line|name))?|barcode.*|donor.*|case.*|run|library|array|gsm.*|"
+    r"srr.*|specimen.*|individual.*|geo_accession|column|observation|replicate)$",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"^(value|expr.*|(raw|read|norm\w*|est|expected)?_?counts?|(log2?_?)?(tpm|fpkm|rpkm|cpm)\w*|abundance|intensity|signal|"
+    r"log2_?\w*|level|measurement|quantity|x|y|exp)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class LongColumns:
+    """The columns of a long table, by name and by place."""
+
+    gene: str
+    sample: str
+    value: str
+    at: tuple[int, int, int]
+
+
+def _repeats(values: list[str]) -> bool:
+    """Whether values repeat as the keys of a long table do."""
+    distinct = len(set(values))
+    return 1 <= distinct <= 0.67 * len(values)
+
+
+def long_columns(grid: Grid) -> LongColumns | None:
+    """Return the columns of genes, samples and values of a long table; None where the table is not one.
+
+    The pairs of gene and sample are distinct and the value is the one column of numbers, or the one that is called so.
+    """
+    n, width = grid.n_rows, len(grid.names)
+    if n < 4 or not 3 <= width <= 20:
+        return None
+    # Wide tables are recognised without looking at every row.
+    if len({str(v) for v in grid.columns[0][:1000]}) == min(n, 1000) and not any(
+        _repeats([str(v) for v in grid.columns[i][:1000]]) and grid.is_text(i) for i in range(1, width)
+    ):
+        return None
+    if any(is_telling(name) for name in grid.names):
+        return None
+    keys = _keys(grid)
+    if keys is None:
+        return None
+    gene, sample = keys
+    numbers = [i for i in range(width) if i not in keys and not grid.is_text(i)]
+    called = [i for i in numbers if _VALUE.match(grid.names[i])]
+    value = called[0] if len(called) == 1 else (numbers[0] if len(numbers) == 1 else -1)
+    if value < 0:
+        return None
+    return LongColumns(*(grid.names[i] or f"column_{i + 1}" for i in (gene, sample, value)), (gene, sample, value))
+
+
+def _keys(grid: Grid) -> tuple[int, int] | None:
+    """Return the columns of genes and of samples whose pairs are all distinct."""
+    candidates = [i for i in range(len(grid.names)) if grid.is_text(i) or _SAMPLE.match(grid.names[i])]
+    texts = {i: [_plain(v) for v in grid.columns[i]] for i in candidates}
+    likeness = {
+        i: weigh_names(sorted(set(v))).genes + (0.5 if _GENE.match(grid.names[i]) else 0.0) for i, v in texts.items()
+    }
+    likely = [i for i in candidates if likeness[i] >= 0.5 and not _SAMPLE.match(grid.names[i])]
+    if not likely:
+        return None
+    gene = max(likely, key=lambda i: likeness[i])
+    others = [i for i in candidates if i != gene and (_SAMPLE.match(grid.names[i]) or _repeats(texts[i]))]
+    others.sort(key=lambda i: (not _SAMPLE.match(grid.names[i]), -len(set(texts[i]))))
+    for i in others:
+        pairs = len(set(zip(texts[gene], texts[i], strict=True)))
+        several = len(set(texts[gene])) < grid.n_rows or len(set(texts[i])) < grid.n_rows
+        full = pairs > 0.3 * len(set(texts[gene])) * len(set(texts[i]))
+        if pairs == grid.n_rows and several and full and len(set(texts[gene])) < grid.n_rows:
+            return gene, i
+    return None
+
+
+def _plain(value: object) -> str:
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
