@@ -208,7 +208,7 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
         custom = _custom_entrez(listed)
         plain = [custom.get(n) or plain_form(n) for n in listed]
         digits = [n for n in plain if n.isdigit()]
-        numbers = len(digits) > 0.5 * len([n for n in listed if n != "?"]) and entrez_evidence(digits) >= 0
+        numbers = len(digits) > 0.5 * len([n for n in listed if n != "?"]) and entrez_evidence(digits) >= -2
         matches = [_from_plain(n, p, table, numbers) for n, p in zip(listed, plain, strict=True)]
     else:
         mouse_table = mouse()

@@ -392,7 +392,7 @@ def test_negative_and_huge_values_are_read_as_they_are(tmp_path: Path) -> None:
     text = table(number=lambda v: str(v * 1000 - 3e4))
     adata = mt.read(write(tmp_path, "z.tsv", text))
     assert adata.X.min() < 0
-    assert mt.pp.detect_scale(adata).kind == "zscore"
+    assert mt.pp.detect_scale(adata).kind == "linear"
     with pytest.raises(DataError, match="negative"):
         mt.pp.check_values(adata, "counts")
 

@@ -10,7 +10,7 @@ from anndata import AnnData
 from scipy import sparse
 
 import mtorscore as mt
-from mtorscore.errors import DataError
+from mtorscore.errors import DataError, DataWarning
 
 RNG = np.random.default_rng(7)
 COUNTS = RNG.negative_binomial(2, 0.01, size=(12, 400)).astype(float)
@@ -125,7 +125,8 @@ def test_declared_units_are_checked() -> None:
 
 def test_log_layer_by_scale() -> None:
     assert mt.pp.add_log_layer(AnnData(COUNTS), scale="counts").uns["normalised"]["log"]["method"] == "log2_cpm"
-    assert mt.pp.add_log_layer(AnnData(FPKM)).uns["normalised"]["log"]["method"] == "log2"
+    with pytest.warns(DataWarning, match="a guess; declare"):
+        assert mt.pp.add_log_layer(AnnData(FPKM)).uns["normalised"]["log"]["method"] == "log2"
     logged = mt.pp.add_log_layer(AnnData(np.log2(FPKM + 1)))
     np.testing.assert_array_equal(logged.layers["log"], logged.X)
 

@@ -75,6 +75,7 @@ def from_grid(
     AnnData, dict
         The dict holds ``table`` (what it is), ``evidence``, ``orientation`` and ``repairs``.
     """
+    refuse_headless(grid)
     verdict = Verdict(kind, "as asked") if kind else table_kind(grid)
     if ids and ids not in grid.names:
         raise FormatError(f"there is no column {ids!r}; there are {examples(grid.names, 12)}.", path=grid.path)
@@ -89,7 +90,6 @@ def from_grid(
         return _described(grid, kind, ids), made
     if kind == "long":
         return _long(grid), made | {"table": "matrix", "orientation": "long"}
-    refuse_headless(grid)
     refuse_odd_cells(grid, content)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
     if kind == "matrix_t":
@@ -207,7 +207,7 @@ def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "", colum
     var = pd.DataFrame(further, index=range(grid.n_rows))
     if not column:
         ids, var, better = best_ids(ids, var)
-        if better:
+        if better and any(row_ids(grid)[1]):
             grid.repairs.append(f"the genes are named by the column {better!r}; the first column is var['row_name']")
     x = grid.matrix(values)
     keep, facts = _real_rows(ids, x, var, grid.repairs)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.genes.identifier_kinds import gene_likeness
+from mtorscore.genes.tables import human
 from mtorscore.io.tables.cell_text import is_missing, is_number
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_columns import long_columns
@@ -98,7 +99,7 @@ def are_row_numbers(names: list[str]) -> bool:
 
 def is_key(name: str) -> bool:
     """Whether a column holds ids of samples or patients by its name; they stay text."""
-    return bool(SAMPLE_KEY.match(name) or _ID.search(name))
+    return bool(SAMPLE_KEY.match(name) or _ID.search(name)) and name not in human().by_symbol
 
 
 def all_samples(names: list[str]) -> bool:

@@ -16,7 +16,7 @@ _TELLING = re.compile(
     r"(nominal_?|raw_?|adj(usted)?_?|nom_?|emp_?|perm_?|corrected_?)?p_?val(ue)?s?(_?(adj(usted)?|fdr|bh|bonferroni|raw|corrected))?(_\w+)?|"
     r"(fdr|fwer|bh|bonferroni|q)_?(q|p)?(_?val(ue)?s?)?(_adj)?|s_?value|base_?mean(_?[ab])?|ave_?expr|avg_?expr|log_?cpm|"
     r"log(fold_?changes|2_fold_change)|(neg_?|minus_?|n)?log_?10_?(p|padj|fdr|pval|pvalue|q)(_?\w*)|pct_(1|2|nz_group|nz_reference|in|out|diff)|"
-    r"t_?stat(istic)?s?|test_?stat(istic)?|wald(_?stat\w*)?|z_?stat\w*|f_?stat\w*|chi_?sq\w*|lr_?stat\w*|se_b|mean_obs|var_obs|tech_var|"
+    r"\w*(p_?val|padj|q_?val|fdr|fold_?change|log_?2?_?fc)\w*|t_?stat(istic)?s?|test_?stat(istic)?|wald(_?stat\w*)?|z_?stat\w*|f_?stat\w*|chi_?sq\w*|lr_?stat\w*|se_b|mean_obs|var_obs|tech_var|"
     r"sigma_sq|smooth_sigma_sq|final_sigma_sq|rss|degrees_free|ppde|ppee|d_?score|my_?auc|avg_diff|odds_?ratio|"
     r"hazard_?ratio|hr|hr_95[lh]|ci_?(low|high|lower|upper)\w*|(lower|upper)_?(ci|95)\w*|nes|effect_?size|cohens?_?d|hedges_?g|prob_de|"
     r"logfc_\w+|coef(ficient)?|beta|std_?err(or)?|rho|spearman\w*|pearson\w*|cor(relation)?|significan\w*|sig|value_[12]|mean_?(diff|in_group)\w*",
