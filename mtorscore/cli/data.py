@@ -10,6 +10,10 @@ import typer
 __all__ = ["register"]
 
 
+ORIENTATION = "genes-in-rows or samples-in-rows, for a table that can be read in two ways."
+IDS = "The column that names the genes, where it is not the first."
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(describe)
@@ -17,7 +21,10 @@ def register(app: typer.Typer) -> None:
     app.command()(fetch)
 
 
-def describe(path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")]) -> None:
+def describe(
+    path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")],
+    orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
+) -> None:
     """Say what a file is and why, without loading it all.
 
     For example:
@@ -26,13 +33,15 @@ def describe(path: Annotated[Path, typer.Argument(help="File or folder, as a por
     """
     from mtorscore import io
 
-    typer.echo(str(io.describe(path)))
+    typer.echo(str(io.describe(path, orientation=orientation)))
 
 
 def read(
     path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .h5ad file to write.")],
     kind: Annotated[str | None, typer.Option(help="Format, where it is not recognised.")] = None,
+    orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
+    ids: Annotated[str | None, typer.Option(help=IDS)] = None,
 ) -> None:
     """Read any supported format and write it as AnnData.
 
@@ -43,7 +52,7 @@ def read(
     from mtorscore import io
     from mtorscore._atomic import atomic
 
-    adata = io.read(path, kind=kind) if kind else io.read(path)
+    adata = io.read(path, kind=kind, orientation=orientation, ids=ids)
     with atomic(out) as temporary:
         adata.write_h5ad(temporary)
     typer.echo(f"{out}: {adata.n_obs} observations x {adata.n_vars} genes")

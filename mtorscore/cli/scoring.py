@@ -81,6 +81,10 @@ def score(
         bool | None,
         typer.Option("--harmonise/--as-they-are", help="Bring genes to current symbols; the default for the library."),
     ] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="genes-in-rows or samples-in-rows, for a table that can be read in two ways.")
+    ] = None,
+    ids: Annotated[str | None, typer.Option(help="The column that names the genes, where it is not the first.")] = None,
 ) -> None:
     """Score an expression matrix.
 
@@ -109,7 +113,7 @@ def score(
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
     source = standard_input() if expression == "-" else Path(expression)
-    adata = read_expression(source, harmonise=harmonise, organism=organism)
+    adata = read_expression(source, harmonise=harmonise, organism=organism, orientation=orientation, ids=ids)
     check_overlap(adata, collection)
     tl.score(adata, collection, method=names)
     _write(scores_table(adata, names), out)

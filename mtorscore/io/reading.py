@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import DataError, FormatError, MtorscoreError
+from mtorscore.errors import DataError, FormatError, MtorscoreError, examples
 from mtorscore.io import detect
 from mtorscore.io.readers import BY_KIND
 from mtorscore.io.tables import file_bytes
+from mtorscore.io.tables.assembly import unique
+from mtorscore.io.tables.described import said
 from mtorscore.io.tables.matrix import TABLE_KINDS
+from mtorscore.io.tables.orientation import asked_orientation
+from mtorscore.io.text_table import preview
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,13 +55,18 @@ class Description:
         return "\n".join(lines + [f"  {k}: {v}" for k, v in self.details.items()])
 
 
-def describe(path: str | Path) -> Description:
-    """Recognise the format of a file or folder from its beginning, and say why.
+def describe(path: str | Path, *, orientation: str | None = None) -> Description:
+    """Recognise the format of a file or folder from its beginning, and say why; small files and tables say more.
+
+    The details of a table (of its first rows, where it is large) name its orientation, sizes, the kind of identifiers
+    and the units, and how sure each of them is.
 
     Parameters
     ----------
     path
         File or folder.
+    orientation
+        As for `read`.
 
     Returns
     -------
@@ -69,11 +78,22 @@ def describe(path: str | Path) -> Description:
     FormatError
         If it is missing, empty, or nothing that mtorscore reads.
     """
-    found = detect.detect(Path(path))
-    return Description(Path(path), found.kind, found.evidence, found.compression, found.details)
+    path = Path(path)
+    table = asked_orientation(orientation) if orientation else ""
+    found = detect.detect(path)
+    return Description(
+        path, found.kind, found.evidence, found.compression, found.details | meaning(path, found.kind, table)
+    )
 
 
-def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnData:
+def read(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    orientation: str | None = None,
+    ids: str | None = None,
+    **options: Any,
+) -> AnnData:
     """Read any supported file or folder into an AnnData.
 
     Parameters
@@ -83,6 +103,10 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
     kind
         Overrides what would be recognised; see `describe` for the names. For a delimited table also ``"matrix"``
         (genes in rows), ``"matrix_t"`` (samples in rows), ``"clinical"``, ``"genes"`` or ``"contrast"``.
+    orientation
+        ``"genes-in-rows"`` or ``"samples-in-rows"``, for a table that can be read in two ways.
+    ids
+        The column that names the genes (in a table with samples in rows, the samples), where it is not the first.
     options
         For one format only, such as ``sheet`` for Excel, ``name`` for an object in an R file, ``platform`` for GEO.
 
@@ -91,7 +115,8 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
     anndata.AnnData
         Observations x genes. ``X`` as published, never transformed: float64 from text, otherwise as stored.
         ``var["id"]`` keeps the published identifiers (the index numbers repeats, ``A~2``), ``obs`` clinical columns,
-        ``uns["source"]`` the file, its kind, SHA-256, units as far as known, and every repair. A table of samples or
+        ``uns["source"]`` the file, its kind, SHA-256, units as far as known, every repair, and under ``guessed`` what
+        nothing in the file says, with the evidence and whether it is sure. A table of samples or
         patients has no variables; a table of genes no observations.
 
     Raises
@@ -106,18 +131,57 @@ def read(path: str | Path, *, kind: str | None = None, **options: Any) -> AnnDat
 
         path = fetch(path)
     path = Path(path)
-    return _read(path, kind, options)
+    if orientation is not None:
+        asked = asked_orientation(orientation)
+        if kind in TABLE_KINDS and kind != asked:
+            raise DataError(f"kind={kind!r} and orientation={orientation!r} contradict each other.")
+        return _oriented(path, asked, kind, ids, options)
+    return _read(path, kind, options, ids)
 
 
-def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
+def _oriented(path: Path, asked: str, kind: str | None, ids: str | None, options: dict[str, Any]) -> AnnData:
+    """Read with the orientation that was asked for; a format that states its own is not turned."""
+    found = detect.detect(path) if kind is None or kind in TABLE_KINDS else detect.as_asked(path, kind)
+    reader = BY_KIND[found.kind]
+    if not reader.options or "table" not in reader.options:
+        adata = _read(path, kind, options, ids)
+        states = str(adata.uns["source"].get("orientation", ""))
+        if states.startswith(("genes", "samples")) and asked != _KIND_OF[states]:
+            raise DataError(f"{path}: orientation= contradicts {found.kind}, which has {states}.")
+        return adata
+    if kind is None or kind in TABLE_KINDS:
+        return _read(path, asked, options, ids)
+    return _read(path, kind, options | {"table": asked}, ids)
+
+
+_KIND_OF = {"genes in rows": "matrix", "samples in rows": "matrix_t"}
+
+
+def _named_by(adata: AnnData, ids: str, path: Path) -> None:
+    """Name the genes by a column of `var`, in place."""
+    import pandas as pd
+
+    if ids not in adata.var:
+        raise FormatError(f"there is no column {ids!r}; there are {examples(adata.var.columns, 12)}.", path=path)
+    named = [str(v) for v in adata.var[ids]]
+    adata.var["row_name"] = [str(v) for v in adata.var.get("id", adata.var_names)]
+    adata.var["id"] = named
+    adata.var_names = pd.Index(unique(named), dtype=object)
+
+
+def _read(path: Path, kind: str | None, options: dict[str, Any], ids: str | None = None) -> AnnData:
     table = kind if kind in TABLE_KINDS else None
     found = detect.detect(path) if kind is None or table else detect.as_asked(path, kind)
     reader = BY_KIND[found.kind]
     if table and reader.options and "table" in reader.options:
         options = options | {"table": table}
+    if ids is not None and reader.options is not None and "ids" in reader.options:
+        options, ids = options | {"ids": ids}, None
     supplied = {"found": found, "read_inside": lambda inside, passed: _read(inside, table, passed)}
     needed = {name: supplied[name] for name in reader.needs}
     adata, made = _guarded(reader, found, found.path or path, options, needed)
+    if ids is not None:
+        _named_by(adata, ids, path)
     _refuse_infinite(adata, path)
     source = {
         "file": path.name,
@@ -130,6 +194,28 @@ def _read(path: Path, kind: str | None, options: dict[str, Any]) -> AnnData:
     } | made
     adata.uns["source"] = {k: v for k, v in source.items() if v is not None}
     return adata
+
+
+_SMALL = 1 << 23
+
+
+def meaning(path: Path, kind: str, table: str = "") -> dict[str, str]:
+    """Return orientation, sizes, identifiers and units of a file, each with how sure it is; {} for a large one."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if kind == "table":
+                adata, made, rows = preview(path, table)
+            elif path.is_file() and path.stat().st_size <= _SMALL:
+                adata, rows = _read(path, None, {}), 0
+                made = dict(adata.uns["source"])
+            else:
+                return {}
+    except MtorscoreError as error:
+        return {"refused": str(error)}
+    return said(adata, made, rows)
 
 
 def _guarded(

@@ -14,7 +14,9 @@ from mtorscore.io.tables.matrix import MEASURE_OPTION, TABLE_OPTION, from_grid
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["READER", "table"]
+__all__ = ["READER", "preview", "table"]
+
+PREVIEW = 1 << 20
 
 
 def table(
@@ -26,6 +28,19 @@ def table(
     if made["table"] == "matrix" and cbioportal.is_zscore_file(path):
         cbioportal.warn_zscores(path.name)
     return adata, made
+
+
+def preview(path: Path, table: str = "") -> tuple[AnnData, dict[str, Any], int]:
+    """Read the first rows of a table, and count all of them."""
+    data = file_bytes.raw(path)
+    start = data[:PREVIEW]
+    if len(start) < len(data):
+        start = start[: start.rfind(b"\n") + 1] or start
+    content = file_bytes.as_text(start, path, partial=len(start) < len(data))
+    grid = parse(content)
+    adata, made = from_grid(grid, content, table)
+    beyond = data.count(b"\n") - content.data.count(b"\n")
+    return adata, made, grid.n_rows + beyond if len(start) < len(data) else 0
 
 
 READER = Reader(

@@ -33,7 +33,14 @@ __all__ = [
 ]
 
 
-def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str = "human") -> AnnData:
+def read_expression(
+    source: Path | IO[bytes],
+    *,
+    harmonise: bool,
+    organism: str = "human",
+    orientation: str | None = None,
+    ids: str | None = None,
+) -> AnnData:
     """Read an expression matrix and, where asked, bring its genes to current symbols.
 
     Parameters
@@ -45,6 +52,8 @@ def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str 
         gene lists that use the matrix's own identifiers.
     organism
         ``"human"`` or ``"mouse"``.
+    orientation, ids
+        See `mtorscore.read`.
 
     Returns
     -------
@@ -60,7 +69,10 @@ def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str 
     """
     from mtorscore import io, pp
 
-    adata = io.read(source) if isinstance(source, Path) else _read_stream(source)
+    if isinstance(source, Path):
+        adata = io.read(source, orientation=orientation, ids=ids)
+    else:
+        adata = _read_stream(source, orientation, ids)
     pp.check_signs(adata)
     _warn_of_repairs(adata, harmonise)
     if harmonise:
@@ -69,7 +81,7 @@ def read_expression(source: Path | IO[bytes], *, harmonise: bool, organism: str 
     return adata
 
 
-def _read_stream(source: IO[bytes]) -> AnnData:
+def _read_stream(source: IO[bytes], orientation: str | None, ids: str | None) -> AnnData:
     """Read standard input through a temporary file, which error messages do not name."""
     from mtorscore import io
 
@@ -78,7 +90,7 @@ def _read_stream(source: IO[bytes]) -> AnnData:
         with path.open("wb") as kept:
             shutil.copyfileobj(source, kept)
         try:
-            return io.read(path)
+            return io.read(path, orientation=orientation, ids=ids)
         except MtorscoreError as error:
             raise DataError(str(error).replace(str(path), "standard input")) from error
 

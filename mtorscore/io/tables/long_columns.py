@@ -66,7 +66,7 @@ def long_columns(grid: Grid) -> LongColumns | None:
     value = called[0] if len(called) == 1 else (numbers[0] if len(numbers) == 1 else -1)
     if value < 0:
         return None
-    return LongColumns(*(grid.names[i] or f"column_{i + 1}" for i in (gene, sample, value)), (gene, sample, value))
+    return LongColumns(_name(grid, gene), _name(grid, sample), _name(grid, value), (gene, sample, value))
 
 
 def _keys(grid: Grid) -> tuple[int, int] | None:
@@ -89,6 +89,10 @@ def _keys(grid: Grid) -> tuple[int, int] | None:
         if pairs == grid.n_rows and several and full and len(set(texts[gene])) < grid.n_rows:
             return gene, i
     return None
+
+
+def _name(grid: Grid, i: int) -> str:
+    return grid.names[i] or f"column_{i + 1}"
 
 
 def _plain(value: object) -> str:
