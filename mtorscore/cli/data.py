@@ -33,7 +33,7 @@ def describe(
     """
     from mtorscore import io
 
-    typer.echo(str(io.describe(path, orientation=orientation)))
+    typer.echo(str(io.describe(path, orientation=orientation) if orientation else io.describe(path)))
 
 
 def read(

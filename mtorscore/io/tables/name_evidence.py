@@ -34,6 +34,8 @@ _FIELD = re.compile(
 )
 _CELL_LINE = re.compile(rf"^(?:{_CELL_LINES})(?:[ ._-]?\w{{1,12}})*$", re.IGNORECASE)
 _BARCODE = re.compile(r"^(?:\w+[_-])?[ACGT]{10,}(?:-\d+)?$")
+# What examples and simulations call genes; G1 may also be a group, so this is weak evidence.
+_INVENTED = re.compile(r"^(?:g|genes?|feat(?:ure)?|probe|transcript|tx|locus|tag)[ ._-]?\d+$", re.IGNORECASE)
 _STEM = re.compile(r"^(?P<stem>.*?[^\d]|)(?P<number>\d+)(?P<end>[^\d]{0,12})$")
 _MOUSE = re.compile(r"^[A-Z][a-z0-9]{2,}[A-Za-z0-9.-]*$")
 _SAMPLE_LIKE = re.compile(
@@ -126,6 +128,9 @@ def weigh_names(names: Sequence[str], most: int = 400) -> NameEvidence:
     kinds: Counter[str] = Counter()
     for name in chosen:
         weight, kind = _gene_weight(name, digits)
+        if weight < 0.5 and _INVENTED.match(name):
+            genes += 0.5
+            continue
         certain = weight == 1.0 and kind not in ("symbol",)
         sample = 1.0 if kind_of(name) == "sample" or _BARCODE.match(name) or _CELL_LINE.match(name) else 0.0
         if not sample and not certain:
