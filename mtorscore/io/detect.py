@@ -137,6 +137,8 @@ def _text(data: bytes, path: Path) -> Found:
         raise FormatError("only comment lines and no table.", path=path, line=1)
     delimiter = above.delimiter or guess_delimiter(body[:60])
     rows = Rows(body, delimiter, split(body[0], delimiter) if delimiter else [body[0]])
+    if other := unsupported.columns(rows.fields) or unsupported.rows(body):
+        raise FormatError(f"{other}.", path=path, line=above.lines + 1)
     if found := next(_answers(rows), None):
         return found
     _refuse_other_text(rows, path, above.lines + 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["binary", "text"]
+from mtorscore.io.tables.cell_text import guess_delimiter, split
+
+__all__ = ["binary", "columns", "rows", "text", "zipped"]
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document; tables inside one must be copied into a spreadsheet or text file"),
@@ -34,7 +36,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MATLAB 5.0", "a MATLAB file; export it as tab-separated text"),
 )
 _TEXT: tuple[tuple[str, str], ...] = (
-    (r"##fileformat=VCF", "variants (VCF), not expression"),
+    (r"##fileformat=VCF|#CHROM[\t ,]+POS[\t ,]", "variants (VCF), not expression"),
     (r"@[^\t]+\n[ACGTN]+\n\+", "raw reads (FASTQ); quantify them first, with salmon or STAR"),
     (r">[^\t\n]+\n[A-Za-z*-]+\n", "sequences (FASTA), not a table of data"),
     (r"@(HD|SQ|RG|PG)\t", "alignments (SAM); count reads per gene first"),
@@ -66,11 +68,53 @@ def text(lines: Sequence[str]) -> str:
     """Return what unsupported type the first lines of a text announce, "" for none that is known."""
     start = "\n".join(lines[:40])
     for pattern, what in _TEXT:
-        if re.match(pattern, start):
+        if re.match(pattern, start) and not (what.startswith("running text") and _table_below(lines)):
             return what
     if _gene_sets(lines):
         return "gene sets (GMT); read them with SignatureCollection.read"
     return ""
+
+
+_COLUMNS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"hugo_symbol", "variant_classification"}), "mutations (MAF), not expression"),
+    (frozenset({"hugo_symbol", "tumor_sample_barcode"}), "mutations (MAF), not expression"),
+    (frozenset({"chromosome", "start_position", "reference_allele"}), "mutations (MAF), not expression"),
+    (frozenset({"chrom", "pos", "ref", "alt"}), "variants (as in a VCF), not expression"),
+    (frozenset({"chr", "pos", "ref", "alt"}), "variants (as in a VCF), not expression"),
+    (frozenset({"chr", "start", "end", "ref", "alt"}), "annotated variants, not expression"),
+    (frozenset({"chrom", "loc_start", "loc_end", "seg_mean"}), "segments of copy number (SEG), not expression"),
+    (frozenset({"chromosome", "start", "end", "segment_mean"}), "segments of copy number (SEG), not expression"),
+    (frozenset({"chromosome", "start", "end", "num_probes"}), "segments of copy number (SEG), not expression"),
+    (frozenset({"gene_symbol", "locus_id", "cytoband"}), "copy number by gene (GISTIC), not expression"),
+    (frozenset({"gene_symbol", "gene_id", "cytoband"}), "copy number by gene (GISTIC), not expression"),
+    (frozenset({"unique_name", "descriptor", "wide_peak_limits"}), "peaks of copy number (GISTIC), not expression"),
+    (frozenset({"chrom", "start", "end", "name", "score", "strand"}), "genomic intervals (BED), not a table of genes"),
+    (frozenset({"chrom", "chromstart", "chromend"}), "genomic intervals (BED), not a table of genes"),
+)
+_ASSIGNED = re.compile(r"(Assigned|Unassigned_\w+)[\t,;]")
+
+
+def columns(names: Sequence[str]) -> str:
+    """Return what unsupported table the names of its columns announce, "" for none that is known."""
+    words = {re.sub(r"[^a-z0-9]+", "_", n.lower()).strip("_") for n in names}
+    return next((what for wanted, what in _COLUMNS if wanted <= words), "")
+
+
+def rows(body: Sequence[str]) -> str:
+    """Return what unsupported table its rows announce, "" for none that is known."""
+    if len(body) > 2 and all(_ASSIGNED.match(line) for line in body[1:6]):
+        return "the summary of featureCounts (reads assigned per file), not the counts; give the file beside it"
+    return ""
+
+
+def _table_below(lines: Sequence[str]) -> bool:
+    """Whether the lines below a heading split evenly into columns, as running text does not."""
+    body = [line for line in lines[1:60] if line.strip() and not line.startswith("#")]
+    delimiter = guess_delimiter(list(body)) if len(body) > 1 else ""
+    if delimiter not in ("\t", ",", ";", "|"):
+        return False
+    widths = [len(split(line, delimiter)) for line in body]
+    return max(widths) > 1 and widths.count(max(set(widths), key=widths.count)) >= 0.9 * len(widths)
 
 
 def _gene_sets(lines: Sequence[str]) -> bool:

@@ -113,7 +113,7 @@ def _signed(v: npt.NDArray[np.float64], low: float, high: float, facts: list[str
         )
     negative = float(np.mean(v[np.isfinite(v)] < 0))
     facts.append(f"{negative:.0%} negative values")
-    if high > -low and negative < 0.5:
+    if high > 3 * -low or (high > -low and negative < 0.5):
         why = "negative values on a linear scale: intensities of an array after background correction"
         return Scale("linear", "none", (*facts, why), False)
     return Scale("zscore", "none", (*facts, "signed values too large for logarithms: a test statistic"), False)

@@ -148,6 +148,9 @@ def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimit
         return
     repaired: dict[int, npt.NDArray[Any]] = {}
     points = False
+    # 5,5 or 0,123 anywhere says what the comma is everywhere; so does 1,234,567.
+    texts = [c for c in columns[1:] if c.dtype == object]
+    sure = _comma_is_decimal(texts)
     for i, column in enumerate(columns[1:], 1):
         if column.dtype != object:
             continue
@@ -157,7 +160,7 @@ def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimit
             points = points or (dotted and typed(column).dtype != object)
             continue
         # 1,234 may be a thousand or one and a bit; only another value can tell.
-        if not all(_DECIMAL_COMMA.match(v) for v in odd) or all(_GROUPED.match(v) for v in odd):
+        if not all(_DECIMAL_COMMA.match(v) for v in odd) or (not sure and all(_GROUPED.match(v) for v in odd)):
             continue
         whole = np.array([v.replace(",", ".") for v in column], dtype=object)
         if (number := typed(whole)).dtype != object:
@@ -168,6 +171,20 @@ def repair_decimals(columns: list[npt.NDArray[Any]], repairs: list[str], delimit
         for i, column in repaired.items():
             columns[i] = column
         repairs.append(f"decimal commas read as points in {len(repaired)} columns")
+
+
+def _comma_is_decimal(columns: list[npt.NDArray[Any]]) -> bool:
+    """Whether a number with a comma can only have a decimal one, and none can only be grouped by commas."""
+    found = False
+    for column in columns:
+        for value in column:
+            if "," not in value:
+                continue
+            if value.count(",") > 1 and _GROUPED.match(value):
+                return False
+            if not found and _DECIMAL_COMMA.match(value):
+                found = value.lstrip("+-").startswith("0,") or not _GROUPED.match(value)
+    return found
 
 
 def grouped_by_points(columns: list[npt.NDArray[Any]], lines: list[str], delimiter: str) -> tuple[int, int, str] | None:

@@ -263,8 +263,9 @@ def as_text(data: bytes, path: Path, *, partial: bool = False) -> Content:
         if b"\r" in data:
             # Old Macintosh line ends; a stray one inside a line with other ends is only space.
             alone = data.count(b"\n") <= 1
-            repairs.append("bare CR line ends" if alone else f"{data.count(13)} stray CR characters removed")
-            data = data.replace(b"\r", b"\n" if alone else b"")
+            repairs.append("bare CR line ends" if alone else f"{data.count(13)} stray CR characters read as blanks")
+            # Removed, 1.5 CR 2 would become one number.
+            data = data.replace(b"\r", b"\n" if alone else b" ")
     if re.search(rb"\S", data) is None:
         raise FormatError("the file holds nothing but white space.", path=path)
     start = data[:2000].lstrip().lower()

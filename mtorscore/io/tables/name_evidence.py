@@ -75,7 +75,9 @@ def _in_series(names: Sequence[str]) -> set[str]:
     symbols = human().by_symbol
     out: set[str] = set()
     for members in groups.values():
-        if len(set(members)) > 1 and sum(n in symbols or bool(kind_of(n)) for n in members) < 0.6 * len(members):
+        # C2 and C3 are symbols, and samples beside C1.
+        known = sum((n in symbols and len(n) > 2) or bool(kind_of(n)) for n in members)
+        if len(set(members)) > 1 and known < 0.6 * len(members):
             out.update(members)
     return out
 
@@ -137,8 +139,9 @@ def weigh_names(names: Sequence[str], most: int = 400) -> NameEvidence:
             if looks_like_sample(name):
                 sample = 0.4 if weight == 1.0 and name not in series else 0.9
             elif name in series:
-                sample = 0.7
-        if sample >= 0.7:
+                # Genes of an assembly are numbered as well.
+                sample = 0.35
+        if sample >= 0.7 or name in series:
             # An alias, or C3 among C1 and C2, says little against the name of a sample.
             weight = min(weight, 0.1)
         genes, samples = genes + weight, samples + sample
