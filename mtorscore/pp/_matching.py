@@ -100,6 +100,8 @@ def _human(name: str, table: GeneTable, numbers: bool) -> _Match:
     if kind == "entrez" and numbers:
         gene = table.by_entrez.get(name)
         return _from_gene(gene, "entrez") if gene else _unmapped(name, "no approved gene has this Entrez id")
+    if kind == "entrez":
+        return _unmapped(name, "a number, which names no gene here")
     if kind == "symbol|entrez":
         symbol, entrez = split_pair(name)
         gene = table.by_entrez.get(entrez)

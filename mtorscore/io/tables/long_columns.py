@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mtorscore.io.tables.cell_text import typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.name_evidence import weigh_names
 from mtorscore.io.tables.statistic_columns import is_telling
@@ -61,7 +62,9 @@ def long_columns(grid: Grid) -> LongColumns | None:
     if keys is None:
         return None
     gene, sample = keys
-    numbers = [i for i in range(width) if i not in keys and not grid.is_text(i)]
+    numbers = [
+        i for i in range(width) if i not in keys and (not grid.is_text(i) or (i == 0 and _first_is_number(grid)))
+    ]
     called = [i for i in numbers if _VALUE.match(grid.names[i])]
     value = called[0] if len(called) == 1 else (numbers[0] if len(numbers) == 1 else -1)
     if value < 0:
@@ -69,9 +72,16 @@ def long_columns(grid: Grid) -> LongColumns | None:
     return LongColumns(_name(grid, gene), _name(grid, sample), _name(grid, value), (gene, sample, value))
 
 
+def _first_is_number(grid: Grid) -> bool:
+    """Whether the first column, which is kept as text, holds numbers."""
+    return typed(grid.columns[0]).dtype != object
+
+
 def _keys(grid: Grid) -> tuple[int, int] | None:
     """Return the columns of genes and of samples whose pairs are all distinct."""
     candidates = [i for i in range(len(grid.names)) if grid.is_text(i) or _SAMPLE.match(grid.names[i])]
+    if _first_is_number(grid) and not _SAMPLE.match(grid.names[0]) and not _GENE.match(grid.names[0]):
+        candidates = [i for i in candidates if i]
     texts = {i: [_plain(v) for v in grid.columns[i]] for i in candidates}
     likeness = {
         i: weigh_names(sorted(set(v))).genes + (0.5 if _GENE.match(grid.names[i]) else 0.0) for i, v in texts.items()

@@ -143,9 +143,10 @@ def _long(grid: Grid) -> AnnData:
     if found is None:
         raise FormatError("no column of genes, of samples and of values is recognised in it.", path=grid.path)
     gene, sample, value = found.at
-    if grid.is_text(value):
+    values = typed(grid.columns[value]) if grid.is_text(value) else grid.columns[value]
+    if values.dtype == object:
         raise FormatError(f"text in the column of values {found.value!r}.", path=grid.path, column=value + 1)
-    columns = {"gene": grid.columns[gene], "sample": grid.columns[sample], "value": grid.columns[value]}
+    columns = {"gene": grid.columns[gene], "sample": grid.columns[sample], "value": values}
     grid.repairs.append(f"a long table ({found.gene}, {found.sample}, {found.value}) turned into a matrix")
     return pivot(pd.DataFrame(columns), "gene", "sample", "value", grid.path)
 

@@ -275,11 +275,9 @@ def best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFrame
         for column in [c for c in var.columns if not all(ids) and gene_likeness([str(v) for v in var[c]])[0] >= 0.5]:
             ids = [n or str(v) for n, v in zip(ids, var[column], strict=True)]
         return ids, var, ""
-    if own.kind == "entrez" and own.genes >= 0.5:
-        return ids, var, ""
     likeness = {c: _likeness(str(c), [str(v) for v in var[c]])[0] for c in var.columns}
     best = max(likeness, key=lambda c: likeness[c])
-    if likeness[best] < 0.5:
+    if likeness[best] < 0.5 or (own.kind == "entrez" and _same_genes(ids, [str(v) for v in var[best]])):
         return ids, var, ""
     named = ["" if is_missing(v) else str(v) for v in var[best]]
     # A row that the better column does not name keeps its own name.
@@ -288,6 +286,13 @@ def best_ids(ids: list[str], var: pd.DataFrame) -> tuple[list[str], pd.DataFrame
         var.drop(columns=best).assign(row_name=ids),
         str(best),
     )
+
+
+def _same_genes(numbers: list[str], symbols: list[str]) -> bool:
+    """Whether numbers are the Entrez ids of the symbols beside them; by themselves numbers say little."""
+    table = human()
+    pairs = [(table.by_entrez[n].symbol, s) for n, s in zip(numbers, symbols, strict=True) if n in table.by_entrez]
+    return bool(pairs) and sum(a == b.upper() for a, b in pairs) >= 0.5 * len(pairs)
 
 
 def _whole_numbers(ids: list[str]) -> list[str]:
