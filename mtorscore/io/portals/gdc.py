@@ -293,7 +293,9 @@ def _is_htseq(seen: Rows) -> Found | None:
     values = [r[-1] for r in rows]
     if not all(map(is_number, values)) or any(v.startswith("-") for v in values):
         return None
-    if named and not all(v.isdigit() for v in values):
+    whole = all(v.isdigit() for v in values)
+    # Symbols with decimals, and no header, are a list of ranked genes or a table that lost its header.
+    if not whole and (named or gene_likeness(genes)[1] == "symbol"):
         return None
     return Found("htseq-counts", "two columns without a header: a gene and a number", sure=False)
 

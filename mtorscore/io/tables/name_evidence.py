@@ -77,6 +77,8 @@ def _in_series(names: Sequence[str]) -> set[str]:
     for members in groups.values():
         # C2 and C3 are symbols, and samples beside C1.
         known = sum((n in symbols and len(n) > 2) or bool(kind_of(n)) for n in members)
+        if all(n in symbols for n in members):
+            continue
         if len(set(members)) > 1 and known < 0.6 * len(members):
             out.update(members)
     return out
