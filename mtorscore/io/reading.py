@@ -182,6 +182,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any], ids: str | None
     adata, made = _guarded(reader, found, found.path or path, options, needed)
     if ids is not None:
         _named_by(adata, ids, path)
+    _refuse_values(adata, path)
     _refuse_infinite(adata, path)
     source = {
         "file": path.name,
@@ -234,6 +235,21 @@ def _guarded(
             f"not a sound {found.kind} file, in an unexpected way ({type(error).__name__}: {str(error)[:120]!r}).",
             path=path,
         ) from error
+
+
+def _refuse_values(adata: AnnData, path: Path) -> None:
+    """Raise FormatError where a stored matrix holds text, complex numbers or records, or no number at all."""
+    import numpy as np
+
+    if adata.X is None or 0 in adata.shape:
+        return
+    held = adata.X.data if hasattr(adata.X, "tocsr") else adata.X
+    kind = getattr(getattr(held, "dtype", None), "kind", "f")
+    if kind not in "fiub":
+        what = {"c": "complex numbers", "O": "text", "U": "text", "S": "text", "T": "text"}.get(kind, "no numbers")
+        raise FormatError(f"X holds {what}, not expression; store it as numbers (float32 or float64).", path=path)
+    if isinstance(held, np.ndarray) and kind == "f" and held.size and np.isnan(held.flat[0]) and np.isnan(held).all():
+        raise FormatError("every value of X is missing: there is no expression in it.", path=path)
 
 
 def _refuse_infinite(adata: AnnData, path: Path) -> None:

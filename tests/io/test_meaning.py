@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ HCC = [f"HCC{i}" for i in range(1, 5)]
 X = np.round(np.random.default_rng(3).gamma(2, 3, (len(GENES), 4)), 3)
 
 
-def table(rows: list[list[Any]], sep: str = "\t") -> str:
+def table(rows: Sequence[Sequence[Any]], sep: str = "\t") -> str:
     return "\n".join(sep.join(map(str, r)) for r in rows) + "\n"
 
 
@@ -343,7 +343,7 @@ def test_ids_are_text_at_every_door(tmp_path: Path, style: Callable[[int], str])
     assert list(adata.obs_names) == ids
     assert list(mt.read(write(tmp_path, samples_in_rows(ids, "sample"), "t.csv")).obs_names) == ids
     for key in ("patient", "sample", ""):
-        rows = [[key, "OS.time", "OS"], *([p, 100 * i, 1] for i, p in enumerate(ids))]
+        rows: list[list[Any]] = [[key, "OS.time", "OS"], *([p, 100 * i, 1] for i, p in enumerate(ids))]
         path = write(tmp_path, table(rows), "c.tsv")
         clinical = mt.io.read_clinical(path)
         assert list(clinical.index) == ids
@@ -370,7 +370,12 @@ def test_a_sample_called_by_a_point(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["NA", "n.d.", "N.A.", "MISSING", "not done", "unknown", "ND", "not available"])
 def test_one_word_of_missing_makes_one_cell_missing(tmp_path: Path, word: str) -> None:
-    rows = [["patient", "OS.time", "OS", "age"], ["P1", 100, 1, 60], ["P2", word, 0, 61], ["P3", 300, 0, word]]
+    rows: list[list[Any]] = [
+        ["patient", "OS.time", "OS", "age"],
+        ["P1", 100, 1, 60],
+        ["P2", word, 0, 61],
+        ["P3", 300, 0, word],
+    ]
     frame = mt.io.read_clinical(write(tmp_path, table(rows), "c.tsv"))
     assert frame["OS.time"].isna().tolist() == [False, True, False]
     assert frame["age"].isna().tolist() == [False, False, True]
@@ -487,3 +492,71 @@ def test_the_shared_cases(shared: Path) -> None:
         line.split()[1] for line in done.stdout.splitlines() if line.startswith("FALLS") and not line.endswith(" True")
     ]
     assert [f for f in fallen if not f.startswith(("f8", "f9", "f15"))] == []
+
+
+def test_a_method_for_logarithms_warns_once_of_counts(tmp_path: Path) -> None:
+    adata = mt.read(write(tmp_path, matrix(GENES)))
+    adata.X = np.round(adata.X * 100)
+    sets = {"S": GENES[:8]}
+    with pytest.warns(DataWarning, match="made for logarithms") as caught:
+        mt.tl.score(adata, sets, method=["zscore", "mean"])
+    assert len(caught) == 1
+    mt.tl.score(adata, sets, method="ucell", max_rank=16)
+    adata.layers["log"] = np.log2(adata.X + 1)
+    mt.tl.score(adata, sets, method="zscore", layer="log")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_transcripts_are_summed_by_tx2gene(tmp_path: Path, header: bool) -> None:
+    folder = tmp_path / "salmon"
+    names = [f"ENST{i:011d}" for i in range(1, 5)]
+    for k, sample in enumerate(("HCC1", "HCC2"), 1):
+        (folder / sample).mkdir(parents=True)
+        rows = [
+            ["Name", "Length", "EffectiveLength", "TPM", "NumReads"],
+            *([f"{n}.2", 900, 700, k * i, 10 * k * i] for i, n in enumerate(names, 1)),
+        ]
+        write(folder / sample, table(rows), "quant.sf")
+    pairs = [
+        *([["transcript", "gene"]] if header else []),
+        *([n, g] for n, g in zip(names, ["MTOR", "MTOR", "PTEN"], strict=False)),
+    ]
+    mapping = write(tmp_path, table(pairs), "tx2gene.tsv")
+    with pytest.warns(DataWarning, match="1 of 4 transcripts"):
+        adata = mt.read(folder, tx2gene=mapping)
+    assert list(adata.var_names) == ["MTOR", "PTEN"]
+    np.testing.assert_array_equal(adata.X, [[3, 3], [6, 6]])
+    np.testing.assert_array_equal(adata.layers["counts"], [[30, 30], [60, 60]])
+    assert adata.uns["source"]["level"] == "genes"
+    with pytest.raises(FormatError, match="none of the 4 transcripts"):
+        mt.read(folder, tx2gene=write(tmp_path, "a\tb\nc\td\n", "other.tsv"))
+
+
+@pytest.mark.parametrize(("values", "words"), [(np.full((3, 4), 1 + 2j), "complex"), (np.full((3, 4), np.nan), "every value of X is missing")])  # fmt: skip
+def test_an_h5ad_without_numbers_is_refused_by_read(tmp_path: Path, values: np.ndarray[Any, Any], words: str) -> None:
+    import h5py
+    from anndata import AnnData
+
+    path = tmp_path / "a.h5ad"
+    AnnData(np.ones((3, 4)), obs=pd.DataFrame(index=HCC[:3]), var=pd.DataFrame(index=GENES[:4])).write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        attributes = dict(file["X"].attrs)
+        del file["X"]
+        file["X"] = values
+        file["X"].attrs.update(attributes)
+    with pytest.raises(FormatError, match=words):
+        mt.read(path)
+
+
+def test_an_h5ad_of_text_is_refused_by_read(tmp_path: Path) -> None:
+    import h5py
+    from anndata import AnnData
+
+    path = tmp_path / "a.h5ad"
+    AnnData(np.ones((3, 4)), obs=pd.DataFrame(index=HCC[:3]), var=pd.DataFrame(index=GENES[:4])).write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        del file["X"]
+        file.create_dataset("X", data=np.full((3, 4), "high", dtype=object), dtype=h5py.string_dtype())
+        file["X"].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
+    with pytest.raises(FormatError, match="text"):
+        mt.read(path)

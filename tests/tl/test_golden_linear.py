@@ -33,6 +33,7 @@ def kept(adata: ad.AnnData) -> ad.AnnData:
     return adata[(x != 0).any(axis=1), (x != 0).any(axis=0)].copy()
 
 
+@pytest.mark.filterwarnings("ignore:.*made for logarithms:mtorscore.errors.DataWarning")  # decoupler's own input
 @pytest.mark.filterwarnings("ignore::mtorscore.errors.CoverageWarning")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("method", "stem", "options"), CASES, ids=[c[1] for c in CASES])
@@ -58,6 +59,7 @@ def test_decoupler(golden: Path, compare: Compare, name: str, method: str, stem:
         compare(method, adjusted, ours, expected(golden, adjusted), tolerance=1e-7, note=note)
 
 
+@pytest.mark.filterwarnings("ignore:.*made for logarithms:mtorscore.errors.DataWarning")  # decoupler's own input
 @pytest.mark.parametrize("name", ["bulk_cont", "tiefree"])
 def test_standardised_wmean_agrees_with_permutations(golden: Path, name: str) -> None:
     adata = kept(matrix(golden, name))

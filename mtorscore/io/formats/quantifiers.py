@@ -14,6 +14,7 @@ import pandas as pd
 from mtorscore.errors import DataError, FormatError
 from mtorscore.io.formats.quantifier_kinds import FORMATS, by_columns, is_star
 from mtorscore.io.formats.reader import Columns, Folder, Found, Reader, Rows
+from mtorscore.io.formats.transcripts import summed_by_gene
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.checks import not_number_error, refuse_headless
@@ -75,6 +76,7 @@ def read(
     *,
     found: Found,
     units: str | None = None,
+    tx2gene: str | Path | None = None,
 ) -> tuple[AnnData, dict[str, Any]]:
     """Read the output of a quantifier, one file or a folder with a file per sample.
 
@@ -87,6 +89,9 @@ def read(
     units
         Column to read: ``counts``, ``tpm`` or ``fpkm`` where the quantifier writes them. Salmon, kallisto and RSEM
         give TPM by default, with the estimated counts in ``layers["counts"]``; STAR the unstranded counts.
+
+    tx2gene
+        Table of two columns, transcript and gene, by which transcripts are summed to genes.
 
     Returns
     -------
@@ -113,10 +118,13 @@ def read(
     adata = assemble(np.vstack([r["x"] for r in rows]), samples, genes, obs=frame, var=var)
     if all("counts" in r for r in rows):
         adata.layers["counts"] = np.vstack([r["counts"] for r in rows])
+    level = "transcripts" if _transcripts(genes) else "genes"
+    if tx2gene is not None:
+        adata, level = summed_by_gene(adata, tx2gene), "genes"
     evidence = f"{len(files)} file(s) of {kind}" if path.is_dir() else f"the columns of {kind}"
     return adata, {"table": "matrix", "kind": kind, "units": unit, "evidence": evidence,
                    "orientation": "one file per sample", "repairs": sorted({r for p in parts for r in p.repairs}),
-                   "level": "transcripts" if _transcripts(genes) else "genes"}  # fmt: skip
+                   "level": level}  # fmt: skip
 
 
 @dataclass
@@ -272,6 +280,9 @@ READER = Reader(
     origin="Quantifiers",
     title="STAR `ReadsPerGene`, featureCounts, HTSeq, salmon, kallisto, RSEM, Cufflinks: a file, or a folder with one "
     "per sample",
-    options={"units": "counts, tpm or fpkm, where the quantifier writes them"},
+    options={
+        "units": "counts, tpm or fpkm, where the quantifier writes them",
+        "tx2gene": "table of two columns, transcript and gene, by which transcripts are summed to genes",
+    },
     needs=("found",),
 )

@@ -184,7 +184,7 @@ def _orientation(
     named_gene = bool(GENE_KEY.match(first))
     if SAMPLE_KEY.match(first) and not named_gene:
         return Verdict("clinical", f"{seen}; the first column is called {first!r}")
-    series = 0.3 < header.samples and rows.samples < 0.1
+    series = header.samples > 0.3 and rows.samples < 0.1
     sampled = (header.samples > 0.5 or series) and header.count > 1 and header.count > 0.5 * others
     if sampled or (named_gene and header.count >= 0.5 * others and not about):
         return _verdict(grid, "matrix", in_rows - in_columns, f"{seen}; row names are not known genes")

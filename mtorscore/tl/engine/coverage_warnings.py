@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from mtorscore.collection import SignatureCollection
-from mtorscore.errors import CoverageWarning, IgnoredWarning, examples, warn
+from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
 from mtorscore.tl.engine.plan import Plan
 from mtorscore.tl.engine.spec import MethodSpec
 
-__all__ = ["warn_coverage", "warn_ignored", "warn_other_names"]
+__all__ = ["warn_coverage", "warn_ignored", "warn_other_names", "warn_scale"]
 
 
 def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
@@ -54,6 +57,42 @@ def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequ
             "pp.harmonise_genes(adata) and signatures.rename_genes().",
             CoverageWarning,
         )
+
+
+# No logarithm of an abundance or intensity is larger.
+_LARGEST_LOG = 100.0
+
+
+def warn_scale(plans: Sequence[Plan], source: Any) -> None:
+    """Warn once where methods that want logarithms are given counts or linear values.
+
+    Parameters
+    ----------
+    plans
+        The methods, each with its parameters.
+    source
+        The matrix; the first observations are looked at.
+    """
+    wanting = [plan.spec.name for plan in plans if _wants_logs(plan.spec, plan.params)]
+    if not wanting or source is None or source.remote or not source.n_obs:
+        return
+    tile = source.tile(0, min(source.n_obs, 20))
+    values = tile.x if tile.x is not None else tile.csr()[0]
+    if values is None or not values.size:
+        return
+    high = float(np.fmax.reduce(values, axis=None))
+    if high > _LARGEST_LOG:
+        warn(
+            f"{', '.join(wanting)}: made for logarithms, and the values reach {high:.4g}: counts or a linear scale. "
+            'Score the logarithms instead: pp.add_log_layer(adata), then layer="log".',
+            DataWarning,
+        )
+
+
+def _wants_logs(spec: MethodSpec, params: Mapping[str, Any]) -> bool:
+    if spec.input_scale.startswith("log for"):
+        return bool(params.get("kcdf", "gaussian") == "gaussian")
+    return spec.input_scale.startswith("log")
 
 
 def warn_ignored(spec: MethodSpec, collection: SignatureCollection) -> None:

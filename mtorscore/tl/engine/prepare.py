@@ -20,7 +20,7 @@ from mtorscore._version import __version__
 from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import DataError, MethodError, SignatureError, examples
 from mtorscore.tl.engine import registry
-from mtorscore.tl.engine.coverage_warnings import warn_coverage, warn_ignored, warn_other_names
+from mtorscore.tl.engine.coverage_warnings import warn_coverage, warn_ignored, warn_other_names, warn_scale
 from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.outcome import Outcome, finish, freeze
 from mtorscore.tl.engine.plan import Plan, learn, make_plan, restore
@@ -209,6 +209,7 @@ def score_source(
         Method to what it gave.
     """
     over, plans = prepare(source, names, collection, options)
+    warn_scale(plans, source)
     scored = execute(over, plans, threads=options.threads)
     found = {}
     for name, plan, result in zip(options.methods, plans, scored, strict=True):

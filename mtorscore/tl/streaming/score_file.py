@@ -18,6 +18,7 @@ from mtorscore._atomic import atomic
 from mtorscore._version import __version__
 from mtorscore.collection import Panel, Ratio, SignatureCollection
 from mtorscore.errors import DataError, MethodError, examples
+from mtorscore.tl.engine.coverage_warnings import warn_scale
 from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.engine.outcome import finish, tables_of
@@ -144,6 +145,7 @@ def _prepare(job: _Job, source: StreamSource, parts: Parts | None) -> None:
         return _learn(plan, over, parts)
 
     job.source, job.plans = prepare(source, job.file.genes, job.collection, job.options, learn=learn_blockwise)
+    warn_scale(job.plans, source)
     refuse_random_nulls(job.plans)
     job.scale = _scale(job)
 
