@@ -8,7 +8,16 @@ from functools import lru_cache
 
 from mtorscore.genes.tables import human
 
-__all__ = ["gene_likeness", "is_date", "is_symbol", "kind_of", "plain_form", "split_pair", "strip_version"]
+__all__ = [
+    "gene_likeness",
+    "is_date",
+    "is_symbol",
+    "kind_of",
+    "plain_form",
+    "split_pair",
+    "strip_version",
+    "without_affix",
+]
 
 _ENSEMBL = re.compile(r"^ENS(?P<species>[A-Z]{0,6}?)(?P<type>[GTPER])R?\d{9,11}(?:[._]\d+)?(?:_PAR_[XY])?$")
 # Letters and digits only, and no beginning that any other kind has: by far the most names are such.
@@ -53,6 +62,23 @@ def plain_form(name: str) -> str:
         if found := pattern.match(name):
             return found["name"].lstrip("_ ")
     return name
+
+
+def without_affix(names: Sequence[str]) -> list[str]:
+    """Return names without what nearly all of them begin or end with (``HGNC:``, ``_HUMAN``, `` [Homo sapiens]``)."""
+    some = [n for n in names[:400] if n]
+    if len(some) < 5:
+        return list(names)
+    out = list(names)
+    first = re.match(r"[A-Za-z][\w.-]*?[_:|. -]+", some[0])
+    start = first[0] if first else ""
+    if start and sum(n.startswith(start) for n in some) >= 0.8 * len(some):
+        out = [n.removeprefix(start) for n in out]
+    last = re.search(r"(?<=\w)[_:|. -]+[\[(]?[A-Za-z0-9 ]+[\])]?$", some[0])
+    end = last[0] if last else ""
+    if end and sum(n.endswith(end) for n in some) >= 0.8 * len(some):
+        out = [n.removesuffix(end) for n in out]
+    return out
 
 
 def is_date(name: str) -> bool:

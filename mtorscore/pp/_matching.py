@@ -9,7 +9,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from mtorscore.errors import DataError, examples
-from mtorscore.genes.identifier_kinds import kind_of, plain_form, split_pair, strip_version
+from mtorscore.genes.identifier_kinds import (
+    gene_likeness,
+    is_symbol,
+    kind_of,
+    plain_form,
+    split_pair,
+    strip_version,
+    without_affix,
+)
 from mtorscore.genes.numbers import entrez_evidence
 from mtorscore.genes.tables import Gene, GeneTable, by_hgnc, excel_dates, human, mouse
 
@@ -128,7 +136,8 @@ def _from_plain(name: str, plain: str, table: GeneTable, numbers: bool) -> _Matc
     # hsa:7157 says itself that the number is an id.
     match = _human(plain, table, numbers or (plain.isdigit() and plain != name))
     if plain == name:
-        return match
+        parts = None if match.hgnc or match.how == "ambiguous" or kind_of(name) else _by_parts(name, table)
+        return parts._replace(note=f"part of {name}") if parts else match
     if not match.hgnc:
         return _human(name, table, numbers)
     return match._replace(note=f"{plain} in {name}" + (f"; {match.note}" if match.note else ""))
@@ -209,6 +218,8 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
         # Bare numbers are Entrez ids only where they are the rule; among symbols they are debris.
         custom = _custom_entrez(listed)
         plain = [custom.get(n) or plain_form(n) for n in listed]
+        if not custom:
+            plain = _better_without_affix(plain)
         digits = [n for n in plain if n.isdigit()]
         numbers = len(digits) > 0.5 * len([n for n in listed if n != "?"]) and entrez_evidence(digits) >= -2
         matches = [_from_plain(n, p, table, numbers) for n, p in zip(listed, plain, strict=True)]
@@ -219,6 +230,25 @@ def map_identifiers(names: Sequence[str], *, organism: str = "human", target: st
     columns = dict(zip(_Match._fields, zip(*matches, strict=True), strict=True)) if matches else {}
     found = pd.DataFrame({"id": listed, **{f: columns.get(f, ()) for f in _Match._fields}}, dtype=object)
     return found.rename(columns={"how": "match"})
+
+
+def _better_without_affix(names: list[str]) -> list[str]:
+    """Return names without what all begin or end with, where they are genes only then."""
+    shorter = without_affix(names)
+    if shorter == names or gene_likeness(names)[0] >= 0.5 or gene_likeness(shorter)[0] < 0.5:
+        return names
+    return [short if is_symbol(short) or kind_of(short) else n for n, short in zip(names, shorter, strict=True)]
+
+
+def _by_parts(name: str, table: GeneTable) -> _Match | None:
+    """Follow a symbol beside its own Entrez id, a repeat of it or a chromosome: ``7157|TP53``, ``chr17:TP53``."""
+    parts = [p for p in re.split(r"[|:;_/ ]+", name) if p and not re.fullmatch(r"chr[\dXYM]+T?", p)]
+    symbols = {p for p in parts if not p.isdigit()}
+    if len(symbols) != 1 or (len(parts) == 1 and parts[0] == name):
+        return None
+    match = _symbol(symbols.pop(), table)
+    sure = match.hgnc and match.how in ("current", "previous", "case")
+    return match if sure and all(p == match.entrez for p in parts if p.isdigit()) else None
 
 
 def _custom_entrez(names: list[str]) -> dict[str, str]:

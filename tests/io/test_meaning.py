@@ -149,6 +149,15 @@ PREFIXES = [
     "ENTREZID:{e}",
     "{e}_at",
     "gene:{s}",
+    "{e}|{s}",
+    "{s}_{e}",
+    "chr1:{s}",
+    "{s}|{s}",
+    "HGNC:{s}",
+    "{s}_HUMAN",
+    "{s} [Homo sapiens]",
+    "{s}_hg38",
+    "LOC{e}",
 ]
 
 
@@ -512,7 +521,7 @@ def test_transcripts_are_summed_by_tx2gene(tmp_path: Path, header: bool) -> None
     names = [f"ENST{i:011d}" for i in range(1, 5)]
     for k, sample in enumerate(("HCC1", "HCC2"), 1):
         (folder / sample).mkdir(parents=True)
-        rows = [
+        rows: list[list[Any]] = [
             ["Name", "Length", "EffectiveLength", "TPM", "NumReads"],
             *([f"{n}.2", 900, 700, k * i, 10 * k * i] for i, n in enumerate(names, 1)),
         ]
@@ -560,3 +569,27 @@ def test_an_h5ad_of_text_is_refused_by_read(tmp_path: Path) -> None:
         file["X"].attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
     with pytest.raises(FormatError, match="text"):
         mt.read(path)
+
+
+def test_a_name_column_behind_the_samples_costs_no_sample(tmp_path: Path) -> None:
+    adata = mt.read(write(tmp_path, table([[*HCC, "symbol"], *([*x, g] for g, x in zip(GENES, X, strict=True))])))
+    assert list(adata.obs_names) == HCC
+    np.testing.assert_array_equal(adata[:, GENES].X.T, X)
+    assert any("holds values" in r for r in adata.uns["source"]["repairs"])
+
+
+def test_a_table_without_a_name_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no column names the rows"):
+        mt.read(write(tmp_path, table([HCC, *X])))
+
+
+@pytest.mark.parametrize("name", ["Patient{}", "xx{}a", "HCC{}"])
+def test_samples_in_rows_without_header(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FormatError, match="no header"):
+        mt.read(write(tmp_path, table([[name.format(i), *r] for i, r in enumerate(np.resize(X, (9, 6)))])))
+
+
+def test_a_long_table_with_pairs_twice_is_refused(tmp_path: Path) -> None:
+    rows = [["gene", "sample", "value"], *([g, s, X[i, j]] for i, g in enumerate(GENES) for j, s in enumerate(HCC))]
+    with pytest.raises(FormatError, match="duplicated"):
+        mt.read(write(tmp_path, table([*rows, rows[1]])))

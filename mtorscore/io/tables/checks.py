@@ -62,6 +62,11 @@ def _refuse_infinite(grid: Grid, content: Content | None, i: int) -> None:
         )
 
 
+_HEADING = re.compile(
+    r"^_?(genes?|ids?|names?|symbols?|probes?|samples?|patients?|cells?|ensembl|hugo|hgnc|entrez|feature|transcript|target|"
+    r"identifier|geo|case|subject|donor|barcode|row|index|x|unnamed|spot|id_?ref)([ _.:-]?[a-z: _.-]*)?$",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"^[+-]?\d+(?:[.,]\d+)?\s?%$")
 _DAY = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
 _TIME = re.compile(rf"^{_DAY}(?:[T ]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?Z?$|^\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?$")
@@ -101,6 +106,9 @@ def refuse_headless(grid: Grid) -> None:
     row = _ROW.match(first) or is_number(first) or kind_of(first) not in ("", "sample") or is_symbol(first)
     counted = grid.names in ([str(i) for i in range(len(grid.names))], [str(i + 1) for i in range(len(grid.names))])
     numbers = [n for n in others if not is_missing(n)]
+    # Names such as 1.10 are numbers too; but a word that is no heading, above others and beside decimals, is a name.
+    decimals = len(numbers) > 1 and any("." in n for n in numbers) and not counted
+    row = row or (decimals and bool(first) and not _HEADING.match(first))
     if numbers and all(map(is_number, numbers)) and row and first.lower() not in _HEADINGS and not counted:
         raise FormatError(
             f"no header: the first line ({examples(grid.names)}) is a row of data. Add a line with the names of the "

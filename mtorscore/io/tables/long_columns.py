@@ -96,7 +96,9 @@ def _keys(grid: Grid) -> tuple[int, int] | None:
         pairs = len(set(zip(texts[gene], texts[i], strict=True)))
         several = len(set(texts[gene])) < grid.n_rows or len(set(texts[i])) < grid.n_rows
         full = pairs > 0.3 * len(set(texts[gene])) * len(set(texts[i]))
-        if pairs == grid.n_rows and several and full and len(set(texts[gene])) < grid.n_rows:
+        called = bool(_GENE.match(grid.names[gene]) and _SAMPLE.match(grid.names[i]))
+        # With such names a pair that is there twice is a fault of the table, which `pivot` names.
+        if (pairs == grid.n_rows or called) and several and full and len(set(texts[gene])) < grid.n_rows:
             return gene, i
     return None
 

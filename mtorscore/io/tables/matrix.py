@@ -32,6 +32,7 @@ from mtorscore.io.tables.orientation import (
     Verdict,
     are_row_numbers,
     best_ids,
+    first_is_a_sample,
     is_key,
     is_prose,
     row_ids,
@@ -181,7 +182,32 @@ def _named_rows(grid: Grid, column: str) -> tuple[int, list[str]]:
     return at, [str(v) for v in values] if grid.is_text(at) else _as_text(values)
 
 
+def _with_names_first(grid: Grid) -> Grid:
+    """Return a table whose first column holds values with its column of genes in front.
+
+    Raises
+    ------
+    FormatError
+        If no column names the rows.
+    """
+    text = [i for i in range(1, len(grid.names)) if grid.is_text(i)]
+    named = [i for i in text if weigh_names([str(v) for v in grid.columns[i]]).genes >= 0.5]
+    if not named:
+        raise FormatError(
+            f"no column names the rows: the first, {grid.names[0]!r}, holds values "
+            f"({examples(list(grid.columns[0]))}). Add a column with the names of the genes.",
+            path=grid.path,
+            line=grid.header_line or 1,
+        )
+    order = [named[0], *(i for i in range(len(grid.names)) if i != named[0])]
+    grid.repairs.append(f"the first column holds values; the rows are named by the column {grid.names[named[0]]!r}")
+    columns = [typed(grid.columns[0]) if i == 0 else grid.columns[i] for i in order]
+    return replace(grid, names=[grid.names[i] for i in order], columns=columns)
+
+
 def _genes_in_rows(grid: Grid, content: Content | None, measure: str = "", column: str = "") -> AnnData:
+    if not column and first_is_a_sample(grid):
+        grid = _with_names_first(grid)
     at, ids = _named_rows(grid, column)
     describing = {at, 0} if column else {at, *range(at)}
     values: list[int] = []

@@ -9,12 +9,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.genes.identifier_kinds import gene_likeness
 from mtorscore.genes.tables import human
-from mtorscore.io.tables.cell_text import is_missing, is_number
+from mtorscore.io.tables.cell_text import is_missing, is_number, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_columns import long_columns
 from mtorscore.io.tables.name_evidence import NameEvidence, weigh_names
@@ -34,6 +35,7 @@ __all__ = [
     "are_row_numbers",
     "asked_orientation",
     "best_ids",
+    "first_is_a_sample",
     "genes_in_rows",
     "is_key",
     "is_prose",
@@ -152,11 +154,11 @@ def table_kind(grid: Grid) -> Verdict:
     if found := long_columns(grid):
         return Verdict("long", f"one row for each gene and sample: {found.gene}, {found.sample}, {found.value}")
     genes = max(rows.genes, 0.9 if beside else 0.0)
-    if genes >= _ENOUGH or GENE_KEY.match(grid.names[0]):
-        statistics = [i for i in measures if is_statistic(grid.names[i])]
-        telling = any(is_telling(grid.names[i]) for i in statistics)
-        if telling and len(statistics) >= 0.5 * len(measures):
-            return Verdict("contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}")
+    statistics = [i for i in measures if is_statistic(grid.names[i])]
+    telling = sum(is_telling(grid.names[i]) for i in statistics)
+    of_genes = genes >= _ENOUGH or bool(GENE_KEY.match(grid.names[0])) or (telling >= 2 and not about)
+    if of_genes and telling and len(statistics) >= 0.5 * len(measures):
+        return Verdict("contrast", f"{seen}; columns such as {examples([grid.names[i] for i in statistics])}")
     broken = [i for i in text if not is_prose(grid, i) and not GENE_COLUMNS.match(grid.names[i])]
     if genes >= _ENOUGH and not measures and not broken and len(text) > 0.5 * max(len(others), 1):
         return Verdict("genes", f"{seen}; no column measures anything")
@@ -168,7 +170,7 @@ def _orientation(
 ) -> Verdict:
     """Weigh genes in rows against samples in rows; with neither, the table describes samples or cannot be told."""
     first = grid.names[0]
-    in_rows = max(rows.genes, 0.9 if beside else 0.0) + header.samples + (0.5 if GENE_KEY.match(first) else 0.0)
+    in_rows = max(rows.genes, 0.9 if beside else 0.0) + header.samples + (1.0 if GENE_KEY.match(first) else 0.0)
     in_columns = header.genes + rows.samples + (0.4 if SAMPLE_KEY.match(first) else 0.0)
     if len(about) >= 2 and header.genes >= _ENOUGH:
         in_columns += 0.4
@@ -239,6 +241,16 @@ def row_ids(grid: Grid) -> tuple[int, list[str]]:
     if len(grid.names) > 2 and are_row_numbers(ids) and grid.is_text(1):
         return 1, [str(v).strip().strip('"') for v in grid.columns[1]]
     return 0, ids
+
+
+def first_is_a_sample(grid: Grid) -> bool:
+    """Whether the first column holds values rather than names: decimals, or numbers under the name of a sample."""
+    name = grid.names[0]
+    values = typed(grid.columns[0])
+    known = values[np.isfinite(values)] if values.dtype != object else values[:0]
+    if not name or not len(known) or GENE_KEY.match(name) or GENE_COLUMNS.match(name) or SAMPLE_KEY.match(name):
+        return False
+    return bool((known != np.round(known)).any()) or weigh_names([name, *grid.names[1:4]]).samples > 0.8
 
 
 def genes_in_rows(ids: Sequence[str]) -> tuple[bool, str]:

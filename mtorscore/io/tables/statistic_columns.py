@@ -14,7 +14,7 @@ _TELLING = re.compile(
     r"(avg_?)?(log_?2?|ln|log10|log_?e|shrunken_?|post|real|raw|mean_|avg_)?_?(fold_?changes?|fc|lfc|fold_?chg|foldch)(_\w+)?|"
     r"(log2?_?)?ratio(_\w+)?|lfc_?se|(padj|adj_?p|p_?adj(usted)?)(_?val(ue)?s?)?(_\w+)?|"
     r"(nominal_?|raw_?|adj(usted)?_?|nom_?|emp_?|perm_?|corrected_?)?p_?val(ue)?s?(_?(adj(usted)?|fdr|bh|bonferroni|raw|corrected))?(_\w+)?|"
-    r"(fdr|fwer|bh|bonferroni|q)_?(q|p)?(_?val(ue)?s?)?(_adj)?|s_?value|base_?mean(_?[ab])?|ave_?expr|avg_?expr|log_?cpm|"
+    r"(fdr|fwer|bonferroni)_?(q|p)?(_?val(ue)?s?)?(_adj)?|s_?value|base_?mean(_?[ab])?|ave_?expr|avg_?expr|log_?cpm|"
     r"log(fold_?changes|2_fold_change)|(neg_?|minus_?|n)?log_?10_?(p|padj|fdr|pval|pvalue|q)(_?\w*)|pct_(1|2|nz_group|nz_reference|in|out|diff)|"
     r"\w*(p_?val|padj|q_?val|fdr|fold_?change|log_?2?_?fc)\w*|t_?stat(istic)?s?|test_?stat(istic)?|wald(_?stat\w*)?|z_?stat\w*|f_?stat\w*|chi_?sq\w*|lr_?stat\w*|se_b|mean_obs|var_obs|tech_var|"
     r"sigma_sq|smooth_sigma_sq|final_sigma_sq|rss|degrees_free|ppde|ppee|d_?score|my_?auc|avg_diff|odds_?ratio|"
