@@ -27,6 +27,7 @@ from mtorscore.io.tables.cell_text import (
     typed,
 )
 from mtorscore.io.tables.file_bytes import Content
+from mtorscore.io.tables.odd_rows import refuse_open_quote, without_comments
 
 __all__ = ["Grid", "line_of", "not_numbers", "parse"]
 
@@ -188,7 +189,7 @@ def parse(
         names = fields if header else [f"column_{i + 1}" for i in range(len(fields))]
     names = _match_header(names, widths, body_lines, delimiter, repairs, path, header_line)
     if comment and not until:
-        data, end = _without_comments(data, (body_offset, max(end, body_offset)), comment, delimiter, repairs)
+        data, end = without_comments(data, (body_offset, max(end, body_offset)), comment, delimiter, repairs)
     span = (body_offset, max(end, body_offset))
     columns = _parse_arrow(data, span, delimiter, len(names), path, line, text) if delimiter != " " else None
     if columns is None:
@@ -199,29 +200,6 @@ def parse(
     if not text:
         _refuse_grouped(columns, data[span[0] : min(span[1], span[0] + LOOKED_AT + 1)], delimiter, path, line)
     return Grid(names, columns, path, header_line, line, delimiter, repairs, skip=skip)
-
-
-def _without_comments(
-    data: bytes, span: tuple[int, int], comment: str, delimiter: str, repairs: list[str]
-) -> tuple[bytes, int]:
-    """Blank the lines of comment among the rows: those that begin as one and hold no further cell."""
-    start, stop = span
-    mark = comment.encode()
-    if data.find(b"\n" + mark, start - 1, stop) < 0:
-        return data, stop
-    lines = data[start:stop].split(b"\n")
-    found = [
-        i
-        for i, line in enumerate(lines)
-        if line.startswith(mark) and not any(f.strip() for f in line.split(delimiter.encode())[1:])
-    ]
-    if not found:
-        return data, stop
-    repairs.append(f"{len(found)} line(s) of comment among the rows left out")
-    for i in found:
-        lines[i] = b""
-    body = b"\n".join(lines)
-    return data[:start] + body + data[stop:], start + len(body)
 
 
 def _refuse_grouped(columns: list[npt.NDArray[Any]], body: bytes, delimiter: str, path: Path, line: int) -> None:
@@ -426,7 +404,7 @@ def _parse_slow(data: bytes, delimiter: str, width: int, path: Path, line: int, 
                 row = [f for f in row if f]
             if not row or row == [""]:
                 continue
-            _refuse_open_quote(row, delimiter, width, path, line + reader.line_num - 1)
+            refuse_open_quote(row, delimiter, width, path, line + reader.line_num - 1)
             if len(row) != width:
                 raise FormatError(
                     f"{len(row)} fields where the header has {width}; a field is missing, a quote is not closed, or "
@@ -445,19 +423,6 @@ def _parse_slow(data: bytes, delimiter: str, width: int, path: Path, line: int, 
         values = np.array([row[i].strip() for row in rows], dtype=object)
         columns.append(values if text or i == 0 else typed(values))
     return columns
-
-
-def _refuse_open_quote(row: list[str], delimiter: str, width: int, path: Path, last: int) -> None:
-    """Raise FormatError where a cell holds the cells and the end of a row: the quote before it is never closed."""
-    for i, cell in enumerate(row):
-        if "\n" in cell and cell.partition("\n")[0].count(delimiter) >= max(width - 1 - i, 1):
-            raise FormatError(
-                f"a quote opens before {cell[:20]!r} and is not closed on its line, so that the next row would become "
-                "part of this cell. Close or remove it.",
-                path=path,
-                line=last - cell.count("\n"),
-                column=i + 1,
-            )
 
 
 def not_numbers(grid: Grid, i: int) -> str:
