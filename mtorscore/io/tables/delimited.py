@@ -27,7 +27,7 @@ from mtorscore.io.tables.cell_text import (
     typed,
 )
 from mtorscore.io.tables.file_bytes import Content
-from mtorscore.io.tables.odd_rows import refuse_open_quote, without_comments
+from mtorscore.io.tables.odd_rows import is_comment, refuse_open_quote, without_comments
 
 __all__ = ["Grid", "line_of", "not_numbers", "parse"]
 
@@ -434,7 +434,7 @@ def line_of(grid: Grid, content: Content, row: int) -> int:
     """Return the line number of data row `row` (blank lines counted, quoted line ends not)."""
     seen = -1
     for i, line in enumerate(content.data.decode(errors="replace").split("\n")[grid.first_line - 1 :]):
-        if line.strip():
+        if line.strip() and not is_comment(line, "#", grid.delimiter):
             seen += 1
         if seen == row:
             return grid.first_line + i

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from mtorscore.errors import FormatError
 
-__all__ = ["refuse_open_quote", "without_comments"]
+__all__ = ["is_comment", "refuse_open_quote", "without_comments"]
+
+
+def is_comment(line: str, comment: str, delimiter: str) -> bool:
+    """Whether a line begins as a comment and holds no further cell."""
+    return line.startswith(comment) and not any(f.strip() for f in line.split(delimiter)[1:])
 
 
 def without_comments(
@@ -21,7 +26,7 @@ def without_comments(
     found = [
         i
         for i, line in enumerate(lines)
-        if line.startswith(mark) and not any(f.strip() for f in line.split(delimiter.encode())[1:])
+        if line.startswith(mark) and is_comment(line.decode(errors="replace"), comment, delimiter)
     ]
     if not found:
         return data, stop
