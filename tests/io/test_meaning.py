@@ -371,6 +371,7 @@ def test_1_10_is_not_1_1(tmp_path: Path) -> None:
         warnings.simplefilter("ignore", DataWarning)
         mt.pp.attach_clinical(adata, clinical)
     assert adata.obs["OS.time"].isna().tolist() == [True, True, False, False]
+    assert list(clinical["patient"]) == ["1.10", "2.10"]
 
 
 def test_a_sample_called_by_a_point(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def one_row_each(
     # Names are text as written (1.10, 001, 1E0); the other columns become numbers.
     names = [_barcode(n) for n in _names(frame[key])]
     frame = clean(frame)
+    frame[key] = pd.Series([n or None for n in names], index=frame.index, dtype=object)
     frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
     try:
         return standardise(_distinct(frame, key, path))

@@ -72,7 +72,11 @@ MEASURES = r"(?:read|raw|expected|normali[sz]ed)?[ _.]?counts?|fpkm|rpkm|tpm|cpm
 MEASURE = re.compile(
     rf"^(?:(?P<stem>.+?)[ ._:-]+\(?(?P<end>{MEASURES})\)?|(?P<start>{MEASURES})[ ._:-]+(?P<rest>.+))$", re.IGNORECASE
 )
-_ID = re.compile(r"(?:^|[ ._-])(?:ids?|barcode|number|no|code|uuid)$", re.IGNORECASE)
+_ID = re.compile(
+    r"(?:^|.*[ ._-])(?:ids?|barcode|uuid)|_?(?:sample|patient|subject|cell|donor|case|geo_accession|gsm)s?"
+    r"(?:[ _.-]?(?:no|nr|number|code|name|identifier))?",
+    re.IGNORECASE,
+)
 LIKE_NUMBER = re.compile(r"^[+-]?\d[\d.,' ]*$")
 # The share of names that must look like genes before they are taken for genes.
 _ENOUGH = 0.25
@@ -101,7 +105,7 @@ def are_row_numbers(names: list[str]) -> bool:
 
 def is_key(name: str) -> bool:
     """Whether a column holds ids of samples or patients by its name; they stay text."""
-    return bool(SAMPLE_KEY.match(name) or _ID.search(name)) and name not in human().by_symbol
+    return bool(_ID.fullmatch(name)) and name not in human().by_symbol
 
 
 def all_samples(names: list[str]) -> bool:
