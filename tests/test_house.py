@@ -51,6 +51,7 @@ ROOMS = (
     "_atomic",
     "_multiple_testing",
     "_blas_threads",
+    "_sparse_structure",
     "_version",
     "errors",
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from mtorscore.errors import FormatError, examples
 from mtorscore.io import unsupported
 from mtorscore.io.formats.reader import Columns, FirstBytes, FirstLines, Folder, Found, Hdf5, Members, Rows
+from mtorscore.io.formats.stored_matrices import check_hdf5, sound
 from mtorscore.io.readers import BY_KIND, READERS
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import guess_delimiter, is_number, split
@@ -89,12 +90,10 @@ def _zip(path: Path) -> Found | None:
 def _hdf5(path: Path) -> Found:
     import h5py
 
-    try:
-        with h5py.File(path) as file:
-            groups = {k: set(file[k]) for k in file if isinstance(file[k], h5py.Group)}
-            seen = Hdf5(set(file), groups, str(file.attrs.get("encoding-type", "")))
-    except OSError as error:
-        raise FormatError(f"the HDF5 file is truncated or damaged ({error}); download it again.", path=path) from error
+    with sound(path, "the HDF5 file"), h5py.File(path) as file:
+        check_hdf5(file, path)
+        groups = {k: set(file[k]) for k in file if isinstance(file[k], h5py.Group)}
+        seen = Hdf5(set(file), groups, str(file.attrs.get("encoding-type", "")))
     found = next(_answers(seen), None)
     if found is None:
         raise FormatError(f"HDF5 of an unknown layout (groups {examples(sorted(seen.keys), 6)}).", path=path)

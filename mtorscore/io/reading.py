@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import DataError, FormatError, MtorscoreError, examples
 from mtorscore.io import detect
+from mtorscore.io.formats.stored_matrices import check_matrices
 from mtorscore.io.readers import BY_KIND
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.assembly import unique
@@ -76,11 +77,13 @@ def describe(path: str | Path, *, orientation: str | None = None) -> Description
     Raises
     ------
     FormatError
-        If it is missing, empty, or nothing that mtorscore reads.
+        If it is missing, empty, damaged as far as its structure tells, or nothing that mtorscore reads. Of sparse
+        matrices the first 100 million indices are looked at.
     """
     path = Path(path)
     table = asked_orientation(orientation) if orientation else ""
     found = detect.detect(path)
+    check_matrices(found.path or path, found.kind)
     return Description(
         path, found.kind, found.evidence, found.compression, found.details | meaning(path, found.kind, table)
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.collection import SignatureCollection, SignaturesLike, as_collection
-from mtorscore.errors import DataError, MethodError
+from mtorscore.errors import DataError, FormatError, MethodError
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.outcome import tables_of
 from mtorscore.tl.engine.prepare import (
@@ -203,6 +203,7 @@ def _score_into(
 ) -> dict[str, MethodScores]:
     """Score the observations and write tables and records into the object."""
     names = [str(g) for g in target.var_names]
+    _check_backed(target)
     source = open_source(_matrix(target, options.layer), rows=rows, block=block)
     source.threads = options.threads
     found = score_source(source, names, collection, options, standardise_by=standardise_by)
@@ -227,6 +228,22 @@ def _check_anndata(adata: Any) -> None:
             f"A {kind} cannot be scored in place; give an AnnData, or a path to one. Arrays and DataFrames go through "
             "SignatureScorer(...).fit_transform(X), or anndata.AnnData(X)."
         )
+
+
+def _check_backed(adata: AnnData) -> None:
+    """Check the file of a backed AnnData as one that is read or streamed."""
+    if not getattr(adata, "isbacked", False):
+        return
+    from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5
+
+    path = str(adata.filename)
+    root = getattr(adata.file["obs"], "file", None)
+    if root is None or not hasattr(root, "filename"):
+        return
+    if Path(root.filename).resolve() != Path(path).resolve():
+        raise FormatError(f"obs is a link to another file ({root.filename}).", path=path)
+    check_hdf5(root, path)
+    check_anndata(root, path)
 
 
 def _matrix(adata: AnnData, layer: str | None) -> Any:

@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._sparse_structure import all_missing, without_repeats
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.reader import FirstBytes, Folder, Found, Hdf5, Members, Reader, starts_with
 from mtorscore.io.tables.assembly import assemble, unique
+from mtorscore.io.formats.stored_matrices import (
+    check_anndata,
+    check_hdf5,
+    check_zarr,
+    read_anndata,
+    scipy_reads,
+    sound,
+)
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_table import long_table
@@ -230,14 +239,14 @@ def excel(
 def h5ad(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read an AnnData file."""
     import anndata
+    import h5py
 
-    try:
-        with warnings.catch_warnings():
-            # Names that repeat are looked after below.
-            warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
-            adata = anndata.read_h5ad(path)
-    except Exception as error:
-        raise FormatError(f"the h5ad file is truncated or damaged ({error}); download it again.", path=path) from error
+    with sound(path, "the h5ad file"), warnings.catch_warnings(), h5py.File(path) as file:
+        check_hdf5(file, path)
+        check_anndata(file, path)
+        # Names that repeat are looked after below.
+        warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
+        adata = anndata.read_h5ad(path) if scipy_reads(file) else read_anndata(file, path)
     old = dict(adata.uns.get("source", {}))
     adata, repairs = _checked(adata, path)
     return adata, {k: v for k, v in old.items() if k in ("units", "accession")} | {"repairs": repairs}
@@ -251,6 +260,7 @@ def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
             f"there are no values in X; the layers are {examples(sorted(adata.layers)) or 'none'}. Move one to X.",
             path=path,
         )
+    repairs += _check_values(adata, path)
     if not adata.obs_names.is_unique:
         repeated = adata.obs_names[adata.obs_names.duplicated()].unique()
         raise DataError(
@@ -268,18 +278,40 @@ def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     return adata, repairs
 
 
+def _check_values(adata: AnnData, path: Path) -> list[str]:
+    """Check the matrices that were loaded, sum repeated entries, and return what was done."""
+    from scipy import sparse
+
+    repairs = []
+    matrices = {"X": adata.X} | {f"layers/{name}": layer for name, layer in adata.layers.items()}
+    for name, matrix in matrices.items():
+        if not sparse.issparse(matrix):
+            continue
+        held, n = without_repeats(matrix, path=path, name=name)
+        if n:
+            repairs.append(f"{n} repeated entries of {name} summed")
+            if name == "X":
+                adata.X = held
+            else:
+                adata.layers[name.removeprefix("layers/")] = held
+    if adata.X is not None and all_missing(adata.X):
+        raise FormatError("every value of X is missing (NaN); there is nothing to score.", path=path)
+    return repairs
+
+
 def zarr(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read an AnnData store in Zarr."""
     try:
-        import zarr as _  # noqa: F401
+        import zarr as z
     except ImportError as error:
         raise FormatError("reading Zarr needs the package zarr: pip install 'mtorscore[scale]'.", path=path) from error
     import anndata
 
-    try:
-        adata = anndata.read_zarr(path)
-    except Exception as error:
-        raise FormatError(f"the Zarr store is damaged ({error}).", path=path) from error
+    check_zarr(path)
+    with sound(path, "the Zarr store"):
+        root = z.open_group(str(path), mode="r")
+        check_anndata(root, path)
+        adata = anndata.read_zarr(path) if scipy_reads(root) else read_anndata(root, path)
     adata, repairs = _checked(adata, path)
     return adata, {"repairs": repairs}
 

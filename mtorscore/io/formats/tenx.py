@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from mtorscore._sparse_structure import all_missing, check_numbers, check_stored_pointers, compressed
 from mtorscore.errors import FormatError, examples
 from mtorscore.io.formats.reader import FirstLines, Folder, Found, Hdf5, Reader
+from mtorscore.io.formats.stored_matrices import check_hdf5, sound
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.assembly import assemble
 from mtorscore.io.tables.cell_text import split
@@ -210,37 +212,35 @@ def h5(path: Path, *, genome: str | None = None) -> tuple[AnnData, dict[str, Any
     """Read a 10x HDF5 file of Cell Ranger 2 (one group per genome) or 3 (group ``matrix``)."""
     import h5py
 
-    try:
-        with h5py.File(path) as file:
-            groups = [k for k in file if isinstance(file[k], h5py.Group) and "indptr" in file[k]]
-            if genome is None and len(groups) > 1:
-                raise FormatError(f"{len(groups)} genomes ({examples(groups)}); choose one with genome=.", path=path)
-            name = genome or (groups[0] if groups else "")
-            if name not in groups:
-                raise FormatError(f"there is no genome {name!r}; there are {examples(groups)}.", path=path)
-            group = file[name]
-            n_genes, n_cells = (int(v) for v in group["shape"][()])
-            data = (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()])
-            x = sparse.csr_matrix(data, shape=(n_cells, n_genes))
-            x.check_format(full_check=True)
-            barcodes = _text(group["barcodes"][()])
-            if "features" in group:
-                ids, symbols = _text(group["features/id"][()]), _text(group["features/name"][()])
-                var = pd.DataFrame({"symbol": symbols})
-                if "feature_type" in group["features"]:
-                    var["feature_type"] = _text(group["features/feature_type"][()])
-            else:
-                ids, var = _text(group["genes"][()]), pd.DataFrame({"symbol": _text(group["gene_names"][()])})
-            if (len(ids), len(barcodes)) != (n_genes, n_cells):
-                raise FormatError(
-                    f"{len(ids)} genes and {len(barcodes)} barcodes for a matrix of {n_genes} x {n_cells}; the file is "
-                    "damaged. Download it again.",
-                    path=path,
-                )
-    except FormatError:
-        raise
-    except Exception as error:
-        raise FormatError(f"the HDF5 file is truncated or damaged ({error}); download it again.", path=path) from error
+    with sound(path, "the HDF5 file"), h5py.File(path) as file:
+        check_hdf5(file, path)
+        groups = [k for k in file if isinstance(file[k], h5py.Group) and "indptr" in file[k]]
+        if genome is None and len(groups) > 1:
+            raise FormatError(f"{len(groups)} genomes ({examples(groups)}); choose one with genome=.", path=path)
+        name = genome or (groups[0] if groups else "")
+        if name not in groups:
+            raise FormatError(f"there is no genome {name!r}; there are {examples(groups)}.", path=path)
+        group = file[name]
+        n_genes, n_cells = (int(v) for v in group["shape"][()])
+        pointers = check_stored_pointers(group, (n_cells, n_genes), n_cells, path=path, name=name)
+        values = group["data"][()]
+        # Whole numbers beyond this are not all float32.
+        values = values.astype(np.float32 if np.abs(values).max(initial=0) < 2**24 else np.float64)
+        x = compressed(values, group["indices"][()], pointers, (n_cells, n_genes), path=path, name=name)
+        barcodes = _text(group["barcodes"][()])
+        if "features" in group:
+            ids, symbols = _text(group["features/id"][()]), _text(group["features/name"][()])
+            var = pd.DataFrame({"symbol": symbols})
+            if "feature_type" in group["features"]:
+                var["feature_type"] = _text(group["features/feature_type"][()])
+        else:
+            ids, var = _text(group["genes"][()]), pd.DataFrame({"symbol": _text(group["gene_names"][()])})
+        if (len(ids), len(barcodes)) != (n_genes, n_cells):
+            raise FormatError(
+                f"{len(ids)} genes and {len(barcodes)} barcodes for a matrix of {n_genes} x {n_cells}; the file is "
+                "damaged. Download it again.",
+                path=path,
+            )
     return assemble(x, barcodes, ids, var=var), {"table": "matrix", "units": "counts", "genome": name}
 
 
@@ -248,13 +248,15 @@ def loom(path: Path) -> tuple[AnnData, dict[str, Any]]:
     """Read a loom file: the main matrix, row and column attributes."""
     import h5py
 
-    try:
-        with h5py.File(path) as file:
-            x = sparse.csr_matrix(file["matrix"][()].T)
-            rows = {k: v[()] for k, v in file["row_attrs"].items() if v.ndim == 1}
-            columns = {k: v[()] for k, v in file["col_attrs"].items() if v.ndim == 1}
-    except Exception as error:
-        raise FormatError(f"the loom file is truncated or damaged ({error}); download it again.", path=path) from error
+    with sound(path, "the loom file"), h5py.File(path) as file:
+        check_hdf5(file, path)
+        check_numbers(file["matrix"].dtype, path=path)
+        dense = file["matrix"][()].T
+        if all_missing(dense):
+            raise FormatError("every value is missing (NaN); there is nothing to score.", path=path)
+        x = sparse.csr_matrix(dense)
+        rows = {k: v[()] for k, v in file["row_attrs"].items() if v.ndim == 1}
+        columns = {k: v[()] for k, v in file["col_attrs"].items() if v.ndim == 1}
     genes = next((rows[k] for k in ("Accession", "var_names", "Gene", "gene_ids") if k in rows), range(x.shape[1]))
     cells = next((columns[k] for k in ("CellID", "obs_names", "cell_names") if k in columns), range(x.shape[0]))
     if (len(genes), len(cells)) != (x.shape[1], x.shape[0]):

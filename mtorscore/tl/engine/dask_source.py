@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._sparse_structure import canonical
 from mtorscore.tl.engine.source import BY_SIZE, Source, Tiling
 from mtorscore.tl.engine.tiles import Tile
 
@@ -115,7 +116,5 @@ def _reduce(chunk: Source, function: Callable[[Tile], T], combine: Callable[[T, 
 
 def _local(part: Any, start: int, n_vars: int, block: int | None, columns: npt.NDArray[np.int64] | None) -> Source:
     """Return a computed chunk as a source of its own."""
-    from mtorscore.tl.engine.source import canonical
-
     held = canonical(part) if hasattr(part, "tocsr") else np.asarray(part)
     return Source(held, int(held.shape[0]), n_vars, None, block, columns, start)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._sparse_structure import can_be_sparse, canonical, check_numbers, check_stored_pointers, load_stored
 from mtorscore.errors import DataError, examples
-from mtorscore.tl.engine.source import Source, canonical
+from mtorscore.tl.engine.source import Source
 
 __all__ = ["SUPPORTED", "open_source"]
 
@@ -45,6 +46,9 @@ def open_source(
     ------
     DataError
         If the container is not supported, is not two-dimensional, is empty or holds text.
+    FormatError
+        If the arrays of a sparse matrix do not fit its shape or each other; those of a backed one are checked block
+        by block.
     """
     from scipy import sparse
 
@@ -55,14 +59,13 @@ def open_source(
         raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
     if sparse.issparse(matrix):
         matrix = canonical(matrix)
-    elif type(matrix).__name__ in {"CSCDataset", "_CSCDataset"}:
-        matrix = canonical(matrix.to_memory())
+    elif _is_backed(matrix):
+        matrix = _checked_backed(matrix)
     elif not (isinstance(matrix, np.ndarray) or _is_lazy(matrix)):
         raise DataError(f"A {kind} cannot be scored; give a {SUPPORTED}.")
     if len(matrix.shape) != 2:
         raise DataError(f"The matrix has {len(matrix.shape)} dimension(s); observations x genes, 2, are needed.")
-    if isinstance(matrix, np.ndarray) and matrix.dtype.kind not in "biuf":
-        raise DataError(f"The matrix holds values of type {matrix.dtype}; numbers are needed.")
+    check_numbers(matrix.dtype)
     if kind.startswith("dask."):
         from mtorscore.tl.engine.dask_source import known_chunks
 
@@ -84,6 +87,25 @@ def _is_lazy(matrix: Any) -> bool:
     """Whether the object is a matrix on disk or a task graph that row slices can be read from."""
     module = type(matrix).__module__.split(".")[0]
     return module in {"dask", "h5py", "zarr", "anndata"} and hasattr(matrix, "shape") and hasattr(matrix, "dtype")
+
+
+def _is_backed(matrix: Any) -> bool:
+    return type(matrix).__name__.removeprefix("_") in {"CSRDataset", "CSCDataset"} and hasattr(matrix, "group")
+
+
+def _checked_backed(matrix: Any) -> Any:
+    """Return a sparse matrix of a backed AnnData with sound pointers.
+
+    It is loaded where it is stored by columns, or in numbers that scipy has no sparse matrices of.
+    """
+    group = matrix.group
+    path = getattr(getattr(group, "file", None), "filename", None)
+    by_rows = matrix.format == "csr"
+    shape = (int(matrix.shape[0]), int(matrix.shape[1]))
+    check_stored_pointers(group, shape, shape[0 if by_rows else 1], path=path, name=str(group.name))
+    if by_rows and can_be_sparse(group["data"].dtype):
+        return matrix
+    return load_stored(group, matrix.format, shape, path=path).tocsr()
 
 
 def _from_frame(frame: Any) -> npt.NDArray[Any]:

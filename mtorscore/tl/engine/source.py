@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore._blas_threads import one_blas_thread
+from mtorscore._sparse_structure import canonical
 from mtorscore.errors import DataError
 from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["BY_SIZE", "Source", "Tiling", "canonical"]
+__all__ = ["BY_SIZE", "Source", "Tiling"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
@@ -166,6 +167,9 @@ class Source:
         if part is not None:
             return self._checked(part, start, stop)
         part = _take(self.matrix, index)
+        if hasattr(part, "tocsr") and self.columns is not None:
+            # Before scipy looks for columns by numbers that may be wrong.
+            part = canonical(part)
         first = self.offset + start
         tile = to_tile(part if self.columns is None else part[:, self.columns], first, self.n_vars)
         return self._checked(tile, start, stop)
@@ -223,12 +227,3 @@ def _floats(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _take(matrix: Any, index: Any) -> Any:
     part = matrix[index]
     return part.compute() if hasattr(part, "compute") else part
-
-
-def canonical(matrix: Any) -> Any:
-    """Return CSR with sorted columns and no entry twice; the caller's object is left as it is."""
-    rows = matrix.tocsr()
-    if not rows.has_canonical_format:
-        rows = rows.copy() if rows is matrix else rows
-        rows.sum_duplicates()
-    return rows

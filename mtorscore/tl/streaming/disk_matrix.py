@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._sparse_structure import canonical, check_indices, check_stored_pointers, compressed
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, check_zarr, sound, sparse_shape
 from mtorscore.tl.streaming.hdf5_chunks import open_dataset
 
 __all__ = ["DiskFile", "DiskRows", "open_file"]
@@ -35,23 +37,26 @@ class DiskRows:
     row_bytes: npt.NDArray[np.int64]
     stored: Callable[[], Iterator[npt.NDArray[Any]]]
     format: str = "array"
+    path: Path = Path()
 
     def __getitem__(self, index: Any) -> Any:
         """Return rows as a scipy CSR matrix or a numpy array."""
-        if isinstance(index, slice):
-            start, stop, _ = index.indices(self.shape[0])
-            return self.read(start, stop)
-        rows = np.asarray(index, dtype=np.int64)
-        first = int(rows[0])
-        return self.read(first, int(rows[-1]) + 1)[rows - first]
+        with sound(self.path):
+            if isinstance(index, slice):
+                start, stop, _ = index.indices(self.shape[0])
+                return self.read(start, stop)
+            rows = np.asarray(index, dtype=np.int64)
+            first = int(rows[0])
+            return self.read(first, int(rows[-1]) + 1)[rows - first]
 
     def value_range(self) -> tuple[float, float]:
         """Return the smallest and largest stored value; NaN are left out."""
         low, high = np.inf, -np.inf
-        for values in self.stored():
-            known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-            if known.size:
-                low, high = min(low, float(known.min())), max(high, float(known.max()))
+        with sound(self.path):
+            for values in self.stored():
+                known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+                if known.size:
+                    low, high = min(low, float(known.min())), max(high, float(known.max()))
         return low, high
 
 
@@ -80,7 +85,8 @@ class DiskFile:
         found = self.obs_index()
         if hasattr(found, "keys"):
             return np.asarray(self.element("obs").index[rows], dtype=object)
-        values = found.asstr()[rows] if hasattr(found, "asstr") else np.asarray(found[rows])
+        with sound(self.path, "obs"):
+            values = found.asstr()[rows] if hasattr(found, "asstr") else np.asarray(found[rows])
         return np.asarray(values, dtype=object)
 
     def obs_names_utf8(self, rows: Any = slice(None)) -> Any:
@@ -90,13 +96,15 @@ class DiskFile:
         found = self.obs_index()
         if not hasattr(found, "asstr"):
             return pa.array(self.obs_names(rows), pa.string())
-        return pa.array(found[rows], pa.binary()).cast(pa.string())
+        with sound(self.path, "obs"):
+            return pa.array(found[rows], pa.binary()).cast(pa.string())
 
     def element(self, name: str) -> Any:
         """Read an element such as ``obs`` or ``uns/source``."""
         from anndata.io import read_elem
 
-        return read_elem(self.root[name])
+        with sound(self.path, name):
+            return read_elem(self.root[name])
 
     def has(self, name: str) -> bool:
         """Whether the file holds an element."""
@@ -139,21 +147,23 @@ def open_file(path: str | Path, *, layer: str | None = None, scratch: Path | Non
     if not file.exists():
         raise FormatError("There is no such file.", path=file)
     root, kind = _open_root(file)
+    opened = DiskFile(file, root, kind, _empty(), [])
     try:
         name = "X" if layer is None else f"layers/{layer}"
-        if name not in root:
-            there = ", ".join(root["layers"]) if "layers" in root else ""
-            raise FormatError(f"It holds no {name}; layers: {there or 'none'}.", path=file)
-        from anndata.io import read_elem
-
-        opened = DiskFile(file, root, kind, _empty(), [str(g) for g in read_elem(root["var"]).index])
-        opened.matrix = _rows_of(opened, root[name], name, scratch, panel_bytes)
+        with sound(file):
+            if kind == "h5ad":
+                check_hdf5(root, file)
+            if name not in root:
+                there = ", ".join(root["layers"]) if "layers" in root else ""
+                raise FormatError(f"It holds no {name}; layers: {there or 'none'}.", path=file)
+            check_anndata(root, file)
+            opened.obs_index()
+            opened.genes = [str(g) for g in opened.element("var").index]
+            opened.matrix = _rows_of(opened, root[name], name, scratch, panel_bytes)
+            opened.matrix.path = file
     except BaseException:
-        if kind == "h5ad":
-            root.close()
+        opened.close()
         raise
-    if opened.matrix.shape[1] != len(opened.genes):
-        raise FormatError(f"{name} has {opened.matrix.shape[1]} columns, var {len(opened.genes)} rows.", path=file)
     return opened
 
 
@@ -161,6 +171,7 @@ def _open_root(file: Path) -> tuple[Any, str]:
     if file.is_dir():
         import zarr
 
+        check_zarr(file)
         try:
             return zarr.open_group(str(file), mode="r"), "zarr"
         except (OSError, ValueError, KeyError) as error:
@@ -182,25 +193,15 @@ def _empty() -> DiskRows:
 def _rows_of(opened: DiskFile, node: Any, name: str, scratch: Path | None, panel_bytes: int) -> DiskRows:
     if not hasattr(node, "keys"):
         return _dense(node)
-    encoding = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", ""))
-    shape = node.attrs.get("shape", node.attrs.get("h5sparse_shape"))
-    layout = {"csr_matrix": "csr", "csr": "csr", "csc_matrix": "csc", "csc": "csc"}.get(str(encoding))
-    if layout is None or shape is None:
-        raise FormatError(f"{name} is stored as {encoding!r}, not as a dense, CSR or CSC matrix.", path=opened.path)
-    n_obs, n_vars = int(shape[0]), int(shape[1])
-    if node["data"].dtype.kind not in "biuf":
-        raise DataError(f"The matrix holds values of type {node['data'].dtype}; numbers are needed.")
-    indptr = np.asarray(node["indptr"][:], dtype=np.int64)
-    if indptr.size != (n_obs if layout == "csr" else n_vars) + 1 or indptr[-1] != node["data"].shape[0]:
-        raise FormatError(f"{name} says {n_obs} x {n_vars} but its pointers do not fit.", path=opened.path)
+    layout, (n_obs, n_vars) = sparse_shape(node, name, opened.path)
+    n_rows = n_obs if layout == "csr" else n_vars
+    indptr = check_stored_pointers(node, (n_obs, n_vars), n_rows, path=opened.path, name=name)
     if layout == "csr":
         return _csr(opened, node, indptr, n_obs, n_vars)
     return _csc(opened, node, indptr, n_obs, n_vars, scratch, panel_bytes)
 
 
 def _dense(node: Any) -> DiskRows:
-    if len(node.shape) != 2 or node.dtype.kind not in "biuf":
-        raise DataError(f"The matrix has shape {node.shape} and type {node.dtype}; a table of numbers is needed.")
     n_obs, n_vars = (int(n) for n in node.shape)
     step = max(1, CHUNK // max(n_vars, 1))
     return DiskRows(
@@ -213,8 +214,6 @@ def _dense(node: Any) -> DiskRows:
 
 
 def _csr(opened: DiskFile, node: Any, indptr: npt.NDArray[np.int64], n_obs: int, n_vars: int) -> DiskRows:
-    from scipy import sparse
-
     if opened.kind == "h5ad":
         opened.descriptor = os.open(opened.path, os.O_RDONLY)
         opened.pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="mtorscore-decompress")
@@ -223,13 +222,8 @@ def _csr(opened: DiskFile, node: Any, indptr: npt.NDArray[np.int64], n_obs: int,
 
     def read(start: int, stop: int) -> Any:
         a, b = int(indptr[start]), int(indptr[stop])
-        pointer = indptr[start : stop + 1] - a
-        # int32 throughout where it fits: scipy would otherwise widen the column numbers.
-        if b - a < 2**31:
-            pointer = pointer.astype(np.int32)
-        return sparse.csr_matrix(
-            (data.read(a, b, pool), indices.read(a, b, pool), pointer), shape=(stop - start, n_vars)
-        )
+        arrays = (data.read(a, b, pool), indices.read(a, b, pool), indptr[start : stop + 1] - a)
+        return compressed(*arrays, (stop - start, n_vars), path=opened.path, name=str(node.name))
 
     width = data.dtype.itemsize + indices.dtype.itemsize
     return DiskRows((n_obs, n_vars), data.dtype, read, np.diff(indptr) * width, lambda: data.pieces(CHUNK), "csr")
@@ -248,6 +242,7 @@ def _csc(
     data, indices = node["data"], node["indices"]
     counts = np.zeros(n_obs, dtype=np.int64)
     for part in _pieces(indices):
+        check_indices(part, n_obs, path=opened.path, name=str(node.name))
         counts += np.bincount(part, minlength=n_obs)
     pointer = np.concatenate([[0], np.cumsum(counts)])
     width = 8 + data.dtype.itemsize
@@ -279,7 +274,11 @@ class _Panels:
         self, folder: Path, n_vars: int, edges: npt.NDArray[np.int64], pointer: npt.NDArray[np.int64], dtype: Any
     ) -> None:
         self.folder, self.n_vars, self.edges, self.pointer = folder, n_vars, edges, pointer
-        self.types = {"row": np.dtype(np.int32), "column": np.dtype(np.int32), "value": np.dtype(dtype)}
+        self.types = {
+            "row": np.dtype(np.int32),
+            "column": np.dtype(np.int32),
+            "value": np.dtype(dtype).newbyteorder("="),
+        }
         self.cached: tuple[int, Any] = (-1, None)
 
     def fill(self, data: Any, indices: Any, indptr: npt.NDArray[np.int64]) -> None:
@@ -332,7 +331,9 @@ class _Panels:
                 for name, dtype in self.types.items()
             )
             shape = (last - first, self.n_vars)
-            self.cached = (p, sparse.coo_matrix((value, (row - first, column)), shape=shape).tocsr())
+            # Half precision has no sparse arithmetic, and small integers overflow where entries are repeated.
+            value = value if value.dtype.itemsize > 2 and value.dtype.kind == "f" else value.astype(np.float64)
+            self.cached = (p, canonical(sparse.coo_matrix((value, (row - first, column)), shape=shape)))
         return self.cached[1]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.errors import DataError
+from mtorscore.errors import FormatError
 
 __all__ = ["BufferPool", "ChunkedDataset", "open_dataset"]
 
@@ -26,7 +26,10 @@ DEFLATE, SHUFFLE, LZF, ZSTD = 1, 2, 32000, 32015
 Bytes = npt.NDArray[np.uint8]
 # Raw bytes that one task reads at once: large enough for the file system, small enough to distribute over threads.
 TASK_BYTES = 1 << 20
+# What is larger, or cut into more chunks, is left to the library; a damaged file can claim anything.
+MOST_CHUNK, MOST_CHUNKS = 1 << 28, 5_000_000
 BROKEN = "A chunk of the matrix is damaged"
+AGAIN = "Get the file again."
 
 
 class BufferPool:
@@ -77,6 +80,8 @@ class ChunkedDataset:
         Offset of each chunk in the file, its bytes there, and its mask of skipped filters.
     filters
         The filters in the order in which they were applied.
+    path
+        The file, for errors.
     """
 
     dataset: Any
@@ -86,6 +91,7 @@ class ChunkedDataset:
     sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     masks: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     filters: tuple[int, ...] = ()
+    path: str | None = None
     buffers: BufferPool = field(default_factory=BufferPool)
 
     @property
@@ -107,8 +113,11 @@ class ChunkedDataset:
         tasks = list(self._tasks(start, stop))
         # Uncompressed bytes are copied as fast by one thread, and several would wait for each other.
         run = map if pool is None or len(tasks) < 2 or not self.filters else pool.map
-        for _ in run(lambda task: self._read_chunks(out, start, stop, *task), tasks):
-            pass
+        try:
+            for _ in run(lambda task: self._read_chunks(out, start, stop, *task), tasks):
+                pass
+        except _DamagedError as error:
+            raise FormatError(f"{error}. {AGAIN}", path=self.path) from error
         return out
 
     def pieces(self, step: int) -> Iterator[npt.NDArray[Any]]:
@@ -150,7 +159,7 @@ class ChunkedDataset:
         while done < out.size:
             n = os.preadv(self.file, [out[done:]], offset + done)
             if n == 0:
-                raise DataError("The file is shorter than its index of chunks says. Get the file again.")
+                raise _DamagedError("The file is shorter than its index of chunks says")
             done += n
 
     def _decode(self, raw: Bytes, mask: int) -> Bytes:
@@ -159,21 +168,30 @@ class ChunkedDataset:
         for k in range(len(self.filters) - 1, -1, -1):
             if not mask >> k & 1:
                 raw = DECODERS[self.filters[k]](raw, n_bytes, self.dtype.itemsize)
+                if raw.size != n_bytes:
+                    break
         if raw.size != n_bytes:
-            raise DataError(f"{BROKEN}: it holds {raw.size} bytes instead of {n_bytes}. Get the file again.")
+            raise _DamagedError(f"{BROKEN}: it holds {raw.size} bytes instead of {n_bytes}")
         return raw
+
+
+class _DamagedError(Exception):
+    """What the file holds is not what its index says."""
 
 
 def _inflate(raw: Bytes, n_bytes: int, width: int) -> Bytes:
     del width
+    decoder = zlib.decompressobj()
     try:
-        return np.frombuffer(zlib.decompress(raw, bufsize=n_bytes), dtype=np.uint8)
+        # One byte more than there may be, so that a chunk that goes on is noticed, and never unpacked to its end.
+        return np.frombuffer(decoder.decompress(raw, n_bytes + 1), dtype=np.uint8)
     except zlib.error as error:
-        raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
+        raise _DamagedError(f"{BROKEN} ({error})") from error
 
 
 def _unshuffle(raw: Bytes, n_bytes: int, width: int) -> Bytes:
-    del n_bytes
+    if raw.size != n_bytes:
+        return raw
     return np.ascontiguousarray(raw.reshape(width, -1).T).ravel()
 
 
@@ -195,7 +213,7 @@ def _decompress_zstd(raw: Bytes, n_bytes: int, width: int) -> Bytes:
             zstandard.ZstdDecompressor().decompress(memoryview(raw), max_output_size=n_bytes), dtype=np.uint8
         )
     except zstandard.ZstdError as error:
-        raise DataError(f"{BROKEN} ({error}). Get the file again.") from error
+        raise _DamagedError(f"{BROKEN} ({error})") from error
 
 
 DECODERS: dict[int, Callable[[Bytes, int, int], Bytes]] = {
@@ -216,7 +234,8 @@ def open_dataset(dataset: Any, file: int) -> ChunkedDataset:
     file
         Descriptor of the file that holds it, or -1.
     """
-    plain = ChunkedDataset(dataset)
+    path = getattr(getattr(dataset, "file", None), "filename", None)
+    plain = ChunkedDataset(dataset, path=path)
     low_level = getattr(dataset, "id", None)
     if file < 0 or low_level is None or not hasattr(low_level, "chunk_iter") or dataset.shape[0] == 0:
         return plain
@@ -232,23 +251,40 @@ def open_dataset(dataset: Any, file: int) -> ChunkedDataset:
         starts = np.arange(0, dataset.shape[0], chunk, dtype=np.int64)
         ends = np.minimum(starts + chunk, dataset.shape[0])
         found = ChunkedDataset(dataset, file, chunk, offset + starts * width, (ends - starts) * width, starts * 0)
-        return found if _agrees(found) else plain
+        found.path = path
+        return found if _inside(found) and _agrees(found) else plain
     properties = low_level.get_create_plist()
     filters = tuple(properties.get_filter(k)[0] for k in range(properties.get_nfilters()))
     if not set(filters) <= set(DECODERS):
         return plain
     chunk = int(dataset.chunks[0])
     n = -(-int(dataset.shape[0]) // chunk)
+    if n > MOST_CHUNKS or chunk * width > MOST_CHUNK:
+        return plain
     place = np.full((n, 3), -1, dtype=np.int64)
 
     def record(info: Any) -> None:
-        place[info.chunk_offset[0] // chunk] = info.byte_offset, info.size, info.filter_mask
+        at = info.chunk_offset[0] // chunk
+        if 0 <= at < n and max(info.byte_offset, info.size) < 2**62:
+            place[at] = info.byte_offset, info.size, info.filter_mask
 
     low_level.chunk_iter(record)
     if (place[:, 0] < 0).any():
         return plain
     found = ChunkedDataset(dataset, file, chunk, place[:, 0].copy(), place[:, 1].copy(), place[:, 2].copy(), filters)
-    return found if _agrees(found) else plain
+    found.path = path
+    return found if _inside(found) and _agrees(found) else plain
+
+
+def _inside(ours: ChunkedDataset) -> bool:
+    """Whether every chunk lies in the file and, where nothing is compressed, has the bytes of its elements."""
+    length = os.fstat(ours.file).st_size
+    inside = (ours.offsets >= 0) & (ours.sizes >= 0) & (ours.offsets + ours.sizes <= length)
+    n_bytes = ours.chunk * ours.dtype.itemsize
+    fits = ours.sizes <= 2 * n_bytes + 4096
+    if not ours.filters and ours.dataset.chunks is not None:
+        fits = ours.sizes == n_bytes
+    return bool(inside.all() and fits.all())
 
 
 def _agrees(ours: ChunkedDataset) -> bool:
@@ -256,8 +292,11 @@ def _agrees(ours: ChunkedDataset) -> bool:
     if UNREADABLE & set(ours.filters):
         return True
     for at in (0, ours.size - 1):
-        theirs = np.asarray(ours.dataset[at : at + 1])
-        if ours.read(at, at + 1).tobytes() != theirs.tobytes():
+        try:
+            same = ours.read(at, at + 1).tobytes() == np.asarray(ours.dataset[at : at + 1]).tobytes()
+        except (FormatError, OSError):
+            return False
+        if not same:
             return False
     return True
 

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore._atomic import atomic
+from mtorscore._sparse_structure import all_missing
 from mtorscore._version import __version__
 from mtorscore.collection import Panel, Ratio, SignatureCollection
-from mtorscore.errors import DataError, MethodError, examples
+from mtorscore.errors import DataError, FormatError, MethodError, examples
 from mtorscore.tl.engine.coverage_warnings import warn_scale
 from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.gene_sets import Array
@@ -123,6 +124,7 @@ def score_file(
         job = _Job(file, collection, options, rows)
         source = StreamSource.over(file.matrix, rows, block=disk.block, most_bytes=block_bytes(budget))
         source.threads = options.threads
+        _refuse_all_missing(source, file)
         parts = None
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
@@ -137,6 +139,14 @@ def score_file(
         return _assemble(job, parts, target)  # type: ignore[arg-type]
     finally:
         file.close()
+
+
+def _refuse_all_missing(source: StreamSource, file: DiskFile) -> None:
+    """Refuse a file without a number, as reading it does; the first row tells for most files."""
+    if not all_missing(file.matrix[0:1]):
+        return
+    if all(tile.count_special()[0] == tile.n_obs * tile.n_vars for tile in source.tiles()):
+        raise FormatError("Every value of the matrix is missing (NaN); there is nothing to score.", path=file.path)
 
 
 def _prepare(job: _Job, source: StreamSource, parts: Parts | None) -> None:
