@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mtorscore.errors import DataError
+from mtorscore.tl.algorithms._moments import LEAST_SQUARES
 from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Sets
 from mtorscore.tl.engine.spec import Param, Scored
 from mtorscore.tl.engine.tiles import Tile
@@ -27,12 +29,44 @@ def centred_products(tile: Tile, sets: Sets) -> tuple[Array, Array, Array]:
         ``(n_obs,)`` sum of squared deviations; NaN where any gene is NaN, since every gene takes part.
     total : numpy.ndarray
         ``(n_sets,)`` sum of weights.
+
+    Raises
+    ------
+    DataError
+        If squares of the values are beyond double precision.
     """
     moments = tile.moments()
     squares = moments[:, 2].copy()
+    _check_range(tile, squares)
     squares[moments[:, 0] < sets.n_vars] = np.nan
     total: Array = np.bincount(sets.owner, weights=sets.weights, minlength=len(sets)).astype(np.float64)
     return tile.dot(sets) - moments[:, 1:2] * total, squares, total
+
+
+def _check_range(tile: Tile, squares: Array) -> None:
+    """Refuse observations whose values vary, but whose squares are beyond double precision: their t would be NaN."""
+    lost = np.isinf(squares)
+    small = np.flatnonzero(squares <= LEAST_SQUARES)
+    if small.size:
+        lost[small] = [_varies(tile, int(row)) for row in small]
+    if lost.any():
+        first = tile.start + int(np.flatnonzero(lost)[0])
+        raise DataError(
+            f"{int(lost.sum())} observation(s) hold values so large, or so small, that their squares are beyond double "
+            f"precision (the first is number {first + 1}); divide the matrix by a suitable constant."
+        )
+
+
+def _varies(tile: Tile, row: int) -> bool:
+    """Whether a row holds different numbers; the zeros that a sparse row does not store count."""
+    if tile.x is not None:
+        values = tile.x[row]
+    else:
+        data, _, indptr = tile.csr()
+        values = data[indptr[row] : indptr[row + 1]]
+        if values.size < tile.n_vars:
+            return bool((values != 0).any() and not np.isnan(values).any())
+    return bool(values.min() < values.max())
 
 
 def residuals(squares: Array, explained: Array) -> Array:

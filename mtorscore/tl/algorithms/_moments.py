@@ -13,7 +13,10 @@ from mtorscore.tl.engine.gene_sets import Array, Ints
 from mtorscore.tl.engine.spec import TileSource
 from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["Moments", "check_squares", "gene_moments", "standardise"]
+__all__ = ["LEAST_SQUARES", "Moments", "check_squares", "gene_moments", "standardise"]
+
+# Below it a sum of squares has lost digits: numbers under 2.2e-308 are held with fewer.
+LEAST_SQUARES = 1e-300
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ def gene_moments(source: TileSource, genes: Ints, *, ignore_zeros: bool = False)
 
 
 def check_squares(squares: Array, varies: npt.NDArray[np.bool_]) -> None:
-    """Refuse genes that vary, but whose squared deviations cannot be told from 0 or from infinity."""
-    lost = np.flatnonzero(varies & ~((squares > 0) & np.isfinite(squares)))
+    """Refuse genes that vary, but whose squared deviations are too small for full precision, or beyond its range."""
+    lost = np.flatnonzero(varies & ~((squares > LEAST_SQUARES) & np.isfinite(squares)))
     if lost.size:
         raise DataError(
             f"{lost.size} gene(s) hold values so large, or so small, that their squares are beyond double precision "

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +23,46 @@ from mtorscore.errors import DataError, examples
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.streaming.disk_matrix import DiskFile
 
-__all__ = ["Finished", "Parts", "read_scores", "write_h5ad", "write_parquet", "write_zarr"]
+__all__ = ["Finished", "Parts", "content_of", "read_scores", "stamps_of", "write_h5ad", "write_parquet", "write_zarr"]
 
 Tables = Mapping[str, Array]
 Columns = Mapping[str, Sequence[str]]
 ROW_GROUP_BYTES = 4 << 20
+
+
+def _plan(file: Path) -> dict[str, Any]:
+    """Return what an unfinished run wrote down of itself."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        bounds = np.array(found["bounds"], dtype=np.int64)
+        if not isinstance(found["run"], dict) or bounds.ndim != 1 or (np.diff(bounds) <= 0).any():
+            raise ValueError("no blocks")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{file} is damaged; delete {file.parent}, or pass resume=False to start again.") from error
+    return {"run": found["run"], "bounds": bounds}
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+
+
+def stamps_of(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of a file, or of all files of a folder."""
+    found = [(f, f.stat()) for f in _files(path)]
+    return [(str(f), seen.st_size, seen.st_mtime_ns) for f, seen in found]
+
+
+def content_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of all files of a folder.
+
+    Sizes and times do not tell: a store keeps both where values are overwritten in place.
+    """
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as opened:
+            inner = hashlib.file_digest(opened, "sha256").digest()
+        digest.update(f"{file.relative_to(path.parent)}\0".encode() + inner)
+    return digest.hexdigest()
 
 
 @dataclass
@@ -54,14 +93,14 @@ class Parts:
         if folder.exists() and not resume:
             shutil.rmtree(folder)
         if plan.exists():
-            before = json.loads(plan.read_text())
+            before = _plan(plan)
             different = [k for k, v in identity.items() if before["run"].get(k) != json.loads(json.dumps(v))]
             if different:
                 raise DataError(
                     f"{folder} holds an unfinished run that differs in {examples(different)}. Finish that one, delete "
                     "the folder, or pass resume=False to start again."
                 )
-            return cls(folder, np.array(before["bounds"], dtype=np.int64))
+            return cls(folder, before["bounds"])
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(plan, json.dumps({"run": identity, "bounds": bounds.tolist()}).encode())
         return cls(folder, bounds)
@@ -210,17 +249,33 @@ def write_zarr(out: Path, scores: Finished) -> None:
     import zarr
     from anndata.io import write_elem
 
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(scores.file.path, temporary)
-    copy = zarr.open_group(str(temporary), mode="r+", use_consolidated=False)
-    names = scores.file.obs_names()
-    _fill(copy, lambda group, index: write_elem(group, index, names), scores)
-    if (temporary / ".zmetadata").exists() or "consolidated_metadata" in _metadata(temporary):
-        zarr.consolidate_metadata(str(temporary))
-    if out.exists():
-        shutil.rmtree(out)
-    temporary.rename(out)
+    with _atomic_folder(out) as temporary:
+        shutil.copytree(scores.file.path, temporary)
+        copy = zarr.open_group(str(temporary), mode="r+", use_consolidated=False)
+        names = scores.file.obs_names()
+        _fill(copy, lambda group, index: write_elem(group, index, names), scores)
+        if (temporary / ".zmetadata").exists() or "consolidated_metadata" in _metadata(temporary):
+            zarr.consolidate_metadata(str(temporary))
+
+
+@contextmanager
+def _atomic_folder(out: Path) -> Iterator[Path]:
+    """Yield the name of a folder to make, of this process alone, that takes the place of `out` at the end.
+
+    What processes that were killed left behind is removed; the caller holds the lock of `out`.
+    """
+    for left in out.parent.glob(f".*.tmp-{glob.escape(out.name)}"):
+        shutil.rmtree(left, ignore_errors=True)
+    mark = f"{os.getpid()}-{secrets.token_hex(6)}"
+    temporary, before = out.with_name(f".{mark}.tmp-{out.name}"), out.with_name(f".{mark}-old.tmp-{out.name}")
+    try:
+        yield temporary
+        if out.exists():
+            out.rename(before)
+        temporary.rename(out)
+    finally:
+        for folder in (temporary, before):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _metadata(folder: Path) -> str:

@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,17 @@ from mtorscore.tl.engine.ratios_panels import guess_scale, ratios_and_panels, sc
 from mtorscore.tl.engine.reference import universe_hash
 from mtorscore.tl.engine.source import Source
 from mtorscore.tl.engine.spec import Scored
-from mtorscore.tl.streaming.checkpoints import Finished, Parts, write_h5ad, write_parquet, write_zarr
+from mtorscore.tl.streaming.checkpoints import (
+    Finished,
+    Parts,
+    content_of,
+    stamps_of,
+    write_h5ad,
+    write_parquet,
+    write_zarr,
+)
 from mtorscore.tl.streaming.disk_matrix import DiskFile, check_kind, open_file
+from mtorscore.tl.streaming.output_lock import only_writer
 from mtorscore.tl.streaming.progress import progress_bar
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
 
@@ -109,13 +119,24 @@ def score_file(
     MethodError
         If a method needs the whole cohort in memory, or p-values need many passes over the file.
     DataError, FormatError
-        If the file cannot be scored, or `out` cannot be written.
+        If the file cannot be scored, or was changed since the run that is resumed, or while it was scored.
+    ConfigError
+        If `out` cannot be written, or another run is writing it.
     """
-    budget = parse_memory(disk.memory)
+    parse_memory(disk.memory)
     target = _target(path, disk.out)
     _check_column_names(collection, target)
     check_kind(Path(path))
+    with nullcontext() if target is None else only_writer(target):
+        return _score(Path(path), collection, options, disk, target)
+
+
+def _score(
+    path: Path, collection: SignatureCollection, options: ScoreOptions, disk: DiskOptions, target: Path | None
+) -> AnnData | Path:
+    budget = parse_memory(disk.memory)
     scratch = None if target is None else target.parent
+    stamps = stamps_of(path)
     file = open_file(path, layer=options.layer, scratch=scratch, panel_bytes=block_bytes(budget))
     try:
         if min(file.matrix.shape) == 0:
@@ -128,7 +149,8 @@ def score_file(
         parts = None
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
-            parts = Parts.open(folder, _identity(job), source.bounds, resume=disk.resume)
+            content = content_of(path)
+            parts = Parts.open(folder, _identity(job, content), source.bounds, resume=disk.resume)
             source.bounds = parts.bounds
         with progress_bar(disk.progress, source, "learning"):
             _prepare(job, source, parts)
@@ -136,6 +158,9 @@ def score_file(
             if parts is None:
                 return _in_memory(job)
             _run_blocks(job, parts)
+        if stamps_of(path) != stamps:
+            parts.remove()
+            raise DataError(f"{path} was changed while it was scored, so the scores were discarded. Run again.")
         return _assemble(job, parts, target)  # type: ignore[arg-type]
     finally:
         file.close()
@@ -346,9 +371,9 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _identity(job: _Job) -> dict[str, Any]:
+def _identity(job: _Job, content: str) -> dict[str, Any]:
     """Return what must be equal for a run to resume another."""
-    file, options = job.file.path.stat(), job.options
+    options = job.options
     mask = "all" if job.rows is None else hashlib.sha256(job.rows.tobytes()).hexdigest()
     learned = {
         name: None
@@ -357,7 +382,8 @@ def _identity(job: _Job) -> dict[str, Any]:
         for name, r in options.references.items()
     }
     return {
-        "file": [str(job.file.path.resolve()), file.st_size, file.st_mtime_ns],
+        "file": str(job.file.path.resolve()),
+        "content": content,
         "shape": list(job.file.matrix.shape),
         "layer": options.layer or "X",
         "rows": mask,
