@@ -234,10 +234,11 @@ def _check_backed(adata: AnnData) -> None:
     """Check the file of a backed AnnData as one that is read or streamed."""
     if not getattr(adata, "isbacked", False):
         return
-    from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5
+    from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, sound
 
     path = str(adata.filename)
-    root = getattr(adata.file["obs"], "file", None)
+    with sound(path):
+        root = getattr(adata.file["obs"], "file", None)
     if root is None or not hasattr(root, "filename"):
         return
     if Path(root.filename).resolve() != Path(path).resolve():

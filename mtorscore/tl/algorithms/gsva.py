@@ -13,6 +13,12 @@ that no order of genes matters; `ties="first"` is the reference: ties in matrix 
 reference does with sparse input: distribution functions over the non-zero values of a gene only, zeros last. Down genes
 are scored apart and subtracted.
 
+The Gaussian kernel is read from a table in steps of 0.001 standard deviations, without interpolation, as the reference
+does. A distribution function is off by less than 0.0004, so genes of an observation that differ by less than 0.0008
+may change places or tie. Where none do, the score is that of the exact kernel to rounding. In a small matrix of mixed
+magnitudes (one value far out makes the others of its gene alike) one such pair matters: in 600 random matrices of 3 to
+11 observations and 6 to 19 genes scores were off by up to 0.38.
+
 Haenzelmann S, Castelo R, Guinney J. GSVA: gene set variation analysis for microarray and RNA-seq data. BMC
 Bioinformatics 2013;14:7.
 """
@@ -175,7 +181,10 @@ SPEC = MethodSpec(
         Param(
             "na",
             "everything",
-            "`everything`: a NaN spoils its gene in every observation; `omit`: only where it is.",
+            "`everything`: a NaN makes its gene NaN in every observation, and the scores of the signatures that hold "
+            "it; outside of a signature the gene comes last in every observation, below all numbers, as in the "
+            "reference. `omit`: its distribution is learned from its numbers, and only where it is NaN the gene is "
+            "left out of its signatures, and comes last for the others.",
             choices=("everything", "omit"),
         ),
     ),

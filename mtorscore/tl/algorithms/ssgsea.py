@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.algorithms._shared import NA, dense_sums
+from mtorscore.tl.algorithms._shared import dense_sums
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
 from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
@@ -149,6 +149,13 @@ SPEC = MethodSpec(
         Param("alpha", 0.25, "Exponent of the rank in the step weights.", kind="float", low=0.0),
         Param("normalise", False, "Whether to divide by the range over the cohort and all signatures.", kind="bool"),
         Param("ties", "average", "`average` is free of order, `first` is the reference.", choices=("average", "first")),
-        NA,
+        Param(
+            "na",
+            "everything",
+            "What a NaN does: `everything` makes the scores NaN of the signatures that hold the gene, in that "
+            "observation; outside of a signature the gene comes last there, one more step of the walk below all "
+            "numbers, as in the reference. `omit`: in that observation as if the matrix did not have the gene.",
+            choices=("everything", "omit"),
+        ),
     ),
 )

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from mtorscore._sparse_structure import can_be_sparse, canonical, check_numbers, check_stored_pointers, load_stored
 from mtorscore.errors import DataError, examples
-from mtorscore.tl.engine.source import Source
+from mtorscore.io.formats.stored_matrices import sound
+from mtorscore.tl.engine.source import Source, path_of
 
 __all__ = ["SUPPORTED", "open_source"]
 
@@ -99,13 +100,14 @@ def _checked_backed(matrix: Any) -> Any:
     It is loaded where it is stored by columns, or in numbers that scipy has no sparse matrices of.
     """
     group = matrix.group
-    path = getattr(getattr(group, "file", None), "filename", None)
+    path = path_of(matrix)
     by_rows = matrix.format == "csr"
-    shape = (int(matrix.shape[0]), int(matrix.shape[1]))
-    check_stored_pointers(group, shape, shape[0 if by_rows else 1], path=path, name=str(group.name))
-    if by_rows and can_be_sparse(group["data"].dtype):
-        return matrix
-    return load_stored(group, matrix.format, shape, path=path).tocsr()
+    with sound(path):
+        shape = (int(matrix.shape[0]), int(matrix.shape[1]))
+        check_stored_pointers(group, shape, shape[0 if by_rows else 1], path=path, name=str(group.name))
+        if by_rows and can_be_sparse(group["data"].dtype):
+            return matrix
+        return load_stored(group, matrix.format, shape, path=path).tocsr()
 
 
 def _from_frame(frame: Any) -> npt.NDArray[Any]:

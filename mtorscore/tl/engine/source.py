@@ -16,9 +16,10 @@ import numpy.typing as npt
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._sparse_structure import canonical
 from mtorscore.errors import DataError
+from mtorscore.io.formats.stored_matrices import sound
 from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["BY_SIZE", "Source", "Tiling"]
+__all__ = ["BY_SIZE", "Source", "Tiling", "path_of"]
 
 T = TypeVar("T")
 TILE_BYTES = 16 << 20
@@ -225,5 +226,16 @@ def _floats(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _take(matrix: Any, index: Any) -> Any:
-    part = matrix[index]
-    return part.compute() if hasattr(part, "compute") else part
+    if isinstance(matrix, np.ndarray) or hasattr(matrix, "tocsr"):
+        return matrix[index]
+    if hasattr(matrix, "compute"):
+        return matrix[index].compute()
+    with sound(path_of(matrix)):
+        return matrix[index]
+
+
+def path_of(matrix: Any) -> str:
+    """Return the file that a matrix on disk is in, or what it is."""
+    group = getattr(matrix, "group", matrix)
+    file = getattr(group, "file", None)
+    return str(getattr(file, "filename", None) or getattr(group, "name", None) or type(matrix).__name__)
