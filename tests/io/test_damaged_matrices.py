@@ -1,4 +1,4 @@
-"""Damaged and hostile h5ad, Zarr, 10x and loom files: one FormatError at every door, and the right numbers elsewhere."""
+"""Damaged and hostile h5ad, Zarr, 10x and loom files: one FormatError at every door, right numbers elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 import mtorscore as mt
-from mtorscore.cli import app
+from mtorscore.cli.app import app
 from mtorscore.errors import DataError, FormatError
 
 GENES = ["TP53", "EGFR", "MTOR", "RPTOR", "RICTOR", "AKT1", "TSC1", "TSC2", "RHEB", "PTEN"]
@@ -249,7 +249,9 @@ def test_other_ways_to_write_a_matrix_give_the_dense_scores_everywhere(
     truth = anndata_of(DENSE)
     mt.tl.score(truth, SETS, method=methods)
     path = tmp_path / f"a.{container}"
-    getattr(anndata_of(sparse.csr_matrix(DENSE)), f"write_{container}")(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        getattr(anndata_of(sparse.csr_matrix(DENSE)), f"write_{container}")(path)
     if container == "h5ad":
         root = h5py.File(path, "a")
     else:
@@ -264,9 +266,7 @@ def test_other_ways_to_write_a_matrix_give_the_dense_scores_everywhere(
     if container == "h5ad":
         root.close()
     else:
-        import zarr
-
-        zarr.consolidate_metadata(str(path))
+        (path / ".zmetadata").unlink(missing_ok=True)
     read = mt.read(path)
     mt.tl.score(read, SETS, method=methods)
     doors = [read, mt.tl.score(path, SETS, method=methods)]
@@ -345,7 +345,9 @@ class Executed:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    anndata_of(sparse.csr_matrix(DENSE + 1)).write_zarr(tmp_path / "a.zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        anndata_of(sparse.csr_matrix(DENSE + 1)).write_zarr(tmp_path / "a.zarr")
     return tmp_path / "a.zarr"
 
 
@@ -381,11 +383,11 @@ def test_a_damaged_or_hostile_store_is_refused_at_every_door(store: Path, tmp_pa
 
 
 def test_links_inside_a_file_are_followed(tmp_path: Path) -> None:
-    path = damaged(
-        tmp_path / "a.h5ad",
-        lambda file: (file.move("X", "values"), file.__setitem__("X", h5py.SoftLink("/values"))) and None,
-        DENSE,
-    )
+    def change(file: Any) -> None:
+        file.move("X", "uns/values")
+        file["X"] = h5py.SoftLink("/uns/values")
+
+    path = damaged(tmp_path / "a.h5ad", change, DENSE)
     np.testing.assert_array_equal(mt.read(path).X, DENSE)
 
 
@@ -394,7 +396,7 @@ def test_a_file_of_zeros_may_be_much_smaller_than_its_matrix(tmp_path: Path) -> 
     x = np.zeros((400, 50_000), dtype=np.float32)
     x[:, 0] = 1
     ad.AnnData(x).write_h5ad(path, compression="gzip")
-    assert path.stat().st_size < x.nbytes / 100
+    assert path.stat().st_size < x.nbytes / 30
     assert mt.read(path).shape == x.shape
 
 
