@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -18,7 +19,7 @@ from scipy import sparse
 from mtorscore import tl
 from mtorscore.errors import ConfigError, DataError
 from mtorscore.tl.streaming import score_file as module
-from mtorscore.tl.streaming.checkpoints import content_of, read_scores
+from mtorscore.tl.streaming.checkpoints import Parts, content_of, read_scores
 from mtorscore.tl.streaming.output_lock import only_writer
 
 SETS = {"a": [f"g{i}" for i in range(8)], "b": [f"g{i}" for i in range(5, 20)]}
@@ -53,16 +54,17 @@ def overwrite_in_place(path: Path) -> None:
 
 def stopped(path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Score some blocks, then fail."""
-    real, done = module.Parts.write, []
+    real = Parts.write
+    done: list[int] = []
 
-    def write(self: module.Parts, i: int, tables: module.Mapping[str, module.Array]) -> None:
+    def write(self: Parts, i: int, tables: Any) -> None:
         if len(done) == 2:
             raise OSError("no space")
         done.append(i)
         real(self, i, tables)
 
     with monkeypatch.context() as patched:
-        patched.setattr(module.Parts, "write", write)
+        patched.setattr(Parts, "write", write)
         patched.setattr(module, "block_bytes", lambda _: 5000)
         with pytest.raises(OSError, match="no space"):
             tl.score(path, SETS, method="ucell", out=out, block=20)
@@ -76,7 +78,8 @@ def test_a_run_is_not_resumed_over_changed_content(path: Path, tmp_path: Path, m
     with pytest.raises(DataError, match="differs in content"):
         tl.score(path, SETS, method="ucell", out=out)
     tl.score(path, SETS, method="ucell", out=out, resume=False)
-    truth = tl.score(path, SETS, method="ucell").obsm["score_ucell"]
+    truth: Any = tl.score(path, SETS, method="ucell")
+    truth = truth.obsm["score_ucell"]
     np.testing.assert_array_equal(read_scores(out)[0]["score_ucell"].to_numpy(), truth.to_numpy())
 
 
@@ -85,7 +88,8 @@ def test_a_run_is_resumed_over_the_same_content(path: Path, tmp_path: Path, monk
     stopped(path, out, monkeypatch)
     path.touch()
     tl.score(path, SETS, method="ucell", out=out)
-    truth = tl.score(path, SETS, method="ucell").obsm["score_ucell"]
+    truth: Any = tl.score(path, SETS, method="ucell")
+    truth = truth.obsm["score_ucell"]
     np.testing.assert_array_equal(read_scores(out)[0]["score_ucell"].to_numpy(), truth.to_numpy())
     assert not list(tmp_path.glob("*.parts"))
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["READERS", "sheet_frame"]
 
+# A workbook is held as Python objects, some 100 bytes a cell.
+MOST_CELLS, MOST_UNPACKED, SMALL_UNPACKED = 50_000_000, 4 << 30, 64 << 20
 # A formula that ends its cell, or has an empty result behind it.
 _EMPTY_FORMULA = re.compile(rb"(</f>|<f\b[^<>]*/>)\s*(<v\s*/>|<v></v>)?\s*</c>")
 
@@ -99,6 +101,12 @@ def _arrow(frame: Any, path: Path, table: str) -> tuple[AnnData, dict[str, Any]]
                 x[row] = frame.column(name).to_numpy()
             made = {"table": "matrix", "evidence": evidence, "orientation": "genes in rows"}
             return assemble(x, numeric, [str(i) for i in ids]), made
+    nested = [n for n in frame.column_names if pa.types.is_nested(frame.schema.field(n).type)]
+    if nested:
+        raise FormatError(
+            f"{len(nested)} column(s) hold lists or records, not numbers ({examples(nested)}); one value per cell.",
+            path=path,
+        )
     pandas = frame.to_pandas()
     if isinstance(pandas.index, pd.MultiIndex):
         pandas = pandas.reset_index()
@@ -127,6 +135,7 @@ def _sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[i
     """Return the rows of one sheet (the first that holds a table if none is named), their numbers, and the names."""
     import openpyxl
 
+    _check_unpacked(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -141,7 +150,9 @@ def _sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[i
                 try:
                     book[candidate].reset_dimensions()
                     with _without_collection():
-                        rows = [list(r) for r in book[candidate].iter_rows(values_only=True)]
+                        rows = _bounded_rows(book[candidate].iter_rows(values_only=True), path, candidate)
+                except FormatError:
+                    raise
                 except Exception as error:
                     raise FormatError(f"sheet {candidate!r} is damaged ({error}); save it again.", path=path) from error
                 numbers = [i for i, r in enumerate(rows, 1) if any(v is not None for v in r)]
@@ -151,6 +162,29 @@ def _sheet(path: Path, name: str | None = None) -> tuple[list[list[Any]], list[i
                     _refuse_formulas(path, candidate, rows)
                     return rows, numbers, candidate, names
     raise FormatError("no sheet of the workbook holds a table.", path=path)
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse a workbook that unpacks to far more than a table does: XML of cells shrinks to a tenth, not to a 200th."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MOST_UNPACKED or (size > SMALL_UNPACKED and size > 200 * path.stat().st_size):
+        raise FormatError(
+            f"the workbook has {path.stat().st_size} bytes and unpacks to {size}; save the table as text (tsv).",
+            path=path,
+        )
+
+
+def _bounded_rows(found: Iterator[tuple[Any, ...]], path: Path, name: str) -> list[list[Any]]:
+    rows, n_cells = [], 0
+    for row in found:
+        n_cells += len(row)
+        if n_cells > MOST_CELLS:
+            raise FormatError(f"sheet {name!r} has more than {MOST_CELLS} cells; save it as text (tsv).", path=path)
+        rows.append(list(row))
+    return rows
 
 
 def _refuse_formulas(path: Path, name: str, rows: list[list[Any]]) -> None:
