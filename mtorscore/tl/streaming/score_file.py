@@ -136,8 +136,8 @@ def _score(
 ) -> AnnData | Path:
     budget = parse_memory(disk.memory)
     scratch = None if target is None else target.parent
-    stamps = stamps_of(path)
     file = open_file(path, layer=options.layer, scratch=scratch, panel_bytes=block_bytes(budget))
+    stamps = stamps_of(path)
     try:
         if min(file.matrix.shape) == 0:
             raise DataError(f"The matrix is empty: {file.matrix.shape[0]} observations x {file.matrix.shape[1]} genes.")
