@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from mtorscore.collection import SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, FormatError, MethodError
+from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, sound
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.outcome import tables_of
 from mtorscore.tl.engine.prepare import (
@@ -204,7 +206,9 @@ def _score_into(
     """Score the observations and write tables and records into the object."""
     names = [str(g) for g in target.var_names]
     _check_backed(target)
-    source = open_source(_matrix(target, options.layer), rows=rows, block=block)
+    with sound(str(target.filename)) if getattr(target, "isbacked", False) else nullcontext():
+        matrix = _matrix(target, options.layer)
+    source = open_source(matrix, rows=rows, block=block)
     source.threads = options.threads
     found = score_source(source, names, collection, options, standardise_by=standardise_by)
     genes_hash = universe_hash(names)
@@ -234,8 +238,6 @@ def _check_backed(adata: AnnData) -> None:
     """Check the file of a backed AnnData as one that is read or streamed."""
     if not getattr(adata, "isbacked", False):
         return
-    from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, sound
-
     path = str(adata.filename)
     with sound(path):
         root = getattr(adata.file["obs"], "file", None)
