@@ -10,9 +10,9 @@ Outcomes of a door: ``same`` scores as without the flip; ``other`` scores, where
 nothing checks; ``refused`` with one of our errors; ``raw``, an exception of another kind; ``slow``, no end in time;
 ``signal``. In the door of the backed AnnData, opening it is anndata's work: ``not opened`` where that fails.
 
-`byte_flips.tsv` has seeds 0 to 499 per kind, without h5ad-csc, which was tried with 25. The two kinds of h5ad ran shortly
-before the last changes; the 12 seeds of h5ad-gzip whose backed door ended ``raw`` then (38, 70, 131, 144, 184, 194, 234,
-393, 400, 436, 464, 487) were repeated after the fix and are counted as they ended then, ``refused``.
+`byte_flips.tsv` has seeds 0 to 499 per kind, without h5ad-csc, which was tried with 25. The two kinds of h5ad ran
+shortly before the last changes; the 12 seeds of h5ad-gzip whose backed door ended ``raw`` then (38, 70, 131, 144, 184,
+194, 234, 393, 400, 436, 464, 487) were repeated after the fix and are counted as they ended then, ``refused``.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from scipy.special import ndtr
 from mtorscore import tl
 from mtorscore.errors import DataError
 
+# Values of 1e150 are no logarithms, which is warned of elsewhere.
+pytestmark = pytest.mark.filterwarnings("ignore:.*made for logarithms:mtorscore.errors.DataWarning")
 SETS = {"a": [f"g{i}" for i in range(8)], "b": [f"g{i}" for i in range(5, 20)]}
 X = np.random.default_rng(0).normal(size=(12, 60))
 

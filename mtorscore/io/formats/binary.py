@@ -17,7 +17,6 @@ import pandas as pd
 from mtorscore._sparse_structure import all_missing, without_repeats
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.formats.reader import FirstBytes, Folder, Found, Hdf5, Members, Reader, starts_with
-from mtorscore.io.tables.assembly import assemble, unique
 from mtorscore.io.formats.stored_matrices import (
     check_anndata,
     check_hdf5,
@@ -26,6 +25,7 @@ from mtorscore.io.formats.stored_matrices import (
     scipy_reads,
     sound,
 )
+from mtorscore.io.tables.assembly import assemble, unique
 from mtorscore.io.tables.cell_text import is_missing, typed
 from mtorscore.io.tables.delimited import Grid
 from mtorscore.io.tables.long_table import long_table
