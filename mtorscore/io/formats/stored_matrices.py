@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ __all__ = [
     "sparse_shape",
 ]
 
-MOST_OBJECTS, MOST_DEPTH = 200_000, 60
+MOST_OBJECTS, MOST_REPEATED, MOST_DEPTH = 200_000, 1_000, 60
 # Arrays of so many bytes may be empty on disk; what is larger must be there, compressed at most so much.
 SMALL_BYTES = 64 << 20
 MOST_DEFLATED, MOST_COMPRESSED = 1_100, 50_000
@@ -58,19 +59,27 @@ def sound(path: str | Path, what: str = "the file") -> Iterator[None]:
 
 def check_hdf5(root: Any, path: str | Path) -> None:
     """Raise FormatError unless all of an open HDF5 file lies in it, can be reached, and is as large as it claims."""
-    seen = [0]
     with sound(path):
-        _check_group(root, "", (_address(root),), seen, path)
+        _check_group(root, "", (_address(root),), _Seen(), path)
 
 
-def _check_group(group: Any, where: str, above: tuple[int, ...], seen: list[int], path: str | Path) -> None:
+@dataclass
+class _Seen:
+    """What a walk through a file has met: objects, and groups that were reached before by another way."""
+
+    objects: int = 0
+    repeated: int = 0
+    groups: set[int] = field(default_factory=set)
+
+
+def _check_group(group: Any, where: str, above: tuple[int, ...], seen: _Seen, path: str | Path) -> None:
     import h5py
 
     for name in group:
         place = f"{where}/{name}"
-        seen[0] += 1
-        if seen[0] > MOST_OBJECTS or len(above) > MOST_DEPTH:
-            _refuse(f"more than {MOST_OBJECTS} objects, or nested deeper than {MOST_DEPTH}", path)
+        seen.objects += 1
+        if seen.objects > MOST_OBJECTS or seen.repeated > MOST_REPEATED or len(above) > MOST_DEPTH:
+            _refuse(f"too many objects (over {MOST_OBJECTS}), or nested deeper than {MOST_DEPTH}", path)
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink | h5py.SoftLink):
             _refuse(f"{place} is a link to another file ({getattr(link, 'filename', 'unknown')})", path)
@@ -84,6 +93,9 @@ def _check_group(group: Any, where: str, above: tuple[int, ...], seen: list[int]
             address = _address(found)
             if address in above:
                 _refuse(f"{place} holds itself", path)
+            # Groups that hold others twice, which hold others twice, would never come to an end.
+            seen.repeated += address in seen.groups
+            seen.groups.add(address)
             _check_group(found, place, (*above, address), seen, path)
         elif isinstance(found, h5py.Dataset):
             _check_dataset(found, place, path)
