@@ -23,20 +23,6 @@ __all__ = [
 
 
 @jit
-def _add_to_sets(
-    row: npt.NDArray[np.float64],
-    g: int,
-    value: float,
-    gene_ptr: npt.NDArray[np.int64],
-    gene_set: npt.NDArray[np.int32],
-    gene_weight: npt.NDArray[np.float64],
-) -> None:
-    """Add a gene's value, times its weight in each, to the sets that hold it."""
-    for j in range(gene_ptr[g], gene_ptr[g + 1]):
-        row[gene_set[j]] += value * gene_weight[j]
-
-
-@jit
 def dot_csr(
     data: npt.NDArray[np.float64],
     indices: npt.NDArray[np.int32],
@@ -50,8 +36,12 @@ def dot_csr(
     n_obs = indptr.size - 1
     out = np.zeros((n_obs, n_sets))
     for i in range(n_obs):
+        row = out[i]
         for k in range(indptr[i], indptr[i + 1]):
-            _add_to_sets(out[i], indices[k], data[k], gene_ptr, gene_set, gene_weight)
+            g = indices[k]
+            v = data[k]
+            for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                row[gene_set[j]] += v * gene_weight[j]
     return out
 
 
@@ -67,35 +57,13 @@ def dot_dense(
     n_obs, n_vars = x.shape
     out = np.zeros((n_obs, n_sets))
     for i in range(n_obs):
+        row = out[i]
         for g in range(n_vars):
-            _add_to_sets(out[i], g, x[i, g], gene_ptr, gene_set, gene_weight)
+            v = x[i, g]
+            # In a function of its own, this loop takes twice as long.
+            for j in range(gene_ptr[g], gene_ptr[g + 1]):
+                row[gene_set[j]] += v * gene_weight[j]
     return out
-
-
-@jit
-def _moments(values: npt.NDArray[np.float64], n_vars: int, out: npt.NDArray[np.float64]) -> None:
-    """Write valid values, their mean, and the sum of squared deviations of a row whose other values are 0."""
-    total = 0.0
-    n_nan = 0
-    n_other = 0
-    for k in range(values.size):
-        v = values[k]
-        if v != v:
-            n_nan += 1
-        elif v != 0.0:
-            n_other += 1
-            total += v
-    n = n_vars - n_nan
-    mean = total / n if n > 0 else np.nan
-    # Zeros are added in one product, stored or not, so that dense and sparse rows give the same bits.
-    squares = (n - n_other) * mean * mean if n > 0 else np.nan
-    for k in range(values.size):
-        v = values[k]
-        if v == v and v != 0.0:
-            squares += (v - mean) * (v - mean)
-    out[0] = n
-    out[1] = mean
-    out[2] = squares
 
 
 @jit
@@ -106,17 +74,57 @@ def row_moments_csr(
     n_obs = indptr.size - 1
     out = np.zeros((n_obs, 3))
     for i in range(n_obs):
-        _moments(data[indptr[i] : indptr[i + 1]], n_vars, out[i])
+        total = 0.0
+        n_nan = 0
+        n_other = 0
+        for k in range(indptr[i], indptr[i + 1]):
+            v = data[k]
+            if v != v:
+                n_nan += 1
+            elif v != 0.0:
+                n_other += 1
+                total += v
+        n = n_vars - n_nan
+        mean = total / n if n > 0 else np.nan
+        squares = (n - n_other) * mean * mean if n > 0 else np.nan
+        for k in range(indptr[i], indptr[i + 1]):
+            v = data[k]
+            if v == v and v != 0.0:
+                squares += (v - mean) * (v - mean)
+        out[i, 0] = n
+        out[i, 1] = mean
+        out[i, 2] = squares
     return out
 
 
 @jit
 def row_moments_dense(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the moments of `row_moments_csr` for a dense block."""
+    """Return the moments of `row_moments_csr` for a dense block; sharing its loops through a function is slower."""
     n_obs, n_vars = x.shape
     out = np.zeros((n_obs, 3))
     for i in range(n_obs):
-        _moments(x[i], n_vars, out[i])
+        total = 0.0
+        n_nan = 0
+        n_zero = 0
+        for g in range(n_vars):
+            v = x[i, g]
+            if v != v:
+                n_nan += 1
+            elif v == 0.0:
+                n_zero += 1
+            else:
+                total += v
+        n = n_vars - n_nan
+        mean = total / n if n > 0 else np.nan
+        # Zeros are added in one product, as they are for a sparse row: the same bits for both.
+        squares = n_zero * mean * mean if n > 0 else np.nan
+        for g in range(n_vars):
+            v = x[i, g]
+            if v == v and v != 0.0:
+                squares += (v - mean) * (v - mean)
+        out[i, 0] = n
+        out[i, 1] = mean
+        out[i, 2] = squares
     return out
 
 
