@@ -63,7 +63,10 @@ def write(kind: str, folder: Path) -> Path:
         x.tocsc() if kind == "h5ad-csc" else x, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=GENES)
     )
     if kind == "zarr":
-        made.write_zarr(path)
+        with warnings.catch_warnings():
+            # Which version of the format anndata writes is its own affair.
+            warnings.simplefilter("ignore")
+            made.write_zarr(path)
     else:
         made.write_h5ad(path, compression="gzip" if kind == "h5ad-gzip" else None)
     return path

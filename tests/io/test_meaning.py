@@ -594,3 +594,10 @@ def test_a_long_table_with_pairs_twice_is_refused(tmp_path: Path) -> None:
     rows = [["gene", "sample", "value"], *([g, s, X[i, j]] for i, g in enumerate(GENES) for j, s in enumerate(HCC))]
     with pytest.raises(FormatError, match="duplicated"):
         mt.read(write(tmp_path, table([*rows, rows[1]])))
+
+
+def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
+    """Found by fuzzing: what remains once comments among the rows are left out may be a header alone."""
+    (tmp_path / "x.txt").write_bytes(b"4 4#1.4 4#1.3\n#!\x9f\xdf\x9d%%Matrmama\xcf3\n#!\x9f\xdf%%Matrrix")
+    with pytest.raises(FormatError, match="no row"):
+        mt.read(tmp_path / "x.txt")

@@ -83,6 +83,8 @@ def from_grid(
     kind = verdict.kind
     made: dict[str, Any] = {"table": kind.removesuffix("_t"), "evidence": verdict.evidence, "orientation": ""}
     made["repairs"] = grid.repairs
+    if not grid.n_rows:
+        raise FormatError("the table has a header and no rows.", path=grid.path, line=grid.header_line or 1)
     if kind in ("clinical", "long"):
         grid = _keys_as_text(grid, content)
     if kind == "genes":
