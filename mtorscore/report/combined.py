@@ -54,7 +54,7 @@ def combined(run: Run) -> tuple[pd.DataFrame, str]:
 def _unadjusted(table: pd.DataFrame, method: str) -> pd.DataFrame:
     rows = table[(table["method"] == method) & (table["model"] == "unadjusted")].copy()
     if "effect" in rows:
-        rows = rows[rows["effect"].fillna("hazard ratio") == "hazard ratio"]
+        rows = rows[rows["effect"].astype(object).fillna("hazard ratio") == "hazard ratio"]
     return rows.assign(adjusted_for="")
 
 

@@ -38,7 +38,7 @@ def printed(key: str, table: pd.DataFrame, leads: Sequence[str], method: str | N
         rows = rows[rows["signature"].isin(list(leads))]
         kinds.append("one signature per branch, fixed in advance, and confounders")
     if key == "associations" and {"adjusted_for", "endpoint"} <= set(rows.columns):
-        rows = rows[rows["adjusted_for"].fillna("").isin(["", "proliferation"])]
+        rows = rows[rows["adjusted_for"].astype(object).fillna("").isin(["", "proliferation"])]
         rows = rows[rows["endpoint"] == rows["endpoint"].iloc[0]] if len(rows) else rows
         kinds.append("unadjusted and adjusted for proliferation")
     if key == "gsea" and "comparison" in rows and len(rows):

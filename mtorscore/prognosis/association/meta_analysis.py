@@ -75,7 +75,7 @@ def meta_analyse(
         z = stats.norm.ppf(0.5 + _levels(table, level, cohort) / 2)
         stacked.append(table.assign(cohort=cohort, width=2 * z))
     everything = pd.concat(stacked, ignore_index=True)
-    everything["adjusted_for"] = everything["adjusted_for"].fillna("")
+    everything["adjusted_for"] = everything["adjusted_for"].astype(object).fillna("")
     everything["log"] = np.log(everything["hr"].astype(float))
     everything["se"] = (np.log(everything["hr_high"]) - np.log(everything["hr_low"])) / everything["width"]
     usable = np.isfinite(everything["log"]) & np.isfinite(everything["se"]) & (everything["se"] > 0)

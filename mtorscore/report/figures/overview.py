@@ -221,7 +221,7 @@ def combined_picture(across: pd.DataFrame, methods: list[str], leads: list[str])
 def model_names(rows: pd.DataFrame) -> pd.Series:
     """Return each row's model as text: ``unadjusted`` or ``adjusted for X``."""
     by = rows["adjusted_for"] if "adjusted_for" in rows else pd.Series("", index=rows.index)
-    words = "adjusted for " + by.fillna("").astype(str).str.replace("_", " ")
+    words = "adjusted for " + by.astype(object).fillna("").astype(str).str.replace("_", " ")
     return words.where(rows["model"] != "unadjusted", "unadjusted")
 
 

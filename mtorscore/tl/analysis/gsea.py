@@ -255,4 +255,4 @@ def _table(found: pd.DataFrame, sets: _Sets, permutation: str, contrast: str, le
     table = pd.DataFrame(rows).assign(permutation=permutation, contrast=contrast)
     if "nes" in table:
         table = table.sort_values("nes", key=abs, ascending=False, kind="stable", ignore_index=True)
-    return table.reindex(columns=list(COLUMNS)).fillna({"leading_edge": ""})
+    return table.reindex(columns=list(COLUMNS)).astype({"leading_edge": object}).fillna({"leading_edge": ""})
