@@ -14,10 +14,11 @@ from anndata import AnnData
 from scipy import stats
 
 import mtorscore as mt
+from benchmarks.readout.rppa import Measured, axes, measured
 from mtorscore.errors import DataWarning
 from mtorscore.genes.symbols import current_symbol
 
-__all__ = ["Arm", "Profile", "arms", "drug_background", "overexpression", "profiles"]
+__all__ = ["Arm", "Measured", "Profile", "arms", "axes", "drug_background", "measured", "overexpression", "profiles"]
 
 
 @dataclass(frozen=True)
