@@ -2,8 +2,7 @@
 
 References
 ----------
-Aalen and Johansen, Scand J Stat 1978;5:141; Marubini and Valsecchi 1995 (delta-method variance); Prentice et al.,
-Biometrics 1978;34:541 (cause-specific hazards).
+Aalen and Johansen, Scand J Stat 1978;5:141; Prentice et al., Biometrics 1978;34:541 (cause-specific hazards).
 """
 
 from __future__ import annotations
@@ -12,47 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mtorscore.errors import EndpointError
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
-from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_interval
 
 __all__ = ["cause_specific", "cumulative_incidence"]
-
-
-def aalen_johansen(
-    time: FloatArray, status: IntArray, cause: int, entry: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Cumulative incidence of one cause.
-
-    Returns
-    -------
-    time, n_risk, incidence, se
-        At each distinct follow-up time; the standard error by the delta method.
-    """
-    at, inverse = np.unique(time, return_inverse=True)
-    own = np.bincount(inverse, weights=status == cause, minlength=len(at))
-    every = np.bincount(inverse, weights=status > 0, minlength=len(at))
-    leaving = np.bincount(inverse, minlength=len(at))
-    risk = np.cumsum(leaving[::-1])[::-1].astype(np.float64)
-    if entry is not None:
-        risk -= len(entry) - np.searchsorted(np.sort(entry), at, side="left")
-    safe = np.maximum(risk, 1.0)
-    survival = np.cumprod(1 - every / safe)
-    before = np.concatenate([[1.0], survival[:-1]])
-    incidence = np.cumsum(before * own / safe)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        a = np.where(risk > every, every / (safe * (safe - every)), 0.0)
-    b = before**2 * (safe - own) / safe**3 * own
-    c = before * own / safe**2
-    # Sums over earlier times of (F(t) - F(u))^2 a + b - 2 (F(t) - F(u)) c, opened up into running sums.
-    f = incidence
-    sums = [np.cumsum(v) for v in (a, f * a, f * f * a, b, c, f * c)]
-    variance = f * f * sums[0] - 2 * f * sums[1] + sums[2] + sums[3] - 2 * (f * sums[4] - sums[5])
-    return at, risk, incidence, np.sqrt(np.maximum(variance, 0.0))
 
 
 def cumulative_incidence(
@@ -79,7 +44,6 @@ def cumulative_incidence(
     index = None if groups is None else groups.dropna().index
     data = endpoint.resolve_survival(clinical, index)
     labels = pd.Series("all", index=data.index) if groups is None else groups.loc[data.index].astype(str)
-    z = stats.norm.ppf(0.5 + level / 2)
     parts = []
     for label in sorted(labels.unique()):
         part = data.take((labels == label).to_numpy())
@@ -87,11 +51,7 @@ def cumulative_incidence(
             if code == 2 and not (data.status == 2).any():
                 continue
             at, risk, incidence, se = aalen_johansen(part.time, part.status, code, part.entry)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                width = z * se / (incidence * np.log(incidence))
-                inside = (incidence > 0) & (incidence < 1)
-                low = np.where(inside, incidence ** np.exp(-width), np.nan)
-                high = np.where(inside, incidence ** np.exp(width), np.nan)
+            low, high = incidence_interval(incidence, se, level)
             columns = {"time": at, "n_risk": risk, "incidence": incidence, "se": se, "low": low, "high": high}
             parts.append(pd.DataFrame({"group": label, "cause": cause} | columns))
     return pd.concat(parts, ignore_index=True)

@@ -97,20 +97,16 @@ class SurvivalData:
         """Number of events of interest."""
         return int(self.event.sum())
 
+    @property
+    def n_competing(self) -> int:
+        """Number of competing events."""
+        return int((self.status == 2).sum())
+
     def take(self, keep: npt.NDArray[Any]) -> SurvivalData:
         """Return the observations at positions, or under a mask, `keep`."""
-        return SurvivalData(
-            self.name,
-            self.unit,
-            self.index[keep],
-            self.time[keep],
-            self.event[keep],
-            None if self.entry is None else self.entry[keep],
-            self.status[keep],
-            self.excluded,
-            self.zero_times,
-            self.horizon,
-        )
+        entry = None if self.entry is None else self.entry[keep]
+        kept = {name: getattr(self, name)[keep] for name in ("index", "time", "event", "status")}
+        return replace(self, entry=entry, **kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +126,7 @@ class LabelData:
     weights
         ``(n,)`` weights; 1 but for derived endpoints, where they are inverse probabilities of being uncensored.
     follow_up
-        Time, event and horizon that a derived label comes from; None otherwise.
+        Time, event (of any kind) and horizon that a derived label comes from; None otherwise.
     """
 
     name: str
@@ -231,7 +227,8 @@ class Endpoint:
         entry
             Column of the time at which an observation came under risk (left truncation).
         competing
-            Column that is 1 where a competing event ended follow-up, or the code of competing events in `event`.
+            Column that is 1 where a competing event ended follow-up (where the event of interest happened as well, such
+            as any death beside death of the disease, that counts), or the code of competing events in `event`.
         horizon
             Follow-up is cut here: later events count as censored at the horizon. In `unit`.
         event_value
@@ -289,6 +286,7 @@ class Endpoint:
         horizon: float,
         unit: str = "months",
         *,
+        competing: str | int | None = None,
         event_value: Hashable | None = None,
         name: str | None = None,
     ) -> Endpoint:
@@ -296,11 +294,13 @@ class Endpoint:
 
         Observations censored before the horizon are neither: they keep their place with weight 0, and the others are
         weighted by the inverse Kaplan-Meier probability of being uncensored (at the event, or at the horizon), so
-        that the weighted sample stands for all. `horizon` and the time column are in `unit`.
+        that the weighted sample stands for all. `horizon` and the time column are in `unit`. With `competing` (as in
+        `survival`), who had a competing event by the horizon is known to be without the event: the weighted
+        prevalence is the cumulative incidence. Without, those count as censored.
         """
-        base = cls.survival(time, event, unit, horizon=horizon, event_value=event_value)
+        base = cls.survival(time, event, unit, competing=competing, horizon=horizon, event_value=event_value)
         label = name or f"{event} within {horizon:g} {unit}"
-        return cls("early", label, base.time, base.event, unit, horizon=horizon, event_value=event_value)
+        return replace(base, kind="early", name=label)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -370,8 +370,10 @@ class Endpoint:
         if self.event_value is None:
             ask_for_event(column)
         status = status_of(column, self.event_value, self.competing)
+        unknown = np.zeros(len(status), dtype=bool)
         if isinstance(self.competing, str):
             other = status_of(pick(table, self.competing, self.name))
+            unknown = (status == 0) & np.isnan(other)
             status = np.where((status == 0) & (other == 1), 2.0, status)
         entry = None
         if self.entry is not None:
@@ -379,6 +381,7 @@ class Endpoint:
         rules = [
             ("time missing", np.isnan(time)),
             ("event missing", np.isnan(status)),
+            ("competing event missing", unknown),
             ("time negative", time < 0),
         ]
         if entry is not None:
@@ -401,17 +404,18 @@ class Endpoint:
     def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
         if self.horizon is None:
             raise EndpointError(f"{self.name} has no horizon; make it with Endpoint.early.")
-        full = Endpoint.survival(str(self.time), str(self.event), self.unit, event_value=self.event_value)
-        data = full._survival(table, missing)
+        data = replace(self, kind="survival", horizon=None)._survival(table, missing)
         if data.n and self.horizon > data.longest:
             raise EndpointError(
                 f"Endpoint {self.name}: its horizon lies beyond the longest follow-up ({data.longest:g} {self.unit}), "
                 "where nothing is known; name an earlier one."
             )
         by = data.event & (data.time <= self.horizon)
-        weights = inverse_weights(data.time, data.event, self.horizon)
+        # A competing event ends what there is to know as the event itself does: it is no censoring.
+        any_event = data.status > 0
+        weights = inverse_weights(data.time, any_event, self.horizon)
         names = (f"no event within {self.horizon:g} {self.unit}", f"event within {self.horizon:g} {self.unit}")
-        source = (data.time, data.event, self.horizon)
+        source = (data.time, any_event, self.horizon)
         return LabelData(self.name, data.index, by.astype(np.int64), names, False, weights, data.excluded, source)
 
     def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
