@@ -117,7 +117,7 @@ def _influence(risk: SubdistributionSets, x: FloatArray, coef: FloatArray) -> Fl
     w = np.exp(eta - eta.max())[:, None]
     s0 = risk.sum(w)
     mean = risk.sum(w * x) / s0
-    score = -w * (x * risk.adjoint(1 / s0) - risk.adjoint(mean / s0))
+    score: FloatArray = -w * (x * risk.adjoint(1 / s0) - risk.adjoint(mean / s0))
     score[risk.rows] += x[risk.rows] - mean
     return score + _from_censoring(risk, x, w, s0, mean)
 

@@ -34,7 +34,7 @@ def aalen_johansen(
     own = np.bincount(inverse, weights=w * (status == cause), minlength=len(at))
     every = np.bincount(inverse, weights=w * (status > 0), minlength=len(at))
     leaving = np.bincount(inverse, weights=w, minlength=len(at))
-    risk = np.cumsum(leaving[::-1])[::-1]
+    risk: FloatArray = np.cumsum(leaving[::-1])[::-1].astype(np.float64)
     if entry is not None:
         order = np.argsort(entry, kind="stable")
         ahead = np.concatenate([[0.0], np.cumsum(w[order])])
