@@ -4,6 +4,7 @@ from .analysis.cell_summaries import summarise as summarise
 from .analysis.comparison import compare_methods as compare_methods
 from .analysis.contrasts import contrast as contrast
 from .analysis.diagnosis import diagnose as diagnose
+from .analysis.explanation import explain as explain
 from .analysis.gsea import prerank as prerank
 from .analysis.translation import translation_efficiency as translation_efficiency
 from .engine.random_signatures import random_scores as random_scores

@@ -157,6 +157,20 @@ def enriched() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def explained() -> pd.DataFrame:
+    """Return contributions of 24 genes to one score, two genes that the matrix lacks among them."""
+    rng = np.random.default_rng(9)
+    shares = np.sort(rng.exponential(0.03, 22))[::-1] * rng.choice([1, -1], 22, p=[0.7, 0.3])
+    table = pd.DataFrame({"gene": [f"GENE{i}" for i in range(22)], "contribution": shares, "present": True})
+    table["direction"] = np.where(np.arange(22) % 6 == 2, "down", "up")
+    table["cohort_mean"] = shares * rng.uniform(-0.2, 0.8, 22)
+    absent = pd.DataFrame({"gene": ["THRSP", "ACACB"], "present": False, "direction": "up"})
+    return pd.concat([table, absent], ignore_index=True).assign(
+        score=shares.sum(), total=shares.sum(), method="singscore", adds_up_to="score", observation="TCGA-2Y-A9GS-01",
+        signature="SREBP1_LIPOGENIC_CORE",
+    )  # fmt: skip
+
+
 def diagnosed() -> Diagnosis:
     """Return checks of the signatures, one of which is the proliferation score itself and one has a single gene."""
     rng = np.random.default_rng(6)
@@ -203,6 +217,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "dotplot": lambda: pl.dotplot(cells(), "cell_type"),
     "ridge": lambda: pl.ridge(cells(), "STEROL", "cell_type"),
     "enrichment": _enrichment,
+    "contributions": lambda: pl.contributions(explained()),
     "gsea": lambda: pl.gsea(enriched()),
     "flow": _flow,
 }

@@ -334,3 +334,23 @@ def test_colours_are_told_apart_without_one_kind_of_cone(cone: str) -> None:
         assert nearest([c if isinstance(c, str) else tuple(c[:3]) for c in colours], cone) > 10
     # Matplotlib's own red and green would not do.
     assert nearest(["tab:red", "tab:green"], "green") < 10
+
+
+def test_contributions_shows_the_first_genes_and_adds_up_the_others() -> None:
+    from matplotlib.patches import Rectangle
+
+    table = f.explained()
+    axes = pl.contributions(table, n=10).axes[0]
+    labels = [t.get_text() for t in axes.get_yticklabels()]
+    assert labels[:2] == ["GENE0", "GENE1"]
+    assert labels[2] == "GENE2 ↓"
+    assert labels[-1] == "12 other genes"
+    widths = [p.get_width() for p in axes.patches if isinstance(p, Rectangle)]
+    assert np.isclose(sum(widths), table["contribution"].sum())
+    assert any("not in the matrix: THRSP, ACACB" in t for t in texts(axes.figure))
+    # Contributions that do not add up are not added up.
+    apart = pl.contributions(table.assign(total=np.nan, adds_up_to="nothing"), n=10).axes[0]
+    assert len(apart.patches) == 10
+    assert apart.get_xlabel().startswith("score minus the score without the gene")
+    with pytest.raises(DataError, match="nothing to draw"):
+        pl.contributions(table[~table["present"].astype(bool)])

@@ -17,8 +17,10 @@ __all__ = [
     "dense_sums",
     "join_directions",
     "linear_null",
+    "members",
     "moment_null",
     "part_sums",
+    "per_direction",
     "rank_sums",
     "two_sided",
     "value_sums",
@@ -200,6 +202,21 @@ def _null_of_sums(n: Array, centre: Array, squares: Array, sets: Sets, coefficie
         room = np.where(room > ROUNDING * own, room, np.nan)
         spread = np.where(squares > n * (ROUNDING * centre) ** 2, squares, np.nan) / (n - 1)
         return centre * total, np.sqrt(spread * room)
+
+
+def members(tile: Tile, sets: Sets, i: int) -> tuple[slice, Array]:
+    """Return where set i stands in `slots`, and the values of its genes, ``(n_obs, n_members)``."""
+    part = slice(int(sets.indptr[i]), int(sets.indptr[i + 1]))
+    return part, tile.columns(sets.genes)[:, sets.slots[part]]
+
+
+def per_direction(known: npt.NDArray[Any], signs: Array) -> Array:
+    """Return, beside each member of a set, the sum of `known` over the members of its direction, ``(n_obs, n)``."""
+    counted = known.astype(np.float64)
+    up = signs > 0
+    sums = [counted[:, side].sum(axis=1, keepdims=True) for side in (up, ~up)]
+    beside: Array = np.where(up, sums[0], sums[1])
+    return beside
 
 
 def two_sided(z: Array) -> Array:

@@ -21,9 +21,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.algorithms._shared import NA, area_sums, dense_sums, linear_null, part_sums, two_sided
+from mtorscore.tl.algorithms._shared import (
+    NA,
+    area_sums,
+    dense_sums,
+    linear_null,
+    members,
+    part_sums,
+    per_direction,
+    two_sided,
+)
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "aucell"]
@@ -55,8 +64,7 @@ def aucell(
     del state
     from mtorscore.tl.kernels.part_scores import area_scores
 
-    top = params["top"]
-    most = float(min(top, tile.n_vars) if isinstance(top, int) else np.ceil(top * tile.n_vars))
+    most = _end_of_curve(tile, params)
     omit = params["na"] == "omit"
     if params["ties"] == "random":
         from mtorscore.tl.kernels.tie_breaking import shuffled_positions
@@ -75,6 +83,31 @@ def aucell(
     mean, sd = linear_null(population, sets, coefficients)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Scored(scores, two_sided((statistic - mean) / sd))
+
+
+def _end_of_curve(tile: Tile, params: Mapping[str, Any]) -> float:
+    """Return the rank M at which the curve ends."""
+    top = params["top"]
+    return float(min(top, tile.n_vars) if isinstance(top, int) else np.ceil(top * tile.n_vars))
+
+
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return the area below the curve that each gene adds, over the largest that the direction could have."""
+    del state
+    from mtorscore.tl.kernels.tie_breaking import shuffled_positions
+
+    part, x = members(tile, sets, i)
+    signs, most = np.sign(sets.weights[part]), _end_of_curve(tile, params)
+    if params["ties"] == "random":
+        area = np.maximum(most - shuffled_positions(tile.dense(), sets.genes, params["seed"], tile.start), 0.0)
+    else:
+        ranks = tile.ranks(sets.genes)
+        area = _expected(ranks.less, ranks.equal, ranks.n_valid[:, None], most)
+    omitted = np.isnan(x) & (params["na"] == "omit")
+    largest = _largest(per_direction(~omitted, signs), most)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(omitted & (largest > 0), 0.0, signs * area[:, sets.slots[part]] / largest)
+    return GeneContributions(values, np.zeros(tile.n_obs))
 
 
 def _expected(less: npt.NDArray[Any], equal: npt.NDArray[Any], n_valid: npt.NDArray[Any], most: float) -> Array:
@@ -131,4 +164,5 @@ SPEC = MethodSpec(
         Param("seed", 0, "Decides the random order.", kind="int"),
         NA,
     ),
+    contributions=contributions,
 )

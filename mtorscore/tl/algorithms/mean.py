@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.algorithms._shared import NA, moment_null, two_sided, weighted_rows
+from mtorscore.tl.algorithms._shared import NA, members, moment_null, per_direction, two_sided, weighted_rows
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import NO_ORIGIN, MethodSpec, Scored
+from mtorscore.tl.engine.spec import NO_ORIGIN, GeneContributions, MethodSpec, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "mean"]
@@ -79,6 +79,18 @@ def _omitting(tile: Tile, sets: Sets) -> Array:
     return out
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return each gene's share in the means; a gene left out as NaN adds nothing."""
+    del state
+    part, x = members(tile, sets, i)
+    weights = sets.weights[part]
+    omitted = np.isnan(x) if params["na"] == "omit" else np.zeros(x.shape, dtype=np.bool_)
+    total = per_direction(np.where(omitted, 0.0, np.abs(weights)), weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(omitted & (total > 0), 0.0, weights * x / total)
+    return GeneContributions(values, np.zeros(tile.n_obs))
+
+
 SPEC = MethodSpec(
     name="mean",
     title="Mean difference",
@@ -96,4 +108,5 @@ SPEC = MethodSpec(
     citation=NO_ORIGIN,
     formula="mean(up) - mean(down), weighted",
     params=(NA,),
+    contributions=contributions,
 )

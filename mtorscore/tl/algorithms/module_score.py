@@ -33,8 +33,9 @@ from mtorscore.tl.algorithms._control_genes import (
     sample_scanpy,
     sample_seurat,
 )
+from mtorscore.tl.algorithms._shared import members
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "module_score"]
@@ -69,16 +70,26 @@ def module_score(
     del params, pvalues
     frozen = state or {}
     without = np.isnan(frozen["own"])
-    scores = tile.dot(sets, np.where(without, 0.0, frozen["own"]))
-    weight = frozen["bin_weight"]
-    if weight.size:
-        scores -= tile.bin_sums(frozen["bin_of"], weight.shape[0]) @ weight
-    else:
-        controls = _drawn_sets(frozen, len(sets), tile.n_vars)
-        scores -= tile.dot(controls)
+    scores = tile.dot(sets, np.where(without, 0.0, frozen["own"])) - _control_means(tile, sets, frozen)
     # Written afterwards: a NaN among coefficients would not reach the zeros of a sparse row.
     scores[:, np.unique(sets.owner[without])] = np.nan
     return Scored(scores)
+
+
+def _control_means(tile: Tile, sets: Sets, frozen: State) -> Array:
+    """Return the mean of the controls of up genes minus that of down genes, ``(n_obs, n_sets)``."""
+    weight = frozen["bin_weight"]
+    if weight.size:
+        found: Array = tile.bin_sums(frozen["bin_of"], weight.shape[0]) @ weight
+        return found
+    return tile.dot(_drawn_sets(frozen, len(sets), tile.n_vars))
+
+
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return each gene's share in the means; the controls are the baseline."""
+    del params
+    part, x = members(tile, sets, i)
+    return GeneContributions(state["own"][part] * x, -_control_means(tile, sets, state)[:, i])
 
 
 def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
@@ -212,4 +223,5 @@ SPEC = MethodSpec(
         Param("set_in_pool", True, "Whether scanpy's draw may hit the signature's genes.", kind="bool"),
         Param("seed", 0, "Decides the draw.", kind="int", low=0),
     ),
+    contributions=contributions,
 )

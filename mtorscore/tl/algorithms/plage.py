@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._moments import gene_moments, standardise
-from mtorscore.tl.algorithms._shared import NA, part_sums
+from mtorscore.tl.algorithms._shared import NA, members, part_sums
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "plage"]
@@ -102,6 +102,16 @@ def _first_component(z: Array, weights: Array, mean: Array) -> Array:
     return u / d[0] if d[0] > 0 else np.full(u.size, np.nan)
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return each gene's deviate times its loading."""
+    part, x = members(tile, sets, i)
+    slots = sets.slots[part]
+    z = standardise(x, state["mean"][slots], state["sd"][slots], ignore_zeros=params["zeros"] == "ignored")
+    if params["na"] == "omit":
+        z = np.nan_to_num(z, nan=0.0)
+    return GeneContributions(z * state["loading"][part], np.zeros(tile.n_obs))
+
+
 SPEC = MethodSpec(
     name="plage",
     title="PLAGE",
@@ -132,4 +142,5 @@ SPEC = MethodSpec(
         ),
         NA,
     ),
+    contributions=contributions,
 )

@@ -28,13 +28,15 @@ from mtorscore.tl.algorithms._shared import (
     NA,
     join_directions,
     linear_null,
+    members,
     part_sums,
+    per_direction,
     rank_sums,
     two_sided,
     value_sums,
 )
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "singscore"]
@@ -166,6 +168,34 @@ def _pvalues(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
     return p
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions | None:
+    """Return how far each gene's rank is from the middle one, as a share of the score; None if no direction is known.
+
+    With k genes in a direction and N ranks, mean(r) between its bounds, less 1/2, is the mean of (r - (N + 1) / 2) over
+    N - k: a gene of middle rank adds nothing.
+    """
+    del state
+    if not params["known_direction"]:
+        return None
+    part, x = members(tile, sets, i)
+    signs = np.sign(sets.weights[part])
+    omitted = np.isnan(x) & (params["na"] == "omit")
+    k = per_direction(~omitted, signs)
+    if params["stable_genes"] is not None:
+        stable = np.asarray(params["stable_genes"], dtype=np.int64)
+        from_middle = _stable_ranks(tile, sets, stable, params["ties"])[:, sets.slots[part]] - 0.5
+        room = np.ones_like(k)
+    else:
+        ranks = tile.ranks(sets.genes)
+        n = ranks.n_valid[:, None].astype(np.float64)
+        from_middle = ranks.ascending(params["ties"])[:, sets.slots[part]] - (n + 1) / 2
+        room = n - k
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(omitted & (k > 0), 0.0, signs * from_middle / (k * room))
+    n_directions = np.unique(signs).size
+    return GeneContributions(values, np.full(tile.n_obs, 0.0 if params["centre"] else 0.5 * n_directions))
+
+
 SPEC = MethodSpec(
     name="singscore",
     title="Singscore",
@@ -190,4 +220,5 @@ SPEC = MethodSpec(
         Param("dispersion", False, "Whether to return the dispersion of ranks as well.", kind="bool"),
         NA,
     ),
+    contributions=contributions,
 )

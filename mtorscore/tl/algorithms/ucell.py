@@ -20,9 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.algorithms._shared import NA, dense_sums, linear_null, part_sums, rank_sums, two_sided
+from mtorscore.tl.algorithms._shared import (
+    NA,
+    dense_sums,
+    linear_null,
+    members,
+    part_sums,
+    per_direction,
+    rank_sums,
+    two_sided,
+)
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ucell"]
@@ -104,6 +113,25 @@ def _pvalues(tile: Tile, sets: Sets, params: Mapping[str, Any], most: float) -> 
         return two_sided((statistic - mean) / sd)
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return how far each gene stands above max_rank, over n max_rank - n (n + 1) / 2; genes below it add nothing."""
+    del state
+    part, x = members(tile, sets, i)
+    signs = np.sign(sets.weights[part])
+    most = float(min(params["max_rank"], tile.n_vars))
+    omitted = np.isnan(x) & (params["na"] == "omit")
+    n = per_direction(~omitted, signs)
+    if params["missing"] == "impute":
+        n = n + np.where(signs > 0, sets.missing_up[i], sets.missing_down[i])
+    above = most - np.minimum(_descending(tile, sets.genes, params["ties"])[:, sets.slots[part]], most)
+    factor = np.where(signs > 0, 1.0, -float(params["w_neg"]))
+    room = n * most - n * (n + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(omitted & (room > 0), 0.0, factor * above / np.where(room > 0, room, np.nan))
+    signed = np.unique(signs).size > 1
+    return GeneContributions(values, np.zeros(tile.n_obs), "score before clipping" if signed else "score")
+
+
 SPEC = MethodSpec(
     name="ucell",
     title="UCell",
@@ -132,4 +160,5 @@ SPEC = MethodSpec(
         ),
         NA,
     ),
+    contributions=contributions,
 )

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from mtorscore.tl.algorithms._linear_models import STATISTIC, centred_products, residuals, t_or_slope
-from mtorscore.tl.engine.gene_sets import Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Scored
+from mtorscore.tl.algorithms._shared import members
+from mtorscore.tl.engine.gene_sets import Array, Sets, State
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "ulm"]
@@ -51,9 +52,7 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
     del state
     n = float(sets.n_vars)
     cross, squares, total = centred_products(tile, sets)
-    spread = np.bincount(sets.owner, weights=sets.weights**2, minlength=len(sets)) - total**2 / n
-    # Weights that are the same for every gene do not vary, whatever rounding says.
-    spread[spread <= 1e-12 * np.maximum(total**2 / n, 1e-300)] = 0.0
+    spread = _spread_of_weights(sets, total)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         slope = cross / spread
         residual = residuals(squares[:, None], cross * slope)
@@ -61,6 +60,26 @@ def ulm(tile: Tile, sets: Sets, params: Mapping[str, Any], state: State | None =
         t[~(squares > 0)] = np.nan
     t[:, spread == 0] = slope[:, spread == 0] = np.nan
     return t_or_slope(t, slope, n - 2, params, pvalues)
+
+
+def _spread_of_weights(sets: Sets, total: Array) -> Array:
+    """Return the sum of squared deviations of the weights over all genes; 0 where they are all the same."""
+    n = float(sets.n_vars)
+    spread: Array = np.bincount(sets.owner, weights=sets.weights**2, minlength=len(sets)) - total**2 / n
+    # Weights that are the same for every gene do not vary, whatever rounding says.
+    spread[spread <= 1e-12 * np.maximum(total**2 / n, 1e-300)] = 0.0
+    return spread
+
+
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return weight times deviation from the observation's mean over the weights' spread; their sum is the slope."""
+    del state
+    part, x = members(tile, sets, i)
+    total: Array = np.bincount(sets.owner, weights=sets.weights, minlength=len(sets)).astype(np.float64)
+    spread = _spread_of_weights(sets, total)[i]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = sets.weights[part] * (x - tile.moments()[:, 1:2]) / (spread if spread > 0 else np.nan)
+    return GeneContributions(values, np.zeros(tile.n_obs), "score" if params["statistic"] == "slope" else "slope")
 
 
 SPEC = MethodSpec(
@@ -80,4 +99,5 @@ SPEC = MethodSpec(
     citation="Badia-i-Mompel et al., Bioinform Adv 2022;2:vbac016",
     formula="t of the slope of expression on weights over all genes",
     params=(STATISTIC,),
+    contributions=contributions,
 )

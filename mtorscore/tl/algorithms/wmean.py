@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.tl.algorithms._shared import NA, moment_null, two_sided, weighted_rows
+from mtorscore.tl.algorithms._shared import NA, members, moment_null, two_sided, weighted_rows
 from mtorscore.tl.engine.gene_sets import Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "wmean"]
@@ -70,6 +70,21 @@ def _coefficients(sets: Sets) -> np.ndarray[tuple[int, ...], np.dtype[np.float64
     return sets.weights / total[sets.owner]
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return each gene's share in the mean; with `standardise` also divided by the SD among random genes."""
+    del state
+    part, x = members(tile, sets, i)
+    weights = sets.weights[part]
+    omitted = np.isnan(x) if params["na"] == "omit" else np.zeros(x.shape, dtype=np.bool_)
+    total = np.where(omitted, 0.0, np.abs(weights)).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(omitted & (total > 0), 0.0, weights * x / total)
+    if not params["standardise"]:
+        return GeneContributions(values, np.zeros(tile.n_obs))
+    centre, sd = moment_null(tile, sets, _coefficients(sets))
+    return GeneContributions(values / sd[:, i : i + 1], -centre[:, i] / sd[:, i])
+
+
 SPEC = MethodSpec(
     name="wmean",
     title="Weighted mean",
@@ -92,4 +107,5 @@ SPEC = MethodSpec(
         ),
         NA,
     ),
+    contributions=contributions,
 )

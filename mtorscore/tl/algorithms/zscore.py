@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._moments import gene_moments, standardise
-from mtorscore.tl.algorithms._shared import NA, part_sums
+from mtorscore.tl.algorithms._shared import NA, members, part_sums
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
-from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
+from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
 
 __all__ = ["SPEC", "fit", "zscore"]
@@ -92,6 +92,21 @@ def sound(state: State, sizes: StateSizes, params: Mapping[str, Any]) -> bool:
     return all(is_vector(state.get(k), sizes.n_genes, np.floating) for k in ("mean", "sd"))
 
 
+def contributions(tile: Tile, sets: Sets, i: int, params: Mapping[str, Any], state: State) -> GeneContributions:
+    """Return each gene's weighted deviate over the root of the sum of squared weights; a constant gene adds nothing."""
+    part, x = members(tile, sets, i)
+    slots, weights = sets.slots[part], sets.weights[part]
+    mean, sd = state["mean"][slots], state["sd"][slots]
+    z = standardise(x, mean, sd, ignore_zeros=params["zeros"] == "ignored")
+    omit = params["na"] == "omit"
+    left_out = ~(sd > 0) if omit else sd == 0
+    counted = np.broadcast_to(~left_out, z.shape) & ~(np.isnan(z) & omit)
+    squares = np.where(counted, weights**2, 0.0).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(counted | (squares == 0), weights * z / np.sqrt(squares), 0.0)
+    return GeneContributions(values, np.where(squares[:, 0] > 0, 0.0, np.nan))
+
+
 SPEC = MethodSpec(
     name="zscore",
     title="Combined z-score",
@@ -121,4 +136,5 @@ SPEC = MethodSpec(
         ),
         NA,
     ),
+    contributions=contributions,
 )

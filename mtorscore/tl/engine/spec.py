@@ -14,7 +14,7 @@ from mtorscore.tl.engine.gene_sets import Array, Sets, State, T
 if TYPE_CHECKING:
     from mtorscore.tl.engine.tiles import Tile
 
-__all__ = ["NO_ORIGIN", "MethodSpec", "Param", "Scored", "TileSource"]
+__all__ = ["NO_ORIGIN", "GeneContributions", "MethodSpec", "Param", "Scored", "TileSource"]
 
 # The citation of a method without one original publication.
 NO_ORIGIN = "no single origin"
@@ -74,6 +74,24 @@ class Param:
     optional: bool = False
 
 
+class GeneContributions(NamedTuple):
+    """What each gene of one set adds to its score, for a method that is a sum over genes.
+
+    Attributes
+    ----------
+    values
+        ``(n_obs, n_members)`` in the order of the set's entries of `slots`.
+    baseline
+        ``(n_obs,)`` what the score is without them: values + baseline add up.
+    total
+        What they add up to: ``"score"``, ``"score before clipping"`` or ``"slope"``.
+    """
+
+    values: Array
+    baseline: Array
+    total: str = "score"
+
+
 ScoreFunction: TypeAlias = "Callable[[Tile, Sets, Mapping[str, Any], State, bool], Scored]"
 
 
@@ -91,6 +109,7 @@ def is_vector(value: npt.NDArray[Any] | None, size: int, kind: type) -> bool:
 
 
 SoundFunction: TypeAlias = "Callable[[State, StateSizes, Mapping[str, Any]], bool]"
+ContributionFunction: TypeAlias = "Callable[[Tile, Sets, int, Mapping[str, Any], State], GeneContributions | None]"
 FitFunction: TypeAlias = "Callable[[TileSource, Sets, Mapping[str, Any]], dict[str, npt.NDArray[Any]]]"
 
 
@@ -140,6 +159,9 @@ class MethodSpec:
     sound
         ``(state, sizes, params) -> bool``: whether a state read from a file has the shapes and indices that compiled
         code relies on without looking.
+    contributions
+        ``(tile, sets, i, params, state) -> GeneContributions``: how the score of set i is made up of its genes, or
+        None where it is no sum over genes with these parameters. Without it no score of the method is such a sum.
     """
 
     name: str
@@ -166,6 +188,7 @@ class MethodSpec:
     state_per_gene: bool = False
     holds_cohort: bool = False
     sound: SoundFunction | None = None
+    contributions: ContributionFunction | None = None
 
     @property
     def uses_ranks(self) -> bool:
