@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.readout.data import arms
 from benchmarks.readout.rotation import gene_effects
-from mtorscore.tl.analysis.translation import variance_prior
+from mtorscore.tl.analysis.linear.moderation import variance_prior
 
 __all__ = ["SHOWN_GENES", "gene_changes", "section"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mtorscore.tl.analysis.translation import variance_prior
+from mtorscore.tl.analysis.linear.moderation import variance_prior
 
 __all__ = ["camera_from_z", "gene_effects", "rotation_test"]
 

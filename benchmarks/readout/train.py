@@ -28,7 +28,7 @@ from benchmarks.readout.rotation import gene_effects
 from benchmarks.readout.run import RAPALOGS
 from mtorscore.collection import Signature, library
 from mtorscore.collection.yaml_text import dump
-from mtorscore.tl.analysis.translation import variance_prior
+from mtorscore.tl.analysis.linear.moderation import variance_prior
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "MTORC1_FOOTPRINT_LEARNED"

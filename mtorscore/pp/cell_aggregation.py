@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,40 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["groups_of", "pseudobulk"]
+__all__ = ["groups_of", "look_like_cells", "pseudobulk"]
 
 ROWS = 4096
+_BARCODE = re.compile(r"(?:.*[^A-Za-z])?[ACGT]{10,}(?:[-_.].*)?")
+# Bulk matrices of one assay have fewer zeros, and pseudobulk of this many samples too.
+_CELLS, _ZEROS = 100, 0.7
+
+
+def look_like_cells(adata: AnnData) -> bool:
+    """Say whether the observations look like single cells.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes; dense, sparse or backed.
+
+    Returns
+    -------
+    bool
+        Where ``obs["sample_type"]`` says so, half of the names are barcodes, or there are 100 observations or more and
+        70% of the values are 0.
+    """
+    from scipy import sparse
+
+    if "sample_type" in adata.obs and bool((adata.obs["sample_type"].astype(str) == "cell").any()):
+        return True
+    names = [str(n) for n in adata.obs_names[:1000]]
+    if names and sum(bool(_BARCODE.fullmatch(n)) for n in names) >= 0.5 * len(names):
+        return True
+    if adata.n_obs < _CELLS or adata.n_vars == 0 or adata.X is None:
+        return False
+    some = adata.X[:_CELLS]
+    values = some.data if sparse.issparse(some) else np.asarray(some)
+    return bool(np.count_nonzero(values) <= (1 - _ZEROS) * _CELLS * adata.n_vars)
 
 
 def pseudobulk(

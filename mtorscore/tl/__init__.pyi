@@ -1,4 +1,3 @@
-from .analysis.cell_summaries import compare_samples as compare_samples
 from .analysis.cell_summaries import smooth as smooth
 from .analysis.cell_summaries import summarise as summarise
 from .analysis.comparison import compare_methods as compare_methods
@@ -6,6 +5,7 @@ from .analysis.contrasts import contrast as contrast
 from .analysis.diagnosis import diagnose as diagnose
 from .analysis.explanation import explain as explain
 from .analysis.gsea import prerank as prerank
+from .analysis.sample_comparison import compare_samples as compare_samples
 from .analysis.translation import translation_efficiency as translation_efficiency
 from .engine.random_signatures import random_scores as random_scores
 from .engine.random_signatures import random_signatures as random_signatures

@@ -1,9 +1,9 @@
-"""From cells to samples: summaries per sample and cell type, comparison on samples, smoothing over neighbours."""
+"""From cells to samples: summaries per sample and cell type, smoothing over neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["compare_samples", "smooth", "summarise"]
+__all__ = ["one_value_per_sample", "smooth", "summarise"]
 
 STATISTICS = ("mean", "median", "sd", "fraction_above")
 
@@ -81,93 +81,6 @@ def summarise(
     if not rows:
         raise DataError(f"No group of {' x '.join(names)} has {min_cells} cells; the most are {counts.max(initial=0)}.")
     return pd.DataFrame(rows)
-
-
-def compare_samples(
-    adata: AnnData,
-    groups: str,
-    *,
-    treated: Any,
-    control: Any,
-    sample_key: str | None = None,
-    cell_type: str | None = None,
-    block: str | None = None,
-    method: str | None = None,
-    statistic: str = "mean",
-    min_cells: int = 10,
-    n_permutations: int = 10_000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Compare scores of cells between groups of samples: one number per sample (and cell type), then `contrast`.
-
-    Parameters
-    ----------
-    adata
-        Scored cells.
-    groups
-        Column of ``.obs`` that is the same for all cells of a sample.
-    treated, control
-        The two groups.
-    sample_key
-        Column of ``.obs`` that names the sample; without it the comparison is refused.
-    cell_type
-        Column of ``.obs``; each cell type is compared by itself.
-    block
-        Column of ``.obs`` such as the patient or the batch, the same for all cells of a sample.
-    method
-        Whose scores.
-    statistic, min_cells
-        See `summarise`.
-    n_permutations, seed
-        See `contrast`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table of `contrast`, with a column for the cell type in front where asked for, and ``q``
-        (Benjamini-Hochberg over all rows).
-
-    Raises
-    ------
-    MethodError
-        Without `sample_key`.
-    DataError
-        If a sample is in two groups, or no sample has enough cells.
-    """
-    import pandas as pd
-
-    from mtorscore.tl.analysis.contrasts import contrast
-
-    if sample_key is None:
-        raise MethodError(
-            "Cells of one sample are not independent, so a p-value over cells is far too small (it counts cells as if "
-            "each came from another patient). Name the column of samples in sample_key=; the comparison is then made "
-            "on samples."
-        )
-    types = [] if cell_type is None else [cell_type]
-    design = [groups] + ([] if block is None else [block])
-    long = summarise(adata, [sample_key, *types], method=method, statistics=[statistic], min_cells=min_cells)
-    sample_of = _one_value_per_sample(adata.obs, sample_key, design)
-    tables = []
-    for key, part in long.groupby(types, observed=True) if types else [((), long)]:
-        wide = part.pivot(index=sample_key, columns="signature", values=statistic)
-        wide = wide[list(dict.fromkeys(part["signature"]))]
-        about = sample_of.loc[wide.index]
-        found = contrast(
-            wide,
-            about[groups],
-            treated=treated,
-            control=control,
-            block=None if block is None else about[block],
-            n_permutations=n_permutations,
-            seed=seed,
-        )
-        for name, value in zip(types, key if isinstance(key, tuple) else (key,), strict=True):
-            found.insert(0, name, value)
-        tables.append(found)
-    joined = pd.concat(tables, ignore_index=True)
-    joined["q"] = _adjusted(joined["p"].to_numpy(dtype=np.float64))
-    return joined
 
 
 def smooth(
@@ -272,10 +185,37 @@ def _groups(obs: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int
     return groups_of(obs, names)
 
 
-def _one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[str]) -> pd.DataFrame:
+def one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return columns of cells as columns of their samples.
+
+    Parameters
+    ----------
+    obs
+        One row per cell.
+    sample_key
+        Column that names the sample of each cell.
+    columns
+        Columns that have one value per sample.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: sample.
+
+    Raises
+    ------
+    DataError
+        If a column is absent, has two values within a sample, or every cell is a sample of its own.
+    """
     absent = [c for c in (sample_key, *columns) if c not in obs]
     if absent:
         raise DataError(f"obs has no column {examples(repr(c) for c in absent)}; it has {examples(obs.columns)}.")
+    sizes = obs[sample_key].value_counts()
+    if len(obs) > 1 and len(sizes) and sizes.max() == 1:
+        raise DataError(
+            f"{sample_key} has another value for each of {len(obs)} cells ({examples(sizes.index)}): it names cells, "
+            "not samples. Name the column of the sample, or of the patient, that the cells come from."
+        )
     table = obs[list(columns)].astype(object).groupby(obs[sample_key].astype(object), observed=True)
     for column, n in table.nunique().max().items():
         if n > 1:
@@ -285,10 +225,3 @@ def _one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[
                 f"({examples(mixed.index[mixed > 1])}); samples are compared, so it must be one for all their cells."
             )
     return table.first()
-
-
-def _adjusted(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    from mtorscore._multiple_testing import adjust_p
-
-    found: npt.NDArray[np.float64] = adjust_p(p[None, :])[0]
-    return found

@@ -1,59 +1,97 @@
-"""Compare scores between two groups of observations, treated against control, within blocks."""
+"""Compare scores between groups of observations, along an order or a predictor, within blocks: linear models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
-from math import comb, prod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
-from mtorscore.errors import DataError, examples
+from mtorscore._multiple_testing import adjust_p
+from mtorscore.errors import DataError, MethodError, examples
+from mtorscore.pp.cell_aggregation import look_like_cells
+from mtorscore.tl.analysis.cell_summaries import one_value_per_sample, summarise
+from mtorscore.tl.analysis.linear.contrast_rows import COLUMNS, Options, contrast_rows
+from mtorscore.tl.analysis.linear.designs import Asked, make_design
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["contrast"]
 
-_Float = npt.NDArray[np.float64]
-_Bool = npt.NDArray[np.bool_]
+_EFFECTS = ("fixed", "consensus", "mixed")
 
 
 def contrast(
     scores: pd.DataFrame | AnnData,
-    groups: Sequence[Any] | pd.Series | str,
+    groups: Sequence[Any] | pd.Series | str | None = None,
     *,
-    treated: Any,
-    control: Any,
+    treated: Any = None,
+    control: Any = None,
     block: Sequence[Any] | pd.Series | str | None = None,
+    pair: Sequence[Any] | pd.Series | str | None = None,
+    order: Sequence[Any] | None = None,
+    covariates: str | Sequence[str] | pd.DataFrame | None = None,
+    interaction: Sequence[Any] | pd.Series | str | None = None,
+    continuous: Sequence[Any] | pd.Series | str | None = None,
+    block_effect: str = "fixed",
+    correlation: float | None = None,
+    sample_key: str | None = None,
     method: str | None = None,
     n_permutations: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare scores of two groups, within blocks where the design has any.
+    """Compare scores of groups, along an order or a predictor, by a linear model that allows for blocks and covariates.
 
-    The difference is that of the linear model ``score ~ group + block``, in units of the score and, as Hedges' g, of
-    its residual standard deviation (Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985; interval by the
-    normal approximation). The p value permutes group labels within blocks, so it respects the correlation of genes
-    inside a score and anything that blocks share; all arrangements are taken where there are at most
-    `n_permutations`, otherwise that many are drawn.
+    The difference is a coefficient of ``score ~ contrast + covariates + block``, in units of the score; beside it
+    stand two standardised ones. Hedges' g is in residual standard deviations, corrected for few degrees of freedom
+    (Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985; interval by the normal approximation);
+    `difference_sd` is in standard deviations between observations of one group, blocks ignored (its interval takes
+    that standard deviation as known).
+
+    Four tests stand side by side. `p` permutes groups (or the predictor) within blocks, so it respects the
+    correlation of genes inside a score and anything that blocks share; all arrangements are taken where there are at
+    most `n_permutations`, otherwise that many are drawn; with covariates or an interaction, residuals are permuted
+    (2,000 draws at most). `p_t` is that of the t test. `p_moderated` shrinks the residual variance towards that of the
+    other signatures (Smyth, Stat Appl Genet Mol Biol 2004;3:3), so **it depends on which signatures are asked**; with
+    fewer than ten it is NaN. `p_robust` lets variances differ: Welch's test for two groups, the paired test where all
+    blocks are pairs, HC3 otherwise.
 
     Parameters
     ----------
     scores
-        Observations x signatures, or a scored AnnData.
+        Observations x signatures, or a scored AnnData. Cells are refused unless `sample_key` names their sample.
     groups
-        Group of each observation, or the name of a column of ``.obs``.
+        Group of each observation, or the name of a column of ``.obs``. Not needed with `continuous`.
     treated, control
-        The two groups; other observations are left out.
+        The groups to compare. `treated` may be a list, and is all other groups where it is None: one model is fitted
+        to all of them, with a row per group against `control`. Observations of other groups are left out.
     block
-        Batch, patient, clone, ... of each observation, or the name of a column of ``.obs``. A block that holds one
-        group only tells nothing and is left out.
+        Batch, patient, clone, ... of each observation, or the name of a column of ``.obs``. As a fixed effect, a
+        block that holds one group only tells nothing and is left out.
+    pair
+        What pairs observations, such as the patient; a fixed effect. Pairs that are not complete are left out with a
+        warning.
+    order
+        Groups from lowest to highest: a linear trend, with the difference per step.
+    covariates
+        Columns of ``.obs`` (of an AnnData), or a DataFrame: numbers as they are, text as categories.
+    interaction
+        What the difference may depend on: a row for each of its values against the first (in sorted order), or, of
+        numbers, one per unit.
+    continuous
+        Numeric predictor instead of groups; the difference is per unit of it.
+    block_effect
+        ``"fixed"``; ``"consensus"``: random, with the consensus correlation within blocks of all signatures (Smyth,
+        Michaud and Scott, Bioinformatics 2005;21:2067), which therefore depends on which are asked; ``"mixed"``: a
+        mixed model by REML for each signature, with degrees of freedom by Satterthwaite.
+    correlation
+        Within blocks, for ``"consensus"``; by default it is estimated.
+    sample_key
+        Of scored cells: column of ``.obs`` that names the sample; scores are averaged by sample, and other columns
+        must have one value per sample.
     method
         Which scores of an AnnData; by default its only ones.
     n_permutations
@@ -66,45 +104,116 @@ def contrast(
     Returns
     -------
     pandas.DataFrame
-        One row per signature: ``signature, n_treated, n_control, n_blocks, difference, low, high, hedges_g, g_low,
-        g_high, auroc`` (of treated over control within blocks), ``t, p, n_arrangements``. With few arrangements the
-        smallest possible p is ``1 / n_arrangements`` (twice that where groups are of equal size).
+        One row per contrast and signature: ``signature, contrast, n_treated, n_control`` (NaN without two groups),
+        ``n_blocks, difference, low, high, hedges_g, g_low, g_high, auroc`` (share of pairs of observations of one
+        block in which the higher group has the higher score), ``t, p, n_arrangements, least_p`` (the least p that so
+        many arrangements could show), ``n, df, p_t, t_moderated, p_moderated, prior_df, q`` (Benjamini-Hochberg over
+        all rows of the table, of `p_moderated` where there is one, else of `p_t`), ``residual_sd, error`` (standard
+        error of the difference), ``sd, difference_sd, sd_low, sd_high, robust`` (``welch``, ``paired``, ``hc3``),
+        ``t_robust, df_robust, p_robust, block_effect, correlation`` (within random blocks, as used) and ``reason``
+        (why a number is NaN, or approximate).
 
     Raises
     ------
     DataError
-        If a group is absent, or no block holds both groups.
+        If a group is absent, no block holds both groups, or a column does not fit.
+    MethodError
+        If the observations are cells and no sample is named.
     """
-    table, labels, blocks = _inputs(scores, groups, block, method)
-    is_treated = (labels == treated).to_numpy()
-    keep = is_treated | (labels == control).to_numpy()
-    if not is_treated.any() or is_treated[keep].all():
-        absent = treated if not is_treated.any() else control
-        raise DataError(f"No observation is in group {absent!r}; there are {examples(sorted(map(str, set(labels))))}.")
-    codes = pd.factorize(blocks)[0]
-    informative = [b for b in set(codes[keep]) if 0 < is_treated[keep & (codes == b)].mean() < 1]
-    keep &= np.isin(codes, informative)
-    if not keep.any():
-        raise DataError("No block holds both groups, so group and block cannot be told apart; leave `block` out.")
-    y = table.to_numpy(dtype=np.float64)[keep]
-    x = is_treated[keep]
-    codes = pd.factorize(codes[keep])[0]
-    return _contrast_table(list(table.columns), y, x, codes, n_permutations, level, seed)
+    if block_effect not in _EFFECTS:
+        raise DataError(f"block_effect={block_effect!r} is none of {', '.join(_EFFECTS)}.")
+    if block_effect != "fixed" and block is None:
+        raise DataError(f"block_effect={block_effect!r} needs `block`.")
+    table, obs = _inputs(scores, method, sample_key, [groups, block, pair, interaction, continuous], covariates)
+    asked = _asked(obs, groups, treated, control, order, continuous, interaction, covariates, pair, block, block_effect)
+    design = make_design(asked)
+    options = Options(block_effect, correlation, n_permutations, seed, level)
+    rows = contrast_rows(design, table.to_numpy(dtype=np.float64), options)
+    rows["signature"] = np.asarray(table.columns, dtype=object)[rows["response"].to_numpy(dtype=np.int64)]
+    rows["q"] = adjust_p(rows["p_moderated"].fillna(rows["p_t"]).to_numpy(dtype=np.float64))
+    rows["reason"] = rows["reason"].astype(object).fillna("")
+    for name in ("n_treated", "n_control"):
+        if rows[name].notna().all():
+            rows[name] = rows[name].astype(np.int64)
+    return rows[list(COLUMNS)]
+
+
+def _asked(
+    obs: pd.DataFrame, groups: Any, treated: Any, control: Any, order: Any, continuous: Any, interaction: Any,
+    covariates: Any, pair: Any, block: Any, block_effect: str,
+) -> Asked:  # fmt: skip
+    labels = None if groups is None else _column(groups, obs, "groups")
+    if continuous is not None and (order is not None or treated is not None or control is not None):
+        raise DataError("`continuous` stands instead of groups; leave `treated`, `control` and `order` out.")
+    if continuous is None and labels is None:
+        raise DataError(
+            "Say what is compared: `groups` with `treated` and `control`, or with `order`, or `continuous`."
+        )
+    if order is not None and (treated is not None or control is not None):
+        raise DataError("`order` names all groups; leave `treated` and `control` out.")
+    if order is not None and len(order) < 2:
+        raise DataError("`order` needs two groups or more.")
+    if continuous is None and order is None and control is None:
+        there = [] if labels is None else sorted({str(v) for v in labels.dropna()})
+        raise DataError(f"Name the group that others are compared with in `control`; there are {examples(there, 8)}.")
+    of_block = None if block is None else _column(block, obs, "block")
+    predictor = None if continuous is None else _column(continuous, obs, "continuous")
+    return Asked(
+        labels=None if continuous is not None else labels,
+        treated=() if labels is None else _treated(treated, control, labels),
+        control=control,
+        order=() if order is None else tuple(order),
+        predictor=predictor,
+        fixed_block=of_block if block_effect == "fixed" else None,
+        pair=None if pair is None else _column(pair, obs, "pair"),
+        random_block=None if block_effect == "fixed" else of_block,
+        covariates=_covariates(covariates, obs),
+        modifier=None if interaction is None else _column(interaction, obs, "interaction"),
+        name=continuous if isinstance(continuous, str) else str(getattr(continuous, "name", None) or "the predictor"),
+    )
+
+
+def _treated(treated: Any, control: Any, labels: pd.Series) -> tuple[Any, ...]:
+    if treated is None:
+        return tuple(v for v in pd.unique(labels.dropna()) if v != control)
+    if isinstance(treated, (list, tuple, set, np.ndarray, pd.Index, pd.Series)):
+        return tuple(dict.fromkeys(treated))
+    return (treated,)
 
 
 def _inputs(
-    scores: pd.DataFrame | AnnData, groups: Any, block: Any, method: str | None
-) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    scores: pd.DataFrame | AnnData, method: str | None, sample_key: str | None, named: list[Any], covariates: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     if isinstance(scores, pd.DataFrame):
-        table, obs = scores, pd.DataFrame(index=scores.index)
-    else:
-        obs = scores.obs
-        keys = [k for k in scores.obsm if k == f"score_{method}" or (method is None and k.startswith("score_"))]
-        if len(keys) != 1:
-            found = examples(k for k in scores.obsm if k.startswith("score_")) or "none"
-            raise DataError(f"Say which scores to compare with `method`; there are {found}.")
-        table = scores.obsm[keys[0]]
-    return table, _column(groups, obs, "groups"), _column(0 if block is None else block, obs, "block")
+        if sample_key is not None:
+            raise DataError("`sample_key` names a column of .obs, which a table does not have; hand over the AnnData.")
+        return scores, pd.DataFrame(index=scores.index)
+    if sample_key is not None:
+        return _by_sample(scores, method, sample_key, named, covariates)
+    if look_like_cells(scores):
+        raise MethodError(
+            "Cells of one sample are not independent, so a p-value over cells is far too small (it counts cells as if "
+            "each came from another patient). Name the column of samples in sample_key=; the contrast is then made on "
+            "samples."
+        )
+    keys = [k for k in scores.obsm if k == f"score_{method}" or (method is None and k.startswith("score_"))]
+    if len(keys) != 1:
+        found = examples(k for k in scores.obsm if k.startswith("score_")) or "none"
+        raise DataError(f"Say which scores to compare with `method`; there are {found}.")
+    return scores.obsm[keys[0]], scores.obs
+
+
+def _by_sample(
+    adata: AnnData, method: str | None, sample_key: str, named: list[Any], covariates: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    extra = [covariates] if isinstance(covariates, str) else list(covariates if covariates is not None else ())
+    wanted = [c for c in [*named, *extra] if c is not None]
+    if not all(isinstance(c, str) for c in wanted) or isinstance(covariates, pd.DataFrame):
+        raise DataError("With `sample_key`, name columns of .obs; values per cell cannot be matched to samples.")
+    about = one_value_per_sample(adata.obs, sample_key, wanted)
+    long = summarise(adata, [sample_key], method=method, statistics=["mean"])
+    wide = long.pivot(index=sample_key, columns="signature", values="mean")
+    return wide[list(dict.fromkeys(long["signature"]))], about.loc[wide.index]
 
 
 def _column(given: Any, obs: pd.DataFrame, name: str) -> pd.Series:
@@ -112,111 +221,24 @@ def _column(given: Any, obs: pd.DataFrame, name: str) -> pd.Series:
         if given not in obs:
             raise DataError(f"`{name}` names the column {given!r}, which .obs does not have.")
         return pd.Series(obs[given].to_numpy(dtype=object), index=obs.index)
-    if np.ndim(given) == 0:
-        return pd.Series([given] * len(obs), index=obs.index, dtype=object)
     values = given.reindex(obs.index) if isinstance(given, pd.Series) and given.index.equals(obs.index) else given
     if len(values) != len(obs):
         raise DataError(f"`{name}` has {len(values)} values for {len(obs)} observations.")
     return pd.Series(np.asarray(values, dtype=object), index=obs.index)
 
 
-def _contrast_table(
-    names: list[Any], y: _Float, x: _Bool, codes: npt.NDArray[np.int64], most: int, level: float, seed: int
-) -> pd.DataFrame:
-    n_blocks = int(codes.max()) + 1
-    degrees = len(x) - n_blocks - 1
-    centred = y - _block_means(y, codes)
-    difference, spread, effective = _blocked(centred, x, codes, degrees)
-    arrangements, exact = _arrangements(x, codes, most, seed)
-    observed = np.abs(difference / spread)
-    at_least = np.zeros(y.shape[1])
-    count = 0
-    for arrangement in arrangements:
-        d, s, _ = _blocked(centred, arrangement, codes, degrees)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            at_least += np.abs(d / s) >= observed * (1 - 1e-9)
-        count += 1
-    p = at_least / count if exact else (at_least + 1) / (count + 1)
-    standard_error = spread / np.sqrt(effective)
-    correction = 1 - 3 / (4 * max(degrees, 1) - 1)
-    g = difference / spread * correction
-    z = stats.norm.ppf(0.5 + level / 2)
-    g_error = np.sqrt(1 / effective + g**2 / (2 * max(degrees, 1)))
-    quantile = stats.t.ppf(0.5 + level / 2, degrees) if degrees > 0 else np.nan
-    return pd.DataFrame(
-        {
-            "signature": names,
-            "n_treated": int(x.sum()),
-            "n_control": int((~x).sum()),
-            "n_blocks": n_blocks,
-            "difference": difference,
-            "low": difference - quantile * standard_error,
-            "high": difference + quantile * standard_error,
-            "hedges_g": g,
-            "g_low": g - z * g_error,
-            "g_high": g + z * g_error,
-            "auroc": _auroc(y, x, codes),
-            "t": difference / standard_error,
-            "p": np.where(np.isfinite(observed), p, np.nan),
-            "n_arrangements": count,
-        }
-    )
-
-
-def _block_means(y: _Float, codes: npt.NDArray[np.int64]) -> _Float:
-    sums = np.zeros((int(codes.max()) + 1, y.shape[1]))
-    np.add.at(sums, codes, y)
-    means: _Float = (sums / np.bincount(codes)[:, None])[codes]
-    return means
-
-
-def _blocked(centred: _Float, x: _Bool, codes: npt.NDArray[np.int64], degrees: int) -> tuple[_Float, _Float, float]:
-    """Return difference, residual standard deviation and effective size of ``score ~ group + block``."""
-    share = np.bincount(codes, weights=x) / np.bincount(codes)
-    regressor = x - share[codes]
-    effective = float(regressor @ regressor)
-    difference = regressor @ centred / effective
-    residual = centred - regressor[:, None] * difference
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.sqrt((residual**2).sum(axis=0) / degrees) if degrees > 0 else np.full(centred.shape[1], np.nan)
-    return difference, np.where(spread > 0, spread, np.nan), effective
-
-
-def _arrangements(x: _Bool, codes: npt.NDArray[np.int64], most: int, seed: int) -> tuple[Iterator[_Bool], bool]:
-    places = [np.flatnonzero(codes == b) for b in range(int(codes.max()) + 1)]
-    numbers = [int(x[p].sum()) for p in places]
-    total = prod(comb(len(p), k) for p, k in zip(places, numbers, strict=True))
-    if total <= most:
-        return _every(len(x), places, numbers), True
-    return _drawn(x, places, most, np.random.default_rng(seed)), False
-
-
-def _every(n: int, places: list[npt.NDArray[np.int64]], numbers: list[int]) -> Iterator[_Bool]:
-    if not places:
-        yield np.zeros(n, dtype=bool)
-        return
-    for rest in _every(n, places[1:], numbers[1:]):
-        for chosen in combinations(places[0], numbers[0]):
-            out = rest.copy()
-            out[list(chosen)] = True
-            yield out
-
-
-def _drawn(x: _Bool, places: list[npt.NDArray[np.int64]], number: int, rng: np.random.Generator) -> Iterator[_Bool]:
-    for _ in range(number):
-        out = np.empty_like(x)
-        for place in places:
-            out[place] = rng.permutation(x[place])
-        yield out
-
-
-def _auroc(y: _Float, x: _Bool, codes: npt.NDArray[np.int64]) -> _Float:
-    wins = np.zeros(y.shape[1])
-    pairs = 0
-    for block in range(int(codes.max()) + 1):
-        high, low = y[(codes == block) & x], y[(codes == block) & ~x]
-        sign = np.sign(high[:, None, :] - low[None, :, :])
-        wins += ((sign + 1) / 2).sum(axis=(0, 1))
-        pairs += len(high) * len(low)
-    out: _Float = wins / pairs
-    return out
+def _covariates(given: Any, obs: pd.DataFrame) -> pd.DataFrame:
+    if given is None:
+        return pd.DataFrame(index=obs.index)
+    if isinstance(given, pd.DataFrame):
+        if not given.index.equals(obs.index):
+            missing = obs.index.difference(given.index)
+            if len(missing):
+                raise DataError(f"`covariates` lacks {len(missing)} observation(s): {examples(missing)}.")
+            given = given.reindex(obs.index)
+        return given
+    names = [given] if isinstance(given, str) else list(given)
+    absent = [c for c in names if c not in obs]
+    if absent:
+        raise DataError(f"`covariates` names {examples(map(repr, absent))}, which .obs does not have.")
+    return obs[names]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, sparse, special, stats
+from scipy import sparse, stats
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, StatisticsWarning, examples, warn
+from mtorscore.tl.analysis.linear.moderation import moderate
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -296,21 +297,5 @@ def _moderated(te: _Float, noise: _Float, members: list[npt.NDArray[np.bool_]]) 
         return noise.mean(axis=0), np.inf, False
     residual = np.concatenate([te[i] - te[i].mean(axis=0) for i in members])
     variance: _Float = (residual**2).sum(axis=0) / degrees
-    prior_variance, prior_degrees = variance_prior(variance, degrees)
-    if np.isinf(prior_degrees):
-        return np.full_like(variance, prior_variance), np.inf, True
-    total = prior_degrees + degrees
-    return (prior_degrees * prior_variance + degrees * variance) / total, total, True
-
-
-def variance_prior(variance: _Float, degrees: int) -> tuple[float, float]:
-    """Fit the scaled F prior of variances by the moments of their logs (Smyth 2004, section 6.2)."""
-    positive = variance[variance > 0]
-    if positive.size < 3:
-        return float(variance.mean()), 0.0
-    logs = np.log(positive) - special.digamma(degrees / 2) + np.log(degrees / 2)
-    excess = float(logs.var(ddof=1) - special.polygamma(1, degrees / 2))
-    if excess <= 0:
-        return float(np.exp(logs.mean())), np.inf
-    half = optimize.brentq(lambda d: special.polygamma(1, d) - excess, 1e-6, 1e8)
-    return float(np.exp(logs.mean() + special.digamma(half) - np.log(half))), 2 * half
+    found = moderate(variance, degrees)
+    return found.variance, found.prior_degrees + degrees, True

@@ -31,6 +31,12 @@ for (name in c("a", "b")) {
   x <- model.matrix(~ droplevels(g[two]))
   cor <- duplicateCorrelation(y[, two], x, block = d$pair[two])$consensus.correlation
   keep(name, "consensus correlation", eBayes(lmFit(y[, two], x, block = d$pair[two], correlation = cor)), 2)
+  # Blocks of unequal size, one of them incomplete, and a score that misses a value.
+  some <- !(rownames(d) %in% c("s00", "s04", "s05"))
+  x <- model.matrix(~ g[some])
+  z <- y[, some]; z[1, 3] <- NA
+  cor <- duplicateCorrelation(z, x, block = d$pair[some])$consensus.correlation
+  keep(name, "incomplete blocks", eBayes(lmFit(z, x, block = d$pair[some], correlation = cor)), 3)
   x <- model.matrix(~ dose, d)
   keep(name, "continuous", eBayes(lmFit(y, x)), 2)
   x <- model.matrix(~ as.integer(g))
@@ -42,18 +48,23 @@ for (name in c("a", "b")) {
 write.table(do.call(rbind, out), "contrasts.tsv", sep = "\t", quote = FALSE, row.names = FALSE)
 
 mixed <- list()
+fit_mixed <- function(frame) {
+  m <- lme(y ~ x, random = ~ 1 | pair, data = frame, method = "REML",
+           control = lmeControl(tolerance = 1e-12, msTol = 1e-13, maxIter = 500, msMaxIter = 500))
+  e <- summary(m)$tTable["x", ]
+  v <- as.numeric(VarCorr(m)[, "Variance"])
+  data.frame(effect = e["Value"], se = e["Std.Error"], var_pair = v[1], var_residual = v[2], loglik = as.numeric(logLik(m)))
+}
 for (name in c("a", "b")) {
   y <- read(sprintf("scores_%s.tsv", name))
   d <- read(sprintf("design_%s.tsv", name))
   two <- d$group != "cirrhosis"
   for (s in colnames(y)) {
     frame <- data.frame(y = y[two, s], x = as.integer(d$group[two] == "tumour"), pair = d$pair[two])
-    m <- lme(y ~ x, random = ~ 1 | pair, data = frame, method = "REML",
-             control = lmeControl(tolerance = 1e-12, msTol = 1e-13, maxIter = 500, msMaxIter = 500))
-    e <- summary(m)$tTable["x", ]
-    v <- as.numeric(VarCorr(m)[, "Variance"])
-    mixed[[length(mixed) + 1]] <- data.frame(data = name, signature = s, effect = e["Value"], se = e["Std.Error"],
-      var_pair = v[1], var_residual = v[2], loglik = as.numeric(logLik(m)))
+    mixed[[length(mixed) + 1]] <- data.frame(data = name, design = "pairs", signature = s, fit_mixed(frame))
+    # Blocks of unequal size, along a predictor that differs within and between them.
+    frame <- data.frame(y = y[-c(1, 5), s], x = d$dose[-c(1, 5)], pair = d$pair[-c(1, 5)])
+    mixed[[length(mixed) + 1]] <- data.frame(data = name, design = "unequal blocks", signature = s, fit_mixed(frame))
   }
 }
 write.table(do.call(rbind, mixed), "mixed.tsv", sep = "\t", quote = FALSE, row.names = FALSE)

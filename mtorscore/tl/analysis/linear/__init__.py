@@ -1,0 +1,1 @@
+"""Linear models on plain arrays: designs, fits, moderation, blocks, permutations, set tests."""

@@ -1,0 +1,319 @@
+"""Designs without formulas: which columns a contrast tests, which it allows for, and who takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtorscore.errors import DataError, DataWarning, examples, warn
+
+__all__ = ["Asked", "Design", "Term", "make_design"]
+
+_Float = npt.NDArray[np.float64]
+_Bool = npt.NDArray[np.bool_]
+_Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, one value per observation each.
+
+    Attributes
+    ----------
+    labels
+        Groups, or None.
+    treated, control, order
+        Values of `labels`.
+    predictor
+        Continuous predictor, or None.
+    fixed_block, pair, random_block
+        Blocks, or None.
+    covariates
+        Observations x covariates.
+    modifier
+        What the effect may depend on (interaction), or None.
+    name
+        Of the predictor and the modifier, for the label of the contrast.
+    """
+
+    labels: pd.Series | None
+    treated: tuple[Any, ...]
+    control: Any
+    order: tuple[Any, ...]
+    predictor: pd.Series | None
+    fixed_block: pd.Series | None
+    pair: pd.Series | None
+    random_block: pd.Series | None
+    covariates: pd.DataFrame
+    modifier: pd.Series | None
+    name: str = "the predictor"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One contrast.
+
+    Attributes
+    ----------
+    label
+        In words.
+    x
+        The column whose coefficient is the difference.
+    others
+        Columns tested by other contrasts, or main effects of an interaction.
+    treated, control
+        Who is compared, where two groups are.
+    """
+
+    label: str
+    x: _Float
+    others: _Float
+    treated: _Bool | None = None
+    control: _Bool | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """Terms and what they allow for, of the observations that take part.
+
+    Attributes
+    ----------
+    rows
+        Of the observations that take part, within all.
+    terms
+        Contrasts.
+    fixed
+        Intercept, covariates, indicator columns of blocks and pairs.
+    base
+        Columns of the groups or the predictor, by which a block is informative.
+    strata
+        Fixed block or pair of each observation; 0 for all without.
+    block
+        Random block of each observation, or None.
+    exact
+        Whether values of the tested column may be permuted within strata.
+    pairs
+        Whether every stratum holds one observation of each of two groups.
+    """
+
+    rows: npt.NDArray[np.int64]
+    terms: tuple[Term, ...]
+    fixed: _Float
+    base: _Float
+    strata: _Codes
+    block: _Codes | None
+    exact: bool
+    pairs: bool = field(default=False)
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks or pairs; 1 without."""
+        return len(np.unique(self.strata if self.block is None else self.block))
+
+    def part(self, chosen: _Bool) -> Design:
+        """Return the design of some of its observations; blocks that tell nothing any more are left out."""
+        chosen = chosen.copy()
+        chosen[chosen] = _informative(self.base[chosen], self.strata[chosen])
+        terms = tuple(_term_part(t, chosen) for t in self.terms)
+        strata = np.unique(self.strata[chosen], return_inverse=True)[1].astype(np.int64)
+        block = None if self.block is None else np.unique(self.block[chosen], return_inverse=True)[1].astype(np.int64)
+        return replace(
+            self, rows=self.rows[chosen], terms=terms, fixed=self.fixed[chosen], base=self.base[chosen],
+            strata=strata, block=block, pairs=_are_pairs(terms, strata),
+        )  # fmt: skip
+
+
+def _term_part(term: Term, chosen: _Bool) -> Term:
+    return Term(
+        term.label,
+        term.x[chosen],
+        term.others[chosen],
+        None if term.treated is None else term.treated[chosen],
+        None if term.control is None else term.control[chosen],
+    )
+
+
+def make_design(asked: Asked) -> Design:
+    """Turn what was asked into columns.
+
+    Parameters
+    ----------
+    asked
+        Values per observation.
+
+    Returns
+    -------
+    Design
+        Of the observations that take part.
+
+    Raises
+    ------
+    DataError
+        If a group is absent, a block holds nothing to compare, or a predictor is not numeric.
+    """
+    taking_part = _in_groups(asked) & _complete(asked)
+    rows = np.flatnonzero(taking_part)
+    if not len(rows):
+        raise DataError("No observation has all that the design asks for (groups, covariates, blocks); look at them.")
+    terms, base = _terms(asked, rows)
+    strata, columns, exact = _fixed(asked, rows)
+    block = None if asked.random_block is None else _codes(asked.random_block, rows)
+    design = Design(rows, terms, columns, base, strata, block, exact, _are_pairs(terms, strata))
+    informative = _informative(base, strata)
+    if not informative.any():
+        raise DataError("No block holds both groups, so group and block cannot be told apart; leave `block` out.")
+    if asked.pair is not None and not informative.all():
+        lost = pd.unique(asked.pair.iloc[rows[~informative]])
+        warn(
+            f"{len(lost)} of {len(pd.unique(asked.pair.iloc[rows]))} pairs are not complete ({examples(lost)}) and are "
+            "left out.",
+            DataWarning,
+        )
+    return design.part(np.ones(len(rows), dtype=bool))
+
+
+def _in_groups(asked: Asked) -> _Bool:
+    if asked.labels is None:
+        return np.ones(len(asked.covariates), dtype=bool)
+    wanted = asked.order or (asked.control, *asked.treated)
+    masks = [(asked.labels == v).to_numpy(dtype=bool) for v in wanted]
+    for value, mask in zip(wanted, masks, strict=True):
+        if not mask.any():
+            there = examples(sorted({str(v) for v in asked.labels.dropna()}))
+            raise DataError(f"No observation is in group {value!r}; there are {there}.")
+    out: _Bool = np.any(masks, axis=0)
+    return out
+
+
+def _complete(asked: Asked) -> _Bool:
+    parts = {"the predictor": asked.predictor, "block": asked.fixed_block, "pair": asked.pair}
+    parts |= {"block ": asked.random_block, "the interaction's factor": asked.modifier}
+    parts |= {str(c): asked.covariates[c] for c in asked.covariates}
+    complete = np.ones(len(asked.covariates), dtype=bool)
+    inside = _in_groups(asked)
+    for name, values in parts.items():
+        if values is not None:
+            missing = values.isna().to_numpy(dtype=bool)
+            if (missing & inside).any():
+                warn(f"{int((missing & inside).sum())} observation(s) have no {name} and are left out.", DataWarning)
+            complete &= ~missing
+    return complete
+
+
+def _terms(asked: Asked, rows: npt.NDArray[np.int64]) -> tuple[tuple[Term, ...], _Float]:
+    none = np.empty((len(rows), 0))
+    if asked.predictor is not None:
+        x = _numbers(asked.predictor.iloc[rows], "continuous")
+        main = [Term(f"per unit of {asked.name}", x, none)]
+    elif asked.order:
+        values = asked.labels.iloc[rows] if asked.labels is not None else pd.Series(dtype=object)
+        x = np.array([asked.order.index(v) for v in values], dtype=np.float64)
+        main = [Term(f"per step of {' < '.join(map(str, asked.order))}", x, none)]
+    else:
+        main = _group_terms(asked, rows)
+    base = np.column_stack([t.x for t in main])
+    if np.ptp(base, axis=0).max() == 0:
+        raise DataError("The groups or the predictor are the same for all observations that take part.")
+    if asked.modifier is None:
+        return tuple(main), base
+    if len(main) > 1:
+        raise DataError("An interaction takes one treated group, an order or a predictor; name one in `treated`.")
+    return _interactions(main[0], asked.modifier.iloc[rows]), base
+
+
+def _group_terms(asked: Asked, rows: npt.NDArray[np.int64]) -> list[Term]:
+    labels = asked.labels.iloc[rows] if asked.labels is not None else pd.Series(dtype=object)
+    control = (labels == asked.control).to_numpy(dtype=bool)
+    masks = [(labels == v).to_numpy(dtype=bool) for v in asked.treated]
+    out = []
+    for i, value in enumerate(asked.treated):
+        others = [m.astype(np.float64) for j, m in enumerate(masks) if j != i]
+        columns = np.column_stack(others) if others else np.empty((len(rows), 0))
+        out.append(Term(f"{value} - {asked.control}", masks[i].astype(np.float64), columns, masks[i], control))
+    return out
+
+
+def _interactions(main: Term, modifier: pd.Series) -> tuple[Term, ...]:
+    if pd.api.types.is_numeric_dtype(modifier.infer_objects()):
+        levels, columns = ["per unit of it"], _numbers(modifier, "interaction")[:, None]
+    else:
+        known = list(pd.unique(modifier))
+        if isinstance(modifier.dtype, pd.CategoricalDtype):
+            known = [v for v in modifier.cat.categories if v in set(known)]
+        elif all(isinstance(v, str) for v in known):
+            known = sorted(known)
+        if len(known) < 2:
+            raise DataError(f"The interaction's factor has one value ({known[0]}); it needs two.")
+        levels = [f"{v} - {known[0]}" for v in known[1:]]
+        columns = np.column_stack([(modifier == v).to_numpy(dtype=np.float64) for v in known[1:]])
+    products = main.x[:, None] * columns
+    out = []
+    for i, level in enumerate(levels):
+        others = np.column_stack([main.x[:, None], columns, np.delete(products, i, axis=1)])
+        out.append(Term(f"({main.label}): {level}", products[:, i], others))
+    return tuple(out)
+
+
+def _numbers(values: pd.Series, name: str) -> _Float:
+    found = pd.to_numeric(values, errors="coerce")
+    wrong = values[found.isna()]
+    if len(wrong):
+        raise DataError(f"`{name}` must be numeric; {len(wrong)} values are not ({examples(wrong)}).")
+    out: _Float = found.to_numpy(dtype=np.float64)
+    return out
+
+
+def _fixed(asked: Asked, rows: npt.NDArray[np.int64]) -> tuple[_Codes, _Float, bool]:
+    columns = [np.ones((len(rows), 1))]
+    strata = np.zeros(len(rows), dtype=np.int64)
+    exact = asked.covariates.empty and asked.modifier is None
+    for name in asked.covariates:
+        columns.append(_covariate(asked.covariates[name].iloc[rows]))
+    outer = asked.fixed_block
+    if outer is not None:
+        strata = _codes(outer, rows)
+        columns.append(_indicators(strata))
+    if asked.pair is not None:
+        pairs = _codes(asked.pair, rows)
+        # A block that differs within pairs is a covariate of the pairs' comparison.
+        exact &= all(len(np.unique(strata[pairs == p])) == 1 for p in np.unique(pairs))
+        strata = pairs
+        columns.append(_indicators(pairs))
+    return strata, np.column_stack(columns), exact
+
+
+def _covariate(values: pd.Series) -> _Float:
+    values = values.infer_objects()
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        numbers = values.to_numpy(dtype=np.float64)
+        return np.ascontiguousarray((numbers - numbers.mean())[:, None])
+    return _indicators(pd.factorize(values)[0].astype(np.int64))
+
+
+def _indicators(codes: _Codes) -> _Float:
+    out: _Float = (codes[:, None] == np.unique(codes)[None, :]).astype(np.float64)
+    return out
+
+
+def _codes(values: pd.Series, rows: npt.NDArray[np.int64]) -> _Codes:
+    out: _Codes = pd.factorize(values.iloc[rows])[0].astype(np.int64)
+    return out
+
+
+def _informative(base: _Float, strata: _Codes) -> _Bool:
+    """Say which observations stand in a stratum within which the groups or the predictor differ."""
+    if not len(np.unique(strata)) > 1:
+        return np.ones(len(strata), dtype=bool)
+    varying = [s for s in np.unique(strata) if np.ptp(base[strata == s], axis=0).max() > 0]
+    return np.isin(strata, varying)
+
+
+def _are_pairs(terms: Sequence[Term], strata: _Codes) -> bool:
+    if len(terms) != 1 or terms[0].treated is None or len(strata) == 0:
+        return False
+    return bool((np.bincount(strata) == 2).all() and (np.bincount(strata, weights=terms[0].x) == 1).all())

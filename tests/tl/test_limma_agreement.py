@@ -1,0 +1,91 @@
+"""Contrasts and set tests against limma's and nlme's numbers (tests/tl/limma/reference.R made them)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.tl import contrast
+
+LIMMA = Path(__file__).parent / "limma"
+ORDER = ["normal", "cirrhosis", "tumour"]
+DATA = pytest.mark.parametrize("data", ["a", "b"])
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    return pd.read_csv(LIMMA / f"{name}.tsv", sep="\t")
+
+
+def scores(data: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return table(f"scores_{data}").set_index("sample"), table(f"design_{data}").set_index("sample")
+
+
+def asked(design: str, about: pd.DataFrame) -> dict[str, Any]:
+    two = {"groups": about["group"], "treated": "tumour", "control": "normal"}
+    three = two | {"treated": ["cirrhosis", "tumour"]}
+    first = about["batch"].isin(["b0", "b1"]).astype(int)
+    return {
+        "two groups": two,
+        "three groups, tumour": three,
+        "three groups, cirrhosis": three,
+        "covariates, tumour": three | {"covariates": about[["age", "batch"]]},
+        "pairs": two | {"pair": about["pair"]},
+        "incomplete blocks": three | {"block": about["pair"], "block_effect": "consensus"},
+        "consensus correlation": two | {"block": about["pair"], "block_effect": "consensus"},
+        "continuous": {"continuous": about["dose"]},
+        "trend": {"groups": about["group"], "order": ORDER},
+        "interaction": two | {"interaction": first},
+    }[design]
+
+
+@DATA
+@pytest.mark.parametrize("design", sorted(table("contrasts")["design"].unique()))
+def test_contrasts_are_those_of_limma(data: str, design: str) -> None:
+    values, about = scores(data)
+    if design == "incomplete blocks":
+        some = ~about.index.isin(["s00", "s04", "s05"])
+        values, about = values[some].copy(), about[some]
+        values.iloc[2, 0] = np.nan
+    found = contrast(values, n_permutations=50, **asked(design, about))
+    if found["contrast"].nunique() > 1:
+        found = found[found["contrast"] == f"{design.partition(', ')[2] or 'tumour'} - normal"]
+    reference = table("contrasts").query("data == @data and design == @design").set_index("signature")
+    found = found.set_index("signature").loc[reference.index]
+    if design == "incomplete blocks":
+        # Here limma's iteration decides the correlation; what follows from it is compared at its value.
+        np.testing.assert_allclose(found["correlation"], reference["correlation"], atol=1e-4)
+        given = float(reference["correlation"].iloc[0])
+        found = contrast(values, correlation=given, **asked(design, about)).query("contrast == 'tumour - normal'")
+        found = found.set_index("signature").loc[reference.index]
+    for ours, theirs in {
+        "difference": "effect", "error": "se", "df": "df", "t": "t", "t_moderated": "t_moderated",
+        "p_moderated": "p_moderated", "prior_df": "prior_df",
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(found[ours], reference[theirs], rtol=1e-6, atol=1e-9, err_msg=ours)
+    if design == "consensus correlation":
+        np.testing.assert_allclose(found["correlation"], reference["correlation"], atol=1e-4)
+
+
+@DATA
+@pytest.mark.parametrize("design", ["pairs", "unequal blocks"])
+def test_the_mixed_model_is_that_of_nlme(data: str, design: str) -> None:
+    values, about = scores(data)
+    if design == "pairs":
+        found = contrast(values, block_effect="mixed", block=about["pair"], **asked("two groups", about))
+    else:
+        values, about = values.drop(index=["s00", "s04"]), about.drop(index=["s00", "s04"])
+        found = contrast(values, block_effect="mixed", block=about["pair"], continuous=about["dose"])
+    reference = table("mixed").query("data == @data and design == @design").set_index("signature")
+    found = found.set_index("signature").loc[reference.index]
+    np.testing.assert_allclose(found["difference"], reference["effect"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["error"], reference["se"], rtol=1e-5)
+    total = reference["var_pair"] + reference["var_residual"]
+    np.testing.assert_allclose(found["residual_sd"] ** 2, total, rtol=1e-5, atol=1e-5)
+    assert found["t_moderated"].isna().all()
+    assert found["reason"].str.contains("mixed models are not moderated").all()
