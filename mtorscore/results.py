@@ -336,6 +336,22 @@ CALIBRATION = Table(
     step="relate", report=True,
 )  # fmt: skip
 
+SMOOTH_CALIBRATION = Table(
+    "smooth_calibration", "relate/smooth_calibration.tsv", (
+        METHOD, ENDPOINT, PREDICTOR, HORIZON,
+        Column("predicted", "share", "predicted risk"),
+        Column("observed", "share", "observed risk at this predicted risk, by a smooth model of the outcome"),
+        Column("low", "share", "lower end of its 95% band"),
+        Column("high", "share", "upper end of its 95% band"),
+        Column("ici", "share", "mean distance of smoothed observed and predicted risk over the patients (ICI)"),
+        Column("e50", "share", "its median"),
+        Column("e90", "share", "its 90th percentile"),
+        Column("smoother", "text", "the smooth model"),
+        POSITIVE, LEVEL,
+    ),
+    step="relate", report=True,
+)  # fmt: skip
+
 DECISION = Table(
     "decision", "relate/decision.tsv", (
         METHOD, ENDPOINT,
@@ -415,7 +431,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASSIFIERS, KAPLAN_MEIER, NULLS),
-        *(SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, DECISION, CELLS, GSEA, META),
+        *(SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS, GSEA, META),
     )
 }
 """Name -> table, in the order in which a run writes them; `META` is computed by the report and not written."""

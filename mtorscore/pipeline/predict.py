@@ -23,7 +23,8 @@ _HORIZONS = (5.0, 3.0, 2.0, 1.0)
 _THRESHOLDS = tuple(np.round(np.arange(0.05, 0.95, 0.05), 2))
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 PREDICTED = (
-    *(results.CLASSIFIERS, results.SURVIVAL_MODELS, results.PREDICTIONS, results.CALIBRATION, results.DECISION),
+    *(results.CLASSIFIERS, results.SURVIVAL_MODELS, results.PREDICTIONS, results.CALIBRATION),
+    *(results.SMOOTH_CALIBRATION, results.DECISION),
 )
 """Tables that `Predictions` collects."""
 
@@ -102,15 +103,18 @@ class Predictions:
     def _curves(
         self, method: str, risks: pd.DataFrame, clinical: pd.DataFrame, endpoint: Endpoint, horizon: float | None
     ) -> None:
-        from mtorscore.prognosis import calibration_curve, decision_curve
+        from mtorscore.prognosis import calibration_curve, decision_curve, smooth_calibration
 
         models = risks[risks["model"] != "dummy"].groupby("model", sort=False)
         for k, (model, rows) in enumerate(models):
             values = rows.set_index("observation")["risk"]
             data = endpoint.resolve(clinical, values.index)
             columns = {"endpoint": endpoint.name, "model": model, "horizon": np.nan if horizon is None else horizon}
-            found = calibration_curve(values.loc[data.index].to_numpy(), data, horizon)
-            self._keep("calibration", found.assign(**columns), method)
+            risk = values.loc[data.index].to_numpy()
+            self._keep("calibration", calibration_curve(risk, data, horizon).assign(**columns), method)
+            smooth = smooth_calibration(risk, data, horizon, points=50)
+            errors = {"ici": smooth.ici, "e50": smooth.e50, "e90": smooth.e90, "smoother": smooth.smoother}
+            self._keep("smooth_calibration", smooth.curve.assign(**(columns | errors)), method)
             net = decision_curve(values, clinical, endpoint, horizon=horizon, thresholds=_THRESHOLDS)
             # Acting on all or on none does not depend on the model: once is enough.
             net = net if k == 0 else net[net["strategy"] == "model"]

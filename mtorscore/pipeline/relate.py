@@ -48,7 +48,8 @@ def relate(
     ``associations.tsv`` (hazard ratios), ``km.tsv`` (Kaplan-Meier), ``null.tsv`` (random signatures beside one per
     branch), ``classifiers.tsv`` and ``survival_models.tsv``
     (cross-validated), ``predictions.tsv`` (out-of-fold risks, by the first method), with their
-    ``calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and cell type.
+    ``calibration.tsv``, ``smooth_calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and
+    cell type.
 
     Parameters
     ----------

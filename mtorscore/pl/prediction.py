@@ -91,6 +91,7 @@ def _roc(truth: Floats, values: Floats, name: str) -> tuple[Floats, Floats, floa
 def calibration(
     table: pd.DataFrame,
     *,
+    smooth: pd.DataFrame | None = None,
     groupby: str | None = None,
     ax: Axes | None = None,
     colours: Mapping[str, str] | None = None,
@@ -104,6 +105,9 @@ def calibration(
     ----------
     table
         ``predicted, observed``, and where there ``low, high, n``, as `mtorscore.prognosis.calibration_curve` returns.
+    smooth
+        ``predicted, observed, low, high``, as the ``curve`` of `mtorscore.prognosis.smooth_calibration`: drawn as a
+        line with its band, and the groups as points without a line.
     groupby
         Column whose values are curves of their own, such as the model.
     ax
@@ -126,6 +130,8 @@ def calibration(
         If columns are missing or risks lie outside 0 to 1.
     """
     need(table, ["predicted", "observed", *([groupby] if groupby else [])])
+    if smooth is not None and len(smooth):
+        need(smooth, ["predicted", "observed", "low", "high", *([groupby] if groupby else [])])
     table = table.dropna(subset=["predicted", "observed"])
     if not len(table):
         raise DataError("No row has both a predicted and an observed risk, so there is nothing to draw.")
@@ -138,11 +144,13 @@ def calibration(
     with st.canvas(ax, width + 40 * (len(kinds) > 4), height) as (fig, axes):
         axes.plot([0, 1], [0, 1], color=st.GREY, linewidth=0.7, linestyle=(0, (3, 3)))
         for kind in kinds:
-            rows = (table if not groupby else table[table[groupby].astype(str) == kind]).sort_values("predicted")
+            rows = _of_kind(table, groupby, kind)
             x, y = rows["predicted"].to_numpy(np.float64), rows["observed"].to_numpy(np.float64)
             if {"low", "high"} <= set(rows.columns):
                 axes.vlines(x, rows["low"], rows["high"], color=tints[kind], linewidth=0.8)
-            axes.plot(x, y, "o-", color=tints[kind], markersize=3.2, linewidth=0.9, label=st.shorten(kind, 30))
+            drawn = smooth is not None and _band(axes, _of_kind(smooth, groupby, kind), tints[kind])
+            style = "o" if drawn else "o-"
+            axes.plot(x, y, style, color=tints[kind], markersize=3.2, linewidth=0.9, label=st.shorten(kind, 30))
         axes.set_xlim(0, top)
         axes.set_ylim(0, top)
         axes.set_aspect("equal")
@@ -152,6 +160,22 @@ def calibration(
             st.many(axes, len(kinds), loc="upper left")
         axes.set_title(title)
     return fig
+
+
+def _of_kind(table: pd.DataFrame, groupby: str | None, kind: str) -> pd.DataFrame:
+    """Rows of one curve, by ascending risk."""
+    return (table if not groupby else table[table[groupby].astype(str) == kind]).sort_values("predicted")
+
+
+def _band(axes: Axes, rows: pd.DataFrame, colour: str) -> bool:
+    """Draw a smooth curve with its band; False where there is none."""
+    if not len(rows):
+        return False
+    x = rows["predicted"].to_numpy(np.float64)
+    low, high = rows["low"].to_numpy(np.float64), rows["high"].to_numpy(np.float64)
+    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, rows["observed"].to_numpy(np.float64), "-", color=colour, linewidth=1.0)
+    return True
 
 
 def decision_curve(

@@ -43,3 +43,5 @@ from .prediction.ridge import RidgeCox as RidgeCox
 from .prediction.ridge import RidgeLogistic as RidgeLogistic
 from .prediction.ridge import survival_target as survival_target
 from .prediction.sample_size import minimum_sample_size as minimum_sample_size
+from .prediction.smooth_calibration import SmoothCalibration as SmoothCalibration
+from .prediction.smooth_calibration import smooth_calibration as smooth_calibration

@@ -130,6 +130,12 @@ def _calibration() -> pd.DataFrame:
     return pd.DataFrame({"predicted": predicted, "observed": observed, "low": observed - 0.05, "high": observed + 0.1})
 
 
+def _smooth() -> pd.DataFrame:
+    predicted = np.linspace(0.08, 0.82, 40)
+    observed = predicted + 0.04 * np.sin(9 * predicted)
+    return pd.DataFrame({"predicted": predicted, "observed": observed, "low": observed - 0.06, "high": observed + 0.06})
+
+
 def _flow() -> Figure:
     steps = pd.DataFrame({"step": ["read", "sample type", "histology"], "samples": [179, 177, 174]})
     steps = steps.assign(tumours=[158, 156, 153], normals=21)
@@ -206,7 +212,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "coverage": lambda: pl.coverage(coverage_table()),
     "km": lambda: pl.km(curves(), ylabel="overall survival", title="MTORC1"),
     "forest": lambda: pl.forest(_named(associations()), groupby="shown"),
-    "calibration": lambda: pl.calibration(_calibration()),
+    "calibration": lambda: pl.calibration(_calibration(), smooth=_smooth()),
     "comparison": lambda: pl.comparison(compared()),
     "diagnosis": lambda: pl.diagnosis(diagnosed()),
     "decision_curve": lambda: pl.decision_curve(decision_table()),

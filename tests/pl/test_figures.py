@@ -354,3 +354,13 @@ def test_contributions_shows_the_first_genes_and_adds_up_the_others() -> None:
     assert apart.get_xlabel().startswith("score minus the score without the gene")
     with pytest.raises(DataError, match="nothing to draw"):
         pl.contributions(table[~table["present"].astype(bool)])
+
+
+def test_calibration_draws_a_band_only_with_a_smooth_curve() -> None:
+    from tests.pl.figures import _calibration, _smooth
+
+    plain, banded = pl.calibration(_calibration()), pl.calibration(_calibration(), smooth=_smooth())
+    fills = [len([c for c in f.axes[0].collections if type(c).__name__ != "LineCollection"]) for f in (plain, banded)]
+    assert fills == [0, 1]
+    assert plain.axes[0].lines[1].get_linestyle() == "-"
+    assert banded.axes[0].lines[-1].get_linestyle() == "None"

@@ -9,7 +9,7 @@ Epidemiol 2015;68:279 (case mix).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,12 @@ from mtorscore.prognosis.models.training_cohort import known_again, patients_in
 from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
 from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
+from mtorscore.prognosis.prediction.smooth_calibration import (
+    ERRORS,
+    NO_INTERVAL,
+    SmoothCalibration,
+    smooth_calibration,
+)
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import cox, logistic, metrics
 from mtorscore.prognosis.statistics.kaplan_meier import km_at
@@ -51,6 +57,8 @@ class Validation:
         positive class and level of the intervals that they hold for.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
+    smooth
+        Smooth calibration curve with band, ICI, E50 and E90; see `smooth_calibration`.
     case_mix
         Per column of the model: mean and SD in training and here, standardised difference, share outside the training
         range.
@@ -65,6 +73,7 @@ class Validation:
     case_mix: pd.DataFrame
     recalibrated: FittedModel
     notes: tuple[str, ...]
+    smooth: SmoothCalibration = field(default_factory=lambda: SmoothCalibration(pd.DataFrame()))
 
 
 def validate(
@@ -140,7 +149,7 @@ def validate(
         notes += other_reference(fitted.scoring, scoring_of(X))
     if lost:
         notes.insert(0, f"{lost} observation(s) without a clinical row were left out")
-    return Validation(summary, found.curve, mix, found.updated, tuple(notes))
+    return Validation(summary, found.curve, mix, found.updated, tuple(notes), found.smooth)
 
 
 def _horizon(fitted: FittedModel, data: OutcomeData, horizon: float | None) -> float:
@@ -175,7 +184,10 @@ def _summary(fitted: FittedModel, data: OutcomeData, found: _Found, at: float, l
     summary["n"], summary["events"] = data.n, data.n_events
     few = data.n_events < MIN_EVENTS
     summary["valid"] = ~summary["value"].isna() & (not few)
-    summary["reason"] = np.where(summary["value"].isna(), "not defined here", "")
+    distance = summary["metric"].isin(ERRORS)
+    summary["reason"] = np.where(summary["value"].isna(), "not defined here", np.where(distance, NO_INTERVAL, ""))
+    if found.smooth.reason:
+        summary.loc[distance, "reason"] = found.smooth.reason
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
     return summary.assign(horizon=at, positive=data.positive, level=level)
@@ -208,6 +220,7 @@ class _Found:
 
     metrics: dict[str, FloatArray]
     curve: pd.DataFrame
+    smooth: SmoothCalibration
     updated: FittedModel
     notes: tuple[str, ...] = ()
 
@@ -223,6 +236,7 @@ def _survival(
     survival = fitted.survival_at(linear, grid)
     briers = metrics.survival_briers(time, event, survival, weights, g, g_grid, grid)
     predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
+    g_at = float(metrics.censoring(time, event, np.array([at]))[0])
     slope = _slopes(data, linear, weights)
     observed = np.array([1 - km_at(time, event, at, w) for w in weights])
     expected = weights @ predicted / weights.sum(axis=1)
@@ -231,11 +245,19 @@ def _survival(
         "uno_c": metrics.uno_c(time, event, linear, weights, g, float(grid[-1])),
         "auc_at_horizon": metrics.dynamic_auc(time, event, linear, weights, g, at),
         "integrated_brier": metrics.integrate(grid, briers),
+        "scaled_brier": metrics.scaled_survival_brier(time, event, 1 - predicted, weights, g, g_at, at),
         "calibration_slope": slope,
         "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
     }
+    smooth = smooth_calibration(predicted, data, at, level=level)
     updated = _recalibrate(fitted, data, linear, float(slope[0]))
-    return _Found(rows, calibration_curve(predicted, data, at, level=level), updated, _followed_beyond(fitted, data))
+    curve = calibration_curve(predicted, data, at, level=level)
+    return _Found(rows | _distances(smooth), curve, smooth, updated, _followed_beyond(fitted, data))
+
+
+def _distances(smooth: SmoothCalibration) -> dict[str, FloatArray]:
+    """Return ICI, E50 and E90 as metrics without resamples."""
+    return {name: np.array([getattr(smooth, name)]) for name in ERRORS}
 
 
 def _followed_beyond(fitted: FittedModel, data: SurvivalData) -> tuple[str, ...]:
@@ -301,6 +323,7 @@ def _label(
         "roc_auc": metrics.roc_auc(y, linear, weights),
         "average_precision": metrics.average_precision(y, linear, weights),
         "brier": metrics.brier(y, p, weights),
+        "scaled_brier": metrics.scaled_brier(y, p, weights),
         "calibration_slope": slopes,
         "calibration_in_the_large": np.array([_in_the_large(y, linear, w) for w in weights]),
         "observed_expected": (weights @ y) / np.maximum(weights @ p, 1e-300) * (total / total),
@@ -311,7 +334,8 @@ def _label(
         updated = recalibrated(
             fitted, slope, data.n, intercept=fitted.intercept * slope + intercept, name=f"{fitted.name} recalibrated"
         )
-    return _Found(rows, calibration_curve(p, data, level=level), updated)
+    smooth = smooth_calibration(p, data, level=level)
+    return _Found(rows | _distances(smooth), calibration_curve(p, data, level=level), smooth, updated)
 
 
 def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:

@@ -22,6 +22,7 @@ from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.outcome_models import make_outcome
 from mtorscore.prognosis.prediction.decision_curves import net_benefit
 from mtorscore.prognosis.prediction.prediction_task import PredictionTask
+from mtorscore.prognosis.prediction.smooth_calibration import ERRORS, smooth_calibration
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
@@ -29,7 +30,7 @@ Task = PredictionTask[Any]
 
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.05, 0.65, 0.05), 2))
 CALIBRATION = ["model", "calibration_slope", "slope_low", "slope_high", "observed", "expected", "observed_expected"]
-CALIBRATION += ["oe_low", "oe_high", "horizon", "positive"]
+CALIBRATION += ["oe_low", "oe_high", "ici", "e50", "e90", "scaled_brier", "horizon", "positive", "reason"]
 
 
 def calibration_curve(
@@ -87,8 +88,8 @@ def calibration_curve(
 
 def assess_calibration(
     task: Task, predictions: pd.DataFrame, times: FloatArray, level: float
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return calibration per model, calibration curves, and decision curves, of out-of-fold predictions.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return calibration per model, calibration curves, decision curves and smooth curves of out-of-fold predictions.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def assess_calibration(
     """
     data = task.data
     horizon = float(times[len(times) // 2]) if len(times) else data.horizon
-    rows, curves, decisions = [], [], []
+    rows, curves, decisions, smooth = [], [], [], []
     place = pd.Index(data.index.astype(str))
     for name, own in predictions.groupby("model", sort=False):
         risk, slopes = np.zeros(data.n), []
@@ -117,14 +118,20 @@ def assess_calibration(
         row |= _pooled(np.array(slopes), level)
         if np.isfinite(risk).all():
             row |= _observed_expected(task, risk, horizon, level)
+            found = smooth_calibration(risk, data, horizon if task.needs_horizon else None, level=level)
+            row |= {e: getattr(found, e) for e in ERRORS} | {"reason": found.reason}
+            row["scaled_brier"] = task.scaled_brier(risk, horizon)
+            smooth.append(found.curve.assign(model=name))
             curves.append(calibration_curve(risk, data, horizon, level=level).assign(model=name))
             decisions.append(net_benefit(task, risk, THRESHOLDS, horizon).replace({"strategy": {"model": name}}))
         rows.append(row)
     calibration = pd.DataFrame(rows).reindex(columns=CALIBRATION)
     if not curves:
-        return calibration, pd.DataFrame(), pd.DataFrame()
+        return calibration, pd.DataFrame(), pd.DataFrame(), pd.DataFrame()
     decision = pd.concat(decisions, ignore_index=True).drop_duplicates(["strategy", "threshold"])
-    return calibration, pd.concat(curves, ignore_index=True), decision.reset_index(drop=True)
+    drawn = [s for s in smooth if len(s)]
+    smoothed = pd.concat(drawn, ignore_index=True) if drawn else smooth[0]
+    return calibration, pd.concat(curves, ignore_index=True), decision.reset_index(drop=True), smoothed
 
 
 def _slope(task: Task, one: pd.DataFrame, constant: bool) -> tuple[float, float]:

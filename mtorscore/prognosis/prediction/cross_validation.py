@@ -52,7 +52,8 @@ class Evaluation:
         Sample-size criteria, computed before fitting, per model.
     calibration
         Of the out-of-fold predictions, per model: calibration slope with interval (folds as strata), observed and
-        expected risk at the horizon (the middle evaluation time) and their ratio with interval.
+        expected risk at the horizon (the middle evaluation time) and their ratio with interval; ICI, E50, E90 and
+        scaled Brier score.
     calibration_curves
         Groups by predicted risk (mean over repeats) per model; see `calibration_curve`.
     decision
@@ -61,6 +62,8 @@ class Evaluation:
         With a baseline: test of all scores beside it, without penalty and in sample; chisq, df, p, valid, reason.
     times
         Evaluation times of a survival endpoint.
+    smooth_curves
+        Smooth calibration curves with their bands, per model; see `smooth_calibration`.
     models
         Model -> what was fitted, in words.
     notes
@@ -76,6 +79,7 @@ class Evaluation:
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibration_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     decision: pd.DataFrame = field(default_factory=pd.DataFrame)
+    smooth_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     likelihood_ratio: pd.DataFrame = field(default_factory=pd.DataFrame)
     models: Mapping[str, str] = field(default_factory=dict)
 

@@ -49,8 +49,8 @@ def survival_performance(
     -------
     pandas.DataFrame
         metric, time (missing where there is none), value: ``harrell_c``, ``uno_c``, ``auc`` per time, and with
-        `survival` ``brier`` per time and ``integrated_brier`` (time-average). Equal to scikit-survival. NaN where a
-        metric is not defined.
+        `survival` ``brier`` and ``scaled_brier`` (1 - Brier score over that of the Kaplan-Meier estimate for everybody)
+        per time and ``integrated_brier`` (time-average). Equal to scikit-survival. NaN where a metric is not defined.
 
     Raises
     ------
@@ -82,6 +82,9 @@ def survival_performance(
         g_grid = metrics.censoring(source.time, source.event, grid)
         found = metrics.survival_briers(data.time, data.event, curves, one, g, g_grid, grid)
         rows += [("brier", float(t), float(b[0])) for t, b in zip(grid, found, strict=True)]
+        for j, (t, g_at) in enumerate(zip(grid, g_grid, strict=True)):
+            scaled = metrics.scaled_survival_brier(data.time, data.event, curves[:, j], one, g, float(g_at), float(t))
+            rows.append(("scaled_brier", float(t), float(scaled[0])))
         rows.append(("integrated_brier", np.nan, float(metrics.integrate(grid, found)[0])))
     return pd.DataFrame(rows, columns=["metric", "time", "value"])
 

@@ -135,6 +135,10 @@ class PredictionTask(ABC, Generic[D]):
         """Return the calibration slope of out-of-fold predictions and its error; NaN where it is not defined."""
         return float("nan"), float("nan")
 
+    def scaled_brier(self, risk: FloatArray, horizon: float) -> float:
+        """Return one minus the Brier score over that of predicting everybody the same; NaN where it is not defined."""
+        return float("nan")
+
     def observed_expected(self, risk: FloatArray, horizon: float, level: float) -> tuple[float, float, float, float]:
         """Return observed and expected risk, and the interval of the observed one."""
         raise DataError(f"Calibration is not defined for {type(self.data).__name__}.")

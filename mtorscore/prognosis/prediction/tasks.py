@@ -165,6 +165,14 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         z = ((prediction - prediction.mean()) / spread)[:, None, None]
         return _slope_of(cox.newton(RiskSets(self.data.time, self.data.event, None, fold), z), spread)
 
+    def scaled_brier(self, risk: FloatArray, horizon: float) -> float:
+        """Index of prediction accuracy at the horizon."""
+        time, event = self.data.time, self.data.event
+        g = metrics.censoring(time, event, time)
+        g_at = float(metrics.censoring(time, event, np.array([horizon]))[0])
+        one = np.ones((1, self.data.n))
+        return float(metrics.scaled_survival_brier(time, event, 1 - risk, one, g, g_at, horizon)[0])
+
     def observed_expected(self, risk: FloatArray, horizon: float, level: float) -> tuple[float, float, float, float]:
         """Kaplan-Meier risk at the horizon with a log-log interval, and the mean predicted risk."""
         curve = product_limit(self.data.time, self.data.event)
@@ -311,6 +319,10 @@ class BinaryTask(PredictionTask[LabelData]):
         spread = float(linear.std())
         z = ((linear - linear.mean()) / spread)[:, None, None]
         return _slope_of(logistic.newton(z, self.data.y.astype(np.float64), self.data.weights), spread)
+
+    def scaled_brier(self, risk: FloatArray, horizon: float) -> float:
+        """Weighted scaled Brier score."""
+        return float(metrics.scaled_brier(self.data.y, risk, self.data.weights[None])[0])
 
     def observed_expected(self, risk: FloatArray, horizon: float, level: float) -> tuple[float, float, float, float]:
         """Weighted prevalence with a Wald interval, and the weighted mean probability."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.integrate import trapezoid
 
 from mtorscore.prognosis.statistics.concordance import ordered
-from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival
+from mtorscore.prognosis.statistics.kaplan_meier import censoring_survival, km_at
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 Bools = npt.NDArray[np.bool_]
@@ -130,6 +130,32 @@ def survival_brier(
     if g_at > 0:
         loss = loss + np.where(alive, (1 - survival) ** 2 / g_at, 0.0)
     return _ratio(weights @ loss, weights.sum(axis=1))
+
+
+def scaled_brier(y: IntArray, prediction: FloatArray, weights: FloatArray) -> FloatArray:
+    """One minus the Brier score over that of predicting everybody the prevalence (of each weighting)."""
+    share = _ratio(weights @ y, weights.sum(axis=1))
+    return 1.0 - _ratio(brier(y, prediction, weights), share * (1.0 - share))
+
+
+def scaled_survival_brier(
+    time: FloatArray,
+    event: Bools,
+    survival: FloatArray,
+    weights: FloatArray,
+    g: FloatArray,
+    g_at: float,
+    at: float,
+) -> FloatArray:
+    """One minus `survival_brier` over that of predicting everybody the Kaplan-Meier estimate (of each weighting).
+
+    The index of prediction accuracy: Kattan and Gerds, Diagn Progn Res 2018;2:7. Arguments as in `survival_brier`.
+    """
+    same = np.array([km_at(time, event, at, w) for w in weights])
+    died = np.where(event & (time <= at) & (g > 0), 1.0 / np.where(g > 0, g, 1.0), 0.0)
+    alive = np.where(time > at, 1.0 / g_at if g_at > 0 else 0.0, 0.0)
+    null = _ratio((weights @ died) * same**2 + (weights @ alive) * (1 - same) ** 2, weights.sum(axis=1))
+    return 1.0 - _ratio(survival_brier(time, event, survival, weights, g, g_at, at), null)
 
 
 def survival_briers(

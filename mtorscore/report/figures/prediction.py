@@ -54,24 +54,30 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
     rows = rows.dropna(subset=["model"]).sort_values(["model", "group"])
     rows["model"] = rows["model"].astype(str)
     by = _by(rows)
+    smooth = draw.cohort.table("smooth_calibration")
+    if len(smooth):
+        smooth = _rows(draw.cohort, "smooth_calibration", endpoint)
     return draw.picture(
         "calibration",
-        lambda: _calibration_grid(rows),
+        lambda: _calibration_grid(rows, smooth),
         f"Calibration of the predicted risk of {endpoint}{by}, for {', '.join(dict.fromkeys(rows['model']))}.",
         f"{endpoint}{by}: observed against predicted risk in groups of patients of equal size, each predicted by "
-        "models fitted without them. On the dashed line the risks are right; below it they are too high.",
+        "models fitted without them"
+        + ("; the line is a smooth model of the same with its 95% band" if len(smooth) else "")
+        + ". On the dashed line the risks are right; below it they are too high.",
         endpoint,
     )
 
 
-def _calibration_grid(rows: pd.DataFrame) -> Figure:
+def _calibration_grid(rows: pd.DataFrame, smooth: pd.DataFrame) -> Figure:
     """One panel per model: three overlaid curves of a small cohort cannot be told apart."""
     models = list(dict.fromkeys(rows["model"]))
     with st.style():
         fig = st.figure(160 * len(models) / 3, 54)
         axes = fig.subplots(1, len(models), squeeze=False, sharex=True, sharey=True)
         for ax, model in zip(axes.flat, models, strict=True):
-            pl.calibration(rows[rows["model"] == model], ax=ax, title=model)
+            line = smooth[smooth["model"] == model] if len(smooth) else None
+            pl.calibration(rows[rows["model"] == model], smooth=line, ax=ax, title=model)
             ax.set_xlim(0, 1)
             ax.set_ylim(0, 1)
             ax.label_outer()
