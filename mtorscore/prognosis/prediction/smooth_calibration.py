@@ -119,7 +119,8 @@ def smooth_calibration(
     if events < MIN_EVENTS:
         return _without(f"only {events} event(s); at least {MIN_EVENTS} are asked for")
     allowed = max(2, min(knots, 1 + events // EVENTS_PER_PARAMETER))
-    grid = np.linspace(*np.quantile(values, [0.01, 0.99]), points) if np.ptp(values) > 0 else values[:1]
+    first, last = np.quantile(values, 0.01), np.quantile(values, 0.99)
+    grid = np.linspace(first, last, points) if np.ptp(values) > 0 else values[:1]
     where = np.concatenate([values, grid])
     fitted, words = _fitted(data, values, where, at_time, smoother, allowed if allowed in KNOTS else 2, level)
     if not np.isfinite(fitted.value).all():
@@ -158,7 +159,8 @@ def _distances(observed: FloatArray, predicted: FloatArray, weights: FloatArray)
     """Weighted mean, median, 90th percentile and maximum of the distance."""
     distance = np.abs(observed - predicted)
     if (weights == weights[0]).all():
-        return float(distance.mean()), *(float(np.quantile(distance, q)) for q in (0.5, 0.9)), float(distance.max())
+        middle, far = np.quantile(distance, [0.5, 0.9])
+        return float(distance.mean()), float(middle), float(far), float(distance.max())
     order = np.argsort(distance, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     found = [float(distance[order][np.searchsorted(share, q - 1e-12)]) for q in (0.5, 0.9)]
