@@ -97,7 +97,8 @@ def of_arm(
             "p_rotation": tested["p"],
         }
     )
-    renamed = table.rename(columns={"p": "p_permutation"}).drop(columns=["difference", "low", "high", "t"])
+    published = ["signature", "n_treated", "n_control", "n_blocks", "hedges_g", "g_low", "g_high", "auroc", "p"]
+    renamed = table[[*published, "n_arrangements"]].rename(columns={"p": "p_permutation"})
     merged = rows.merge(renamed, on="signature")
     return merged[present > 0]
 

@@ -6,6 +6,7 @@ from .analysis.diagnosis import diagnose as diagnose
 from .analysis.explanation import explain as explain
 from .analysis.gsea import prerank as prerank
 from .analysis.sample_comparison import compare_samples as compare_samples
+from .analysis.set_tests import set_test as set_test
 from .analysis.translation import translation_efficiency as translation_efficiency
 from .engine.random_signatures import random_scores as random_scores
 from .engine.random_signatures import random_signatures as random_signatures

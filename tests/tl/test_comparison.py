@@ -95,6 +95,19 @@ def test_prerank_of_groups(n_obs: int, permutation: str) -> None:
     pd.testing.assert_frame_equal(again, table)
 
 
+def test_multilevel_p_go_below_what_permutations_can_show() -> None:
+    pytest.importorskip("gseapy", minversion="1.3")
+    adata = tumours(40)
+    options: dict[str, Any] = {"groupby": "group", "permutations": 100}
+    table = tl.prerank(adata, signatures(), p_values="multilevel", **options).set_index(["signature", "direction"])
+    plain = tl.prerank(adata, signatures(), **options).set_index(["signature", "direction"])
+    assert set(table["permutation"]) == {"gene, multilevel"}
+    assert table.loc[("moving", "up"), "p"] < 1 / 101 <= plain.loc[("moving", "up"), "p"]
+    assert table.loc[("moving", "up"), "es"] == pytest.approx(plain.loc[("moving", "up"), "es"], abs=1e-3)
+    with pytest.raises(DataError, match="neither 'permutation' nor 'multilevel'"):
+        tl.prerank(adata, signatures(), p_values="exact", **options)
+
+
 def test_prerank_along_a_score() -> None:
     adata = tumours()
     options: dict[str, Any] = {"permutations": 100, "min_size": 9}

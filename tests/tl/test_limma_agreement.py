@@ -6,11 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
-from mtorscore.tl import contrast
+from mtorscore.collection import Signature, SignatureCollection
+from mtorscore.tl import contrast, set_test
+from mtorscore.tl.analysis.linear.set_statistics import camera_preranked
 
 LIMMA = Path(__file__).parent / "limma"
 ORDER = ["normal", "cirrhosis", "tumour"]
@@ -89,3 +92,52 @@ def test_the_mixed_model_is_that_of_nlme(data: str, design: str) -> None:
     np.testing.assert_allclose(found["residual_sd"] ** 2, total, rtol=1e-5, atol=1e-5)
     assert found["t_moderated"].isna().all()
     assert found["reason"].str.contains("mixed models are not moderated").all()
+
+
+def genes(data: str) -> tuple[ad.AnnData, dict[str, Any], SignatureCollection, SignatureCollection]:
+    values, about, sets = (table(f"{n}_{data}") for n in ("genes", "gene_design", "sets"))
+    adata = ad.AnnData(values.set_index("sample"), obs=about.set_index("sample"))
+    signed = []
+    for name, rows in sets.groupby("set"):
+        up, down = (rows.loc[keep, "gene"].tolist() for keep in (rows["weight"] > 0, rows["weight"] < 0))
+        weights = {g: abs(w) for g, w in zip(rows["gene"], rows["weight"], strict=True) if abs(w) != 1}
+        signed.append(Signature(id=str(name), up=tuple(up), down=tuple(down), weights=weights))
+    plain = [Signature(id=s.id, up=s.genes) for s in signed]
+    how = {"groups": "group", "treated": "drug", "control": "vehicle", "block": "batch"}
+    return adata, how, SignatureCollection(signed), SignatureCollection(plain)
+
+
+@DATA
+@pytest.mark.parametrize("kind", ["preset", "estimated"])
+@pytest.mark.parametrize("ranks", [False, True])
+def test_camera_is_that_of_limma(data: str, kind: str, ranks: bool) -> None:
+    adata, how, _, plain = genes(data)
+    reference = table("set_tests").query("data == @data").set_index("set")
+    found = set_test(adata, plain, how, correlation="estimated" if kind == "estimated" else 0.01, ranks=ranks)
+    found = found.set_index("signature").loc[reference.index]
+    np.testing.assert_allclose(found["p"], reference[f"camera_{kind}_{'ranks' if ranks else 't'}_p"], rtol=1e-6)
+    np.testing.assert_allclose(found["correlation"], reference[f"camera_{kind}_correlation"], rtol=1e-6)
+    if not ranks:
+        assert list(found["direction"]) == list(reference["direction"].str.lower())
+
+
+@DATA
+def test_rotation_is_that_of_limma_signed_and_weighted(data: str) -> None:
+    adata, how, signed, _ = genes(data)
+    reference = table("set_tests").query("data == @data").set_index("set")
+    found = set_test(adata, signed, how, method="rotation", n=9999).set_index("signature").loc[reference.index]
+    for ours, theirs in (("p", "roast_p"), ("p_mixed", "roast_mixed_p")):
+        p = reference[theirs]
+        error = np.sqrt(p * (1 - p) * (1 / 1e4 + 1 / 1e5))
+        assert (np.abs(found[ours] - p) < 4 * error + 1e-4).all()
+    np.testing.assert_allclose(found["p_fry"], reference["fry_p"], rtol=1e-6)
+    assert list(found["direction"]) == list(reference["roast_direction"].str.lower())
+
+
+@DATA
+def test_camera_of_ranked_genes_is_that_of_limma(data: str) -> None:
+    _, _, _, plain = genes(data)
+    ranked, reference = table(f"gene_t_{data}"), table(f"camera_preranked_{data}").set_index("set")
+    sets = np.column_stack([ranked["gene"].isin(s.genes) for s in plain.signatures]).astype(float)
+    found = camera_preranked(ranked["t"].to_numpy(), sets)
+    np.testing.assert_allclose(found.p, reference.loc[plain.names, "p"], rtol=1e-6)

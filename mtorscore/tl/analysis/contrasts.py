@@ -13,14 +13,13 @@ from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.pp.cell_aggregation import look_like_cells
 from mtorscore.tl.analysis.cell_summaries import one_value_per_sample, summarise
 from mtorscore.tl.analysis.linear.contrast_rows import COLUMNS, Options, contrast_rows
-from mtorscore.tl.analysis.linear.designs import Asked, make_design
+from mtorscore.tl.analysis.linear.designs import make_design
+from mtorscore.tl.analysis.linear.questions import ask
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["contrast"]
-
-_EFFECTS = ("fixed", "consensus", "mixed")
 
 
 def contrast(
@@ -120,12 +119,11 @@ def contrast(
     MethodError
         If the observations are cells and no sample is named.
     """
-    if block_effect not in _EFFECTS:
-        raise DataError(f"block_effect={block_effect!r} is none of {', '.join(_EFFECTS)}.")
-    if block_effect != "fixed" and block is None:
-        raise DataError(f"block_effect={block_effect!r} needs `block`.")
     table, obs = _inputs(scores, method, sample_key, [groups, block, pair, interaction, continuous], covariates)
-    asked = _asked(obs, groups, treated, control, order, continuous, interaction, covariates, pair, block, block_effect)
+    asked = ask(
+        obs, groups, treated=treated, control=control, block=block, pair=pair, order=order, covariates=covariates,
+        interaction=interaction, continuous=continuous, block_effect=block_effect,
+    )  # fmt: skip
     design = make_design(asked)
     options = Options(block_effect, correlation, n_permutations, seed, level)
     rows = contrast_rows(design, table.to_numpy(dtype=np.float64), options)
@@ -136,49 +134,6 @@ def contrast(
         if rows[name].notna().all():
             rows[name] = rows[name].astype(np.int64)
     return rows[list(COLUMNS)]
-
-
-def _asked(
-    obs: pd.DataFrame, groups: Any, treated: Any, control: Any, order: Any, continuous: Any, interaction: Any,
-    covariates: Any, pair: Any, block: Any, block_effect: str,
-) -> Asked:  # fmt: skip
-    labels = None if groups is None else _column(groups, obs, "groups")
-    if continuous is not None and (order is not None or treated is not None or control is not None):
-        raise DataError("`continuous` stands instead of groups; leave `treated`, `control` and `order` out.")
-    if continuous is None and labels is None:
-        raise DataError(
-            "Say what is compared: `groups` with `treated` and `control`, or with `order`, or `continuous`."
-        )
-    if order is not None and (treated is not None or control is not None):
-        raise DataError("`order` names all groups; leave `treated` and `control` out.")
-    if order is not None and len(order) < 2:
-        raise DataError("`order` needs two groups or more.")
-    if continuous is None and order is None and control is None:
-        there = [] if labels is None else sorted({str(v) for v in labels.dropna()})
-        raise DataError(f"Name the group that others are compared with in `control`; there are {examples(there, 8)}.")
-    of_block = None if block is None else _column(block, obs, "block")
-    predictor = None if continuous is None else _column(continuous, obs, "continuous")
-    return Asked(
-        labels=None if continuous is not None else labels,
-        treated=() if labels is None else _treated(treated, control, labels),
-        control=control,
-        order=() if order is None else tuple(order),
-        predictor=predictor,
-        fixed_block=of_block if block_effect == "fixed" else None,
-        pair=None if pair is None else _column(pair, obs, "pair"),
-        random_block=None if block_effect == "fixed" else of_block,
-        covariates=_covariates(covariates, obs),
-        modifier=None if interaction is None else _column(interaction, obs, "interaction"),
-        name=continuous if isinstance(continuous, str) else str(getattr(continuous, "name", None) or "the predictor"),
-    )
-
-
-def _treated(treated: Any, control: Any, labels: pd.Series) -> tuple[Any, ...]:
-    if treated is None:
-        return tuple(v for v in pd.unique(labels.dropna()) if v != control)
-    if isinstance(treated, (list, tuple, set, np.ndarray, pd.Index, pd.Series)):
-        return tuple(dict.fromkeys(treated))
-    return (treated,)
 
 
 def _inputs(
@@ -214,31 +169,3 @@ def _by_sample(
     long = summarise(adata, [sample_key], method=method, statistics=["mean"])
     wide = long.pivot(index=sample_key, columns="signature", values="mean")
     return wide[list(dict.fromkeys(long["signature"]))], about.loc[wide.index]
-
-
-def _column(given: Any, obs: pd.DataFrame, name: str) -> pd.Series:
-    if isinstance(given, str):
-        if given not in obs:
-            raise DataError(f"`{name}` names the column {given!r}, which .obs does not have.")
-        return pd.Series(obs[given].to_numpy(dtype=object), index=obs.index)
-    values = given.reindex(obs.index) if isinstance(given, pd.Series) and given.index.equals(obs.index) else given
-    if len(values) != len(obs):
-        raise DataError(f"`{name}` has {len(values)} values for {len(obs)} observations.")
-    return pd.Series(np.asarray(values, dtype=object), index=obs.index)
-
-
-def _covariates(given: Any, obs: pd.DataFrame) -> pd.DataFrame:
-    if given is None:
-        return pd.DataFrame(index=obs.index)
-    if isinstance(given, pd.DataFrame):
-        if not given.index.equals(obs.index):
-            missing = obs.index.difference(given.index)
-            if len(missing):
-                raise DataError(f"`covariates` lacks {len(missing)} observation(s): {examples(missing)}.")
-            given = given.reindex(obs.index)
-        return given
-    names = [given] if isinstance(given, str) else list(given)
-    absent = [c for c in names if c not in obs]
-    if absent:
-        raise DataError(f"`covariates` names {examples(map(repr, absent))}, which .obs does not have.")
-    return obs[names]

@@ -31,6 +31,7 @@ def prerank(
     score: str | Any = None,
     layer: str | None = None,
     permutations: int = 1000,
+    p_values: str = "permutation",
     min_size: int = 5,
     max_size: int = 2000,
     seed: int = 0,
@@ -58,6 +59,10 @@ def prerank(
         Layer instead of ``.X``.
     permutations
         Permutations.
+    p_values
+        ``"permutation"``, or ``"multilevel"``: gseapy's adaptive multilevel sampling of genes (Korotkevich et al.,
+        bioRxiv 060012), which resolves p far below ``1 / permutations``. Genes are permuted then, whatever the number
+        of observations.
     min_size, max_size
         Sets with fewer or more genes in the matrix are listed with a reason instead of a result.
     seed
@@ -67,16 +72,20 @@ def prerank(
     -------
     pandas.DataFrame
         `signature`, `direction`, `es`, `nes`, `p` and `q` (false discovery rate; both at least
-        ``1 / (permutations + 1)``: so many permutations cannot show less), `n_genes`, `leading_edge`, `permutation`
-        (``sample`` or ``gene``), `contrast`, `reason`. Most extreme `nes` first.
+        ``1 / (permutations + 1)``: so many permutations cannot show less, but for multilevel), `n_genes`,
+        `leading_edge`, `permutation`
+        (``sample``, ``gene`` or ``gene, multilevel``), `contrast`, `reason`. Most extreme `nes` first.
 
     Raises
     ------
     DataError
-        If neither or both of `groupby` and `score` are given, or groups do not fit.
+        If neither or both of `groupby` and `score` are given, groups do not fit, or `p_values` is unknown.
     """
     if (groupby is None) == (score is None):
         raise DataError("Give either groupby= (two groups) or score= (one value per observation).")
+    if p_values not in ("permutation", "multilevel"):
+        raise DataError(f"p_values={p_values!r} is neither 'permutation' nor 'multilevel'.")
+    multilevel = p_values == "multilevel"
     sets = _sets(signatures, adata, min_size, max_size)
     frame = _genes_by_observations(adata, layer)
     if groupby is not None:
@@ -86,18 +95,18 @@ def prerank(
         frame, labels = frame.loc[:, chosen], labels[chosen]
         contrast = f"{first} against {second}"
         counts = [int((labels == g).sum()) for g in (first, second)]
-        by_sample = min(counts) >= ENOUGH
+        by_sample = min(counts) >= ENOUGH and not multilevel
         if by_sample:
             found = _by_sample(frame, labels, first, second, sets.usable, permutations, min_size, max_size, seed)
         else:
-            found = _by_gene(
-                _signal_to_noise(frame, labels == first), sets.usable, permutations, min_size, max_size, seed
-            )
+            ranking = _signal_to_noise(frame, labels == first)
+            found = _by_gene(ranking, sets.usable, permutations, min_size, max_size, seed, p_values)
     else:
         values, contrast = _score_values(adata, score)
         by_sample = False
-        found = _by_gene(_spearman(frame, values), sets.usable, permutations, min_size, max_size, seed)
-    return _table(found, sets, "sample" if by_sample else "gene", contrast, 1.0 / (permutations + 1))
+        found = _by_gene(_spearman(frame, values), sets.usable, permutations, min_size, max_size, seed, p_values)
+    said = "sample" if by_sample else "gene, multilevel" if multilevel else "gene"
+    return _table(found, sets, said, contrast, 0.0 if multilevel else 1.0 / (permutations + 1))
 
 
 class _Sets:
@@ -195,13 +204,15 @@ def _spearman(frame: pd.DataFrame, values: np.ndarray[Any, Any]) -> pd.Series:
     return ranks.corrwith(pd.Series(values[known], index=ranks.columns).rank(), axis=1).dropna()
 
 
-def _by_gene(ranking: pd.Series, sets: Mapping[str, list[str]], n: int, low: int, high: int, seed: int) -> pd.DataFrame:
+def _by_gene(
+    ranking: pd.Series, sets: Mapping[str, list[str]], n: int, low: int, high: int, seed: int, p_values: str
+) -> pd.DataFrame:
     import gseapy
 
     ordered = ranking.sort_values(ascending=False, kind="stable")
     result = gseapy.prerank(
         rnk=ordered, gene_sets=dict(sets), permutation_num=n, min_size=low, max_size=high, outdir=None, seed=seed,
-        threads=1, no_plot=True, verbose=False,
+        threads=1, no_plot=True, verbose=False, method=p_values,
     )  # fmt: skip
     table: pd.DataFrame = result.res2d
     return table

@@ -292,16 +292,19 @@ def _covariate(values: pd.Series) -> _Float:
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype=np.float64)
         return np.ascontiguousarray((numbers - numbers.mean())[:, None])
-    return _indicators(pd.factorize(values)[0].astype(np.int64))
+    return _indicators(_codes(values, np.arange(len(values))))
 
 
 def _indicators(codes: _Codes) -> _Float:
-    out: _Float = (codes[:, None] == np.unique(codes)[None, :]).astype(np.float64)
+    """Return a column per value but the first, as R codes a factor beside an intercept."""
+    out: _Float = (codes[:, None] == np.unique(codes)[None, 1:]).astype(np.float64)
     return out
 
 
 def _codes(values: pd.Series, rows: npt.NDArray[np.int64]) -> _Codes:
-    out: _Codes = pd.factorize(values.iloc[rows])[0].astype(np.int64)
+    some = values.iloc[rows]
+    text = all(isinstance(v, str) for v in some)
+    out: _Codes = pd.factorize(some, sort=text)[0].astype(np.int64)
     return out
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.analysis.linear.moderation import two_sided
 
-__all__ = ["Fit", "Robust", "basis", "correlated", "fit", "hc3", "paired", "welch"]
+__all__ = ["Fit", "Robust", "basis", "correlated", "fit", "hc3", "independent", "paired", "welch"]
 
 _Float = npt.NDArray[np.float64]
 _TINY = 1e-10
@@ -48,6 +48,17 @@ def basis(columns: _Float) -> _Float:
     scale = np.sqrt((columns**2).sum(axis=0))
     u, s, _ = np.linalg.svd(columns[:, scale > 0] / scale[scale > 0], full_matrices=False)
     return np.ascontiguousarray(u[:, s > s[:1].max(initial=0.0) * 1e-9])
+
+
+def independent(columns: _Float) -> _Float:
+    """Return the columns without those that earlier ones determine."""
+    chosen: list[_Float] = []
+    for column in columns.T:
+        q = basis(np.column_stack(chosen)) if chosen else np.empty((len(column), 0))
+        left = column - q @ (q.T @ column)
+        if left @ left > _TINY * (column @ column):
+            chosen.append(column)
+    return np.column_stack(chosen) if chosen else columns[:, :0]
 
 
 def correlated(values: _Float, block: npt.NDArray[np.int64], correlation: float) -> _Float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mtorscore.tl.analysis.linear.fits import basis
 
-__all__ = ["permute_column", "permute_residuals"]
+__all__ = ["arrangements", "has_mirror", "permute_column", "permute_residuals", "shuffled"]
 
 _Float = npt.NDArray[np.float64]
 _Codes = npt.NDArray[np.int64]
@@ -47,15 +47,15 @@ def permute_column(
     q = basis(nuisance)
     centred = y - q @ (q.T @ y)
     observed = _squared_t(x[None, :], q, centred)[0]
-    arrangements, total = _arrangements(x, strata, most, seed)
+    orders, total = arrangements(x, strata, most, seed)
     exact = total <= most
     at_least, count = np.zeros(y.shape[1]), 0
-    while chunk := list(islice(arrangements, _CHUNK)):
+    while chunk := list(islice(orders, _CHUNK)):
         found = _squared_t(np.array(chunk), q, centred)
         at_least += (found >= observed * (1 - 2e-9)).sum(axis=0)
         count += len(chunk)
     p = at_least / count if exact else (at_least + 1) / (count + 1)
-    mirrored = exact and _has_mirror(x, strata)
+    mirrored = exact and has_mirror(x, strata)
     least = (2 if mirrored else 1) / count if exact else 1 / (count + 1)
     return np.where(np.isfinite(observed), p, np.nan), count, least
 
@@ -102,7 +102,7 @@ def permute_residuals(
     at_least = np.zeros(y.shape[1])
     size = max(1, min(_CHUNK, 2_000_000 // max(y.size, 1)))
     for start in range(0, draws, size):
-        orders = np.stack([_shuffled(strata, rng) for _ in range(min(size, draws - start))])
+        orders = np.stack([shuffled(strata, rng) for _ in range(min(size, draws - start))])
         at_least += (squared_t(orders) >= observed * (1 - 2e-9)).sum(axis=0)
     return np.where(np.isfinite(observed), (at_least + 1) / (draws + 1), np.nan), draws, 1 / (draws + 1)
 
@@ -128,7 +128,8 @@ def _ratio(explained: _Float, rest: _Float, total: _Float, degrees: int) -> _Flo
     return out
 
 
-def _shuffled(strata: _Codes, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def shuffled(strata: _Codes, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return an order of observations that differs within strata alone; those of stratum -1 stay."""
     order = np.arange(len(strata))
     for stratum in np.unique(strata[strata >= 0]):
         places = np.flatnonzero(strata == stratum)
@@ -136,13 +137,31 @@ def _shuffled(strata: _Codes, rng: np.random.Generator) -> npt.NDArray[np.int64]
     return order
 
 
-def _arrangements(x: _Float, strata: _Codes, most: int, seed: int) -> tuple[Iterator[_Float], int]:
+def arrangements(x: _Float, strata: _Codes, most: int, seed: int) -> tuple[Iterator[_Float], int]:
+    """Return the arrangements of values within strata, all or `most` drawn ones, and how many there are.
+
+    Parameters
+    ----------
+    x
+        Values, one per observation.
+    strata
+        Stratum of each; those of stratum -1 stay as they are.
+    most
+        Most that are wanted.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    tuple
+        Iterator over arrangements, and the number of different ones; drawn where that is above `most`.
+    """
     places = [np.flatnonzero(strata == s) for s in np.unique(strata[strata >= 0])]
     counts = [Counter(x[p].tolist()) for p in places]
     total = prod(factorial(sum(c.values())) // prod(factorial(k) for k in c.values()) for c in counts)
     if total > most:
         rng = np.random.default_rng(seed)
-        return (x[_shuffled(strata, rng)] for _ in range(most)), total
+        return (x[shuffled(strata, rng)] for _ in range(most)), total
     return _every(x, places, counts), total
 
 
@@ -171,7 +190,7 @@ def _orders(n: int, counts: dict[float, int]) -> Iterator[_Float]:
             yield out
 
 
-def _has_mirror(x: _Float, strata: _Codes) -> bool:
+def has_mirror(x: _Float, strata: _Codes) -> bool:
     """Whether an arrangement and its mirror image both occur, as where two groups are of one size in every stratum."""
     for stratum in np.unique(strata[strata >= 0]):
         values = np.sort(x[strata == stratum])
