@@ -327,12 +327,11 @@ def _one_fold(
         for metric, value in values.items():
             run.values.setdefault((name, metric), []).append(value)
             run.folds.append({"repeat": where[0], "fold": where[1], "model": name, "metric": metric, "value": value[0]})
-        frame = pd.DataFrame({"repeat": where[0], "fold": where[1], "model": name, "observation": names[test]})
-        frame["prediction"] = predicted.risk
+        columns: dict[str, Any] = {"repeat": where[0], "fold": where[1], "model": name, "observation": names[test]}
+        columns["prediction"] = predicted.risk
         if predicted.survival is not None:
-            for j, t in enumerate(run.times):
-                frame[f"survival_{t:g}"] = predicted.survival[:, j]
-        run.predictions.append(frame)
+            columns |= {f"survival_{t:g}": predicted.survival[:, j] for j, t in enumerate(run.times)}
+        run.predictions.append(pd.DataFrame(columns))
 
 
 def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_folds: int) -> pd.DataFrame:

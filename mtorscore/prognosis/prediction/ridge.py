@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.coding import Coding, learn
 from mtorscore.prognosis.prediction.folds import assign_folds
-from mtorscore.prognosis.statistics import cox, logistic
+from mtorscore.prognosis.statistics import cox, logistic, ridge_paths
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
 __all__ = ["ClinicalEncoder", "RidgeCox", "RidgeLogistic", "survival_target"]
@@ -233,23 +233,11 @@ class RidgeCox(_Ridge):
         event, time = _event_and_time(y, len(x))
 
         def held_out(grid: FloatArray, k: int) -> FloatArray:
-            """Cross-validated partial likelihood per penalty: that of all less that of the training part."""
-            fold = self._folds(event, groups, k)
-            everybody = RiskSets(time, event)
-            total = np.zeros(len(grid))
-            stacked = np.broadcast_to(x[:, :, None], (*x.shape, len(grid)))
-            for f in range(k):
-                train = fold != f
-                if not event[train].any():
-                    continue
-                risk = RiskSets(time[train], event[train])
-                coef = _path(risk, x[train], grid)
-                total += cox.moments(everybody, stacked, coef).loglik
-                total -= cox.moments(risk, stacked[train], coef).loglik
-            return total
+            """Cross-validated partial likelihood per penalty."""
+            return ridge_paths.held_out(risk, x, self._folds(event, groups, k), grid)
 
-        self.penalty_ = self._tune(int(event.sum()), held_out)
         risk = RiskSets(time, event)
+        self.penalty_ = self._tune(int(event.sum()), held_out)
         self.coef_ = _path(risk, x, np.array([self.penalty_]))[:, 0]
         eta = x @ self.coef_
         self.offset_ = float(eta.max())

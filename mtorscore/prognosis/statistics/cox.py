@@ -158,10 +158,26 @@ def invert(information: FloatArray) -> FloatArray:
     scale = np.sqrt(np.maximum(np.diagonal(stacked, axis1=1, axis2=2), np.finfo(np.float64).tiny))
     scaled = stacked / scale[:, :, None] / scale[:, None, :]
     good: BoolArray = np.asarray(np.isfinite(scaled).all(axis=(1, 2)))
-    good[good] &= np.linalg.cond(scaled[good]) < 1e12
+    good[good] &= _well_conditioned(scaled[good])
     out[good] = np.linalg.inv(scaled[good]) / scale[good][:, :, None] / scale[good][:, None, :]
     inverse: FloatArray = out.transpose(1, 2, 0)
     return inverse
+
+
+def _well_conditioned(stacked: FloatArray, limit: float = 1e12) -> BoolArray:
+    """Whether the condition number of each ``(p, p)`` matrix is below the limit.
+
+    The product of the Frobenius norms of a matrix and its inverse is never below it and costs no singular values.
+    """
+    try:
+        inverse = np.linalg.inv(stacked)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(stacked, np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        good: BoolArray = (stacked**2).sum(axis=(1, 2)) * (inverse**2).sum(axis=(1, 2)) < limit**2
+    if not good.all():
+        good[~good] = np.linalg.cond(stacked[~good]) < limit
+    return good
 
 
 def newton(
