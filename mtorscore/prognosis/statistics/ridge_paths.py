@@ -47,7 +47,7 @@ def held_out(risk: RiskSets, x: FloatArray, fold: IntArray, grid: FloatArray) ->
         return np.zeros(len(grid))
     largest = max(n * p * p, len(trains) * len(grid) * max(n, risk.n_events) * p, len(trains) * risk.n_events * n)
     if risk.matrix is None or largest > LARGEST or grid.min() <= 0:
-        parts = (_one_by_one(risk, x, train, grid) for train in trains)
+        parts = iter([_one_by_one(risk, x, train, grid) for train in trains])
     else:
         parts = _together(risk, x, trains, grid)
     out: FloatArray = np.sum(list(parts), axis=0)
