@@ -16,8 +16,21 @@ import pytest
 from numpy.testing import assert_allclose
 
 import mtorscore as mt
-from mtorscore.prognosis import Endpoint, cumulative_incidence
-from mtorscore.prognosis.statistics import competing_metrics, fine_gray
+from mtorscore.prognosis import (
+    Endpoint,
+    RidgeCox,
+    cumulative_incidence,
+    decision_curve,
+    evaluate,
+    fit_model,
+    load_model,
+    optimism,
+    survival_target,
+    validate,
+)
+from mtorscore.prognosis import calibration_curve as curve_of
+from mtorscore.prognosis.prediction.tasks import make_task
+from mtorscore.prognosis.statistics import competing_metrics, cox, fine_gray, ridge_paths
 from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_at, incidences_at
 
 HERE = Path(__file__).parent / "competing"
@@ -160,3 +173,107 @@ def test_a_competing_column_beside_the_event() -> None:
     assert data.n_competing == 1
     assert data.excluded["rule"].tolist() == ["competing event missing"]
     assert data.take(np.array([1])).status.tolist() == [2]
+
+
+def test_ridge_cox_without_penalty_is_crr_and_predicts_its_incidence(cohort: Cohort) -> None:
+    x = cohort.table[["x1", "x2"]]
+    target = survival_target(cohort.time, cohort.status == 1)
+    model = RidgeCox(penalties=[1e-12]).fit(x, target, competing=cohort.status == 2)
+    assert_allclose(model.coef_ / model.scale_, cohort.want("crr1_2_coef"), rtol=1e-5)
+    zero = pd.DataFrame({"x1": [0.0], "x2": [0.0]})
+    for at in cohort.times:
+        survival = model.predict_survival(zero, [at])[0, 0]
+        assert_allclose(-np.log(survival), cohort.want("crr1_2_baseline", at)[0], rtol=1e-4)
+    plain = RidgeCox(penalties=[1e-12]).fit(x, target)
+    assert not np.allclose(plain.coef_, model.coef_, atol=1e-3)
+
+
+def test_calibration_and_net_benefit_are_aalen_johansen(cohort: Cohort) -> None:
+    data = ENDPOINT.resolve_survival(cohort.table)
+    risk = cohort.table["risk"]
+    for at in cohort.times:
+        found = curve_of(risk.loc[data.index], data, at)
+        assert_allclose(found["observed"], cohort.want("observed", at), rtol=1e-7)
+        assert_allclose(found["predicted"], cohort.want("predicted", at), rtol=1e-7)
+        scaled = make_task(data).scaled_brier(risk.loc[data.index].to_numpy(), at)
+        assert_allclose(scaled, 1 - cohort.want("brier", at)[0] / cohort.want("brier_null", at)[0], rtol=1e-4)
+        overall = cohort.want("cif1", at)[0]
+        decided = decision_curve(risk, cohort.table, ENDPOINT, thresholds=[0.2], horizon=at)
+        everybody = decided[decided["strategy"] == "all"]["net_benefit"].iloc[0]
+        assert_allclose(everybody, overall - (1 - overall) * 0.25, rtol=1e-7)
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Cohort:
+    return read("simulated")
+
+
+def test_a_frozen_model_predicts_incidence_and_is_compared_with_it(simulated: Cohort, tmp_path: Path) -> None:
+    x, table = simulated.table[["x1", "x2"]], simulated.table
+    model = load_model(fit_model(x, table, ENDPOINT).save(tmp_path / "m.mtorscore"))
+    assert model.predicts_incidence
+    assert model.training["competing"] == 92
+    assert "Competing events: 92, by subdistribution hazards" in model.card
+    at = 10.0
+    result = validate(model, x, table, horizon=at, n_boot=20)
+    value = result.summary.set_index("metric")["value"]
+    predicted = 1 - model.predict_survival(x, [at]).iloc[:, 0].to_numpy()
+    assert_allclose(value["observed_expected"], simulated.want("cif1", at)[0] / predicted.mean(), rtol=1e-9)
+    # In its own training cohort a calibrated model of the incidence is right on average.
+    assert 0.95 < value["observed_expected"] < 1.05
+    assert any("92 competing event(s): observed risks are cumulative incidences" in note for note in result.notes)
+    linear, ever = model.linear_predictor(x), np.where(simulated.status == 2, np.inf, simulated.time)
+    pairs = (simulated.status == 1)[:, None] & (ever > simulated.time[:, None])
+    gain = (linear.to_numpy()[:, None] > linear.to_numpy()) + 0.5 * (linear.to_numpy()[:, None] == linear.to_numpy())
+    assert_allclose(value["wolbers_c"], gain[pairs].mean(), rtol=1e-9)
+    assert value["auc_at_horizon"] != value["auc_event_free_at_horizon"]
+    again = validate(result.recalibrated, x, table, horizon=at, n_boot=0).summary.set_index("metric")["value"]
+    assert_allclose(again["calibration_slope"], 1, atol=1e-6)
+
+
+def test_a_model_without_competing_events_says_so(simulated: Cohort) -> None:
+    x, table = simulated.table[["x1", "x2"]], simulated.table.assign(event=lambda d: (d["status"] == 1).astype(int))
+    plain = Endpoint.survival("time", "event", "months", name="status")
+    model = fit_model(x, table, plain)
+    assert not model.predicts_incidence
+    result = validate(model, x, table, ENDPOINT, horizon=10, n_boot=0)
+    assert any("its risks are those of a world without them" in note for note in result.notes)
+    # Predicted risks of a world without the competitor are too high for this one.
+    assert result.summary.set_index("metric")["value"]["observed_expected"] < 0.9
+    other = validate(fit_model(x, table, ENDPOINT), x, table, plain, horizon=10, n_boot=0)
+    assert any("beside competing events, and status holds none" in note for note in other.notes)
+
+
+def test_evaluation_and_optimism_with_competing_events(simulated: Cohort) -> None:
+    x, table = simulated.table[["x1", "x2"]], simulated.table
+    found = evaluate(None, x, table, ENDPOINT, n_repeats=1, n_boot=10)
+    score = found.summary[found.summary["model"] == "score"].set_index("metric")["value"]
+    assert {"harrell_c", "uno_c", "wolbers_c", "mean_auc", "integrated_brier"} == set(score.index)
+    assert score["wolbers_c"] > 0.55
+    row = found.calibration.set_index("model").loc["score"]
+    at = row["horizon"]
+    assert_allclose(row["observed"], incidence_at(simulated.time, simulated.status, at)[0])
+    assert 0.9 < row["observed_expected"] < 1.1
+    dummy = found.calibration.set_index("model").loc["dummy"]
+    assert_allclose(dummy["observed_expected"], 1, atol=0.02)
+    assert any("stand for no event" in note for note in found.notes)
+    assert set(optimism(x, table, ENDPOINT, n_boot=3).summary["metric"]) == {"wolbers_c", "brier_at_horizon"}
+    early = Endpoint.early("time", "status", 10, "months", competing=2)
+    label = evaluate(None, x, table, early, n_repeats=1, n_boot=5)
+    assert any("competing event(s) by the horizon stand for no event" in note for note in label.notes)
+
+
+def test_inner_folds_keep_competing_events_at_risk(simulated: Cohort) -> None:
+    x = simulated.table[["x1", "x2"]].to_numpy(np.float64)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    fold, grid = np.arange(len(x)) % 4, np.array([0.01, 0.3])
+    risk = fine_gray.SubdistributionSets(simulated.time, simulated.status)
+    found = ridge_paths.held_out(risk, x, fold, grid)
+    stacked = np.broadcast_to(x[:, :, None], (*x.shape, 2))
+    want = np.zeros(2)
+    for f in range(4):
+        train = fold != f
+        inside = fine_gray.SubdistributionSets(simulated.time[train], simulated.status[train])
+        coef = cox.newton(inside, stacked[train], ridge=np.tile(grid * inside.n_events, (2, 1))).coef
+        want += cox.moments(risk, stacked, coef).loglik - cox.moments(inside, stacked[train], coef).loglik
+    assert_allclose(found, want, rtol=1e-6)

@@ -198,7 +198,7 @@ def test_what_validation_and_evaluation_fill_in_is_said() -> None:
     found = p.evaluate(
         None, s, rivals, p.Endpoint.survival("time", "event", competing=2), ["age"], n_splits=2, n_repeats=1, n_boot=0
     )
-    assert any("competing event(s) count as censored" in note for note in found.notes)
+    assert any("competing event(s): ridge models are of the subdistribution hazard" in note for note in found.notes)
     assert any("age (4 of 40)" in note for note in found.notes)
     with pytest.raises(DataError, match="misses a feature"):
         p.evaluate(None, s.assign(A=np.nan), c, ENDPOINT)

@@ -167,6 +167,14 @@ class LabelData:
         return inverse_weights(time[rows], event[rows], horizon)
 
     @property
+    def n_competing(self) -> int:
+        """Number of competing events by the horizon of a derived label; 0 otherwise."""
+        if self.follow_up is None:
+            return 0
+        time, event, horizon = self.follow_up
+        return int((event & (time <= horizon) & (self.y == 0)).sum())
+
+    @property
     def n_events(self) -> int:
         """Size of the last (for a binary label: the positive) class."""
         return int((self.y == len(self.classes) - 1).sum())
@@ -294,9 +302,8 @@ class Endpoint:
 
         Observations censored before the horizon are neither: they keep their place with weight 0, and the others are
         weighted by the inverse Kaplan-Meier probability of being uncensored (at the event, or at the horizon), so
-        that the weighted sample stands for all. `horizon` and the time column are in `unit`. With `competing` (as in
-        `survival`), who had a competing event by the horizon is known to be without the event: the weighted
-        prevalence is the cumulative incidence. Without, those count as censored.
+        that the weighted sample stands for all. `horizon` and the time column are in `unit`. A `competing` event (as
+        in `survival`) by the horizon means no event: the weighted prevalence is the cumulative incidence.
         """
         base = cls.survival(time, event, unit, competing=competing, horizon=horizon, event_value=event_value)
         label = name or f"{event} within {horizon:g} {unit}"

@@ -41,6 +41,11 @@ class OutcomeData(Protocol):
         ...
 
     @property
+    def n_competing(self) -> int:
+        """Number of competing events, which count as such; 0 where the endpoint names none."""
+        ...
+
+    @property
     def positive(self) -> str:
         """What a ratio above 1 means more of: the event, or the positive class."""
         ...

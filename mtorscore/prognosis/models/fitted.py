@@ -178,7 +178,10 @@ class FittedModel:
         return pd.Series(KINDS[self.kind].prediction(linear.to_numpy()), index=linear.index, name=self.name)
 
     def predict_survival(self, X: Any, times: Sequence[float], clinical: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Probability of being free of the event at each time; observations x times."""
+        """Probability of being free of the event at each time; observations x times.
+
+        Of a model that knows competing events: one minus the cumulative incidence of the event.
+        """
         if not KINDS[self.kind].has_survival:
             raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
         self._warn_of_unseen(clinical)
@@ -214,6 +217,11 @@ class FittedModel:
         return float(np.median(self.times)) if len(self.times) else None
 
     @property
+    def predicts_incidence(self) -> bool:
+        """Whether the model knows competing events: one minus its survival is then a cumulative incidence."""
+        return "hazard" in self.training
+
+    @property
     def output(self) -> str:
         """What the model returns, in words."""
         return KINDS[self.kind].output
@@ -246,6 +254,12 @@ class FittedModel:
             lines.insert(4, f"Horizon: {t['horizon']:g} {self.endpoint.unit}.")
         if "classes" in t:
             lines.insert(3, f"Positive class: {t['classes'][-1]} (against {examples(t['classes'][:-1])}).")
+        if "hazard" in t:
+            lines.insert(
+                5 if "horizon" in t else 4,
+                f"Competing events: {t['competing']}, by subdistribution hazards (Fine and Gray): predicted risks are "
+                f"cumulative incidences ({t['incidence']:.3f} by the horizon in the training cohort).",
+            )
         if t.get("recalibrated_on"):
             lines.insert(4, f"Recalibrated on {t['recalibrated_on']} observations of another cohort.")
         adequacy = t.get("n_needed")

@@ -14,7 +14,7 @@ from mtorscore.errors import EndpointError, FormatError
 from mtorscore.prognosis.endpoints import coding
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.models.model_file import FIRST
-from mtorscore.prognosis.models.model_kinds import KINDS
+from mtorscore.prognosis.models.model_kinds import KINDS, SUBDISTRIBUTION
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 TEXT = ("name", "kind")
@@ -187,6 +187,9 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
         "patients": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "rows": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "recalibrated_on": _is_number,
+        "competing": _is_number,
+        "incidence": _is_number,
+        "hazard": lambda v: v == SUBDISTRIBUTION,
     }
     for key, value in training.items():
         _need(key in checks and checks[key](value), f"training, {key}", value)

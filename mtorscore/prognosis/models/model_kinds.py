@@ -16,10 +16,14 @@ from mtorscore.errors import EndpointError
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic, survival_target
+from mtorscore.prognosis.statistics.incidence import incidence_at
 from mtorscore.prognosis.statistics.kaplan_meier import median_follow_up
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
-__all__ = ["KINDS", "ModelKind", "kind_of"]
+__all__ = ["KINDS", "SUBDISTRIBUTION", "ModelKind", "kind_of"]
+
+SUBDISTRIBUTION = "subdistribution"
+"""What the summary of a training cohort calls the hazard of models that predict a cumulative incidence."""
 
 
 class ModelKind(ABC):
@@ -60,7 +64,7 @@ class SurvivalModel(ModelKind):
     @staticmethod
     def fit(x: FloatArray, data: SurvivalData, seed: int) -> dict[str, Any]:
         """Fit coefficients and baseline hazard."""
-        model = RidgeCox(seed=seed).fit(x, survival_target(data.time, data.event))
+        model = RidgeCox(seed=seed).fit(x, survival_target(data.time, data.event), competing=data.status == 2)
         return {
             "coef": model.coef_, "mean": model.mean_, "scale": model.scale_, "penalty": model.penalty_,
             "times": model.baseline_times_, "hazard": model.baseline_hazard_, "offset": model.offset_,
@@ -73,11 +77,18 @@ class SurvivalModel(ModelKind):
 
     @staticmethod
     def described(data: SurvivalData) -> dict[str, Any]:
-        """Median follow-up (reverse Kaplan-Meier), and the median event time as the horizon of validations."""
-        return {
-            "median_follow_up": median_follow_up(data.time, data.event, data.entry),
+        """Median follow-up (reverse Kaplan-Meier), and the median event time as the horizon of validations.
+
+        With competing events also their number, which hazard is modelled, and the cumulative incidence by the horizon.
+        """
+        out: dict[str, Any] = {
+            "median_follow_up": median_follow_up(data.time, data.status > 0, data.entry),
             "horizon": float(np.median(data.time[data.event])),
         }
+        if data.n_competing:
+            incidence = incidence_at(data.time, data.status, out["horizon"])[0]
+            out |= {"competing": data.n_competing, "hazard": SUBDISTRIBUTION, "incidence": incidence}
+        return out
 
 
 class LabelModel(ModelKind):

@@ -8,7 +8,7 @@ from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.models.fitted import FittedModel
 from mtorscore.prognosis.models.model_kinds import KINDS
 
-__all__ = ["same_classes", "same_outcome"]
+__all__ = ["competing_notes", "same_classes", "same_outcome"]
 
 
 def same_outcome(fitted: FittedModel, endpoint: Endpoint) -> list[str]:
@@ -41,6 +41,25 @@ def same_outcome(fitted: FittedModel, endpoint: Endpoint) -> list[str]:
     if endpoint.name != own.name:
         return [f"the model was fitted on {own.name}, and is validated on {endpoint.name}"]
     return []
+
+
+def competing_notes(fitted: FittedModel, data: OutcomeData) -> tuple[str, ...]:
+    """Say how competing events counted in the validation of a survival model, and where the model counted otherwise."""
+    notes = []
+    if data.n_competing:
+        notes.append(
+            f"{data.n_competing} competing event(s): observed risks are cumulative incidences (Aalen-Johansen), the "
+            "slope is that of the subdistribution hazard; in the AUC, the Brier score and wolbers_c they stand for no "
+            "event, in harrell_c and uno_c they count as censored"
+        )
+    if data.n_competing and not fitted.predicts_incidence:
+        notes.append("the model was fitted without competing events: its risks are those of a world without them")
+    if fitted.predicts_incidence and not data.n_competing:
+        notes.append(
+            f"the model predicts the cumulative incidence beside competing events, and {data.name} holds none: name "
+            "them (competing=) where they happened"
+        )
+    return tuple(notes)
 
 
 def same_classes(fitted: FittedModel, endpoint: Endpoint, data: OutcomeData) -> list[str]:

@@ -27,11 +27,12 @@ from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import other_reference, scoring_of
 from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
 from mtorscore.prognosis.models.model_kinds import KINDS
-from mtorscore.prognosis.models.same_outcome import same_classes, same_outcome
+from mtorscore.prognosis.models.same_outcome import competing_notes, same_classes, same_outcome
 from mtorscore.prognosis.models.training_cohort import known_again, patients_in
 from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
 from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
+from mtorscore.prognosis.prediction.prediction_task import Predicted
 from mtorscore.prognosis.prediction.smooth_calibration import (
     ERRORS,
     NO_INTERVAL,
@@ -40,8 +41,8 @@ from mtorscore.prognosis.prediction.smooth_calibration import (
 )
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import cox, logistic, metrics
-from mtorscore.prognosis.statistics.kaplan_meier import km_at
-from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.statistics.fine_gray import risk_sets
+from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 __all__ = ["Validation", "leave_one_cohort_out", "validate"]
 
@@ -229,30 +230,22 @@ def _survival(
     fitted: FittedModel, data: Any, linear: FloatArray, weights: FloatArray, at: float, level: float
 ) -> _Found:
     """Validate a survival model at a horizon."""
-    time, event = data.time, data.event
-    g = metrics.censoring(time, event, time)
-    grid = np.unique(np.quantile(time[event], np.linspace(0.1, 0.8, 9)))
-    g_grid = metrics.censoring(time, event, grid)
+    grid = np.unique(np.quantile(data.time[data.event], np.linspace(0.1, 0.8, 9)))
     survival = fitted.survival_at(linear, grid)
-    briers = metrics.survival_briers(time, event, survival, weights, g, g_grid, grid)
     predicted = 1 - fitted.survival_at(linear, np.array([at]))[:, 0]
-    g_at = float(metrics.censoring(time, event, np.array([at]))[0])
     slope = _slopes(data, linear, weights)
-    observed = np.array([1 - km_at(time, event, at, w) for w in weights])
+    task = make_task(data)
+    observed = task.observed_in_resamples(weights, at)
     expected = weights @ predicted / weights.sum(axis=1)
-    rows = {
-        "harrell_c": metrics.harrell_c(time, event, linear, weights),
-        "uno_c": metrics.uno_c(time, event, linear, weights, g, float(grid[-1])),
-        "auc_at_horizon": metrics.dynamic_auc(time, event, linear, weights, g, at),
-        "integrated_brier": metrics.integrate(grid, briers),
-        "scaled_brier": metrics.scaled_survival_brier(time, event, 1 - predicted, weights, g, g_at, at),
+    rows = task.external(Predicted(linear, survival, linear), predicted, weights, grid, at) | {
         "calibration_slope": slope,
         "observed_expected": np.where(expected > 0, observed / np.where(expected > 0, expected, 1), np.nan),
     }
     smooth = smooth_calibration(predicted, data, at, level=level)
     updated = _recalibrate(fitted, data, linear, float(slope[0]))
+    notes = (*_followed_beyond(fitted, data), *competing_notes(fitted, data))
     curve = calibration_curve(predicted, data, at, level=level)
-    return _Found(rows | _distances(smooth), curve, smooth, updated, _followed_beyond(fitted, data))
+    return _Found(rows | _distances(smooth), curve, smooth, updated, notes)
 
 
 def _distances(smooth: SmoothCalibration) -> dict[str, FloatArray]:
@@ -279,7 +272,7 @@ def _slopes(data: SurvivalData, linear: FloatArray, weights: FloatArray) -> Floa
         if not data.event[rows].any():
             continue
         entry = None if data.entry is None else data.entry[rows]
-        risk = RiskSets(data.time[rows], data.event[rows], entry)
+        risk = risk_sets(data.time[rows], data.status[rows], entry)
         fit = cox.newton(risk, ((linear[rows] - linear.mean()) / spread)[:, None, None], tol=1e-8)
         out[b] = fit.coef[0, 0] / spread if fit.converged[0] else np.nan
     return out
@@ -290,7 +283,7 @@ def _recalibrate(fitted: FittedModel, data: SurvivalData, linear: FloatArray, sl
         return fitted
     eta = linear * slope
     offset = float(eta.max())
-    risk = RiskSets(data.time, data.event, data.entry)
+    risk = risk_sets(data.time, data.status, data.entry)
     hazard = 1.0 / risk.sum(np.exp(eta - offset))
     times, at = np.unique(risk.times, return_inverse=True)
     cumulative = np.cumsum(np.bincount(at, weights=hazard))

@@ -143,6 +143,16 @@ class PredictionTask(ABC, Generic[D]):
         """Return observed and expected risk, and the interval of the observed one."""
         raise DataError(f"Calibration is not defined for {type(self.data).__name__}.")
 
+    def external(
+        self, predicted: Predicted, risk: FloatArray, weights: FloatArray, times: FloatArray, horizon: float
+    ) -> dict[str, FloatArray]:
+        """Return the metrics of a frozen model, ``(R,)`` for ``(R, n)`` weights; `risk` is that by the horizon."""
+        raise DataError(f"External validation is not defined for {type(self.data).__name__}.")
+
+    def observed_in_resamples(self, weights: FloatArray, horizon: float) -> FloatArray:
+        """Return the observed risk by the horizon in each resample, ``(R,)`` for ``(R, n)`` weights."""
+        raise DataError(f"Calibration is not defined for {type(self.data).__name__}.")
+
     def observed_in_group(
         self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float, level: float
     ) -> dict[str, Any] | None:

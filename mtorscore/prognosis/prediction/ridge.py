@@ -27,6 +27,7 @@ from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.coding import Coding, learn
 from mtorscore.prognosis.prediction.folds import assign_folds
 from mtorscore.prognosis.statistics import cox, logistic, ridge_paths
+from mtorscore.prognosis.statistics.fine_gray import risk_sets
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
 __all__ = ["ClinicalEncoder", "RidgeCox", "RidgeLogistic", "survival_target"]
@@ -209,6 +210,9 @@ def _case_weights(weights: Any, n: int) -> FloatArray:
 class RidgeCox(_Ridge):
     """Ridge Cox regression; the penalty is tuned by the cross-validated partial likelihood.
 
+    With competing events the hazard is that of the subdistribution (Fine and Gray), and one minus "survival" is the
+    cumulative incidence of the event.
+
     Parameters
     ----------
     penalties
@@ -219,8 +223,10 @@ class RidgeCox(_Ridge):
         Of the inner folds.
     """
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> RidgeCox:
+    def fit(self, X: Any, y: Any, groups: Any = None, competing: Any = None) -> RidgeCox:
         """Fit on ``(n, p)`` covariates and a structured array with fields event and time (see `survival_target`).
+
+        `competing`, ``(n,)`` bool, marks those whose follow-up a competing event ended.
 
         Raises
         ------
@@ -231,12 +237,13 @@ class RidgeCox(_Ridge):
         """
         x = self._learn_scale(X)
         event, time = _event_and_time(y, len(x))
+        status = _status(event, competing)
 
         def held_out(grid: FloatArray, k: int) -> FloatArray:
             """Cross-validated partial likelihood per penalty."""
             return ridge_paths.held_out(risk, x, self._folds(event, groups, k), grid)
 
-        risk = RiskSets(time, event)
+        risk = risk_sets(time, status)
         self.penalty_ = self._tune(int(event.sum()), held_out)
         self.coef_ = _path(risk, x, np.array([self.penalty_]))[:, 0]
         eta = x @ self.coef_
@@ -275,6 +282,16 @@ def _event_and_time(y: Any, n: int) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     if not event.any():
         raise EndpointError("A Cox model needs at least one event to be fitted.")
     return event, time
+
+
+def _status(event: npt.NDArray[np.bool_], competing: Any) -> IntArray:
+    """Return 1 for the event, 2 for a competing one, 0 for censored."""
+    if competing is None:
+        return event.astype(np.int64)
+    other = np.asarray(competing, dtype=bool)
+    if other.shape != event.shape:
+        raise DataError(f"competing has shape {other.shape}; one value for each of {len(event)} observations, please.")
+    return np.where(event, 1, np.where(other, 2, 0))
 
 
 def _path(risk: RiskSets, x: FloatArray, grid: FloatArray) -> FloatArray:

@@ -12,9 +12,12 @@ Fine and Gray, J Am Stat Assoc 1999;94:496.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore.errors import EndpointError
 from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.cox import Fits
 from mtorscore.prognosis.statistics.kaplan_meier import product_limit
@@ -59,6 +62,10 @@ class SubdistributionSets(RiskSets):
                 block = late * self.free[events, None] * self.share[inside]
                 self.matrix[np.ix_(events, self.others[inside])] += block
 
+    def within(self, rows: npt.NDArray[Any], *, dense: bool | None = None) -> RiskSets:
+        """Return those of some observations, whose censoring is learned from them alone."""
+        return risk_sets(self.time[rows], self.status[rows], strata=self.strata[rows], dense=dense)
+
     def _uncensored(self, at: FloatArray) -> FloatArray:
         """Probability of being uncensored until just before each time; as crr, events at a time are at risk there."""
         curve = product_limit(self.time, self.status == 0)
@@ -91,6 +98,22 @@ class SubdistributionSets(RiskSets):
 
 def _column(values: FloatArray, ndim: int) -> FloatArray:
     return values.reshape(-1, *([1] * (ndim - 1)))
+
+
+def risk_sets(
+    time: FloatArray,
+    status: IntArray,
+    entry: FloatArray | None = None,
+    strata: IntArray | None = None,
+    *,
+    dense: bool | None = None,
+) -> RiskSets:
+    """Return risk sets of the subdistribution hazard where there is a competing event, else those of the hazard."""
+    if (np.asarray(status) == 2).any():
+        if entry is not None:
+            raise EndpointError("Subdistribution hazards with entry times are not defined here; leave `entry` out.")
+        return SubdistributionSets(time, status, strata, dense=dense)
+    return RiskSets(time, np.asarray(status) == 1, entry, strata, dense=dense)
 
 
 def fit(risk: SubdistributionSets, x: FloatArray) -> Fits:

@@ -55,7 +55,7 @@ def held_out(risk: RiskSets, x: FloatArray, fold: IntArray, grid: FloatArray) ->
 
 
 def _one_by_one(risk: RiskSets, x: FloatArray, train: FloatArray, grid: FloatArray) -> FloatArray:
-    inside = RiskSets(risk.time[train], risk.event[train], ties=risk.ties)
+    inside = risk.within(train)
     stacked = np.broadcast_to(x[:, :, None], (*x.shape, len(grid)))
     ridge = np.broadcast_to(grid * inside.n_events, (x.shape[1], len(grid)))
     coef = cox.newton(inside, stacked[train], ridge=ridge, tol=1e-8).coef
@@ -71,7 +71,7 @@ def _together(risk: RiskSets, x: FloatArray, trains: list[FloatArray], grid: Flo
     events = np.zeros((len(trains), risk.n_events))
     for f, train in enumerate(trains):
         rows = np.flatnonzero(train)
-        inside = RiskSets(risk.time[rows], risk.event[rows], ties=risk.ties, dense=True)
+        inside = risk.within(rows, dense=True)
         at = place[rows[inside.rows]]
         events[f, at] = 1.0
         if inside.matrix is not None:

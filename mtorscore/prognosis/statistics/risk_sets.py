@@ -8,6 +8,8 @@ matrix (a matrix product over thousands of scores at once), large ones cumulativ
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -81,6 +83,11 @@ class RiskSets:
             self.matrix = self._dense(stratum)
         else:
             self._index(stratum)
+
+    def within(self, rows: npt.NDArray[Any], *, dense: bool | None = None) -> RiskSets:
+        """Return the risk sets of some observations (positions, or a mask) as if there were no others."""
+        entry = None if self.entry is None else self.entry[rows]
+        return RiskSets(self.time[rows], self.event[rows], entry, self.strata[rows], ties=self.ties, dense=dense)
 
     @property
     def n(self) -> int:
