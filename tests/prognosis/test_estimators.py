@@ -18,11 +18,11 @@ from mtorscore.prognosis import ClinicalEncoder, RidgeCox, RidgeLogistic, surviv
 class CoxOnNumbers(RidgeCox):
     """scikit-learn's checks hand over numbers; they become times, and those that are not the least become events."""
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> RidgeCox:
+    def fit(self, X: Any, y: Any, groups: Any = None, competing: Any = None) -> RidgeCox:
         if y is None:
-            return super().fit(X, y, groups)
+            return super().fit(X, y, groups, competing)
         numbers = pd.factorize(np.asarray(y).ravel(), sort=True)[0].astype(np.float64)
-        return super().fit(X, survival_target(numbers + 1, numbers == numbers), groups)
+        return super().fit(X, survival_target(numbers + 1, numbers == numbers), groups, competing)
 
 
 def cannot_pass(estimator: Any) -> dict[str, str]:

@@ -122,9 +122,9 @@ def test_patients_reach_the_tuning_inside_a_pipeline() -> None:
     seen: list[bool] = []
 
     class Spy(RidgeCox):
-        def fit(self, X: Any, y: Any, groups: Any = None) -> RidgeCox:
+        def fit(self, X: Any, y: Any, groups: Any = None, competing: Any = None) -> RidgeCox:
             seen.append(groups is not None)
-            return super().fit(X, y, groups)
+            return super().fit(X, y, groups, competing)
 
     x, clinical = cohort()
     clinical["patient"] = np.arange(N) // 2
