@@ -244,7 +244,12 @@ ASSOCIATIONS = Table(
         Column("residual_p", "p-value", "its p value"),
         Column("residual_null_p", "p-value", "its p value among random signatures treated alike"),
         Column("sd", "number", "standard deviation of the score"),
+        Column("rank_p", "p-value", "p value of the ranks of the score, which outliers cannot pull (unadjusted rows)"),
+        Column("largest_dfbeta", "number",
+               "most that one patient moves the log ratio, in its standard errors (unadjusted rows)"),
         Column("firth", "flag", "whether Firth's penalty for few events was used"),
+        Column("patients", "text",
+               "digest of who is in the model, by which cohorts with the same patients are recognised when combined"),
         VALID, REASON,
     ),
     step="relate", printed="signature endpoint adjusted_for n events hr hr_low hr_high p q null_p", empty=NO_OUTCOME,
@@ -406,6 +411,7 @@ GSEA = Table(
 META = Table(
     "meta", "", (
         METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
+        Column("effect", "text", "what hr is: a hazard ratio"),
         Column("cohorts", "count", "cohorts combined"),
         Column("n", "count", "patients of all cohorts together"),
         Column("events", "count", "events of all cohorts together"),

@@ -12,6 +12,7 @@ from .association.effects import restricted_mean as restricted_mean
 from .association.effects import trend_test as trend_test
 from .association.imputation import associate_imputed as associate_imputed
 from .association.meta_analysis import meta_analyse as meta_analyse
+from .association.meta_performance import meta_analyse_performance as meta_analyse_performance
 from .association.survival import CoxFit as CoxFit
 from .association.survival import concordance_index as concordance_index
 from .association.survival import cox as cox

@@ -11,14 +11,17 @@ import pandas as pd
 
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
-from mtorscore.errors import DataError, RenamedWarning, examples, warn
+from mtorscore.errors import DataError, RenamedWarning, warn
+from mtorscore.prognosis.association.cohort_overlap import Digests
+from mtorscore.prognosis.association.design import Design
 from mtorscore.prognosis.association.negative_controls import (
     ALL,
     PROLIFERATION,
     Confounder,
     NegativeControls,
-    find_confounder,
+    confounder_of,
 )
+from mtorscore.prognosis.association.outliers import outliers_of
 from mtorscore.prognosis.association.quality import the_outcome_itself, why_not_valid
 from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
@@ -28,7 +31,6 @@ from mtorscore.prognosis.association.result_rows import (
 )
 from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
-from mtorscore.prognosis.endpoints.covariates import encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
 from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcome
@@ -78,6 +80,9 @@ def associate(
     params: dict[str, Any] | None = None,
     seed: int = 0,
     tissue: str | None = None,
+    strata: Sequence[Hashable] | str = (),
+    cluster: Hashable | None = None,
+    robust: bool = False,
     mirrors: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Relate every score to one or more endpoints.
@@ -131,6 +136,13 @@ def associate(
     tissue
         Tissue of the observations, where entries of the collection are graded by tissue: an entry that is graded
         "opposed" there is not valid.
+    strata
+        Clinical column(s) whose values have baseline hazards of their own (survival).
+    cluster
+        Clinical column of patients that are alike, such as a centre, or of the patient where some have several
+        observations: errors, intervals and p-values are robust to it. Its random signatures are compared as without.
+    robust
+        Robust errors where there is no `cluster`.
     mirrors
         Old name of `negative_controls`, to be removed in the next release.
 
@@ -167,7 +179,7 @@ def associate(
     with one_blas_thread():
         return _associate(
             scores, clinical, endpoint, names_of(adjust), expression, signatures, method, wanted, n_random, params,
-            tissue, _Options(level, n_boot, seed, ties, family),
+            tissue, _Options(level, n_boot, seed, ties, family), (strata, cluster, robust),
         )  # fmt: skip
 
 
@@ -192,9 +204,11 @@ def _associate(
     params: dict[str, Any] | None,
     tissue: str | None,
     options: _Options,
+    sampling: tuple[Sequence[Hashable] | str, Hashable | None, bool],
 ) -> pd.DataFrame:
     endpoints = as_endpoints(endpoint)
     inputs = read_inputs(scores, clinical, expression, signatures, method, params)
+    design = Design.of(inputs.clinical, *sampling, endpoints)
     controls = NegativeControls(inputs, negative_controls, n_random, options.seed)
     quality = why_not_valid(inputs, tissue)
     rows: list[dict[str, Any]] = []
@@ -202,21 +216,29 @@ def _associate(
     for one in endpoints:
         for item in adjust:
             check_not_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
-        data = one.resolve(inputs.clinical, inputs.scores.index)
-        outcome = make_outcome(data, options.ties)
-        warn_repeated_patients(inputs.clinical, data.index)
-        excluded.append(data.excluded)
+        data, lost = design.known(one.resolve(inputs.clinical, inputs.scores.index))
+        outcome = design.applied(make_outcome(data, options.ties), data)
+        if design.clusters is None:
+            warn_repeated_patients(inputs.clinical, data.index)
+        excluded += [data.excluded, lost]
         rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
     controls.run()
+    digests = Digests(inputs.clinical)
     for row in rows:
-        row["level"] = options.level
+        index = row.pop("index")
+        row |= {"level": options.level, "patients": digests.of(index)}
+        doubts, trusted = design.doubts(row, index)
+        row["reason"] += doubts
+        row["valid"] &= trusted
         lacking = quality.get(row["signature"])
         if lacking:
             row["valid"] = False
             row["reason"].append(lacking)
     table = finish(rows, options.family)
     # Plain records: pandas compares attrs when tables are concatenated, and tables do not compare to a truth value.
-    table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records")
+    excluded = [e for e in excluded if len(e)]
+    table.attrs["excluded"] = pd.concat(excluded, ignore_index=True).to_dict("records") if excluded else []
+    table.attrs["design"] = design.what
     table.attrs["family"] = options.family
     table.attrs["level"] = options.level
     table.attrs["ties"] = options.ties
@@ -228,7 +250,7 @@ def _one_endpoint(
     inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], controls: NegativeControls, options: _Options
 ) -> list[dict[str, Any]]:
     blocks = _blocks(inputs.scores, outcome)
-    confounders = [_confounder(inputs, item) for item in adjust]
+    confounders = [confounder_of(inputs, item) for item in adjust]
     known = {c.label for c in confounders}
     confounders += [c for c in controls.confounders() if c.label not in known]
     multiplicities = bootstrap_multiplicities(len(outcome.index), options.n_boot, options.seed)
@@ -262,33 +284,6 @@ def _blocks(scores: pd.DataFrame, outcome: Outcome) -> list[_Block]:
     return blocks
 
 
-def _confounder(inputs: Inputs, item: Any) -> Confounder:
-    """Resolve one entry of `adjust`."""
-    if isinstance(item, pd.Series):
-        return Confounder(str(item.name or "series"), encode(item.to_frame(name=item.name or "series")))
-    names: list[Hashable] = list(item) if isinstance(item, tuple | list) else [item]
-    parts = []
-    for name in names:
-        if name in inputs.clinical.columns:
-            # Levels that no scored observation has must not move the codes of the others.
-            scored = inputs.clinical.index.isin(inputs.scores.index)
-            parts.append(encode(inputs.clinical.loc[scored, [name]]))
-        elif name in inputs.scores.columns and len(names) > 1:
-            parts.append(inputs.scores[[name]])
-        else:
-            found = find_confounder(inputs, str(name))
-            if found is None:
-                known = [*inputs.clinical.columns, *inputs.scores.columns]
-                raise DataError(
-                    f"Nothing to adjust for is called {name!r}: no clinical column, no score, no confounder signature. "
-                    f"There are {examples(known, 6)}."
-                )
-            if len(names) == 1:
-                return found
-            parts.append(found.table)
-    return Confounder(" + ".join(str(n) for n in names), pd.concat(parts, axis=1))
-
-
 def _unadjusted(
     block: _Block, name: str, multiplicities: FloatArray, controls: NegativeControls, options: _Options
 ) -> None:
@@ -303,8 +298,12 @@ def _unadjusted(
         return
     test = outcome.score_test(None)
     observed = test(block.x)
+    outliers = outliers_of(outcome, block.x, effects, lambda x: _estimate(outcome, x, few, options))
     for j, signature in enumerate(block.names):
         row = blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
+        told, notes = outliers.told(j, row["p"], outcome)
+        row |= told
+        row["reason"] += notes
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
         if outcome.one_time:

@@ -19,11 +19,17 @@ from scipy.optimize import brentq
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError
+from mtorscore.prognosis.association.cohort_overlap import overlap_notes
 from mtorscore.prognosis.endpoints.checks import check_level
+from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, ODDS_RATIO
 from mtorscore.prognosis.statistics.inference import ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
-__all__ = ["meta_analyse"]
+__all__ = ["combine", "meta_analyse", "pooled"]
+
+KEYS = ("signature", "endpoint", "model", "adjusted_for")
+MEANS = ("mean", "mean_low", "mean_high")
+HAZARD = "hazard ratio"
 
 
 def meta_analyse(
@@ -33,7 +39,7 @@ def meta_analyse(
     hartung_knapp: bool = True,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Combine tables of `associate` over cohorts, per signature, endpoint and model.
+    """Combine tables of `associate` over cohorts, per signature, endpoint and model: hazard ratios, or odds ratios.
 
     Parameters
     ----------
@@ -51,9 +57,11 @@ def meta_analyse(
     Returns
     -------
     pandas.DataFrame
-        signature, endpoint, model, adjusted_for, cohorts, n, events, hr, hr_low, hr_high, p, q, prediction_low,
+        signature, endpoint, model, adjusted_for, effect, cohorts, n, events, hr, hr_low, hr_high, p, q, prediction_low,
         prediction_high (from three cohorts on), tau2, i2, cochran_q, cochran_p, weights (cohort=share), level,
-        positive, horizon, valid, reason.
+        positive, horizon, valid, reason; with labels also odds_ratio, or_low, or_high. ``reason`` names cohorts whose
+        patients have the same names, by the column ``patients`` of their tables; exactly the same estimates of the same
+        patients are not valid.
 
     Raises
     ------
@@ -66,44 +74,99 @@ def meta_analyse(
         raise DataError("Nothing to combine: hand over at least one table of prognosis.associate.")
     if tau2 not in ("reml", "pm", "dl"):
         raise DataError(f"Unknown estimator {tau2!r} of the variance between cohorts; use 'reml', 'pm' or 'dl'.")
-    keys = ["signature", "endpoint", "model", "adjusted_for"]
-    stacked = []
-    for cohort, table in named.items():
-        missing = [c for c in [*keys, "hr", "hr_low", "hr_high", "n", "events"] if c not in table.columns]
-        if missing:
-            raise DataError(f"The table of {cohort} lacks {', '.join(missing)}; it must come from prognosis.associate.")
-        z = stats.norm.ppf(0.5 + _levels(table, level, cohort) / 2)
-        stacked.append(table.assign(cohort=cohort, width=2 * z))
-    everything = pd.concat(stacked, ignore_index=True)
-    everything["adjusted_for"] = everything["adjusted_for"].astype(object).fillna("")
-    everything["log"] = np.log(everything["hr"].astype(float))
-    everything["se"] = (np.log(everything["hr_high"]) - np.log(everything["hr_low"])) / everything["width"]
-    usable = np.isfinite(everything["log"]) & np.isfinite(everything["se"]) & (everything["se"] > 0)
-    if "valid" in everything:
-        usable &= everything["valid"].astype(bool)
-    rows = []
-    for key, part in everything.groupby(keys, sort=False):
-        good = part[usable.loc[part.index]]
-        row: dict[str, Any] = dict(zip(keys, key, strict=True)) | {"cohorts": len(good)}
-        row |= {"n": int(good["n"].sum()), "events": int(good["events"].sum())}
-        if len(good):
-            combined = combine(good["log"].to_numpy(), good["se"].to_numpy(), tau2, hartung_knapp, level)
-            shares = combined.pop("weights")
-            row |= combined
-            row["weights"] = ", ".join(f"{c}={w:.3f}" for c, w in zip(good["cohort"], shares, strict=True))
-        row["valid"] = len(good) >= 2
-        row["reason"] = "" if len(good) >= 2 else f"{len(good)} cohort(s) with a usable estimate"
-        if "effect" in part and (part["effect"] == "odds ratio").any():
-            row["reason"] = "odds ratios of a label; hazard ratios are combined here"
-        row |= {"level": level, "positive": _one_of(part, "positive", ""), "horizon": _one_of(part, "horizon", np.nan)}
-        rows.append(row)
-    table = pd.DataFrame(rows).reindex(columns=_COLUMNS)
-    table["q"] = table.groupby(keys[1:], sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
+    everything = _stacked(named, level)
+    split = list(KEYS)
+    if (everything["effect"] != HAZARD).any() and "positive" in everything:
+        # Several classes of one label are effects of their own.
+        split.append("positive")
+    rows = [
+        _one(part, dict(zip(split, key, strict=True)), tau2, hartung_knapp, level)
+        for key, part in everything.groupby(split, sort=False, dropna=False)
+    ]
+    table = pd.DataFrame(rows)
+    extra = [c for c in ODDS_RATIO if (everything["effect"] != HAZARD).any()]
+    for columns in (HAZARD_RATIO, ODDS_RATIO):
+        own = (table["effect"] == HAZARD) == (columns == HAZARD_RATIO)
+        for column, source in zip(columns, MEANS, strict=True):
+            table[column] = np.where(own, table[source], np.nan)
+    table = table.reindex(columns=[*_COLUMNS, *extra])
+    table["q"] = table.groupby(list(KEYS[1:]), sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
     return table
 
 
+def _stacked(named: Mapping[str, pd.DataFrame], level: float) -> pd.DataFrame:
+    """Return the rows of all cohorts with log ratio, its error, and whether they take part."""
+    stacked = []
+    for cohort, table in named.items():
+        odds = [c for c in ODDS_RATIO if c in table.columns]
+        ratios = [] if len(odds) == len(ODDS_RATIO) else list(HAZARD_RATIO)
+        missing = [c for c in [*KEYS, *ratios, "n", "events"] if c not in table.columns]
+        if missing:
+            raise DataError(f"The table of {cohort} lacks {', '.join(missing)}; it must come from prognosis.associate.")
+        effect = table["effect"].astype(object).fillna(HAZARD) if "effect" in table else pd.Series(HAZARD, table.index)
+        new: dict[str, Any] = {"cohort": cohort, "effect": effect}
+        for columns, names in ((HAZARD_RATIO, effect == HAZARD), (ODDS_RATIO, effect != HAZARD)):
+            for column, short in zip(columns, ("ratio", "ratio_low", "ratio_high"), strict=True):
+                known = table[column].astype(float) if column in table else np.nan
+                new[short] = np.where(names, known, new.get(short, np.nan))
+        z = stats.norm.ppf(0.5 + _levels(table, level, cohort) / 2)
+        stacked.append(table.assign(width=2 * z, **new))
+    everything = pd.concat(stacked, ignore_index=True)
+    everything["adjusted_for"] = everything["adjusted_for"].astype(object).fillna("")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        everything["log"] = np.log(everything["ratio"])
+        everything["se"] = (np.log(everything["ratio_high"]) - np.log(everything["ratio_low"])) / everything["width"]
+    usable = np.isfinite(everything["log"]) & np.isfinite(everything["se"]) & (everything["se"] > 0)
+    if "valid" in everything:
+        usable &= everything["valid"].astype(bool)
+    return everything.assign(usable=usable)
+
+
+def _one(part: pd.DataFrame, key: dict[str, Any], tau2: str, knapp: bool, level: float) -> dict[str, Any]:
+    """Combine the rows of one signature, endpoint and model."""
+    good = part[part["usable"]]
+    row: dict[str, Any] = key | {"cohorts": len(good), "n": int(good["n"].sum()), "events": int(good["events"].sum())}
+    row |= {"effect": str(part["effect"].iloc[0]), "level": level}
+    row |= dict.fromkeys(MEANS, np.nan)
+    if len(good):
+        combined = combine(good["log"].to_numpy(), good["se"].to_numpy(), tau2, knapp, level)
+        shares = combined.pop("weights")
+        means = {short: combined.pop(c) for c, short in zip(HAZARD_RATIO, MEANS, strict=True)}
+        row |= means | combined
+        row["weights"] = ", ".join(f"{c}={w:.3f}" for c, w in zip(good["cohort"], shares, strict=True))
+    row |= {"positive": _one_of(part, "positive", ""), "horizon": _one_of(part, "horizon", np.nan)}
+    reasons = [] if len(good) >= 2 else [f"{len(good)} cohort(s) with a usable estimate"]
+    kinds = good["effect"].nunique() > 1
+    if kinds:
+        reasons.append("hazard ratios and odds ratios are not combined")
+    row["valid"] = len(good) >= 2 and not kinds
+    twice = _same_estimates(good)
+    if twice:
+        reasons.append(f"{twice} hold the same estimates: one cohort twice")
+        row["valid"] = False
+    return row | {"reason": "; ".join([*reasons, *_overlap(good)])}
+
+
+def _same_estimates(good: pd.DataFrame) -> str:
+    """Name cohorts that have exactly the same numbers of the same patients, or of patients not told."""
+    columns = [c for c in ("n", "events", "ratio", "ratio_low", "ratio_high", "patients") if c in good]
+    rounded = good[columns].apply(lambda c: c.round(9) if pd.api.types.is_numeric_dtype(c.dtype) else c)
+    return ", ".join(map(str, good.loc[rounded.duplicated(keep=False), "cohort"]))
+
+
+def _overlap(good: pd.DataFrame) -> list[str]:
+    """Say which cohorts share patients, where the tables tell who is in them."""
+    if "patients" not in good:
+        return []
+    told = good[good["patients"].astype(object).map(lambda v: isinstance(v, str)).astype(bool)].drop_duplicates("cohort")
+    digests = dict(zip(told["cohort"], told["patients"], strict=True))
+    return overlap_notes(digests, {c: int(n) for c, n in zip(told["cohort"], told["n"], strict=True)})
+
+
 _COLUMNS = [
-    *("signature", "endpoint", "model", "adjusted_for", "cohorts", "n", "events", "hr", "hr_low", "hr_high", "p", "q"),
+    *KEYS,
+    "effect",
+    *("cohorts", "n", "events", "hr", "hr_low", "hr_high", "p", "q"),
     *("prediction_low", "prediction_high", "tau2", "i2", "cochran_q", "cochran_p", "weights", "level"),
     *("positive", "horizon", "valid", "reason"),
 ]
@@ -134,7 +197,17 @@ def _one_of(part: pd.DataFrame, column: str, missing: Any) -> Any:
 def combine(
     y: FloatArray, se: FloatArray, tau2: str = "reml", knapp: bool = True, level: float = 0.95
 ) -> dict[str, Any]:
-    """Random-effects estimate of log ratios `y` with standard errors `se`."""
+    """Random-effects estimate of log ratios `y` with standard errors `se`, as ratios."""
+    found = pooled(y, se, tau2, knapp, level)
+    names = {"mean": "hr", "mean_low": "hr_low", "mean_high": "hr_high"}
+    bounds = (*names, "prediction_low", "prediction_high")
+    return {names.get(k, k): float(ratio(v)) if k in bounds and np.isfinite(v) else v for k, v in found.items()}
+
+
+def pooled(
+    y: FloatArray, se: FloatArray, tau2: str = "reml", knapp: bool = True, level: float = 0.95
+) -> dict[str, Any]:
+    """Random-effects estimate of `y` with standard errors `se`, on their own scale."""
     k, v = len(y), se**2
     t2 = {"reml": _reml, "pm": _paule_mandel, "dl": _dersimonian_laird}[tau2](y, v) if k > 1 else 0.0
     w = 1 / (v + t2)
@@ -153,9 +226,9 @@ def combine(
     fixed = w0 @ y / w0.sum()
     q = float((w0 * (y - fixed) ** 2).sum())
     out = {
-        "hr": float(ratio(mean)),
-        "hr_low": float(ratio(mean - half)),
-        "hr_high": float(ratio(mean + half)),
+        "mean": mean,
+        "mean_low": mean - half,
+        "mean_high": mean + half,
         "p": p,
         "prediction_low": np.nan,
         "prediction_high": np.nan,
@@ -167,7 +240,7 @@ def combine(
     }
     if k >= 3:
         wide = float(stats.t.ppf(0.5 + level / 2, k - 2)) * np.sqrt(t2 + spread**2)
-        out |= {"prediction_low": float(ratio(mean - wide)), "prediction_high": float(ratio(mean + wide))}
+        out |= {"prediction_low": mean - wide, "prediction_high": mean + wide}
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
-from mtorscore.errors import DataError
+from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.association.quality import lacking_genes
 from mtorscore.prognosis.association.random_null import compare_with_null, null_statistics
+from mtorscore.prognosis.endpoints.covariates import encode, pool_rare_levels
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 from mtorscore.prognosis.statistics.score_test import ScoreTest
@@ -92,6 +93,36 @@ def find_confounder(inputs: Inputs, name: str) -> Confounder | None:
     found = Confounder(name, inputs.scores[[column]], note="genes shared with the confounder are not removed")
     _not_itself(found, inputs.scores, str(column))
     return found
+
+
+def confounder_of(inputs: Inputs, item: Any) -> Confounder:
+    """Resolve one entry of `adjust`."""
+    if isinstance(item, pd.Series):
+        pooled, note = pool_rare_levels(item.to_frame(name=item.name or "series"))
+        return Confounder(str(item.name or "series"), encode(pooled), note=note)
+    names: list[Hashable] = list(item) if isinstance(item, tuple | list) else [item]
+    parts, notes = [], []
+    for name in names:
+        if name in inputs.clinical.columns:
+            # Levels that no scored observation has must not move the codes of the others.
+            scored = inputs.clinical.index.isin(inputs.scores.index)
+            table, note = pool_rare_levels(inputs.clinical.loc[scored, [name]])
+            parts.append(encode(table))
+            notes += [note] if note else []
+        elif name in inputs.scores.columns and len(names) > 1:
+            parts.append(inputs.scores[[name]])
+        else:
+            found = find_confounder(inputs, str(name))
+            if found is None:
+                known = [*inputs.clinical.columns, *inputs.scores.columns]
+                raise DataError(
+                    f"Nothing to adjust for is called {name!r}: no clinical column, no score, no confounder signature. "
+                    f"There are {examples(known, 6)}."
+                )
+            if len(names) == 1:
+                return found
+            parts.append(found.table)
+    return Confounder(" + ".join(str(n) for n in names), pd.concat(parts, axis=1), note="; ".join(notes))
 
 
 def _definition(collection: SignatureCollection | None, name: str) -> Signature | None:

@@ -51,6 +51,7 @@ def blank_row(
         "sd": sd if sd > 0 else (0.0 if outcome.n else np.nan),
         "coef": np.nan,
         "firth": False,
+        "index": outcome.index,
     }
     if outcome.n == 0:
         reason, bad = ["no score"], True

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, examples, nearest
-from mtorscore.prognosis.endpoints.coding import drop_empty_levels, kind_of_column, learn, numbers_in
+from mtorscore.prognosis.endpoints.coding import drop_empty_levels, kind_of_column, learn, names_in, numbers_in
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = [
@@ -21,7 +21,11 @@ __all__ = [
     "check_table",
     "encode",
     "pick_columns",
+    "pool_rare_levels",
 ]
+
+RARE = 5
+"""A level of a category that fewer patients have is not adjusted for on its own."""
 
 
 def check_table(table: pd.DataFrame, what: str) -> None:
@@ -122,6 +126,38 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
     coded = pd.DataFrame(parts, index=table.index)
     varies = [c for c in coded.columns if coded[c].nunique(dropna=True) > 1]
     return coded[varies]
+
+
+def pool_rare_levels(table: pd.DataFrame, least: int = RARE) -> tuple[pd.DataFrame, str]:
+    """Pool the levels of categories that fewer than `least` observations have.
+
+    Parameters
+    ----------
+    table
+        Observations x covariates; numbers and ordered categories stay as they are.
+    least
+        Levels with fewer observations are one level together; with the commonest one where that is still rarer.
+
+    Returns
+    -------
+    table, note
+        The note names what was pooled; empty where nothing was.
+    """
+    table, notes = drop_empty_levels(table), []
+    for name in table.columns:
+        if kind_of_column(table[name]) != "category":
+            continue
+        values = names_in(table[name])
+        counts = values.value_counts()
+        rare = sorted(map(str, counts.index[counts < least]))
+        if len(counts) < 3 or not rare:
+            continue
+        alone = counts[rare].sum() < least
+        into = str(counts.index[0]) if alone else "rare levels"
+        table = table.assign(**{str(name): values.where(~values.isin(rare), into).astype(object)})
+        how = f"count as {into}" if alone else "are pooled"
+        notes.append(f"{len(rare)} level(s) of {name} with fewer than {least} patients ({examples(rare)}) {how}")
+    return table, "; ".join(notes)
 
 
 def ajcc_stage(stages: pd.Series) -> pd.Series:

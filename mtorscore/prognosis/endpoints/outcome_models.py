@@ -5,7 +5,7 @@ A new kind of outcome is a class that follows `Outcome` and a line of `make_outc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import pandas as pd
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
-from mtorscore.prognosis.statistics import cox, logistic, metrics
+from mtorscore.prognosis.statistics import cox, logistic, metrics, robust
 from mtorscore.prognosis.statistics import score_test as _scoretest
 from mtorscore.prognosis.statistics.concordance import Concordance, concordance, with_interval
 from mtorscore.prognosis.statistics.cox import Fits
@@ -108,11 +108,12 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SurvivalOutcome:
-    """Cox's model; optional strata."""
+    """Cox's model; optional strata, and clusters of observations for robust errors."""
 
     data: SurvivalData
     ties: str = "efron"
     strata: IntArray | None = None
+    clusters: IntArray | None = None
     effect: str = "hazard ratio"
     ratio_columns: RatioColumns = HAZARD_RATIO
     fractional_weights: bool = False
@@ -154,12 +155,22 @@ class SurvivalOutcome:
 
     def take(self, keep: Mask) -> SurvivalOutcome:
         """Return the observations under a mask."""
-        strata = None if self.strata is None else self.strata[keep]
-        return SurvivalOutcome(self.data.take(keep), self.ties, strata)
+        parts = [None if codes is None else codes[keep] for codes in (self.strata, self.clusters)]
+        return SurvivalOutcome(self.data.take(keep), self.ties, *parts)
+
+    @property
+    def model_based(self) -> SurvivalOutcome:
+        """The same with the errors of the model."""
+        return self if self.clusters is None else replace(self, clusters=None)
 
     def fit(self, x: FloatArray, **options: Any) -> Fits:
-        """Fit B models on ``(n, p, B)`` covariates."""
-        return cox.newton(self.risk, x, **options)
+        """Fit B models on ``(n, p, B)`` covariates; errors are robust where there are clusters, but with a penalty."""
+        fit = cox.newton(self.risk, x, **options)
+        if self.clusters is not None and x.shape[1] and not options.get("firth"):
+            with np.errstate(all="ignore"):
+                residuals = robust.cox_residuals(self.risk, x, fit.coef)
+                fit.covariance = robust.sandwich(residuals, fit.covariance, self.clusters)
+        return fit
 
     def proportionality(self, x: FloatArray, coef: FloatArray) -> float:
         """P-value of the score test of ``x * g(t)`` for the first covariate."""
@@ -179,7 +190,7 @@ class SurvivalOutcome:
     ) -> Concordance:
         """Harrell's C."""
         d = self.data
-        plain = concordance(predictor, d.time, d.event, d.entry, self.strata)
+        plain = concordance(predictor, d.time, d.event, d.entry, self.strata, clusters=self.clusters)
         if multiplicities is None or with_interval(plain, self.events, level):
             return plain
         return concordance(predictor, d.time, d.event, d.entry, self.strata, multiplicities=multiplicities, level=level)
@@ -191,11 +202,12 @@ class SurvivalOutcome:
 
 @dataclass(frozen=True, eq=False)
 class BinaryOutcome:
-    """Logistic model of a two-class label."""
+    """Logistic model of a two-class label; optional clusters of observations for robust errors."""
 
     data: LabelData
     effect: str = "odds ratio"
     ratio_columns: RatioColumns = ODDS_RATIO
+    clusters: IntArray | None = None
 
     @property
     def positive(self) -> str:
@@ -236,7 +248,12 @@ class BinaryOutcome:
 
     def take(self, keep: Mask) -> BinaryOutcome:
         """Return the observations under a mask."""
-        return BinaryOutcome(self.data.take(keep))
+        return replace(self, data=self.data.take(keep), clusters=None if self.clusters is None else self.clusters[keep])
+
+    @property
+    def model_based(self) -> BinaryOutcome:
+        """The same with the errors of the model."""
+        return self if self.clusters is None else replace(self, clusters=None)
 
     def fit(self, x: FloatArray, **options: Any) -> Fits:
         """Fit B models on ``(n, p, B)`` covariates; the intercept is the last coefficient."""
@@ -244,9 +261,11 @@ class BinaryOutcome:
             options["fixed"] = np.append(options["fixed"][: x.shape[1]], False)
         fit = logistic.newton(x, self.data.y.astype(np.float64), self.data.weights, **options)
         weights = self.data.weights
-        if ((weights != 0) & (weights != 1)).any() and not options.get("firth"):
+        weighted = bool(((weights != 0) & (weights != 1)).any())
+        if (weighted or self.clusters is not None) and not options.get("firth"):
             # With inverse-probability weights the inverse information is not a variance; the sandwich estimator is.
-            fit.covariance = _sandwich(x, self.data.y, weights, fit)
+            residuals = robust.logistic_residuals(x, self.data.y.astype(np.float64), weights, fit.coef)
+            fit.covariance = robust.sandwich(residuals, fit.covariance, self.clusters)
         return fit
 
     def proportionality(self, x: FloatArray, coef: FloatArray) -> float:  # noqa: ARG002
@@ -269,7 +288,8 @@ class BinaryOutcome:
         # A positive is an event at time 0, a negative is censored at time 1: the pairs are the same.
         time = np.where(y == 1, 0.0, 1.0)
         if len(np.unique(w[keep])) == 1:
-            plain = concordance(predictor[keep], time[keep], y[keep] == 1)
+            clusters = None if self.clusters is None else self.clusters[keep]
+            plain = concordance(predictor[keep], time[keep], y[keep] == 1, clusters=clusters)
             if multiplicities is None or with_interval(plain, self.events, level):
                 return plain
         resample = None if multiplicities is None else multiplicities[:, keep] * w[keep]
@@ -281,15 +301,6 @@ class BinaryOutcome:
     def discrimination_of_resamples(self, predictor: FloatArray, multiplicities: FloatArray) -> FloatArray:
         """``(R,)`` area under the ROC curve in each resample."""
         return metrics.roc_auc(self.data.y, predictor, multiplicities * self.data.weights)
-
-
-def _sandwich(x: FloatArray, y: IntArray, weights: FloatArray, fit: Fits) -> FloatArray:
-    design = np.concatenate([x, np.ones((len(x), 1, x.shape[2]))], axis=1)
-    mu = 1.0 / (1.0 + np.exp(-np.einsum("npb,pb->nb", design, fit.coef)))
-    residual = weights[:, None] * (y[:, None] - mu)
-    meat = np.einsum("nb,njb,nkb->jkb", residual**2, design, design)
-    out: FloatArray = np.einsum("jkb,klb,lmb->jmb", fit.covariance, meat, fit.covariance)
-    return out
 
 
 def make_outcome(data: OutcomeData, ties: str = "efron", strata: IntArray | None = None) -> Outcome:

@@ -179,7 +179,8 @@ def _models(table: pd.DataFrame) -> str:
     if "odds ratio" in effects:
         positive = ", ".join(dict.fromkeys(map(str, table.loc[table["effect"] == "odds ratio", "positive"])))
         parts.append(f"logistic models (of {positive})")
-    return " and ".join(parts)
+    design = str(table.attrs.get("design") or "")
+    return " and ".join(parts) + (f", {design}" if design else "")
 
 
 def _from_evaluation(evaluation: Any, out: dict[str, str]) -> None:

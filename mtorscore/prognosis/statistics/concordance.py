@@ -71,6 +71,7 @@ def concordance(
     entry: FloatArray | None = None,
     strata: IntArray | None = None,
     *,
+    clusters: IntArray | None = None,
     multiplicities: FloatArray | None = None,
     level: float = 0.95,
 ) -> Concordance:
@@ -80,6 +81,8 @@ def concordance(
     ----------
     score, time, event, entry, strata
         ``(n,)`` each.
+    clusters
+        ``(n,)`` codes of observations that are alike: the error is then that of their sums.
     multiplicities
         ``(n_boot, n)`` how often each resample holds each observation: then the percentile interval is filled in.
     level
@@ -117,6 +120,8 @@ def concordance(
         return Concordance(float("nan"), float("nan"), 0.0, 0.0, 0.0)
     c = (counts[0] + 0.5 * counts[2]) / comparable
     influence = (gain - c * total) / comparable
+    if clusters is not None:
+        influence = np.bincount(clusters, weights=influence)
     out = Concordance(float(c), float(np.sqrt((influence**2).sum())), *(float(v) for v in counts))
     if boot_gain is not None and boot_total is not None:
         with np.errstate(invalid="ignore", divide="ignore"):

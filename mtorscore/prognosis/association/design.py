@@ -1,0 +1,117 @@
+"""How patients were sampled: strata with hazards of their own, clusters of patients that are alike, robust errors."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore._outcome_terms import MIN_EVENTS
+from mtorscore.errors import DataError
+from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
+from mtorscore.prognosis.endpoints.columns import EXCLUDED, row
+from mtorscore.prognosis.endpoints.covariates import pick_columns
+from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, Outcome, SurvivalOutcome
+
+__all__ = ["Design"]
+
+FEW_CLUSTERS = 30
+"""Robust errors of fewer clusters are too small (Cameron, Gelbach and Miller, Rev Econ Stat 2008;90:414)."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Strata, clusters and robust errors of an association.
+
+    Attributes
+    ----------
+    strata, clusters
+        One value per row of the clinical table, missing where unknown; None where there are none.
+    robust
+        Whether errors are robust, whatever the clusters.
+    what
+        The same in words, for the record of the run.
+    """
+
+    strata: pd.Series | None = None
+    clusters: pd.Series | None = None
+    robust: bool = False
+    what: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        clinical: pd.DataFrame,
+        strata: Sequence[Hashable] | str = (),
+        cluster: Hashable | None = None,
+        robust: bool = False,
+        endpoints: Sequence[Endpoint] = (),
+    ) -> Design:
+        """Read strata and clusters from columns of a clinical table."""
+        names = names_of(strata)
+        for endpoint in endpoints:
+            check_not_outcome([*names, *([] if cluster is None else [cluster])], endpoint, "stratified or clustered by")
+        words = []
+        joint = clusters = None
+        if names:
+            table = pick_columns(clinical, names, "column(s) of strata").astype(object)
+            joint = table.astype(str).agg(" / ".join, axis=1).where(table.notna().all(axis=1))
+            words.append(f"stratified by {', '.join(map(str, names))}")
+        if cluster is not None:
+            clusters = pick_columns(clinical, [cluster], "cluster column(s)")[cluster].astype(object)
+            words.append(f"errors clustered by {cluster}")
+        elif robust:
+            words.append("robust errors")
+        return cls(joint, clusters, robust, ", ".join(words))
+
+    def known(self, data: Any) -> tuple[Any, pd.DataFrame]:
+        """Return the observations of which stratum and cluster are known, and the log of the others."""
+        keep, lost = np.ones(data.n, dtype=bool), []
+        for column, what in ((self.strata, "no stratum"), (self.clusters, "no cluster")):
+            if column is not None:
+                here = column.reindex(data.index).notna().to_numpy()
+                lost += [row(o, data.name, what) for o in data.index[keep & ~here]]
+                keep &= here
+        return (data if keep.all() else data.take(keep)), pd.DataFrame(lost, columns=EXCLUDED)
+
+    def applied(self, outcome: Outcome, data: OutcomeData) -> Outcome:
+        """Return the outcome model with strata and clusters.
+
+        Raises
+        ------
+        DataError
+            If the kind of outcome knows none.
+        """
+        if self.strata is None and self.clusters is None and not self.robust:
+            return outcome
+        clusters = np.arange(data.n)
+        if self.clusters is not None:
+            clusters = pd.factorize(self.clusters.reindex(data.index))[0].astype(np.int64)
+        chosen = clusters if self.robust or self.clusters is not None else None
+        if isinstance(outcome, SurvivalOutcome):
+            codes = outcome.strata
+            if self.strata is not None:
+                codes = pd.factorize(self.strata.reindex(data.index))[0].astype(np.int64)
+            return replace(outcome, strata=codes, clusters=chosen)
+        if self.strata is not None:
+            raise DataError(f"strata= is for survival; {data.name} is a label: adjust for the columns instead.")
+        if isinstance(outcome, BinaryOutcome):
+            return replace(outcome, clusters=chosen)
+        raise DataError(f"Robust errors are for survival and labels of two classes; {data.name} is another outcome.")
+
+    def doubts(self, found: dict[str, Any], index: pd.Index) -> tuple[list[str], bool]:
+        """Return what to say of the errors of one row, and whether they can be trusted."""
+        if self.clusters is None and not self.robust:
+            return [], True
+        if found.get("firth") is True:
+            return ["Firth's penalty has no robust error: the interval takes patients as independent"], False
+        if self.clusters is None:
+            return [], True
+        k = self.clusters.reindex(index).nunique()
+        few = [f"errors clustered in {k} clusters are too small below {FEW_CLUSTERS}"] if k < FEW_CLUSTERS else []
+        return few, k >= MIN_EVENTS
