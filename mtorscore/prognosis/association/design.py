@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.errors import DataError
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.columns import EXCLUDED, row
 from mtorscore.prognosis.endpoints.covariates import pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
-from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, Outcome, SurvivalOutcome
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, with_design
 
 __all__ = ["Design"]
 
@@ -89,20 +88,13 @@ class Design:
         """
         if self.strata is None and self.clusters is None and not self.robust:
             return outcome
-        clusters = np.arange(data.n)
-        if self.clusters is not None:
-            clusters = pd.factorize(self.clusters.reindex(data.index))[0].astype(np.int64)
-        chosen = clusters if self.robust or self.clusters is not None else None
-        if isinstance(outcome, SurvivalOutcome):
-            codes = outcome.strata
-            if self.strata is not None:
-                codes = pd.factorize(self.strata.reindex(data.index))[0].astype(np.int64)
-            return replace(outcome, strata=codes, clusters=chosen)
-        if self.strata is not None:
-            raise DataError(f"strata= is for survival; {data.name} is a label: adjust for the columns instead.")
-        if isinstance(outcome, BinaryOutcome):
-            return replace(outcome, clusters=chosen)
-        raise DataError(f"Robust errors are for survival and labels of two classes; {data.name} is another outcome.")
+        codes = [
+            None if column is None else pd.factorize(column.reindex(data.index))[0].astype(np.int64)
+            for column in (self.strata, self.clusters)
+        ]
+        if self.robust and codes[1] is None:
+            codes[1] = np.arange(data.n)
+        return with_design(outcome, *codes)
 
     def doubts(self, found: dict[str, Any], index: pd.Index) -> tuple[list[str], bool]:
         """Return what to say of the errors of one row, and whether they can be trusted."""

@@ -158,7 +158,9 @@ def _overlap(good: pd.DataFrame) -> list[str]:
     """Say which cohorts share patients, where the tables tell who is in them."""
     if "patients" not in good:
         return []
-    told = good[good["patients"].astype(object).map(lambda v: isinstance(v, str)).astype(bool)].drop_duplicates("cohort")
+    told = good[good["patients"].astype(object).map(lambda v: isinstance(v, str)).astype(bool)].drop_duplicates(
+        "cohort"
+    )
     digests = dict(zip(told["cohort"], told["patients"], strict=True))
     return overlap_notes(digests, {c: int(n) for c, n in zip(told["cohort"], told["n"], strict=True)})
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, Outcome, SurvivalOutcome
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, has_leverage, leverage
 from mtorscore.prognosis.statistics.inference import Effects
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-from mtorscore.prognosis.statistics.robust import cox_residuals, influence, logistic_residuals
 
 __all__ = ["Outliers", "outliers_of"]
 
@@ -60,28 +59,17 @@ def outliers_of(
         Fits ``(n, 1, B)`` covariates as the scores were.
     """
     nothing = np.full(x.shape[1], np.nan)
-    if not isinstance(outcome, SurvivalOutcome | BinaryOutcome) or not x.shape[1]:
-        return Outliers(nothing, nothing, np.zeros(x.shape[1], dtype=np.int64))
+    where = np.zeros(x.shape[1], dtype=np.int64)
+    if not has_leverage(outcome) or not x.shape[1]:
+        return Outliers(nothing, nothing, where)
     ranks = stats.rankdata(x, axis=0)
     ranks = ranks - ranks.mean(axis=0)
     sd = ranks.std(axis=0, ddof=1)
     ranked = estimate((ranks / np.where(sd > 0, sd, 1.0))[:, None, :])
     good = np.isfinite(effects.coef) & ~effects.infinite & (not effects.firth)
-    largest, where = nothing.copy(), np.zeros(x.shape[1], dtype=np.int64)
+    largest = nothing.copy()
     if good.any():
-        moved = _influence(outcome, x[:, None, good], effects.all_coef[:1, good], effects.se[good])
+        moved = leverage(outcome, x[:, None, good])
         where[good] = np.abs(moved).argmax(axis=0)
         largest[good] = moved[where[good], np.arange(moved.shape[1])]
     return Outliers(np.where(sd > 0, ranked.p, np.nan), largest, where)
-
-
-def _influence(outcome: SurvivalOutcome | BinaryOutcome, x: FloatArray, coef: FloatArray, se: FloatArray) -> FloatArray:
-    """Return the dfbetas of models with one covariate, by the errors of the model."""
-    with np.errstate(all="ignore"):
-        if isinstance(outcome, SurvivalOutcome) and outcome.clusters is None:
-            return influence(cox_residuals(outcome.risk, x, coef), (se**2)[None, None])
-        fit = outcome.model_based.fit(x)
-        if isinstance(outcome, SurvivalOutcome):
-            return influence(cox_residuals(outcome.risk, x, fit.coef), fit.covariance)
-        y = outcome.data.y.astype(np.float64)
-        return influence(logistic_residuals(x, y, outcome.data.weights, fit.coef), fit.covariance)

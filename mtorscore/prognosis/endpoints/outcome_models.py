@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import EndpointError, examples
+from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
 from mtorscore.prognosis.statistics import cox, logistic, metrics, robust
@@ -155,8 +155,8 @@ class SurvivalOutcome:
 
     def take(self, keep: Mask) -> SurvivalOutcome:
         """Return the observations under a mask."""
-        parts = [None if codes is None else codes[keep] for codes in (self.strata, self.clusters)]
-        return SurvivalOutcome(self.data.take(keep), self.ties, *parts)
+        strata, clusters = (None if codes is None else codes[keep] for codes in (self.strata, self.clusters))
+        return SurvivalOutcome(self.data.take(keep), self.ties, strata, clusters)
 
     @property
     def model_based(self) -> SurvivalOutcome:
@@ -341,3 +341,38 @@ def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.9
     if not firth:
         return wald(outcome.fit(x), level)
     return profile(outcome.fit, x, level)
+
+
+def with_design(outcome: Outcome, strata: IntArray | None, clusters: IntArray | None) -> Outcome:
+    """Return the outcome with ``(n,)`` codes of strata and of clusters for robust errors; None leaves it as it is.
+
+    Raises
+    ------
+    DataError
+        If this kind of outcome knows none.
+    """
+    if isinstance(outcome, SurvivalOutcome):
+        return replace(outcome, strata=outcome.strata if strata is None else strata, clusters=clusters)
+    if strata is not None:
+        raise DataError("strata= is for survival; for a label adjust for the columns instead.")
+    if isinstance(outcome, BinaryOutcome):
+        return replace(outcome, clusters=clusters)
+    raise DataError("Robust and clustered errors are for survival and for labels of two classes.")
+
+
+def has_leverage(outcome: Outcome) -> bool:
+    """Whether `leverage` is defined."""
+    return isinstance(outcome, SurvivalOutcome | BinaryOutcome)
+
+
+def leverage(outcome: Outcome, x: FloatArray) -> FloatArray:
+    """``(n, B)`` dfbetas of the first covariate of B models ``(n, p, B)``, in standard errors of the model."""
+    with np.errstate(all="ignore"):
+        if isinstance(outcome, SurvivalOutcome):
+            fit = outcome.model_based.fit(x)
+            return robust.influence(robust.cox_residuals(outcome.risk, x, fit.coef), fit.covariance)
+        if isinstance(outcome, BinaryOutcome):
+            fit = outcome.model_based.fit(x)
+            y, w = outcome.data.y.astype(np.float64), outcome.data.weights
+            return robust.influence(robust.logistic_residuals(x, y, w, fit.coef), fit.covariance)
+    return np.full((len(x), x.shape[2]), np.nan)

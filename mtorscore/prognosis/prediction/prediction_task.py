@@ -15,6 +15,7 @@ import pandas as pd
 from mtorscore.errors import DataError
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.prognosis.statistics.smoothing import Smooth
 
 D = TypeVar("D", bound=OutcomeData)
 
@@ -134,6 +135,32 @@ class PredictionTask(ABC, Generic[D]):
     def slope(self, prediction: FloatArray, fold: IntArray) -> tuple[float, float]:
         """Return the calibration slope of out-of-fold predictions and its error; NaN where it is not defined."""
         return float("nan"), float("nan")
+
+    def events_by(self, horizon: float) -> int:
+        """Return the events that a calibration curve at `horizon` rests on."""
+        return self.events
+
+    def smooth(
+        self, risk: FloatArray, where: FloatArray, horizon: float, *, smoother: str, knots: int, level: float
+    ) -> tuple[Smooth, str]:
+        """Return the smoothed observed risk at the predicted risks `where` ``(m,)``, and what was fitted, in words.
+
+        Parameters
+        ----------
+        risk
+            ``(n,)`` predicted risk, above 0 and below 1.
+        where
+            ``(m,)``.
+        horizon
+            For survival.
+        smoother
+            ``"spline"`` or ``"loess"``.
+        knots
+            3, 4 or 5; 2 for a straight line.
+        level
+            Of the band.
+        """
+        raise DataError(f"There is no smooth calibration of {type(self.data).__name__} by {smoother}.")
 
     def scaled_brier(self, risk: FloatArray, horizon: float) -> float:
         """Return one minus the Brier score over that of predicting everybody the same; NaN where it is not defined."""

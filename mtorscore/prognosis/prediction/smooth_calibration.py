@@ -18,12 +18,10 @@ import pandas as pd
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER, MIN_EVENTS
 from mtorscore.errors import DataError
 from mtorscore.prognosis.endpoints.checks import check_level, within_follow_up
-from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.prediction.tasks import make_task
-from mtorscore.prognosis.statistics.pseudo_values import pseudo_risk
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-from mtorscore.prognosis.statistics.smoothing import KNOTS, Smooth, cox_risk, loess_risk, logistic_risk
+from mtorscore.prognosis.statistics.smoothing import KNOTS
 
 __all__ = ["ERRORS", "NO_INTERVAL", "SmoothCalibration", "smooth_calibration"]
 
@@ -110,49 +108,21 @@ def smooth_calibration(
         raise DataError(f"Predicted risks must be {data.n} numbers from 0 to 1, none missing.")
     if task.needs_horizon and horizon is None:
         raise DataError("Calibration of a survival endpoint needs a horizon.")
-    if smoother == "loess" and not isinstance(data, LabelData):
-        raise DataError("Loess is for labels; the smoother of a survival endpoint is 'spline'.")
     at_time = within_follow_up(float(horizon), data) if task.needs_horizon and horizon is not None else data.horizon
-    events = task.events
-    if isinstance(data, SurvivalData):
-        events = int((data.event & (data.time <= at_time)).sum())
+    events = task.events_by(at_time)
     if events < MIN_EVENTS:
         return _without(f"only {events} event(s); at least {MIN_EVENTS} are asked for")
     allowed = max(2, min(knots, 1 + events // EVENTS_PER_PARAMETER))
     first, last = np.quantile(values, 0.01), np.quantile(values, 0.99)
     grid = np.linspace(first, last, points) if np.ptp(values) > 0 else values[:1]
-    where = np.concatenate([values, grid])
-    fitted, words = _fitted(data, values, where, at_time, smoother, allowed if allowed in KNOTS else 2, level)
+    inside = np.clip(np.concatenate([values, grid]), _NEAREST, 1 - _NEAREST)
+    fitted, words = task.smooth(inside[: data.n], inside, at_time, smoother=smoother, knots=allowed, level=level)
     if not np.isfinite(fitted.value).all():
         return _without("the smooth model did not converge")
     n = len(values)
     curve = pd.DataFrame({"predicted": grid, "observed": fitted.value[n:]})
     curve = curve.assign(low=fitted.low[n:], high=fitted.high[n:], horizon=at_time, positive=data.positive, level=level)
     return SmoothCalibration(curve, *_distances(fitted.value[:n], values, task.weights), words)
-
-
-def _fitted(
-    data: OutcomeData, values: FloatArray, where: FloatArray, at: float, smoother: str, knots: int, level: float
-) -> tuple[Smooth, str]:
-    """Return the smoothed observed risk at the predicted risks `where`, and what was fitted."""
-    shape = f"restricted cubic spline, {knots} knots" if knots in KNOTS else "straight line"
-    inside = np.clip(where, _NEAREST, 1 - _NEAREST)
-    own = inside[: len(values)]
-    if isinstance(data, LabelData):
-        y = data.y.astype(np.float64)
-        if smoother == "loess":
-            return loess_risk(y, values, where, weights=data.weights, level=level), "loess"
-        odds = np.log(inside) - np.log1p(-inside)
-        found = logistic_risk(y, odds[: len(own)], odds, weights=data.weights, knots=knots, level=level)
-        return found, f"logistic model on the log odds ({shape})"
-    if not isinstance(data, SurvivalData):
-        raise DataError(f"There is no smooth calibration of {type(data).__name__}.")
-    link = np.log(-np.log1p(-inside))
-    if (data.status == 2).any():
-        found = pseudo_risk(data.time, data.status, link[: len(own)], link, at, knots=knots, level=level)
-        return found, f"pseudo-observations of the cumulative incidence on log(-log(1 - risk)) ({shape})"
-    found = cox_risk(data.time, data.event, link[: len(own)], link, at, entry=data.entry, knots=knots, level=level)
-    return found, f"Cox model on log(-log(1 - risk)) ({shape})"
 
 
 def _distances(observed: FloatArray, predicted: FloatArray, weights: FloatArray) -> tuple[float, float, float, float]:

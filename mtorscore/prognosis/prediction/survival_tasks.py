@@ -18,7 +18,9 @@ from mtorscore.prognosis.prediction.ridge import RidgeCox, survival_target
 from mtorscore.prognosis.statistics import competing_metrics, cox, fine_gray, metrics
 from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_at, incidences_at
 from mtorscore.prognosis.statistics.kaplan_meier import km_at, loglog_interval, product_limit
+from mtorscore.prognosis.statistics.pseudo_values import pseudo_risk
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.statistics.smoothing import Smooth, cox_risk, shape_of
 
 
 class SurvivalTask(PredictionTask[SurvivalData]):
@@ -161,6 +163,20 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         g_at = float(metrics.censoring(time, event, np.array([horizon]))[0])
         return metrics.scaled_survival_brier(time, event, 1 - risk, weights, g, g_at, horizon)
 
+    def events_by(self, horizon: float) -> int:
+        """Number of events by the horizon."""
+        return int((self.data.event & (self.data.time <= horizon)).sum())
+
+    def smooth(
+        self, risk: FloatArray, where: FloatArray, horizon: float, *, smoother: str, knots: int, level: float
+    ) -> tuple[Smooth, str]:
+        """Cox model on a restricted cubic spline of log(-log(1 - risk))."""
+        _splines_only(smoother)
+        x, at = (np.log(-np.log1p(-v)) for v in (risk, where))
+        d = self.data
+        found = cox_risk(d.time, d.event, x, at, horizon, entry=d.entry, knots=knots, level=level)
+        return found, f"Cox model on log(-log(1 - risk)) ({shape_of(knots)})"
+
     def observed_in_resamples(self, weights: FloatArray, horizon: float) -> FloatArray:
         """Kaplan-Meier risk by the horizon in each resample."""
         return np.array([1 - km_at(self.data.time, self.data.event, horizon, w) for w in weights])
@@ -293,6 +309,15 @@ class CompetingTask(SurvivalTask):
         brier = competing_metrics.incidence_brier(time, status, risk, weights, inverse, horizon)
         return 1 - np.where(null > 0, brier / np.where(null > 0, null, 1), np.nan)
 
+    def smooth(
+        self, risk: FloatArray, where: FloatArray, horizon: float, *, smoother: str, knots: int, level: float
+    ) -> tuple[Smooth, str]:
+        """Regression of pseudo-observations of the cumulative incidence on a spline of log(-log(1 - risk))."""
+        _splines_only(smoother)
+        x, at = (np.log(-np.log1p(-v)) for v in (risk, where))
+        found = pseudo_risk(self.data.time, self.data.status, x, at, horizon, knots=knots, level=level)
+        return found, f"pseudo-observations of the cumulative incidence on log(-log(1 - risk)) ({shape_of(knots)})"
+
     def observed_in_resamples(self, weights: FloatArray, horizon: float) -> FloatArray:
         """Aalen-Johansen incidence by the horizon in each resample."""
         return incidences_at(self.data.time, self.data.status, horizon, weights)
@@ -330,6 +355,11 @@ class CompetingTask(SurvivalTask):
             "AUC, the Brier score and wolbers_c they stand for no event, in harrell_c and uno_c they count as censored"
         )
         return [text]
+
+
+def _splines_only(smoother: str) -> None:
+    if smoother != "spline":
+        raise DataError("Loess is for labels; the smoother of a survival endpoint is 'spline'.")
 
 
 def _mean_of_known(values: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ from mtorscore.prognosis.prediction.survival_tasks import CompetingTask, Surviva
 from mtorscore.prognosis.statistics import logistic, metrics
 from mtorscore.prognosis.statistics.inference import wilson_interval
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.prognosis.statistics.smoothing import Smooth, loess_risk, logistic_risk, shape_of
 
 LABEL_METRICS = ("roc_auc", "average_precision", "brier", "log_loss")
 
@@ -148,6 +149,16 @@ class BinaryTask(PredictionTask[LabelData]):
         spread = float(linear.std())
         z = ((linear - linear.mean()) / spread)[:, None, None]
         return slope_of(logistic.newton(z, self.data.y.astype(np.float64), self.data.weights), spread)
+
+    def smooth(
+        self, risk: FloatArray, where: FloatArray, horizon: float, *, smoother: str, knots: int, level: float
+    ) -> tuple[Smooth, str]:
+        """Logistic model on a restricted cubic spline of the log odds, or loess."""
+        y, w = self.data.y.astype(np.float64), self.data.weights
+        if smoother == "loess":
+            return loess_risk(y, risk, where, weights=w, level=level), "loess"
+        found = logistic_risk(y, logit(risk), logit(where), weights=w, knots=knots, level=level)
+        return found, f"logistic model on the log odds ({shape_of(knots)})"
 
     def scaled_brier(self, risk: FloatArray, horizon: float) -> float:
         """Weighted scaled Brier score."""

@@ -43,6 +43,11 @@ def knots_of(x: FloatArray, k: int) -> FloatArray:
     return at if (np.diff(at) > 1e-9 * np.abs(at).max(initial=1e-9)).all() else np.zeros(0)
 
 
+def shape_of(knots: int) -> str:
+    """Say what a number of knots gives."""
+    return f"restricted cubic spline, {knots} knots" if knots in KNOTS else "straight line"
+
+
 def spline_basis(x: FloatArray, knots: FloatArray) -> FloatArray:
     """``(n, k - 1)`` restricted cubic spline: linear beyond the outer knots; `x` itself without knots."""
     parts = [x]
