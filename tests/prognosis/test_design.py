@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from mtorscore.prognosis.association.associate import COLUMNS
 from tests.prognosis.against_r.values import SURVIVAL, expected, patients
 
 MODELS = {"alone": ((), ()), "age": (("age",), ()), "strata": ((), ("stage",)), "both": (("age",), ("stage",))}
-ERRORS = {"model": {}, "robust": {"robust": True}, "cluster": {"cluster": "centre"}}
+ERRORS: dict[str, dict[str, Any]] = {"model": {}, "robust": {"robust": True}, "cluster": {"cluster": "centre"}}
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])

@@ -164,7 +164,7 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         return metrics.scaled_survival_brier(time, event, 1 - risk, weights, g, g_at, horizon)
 
     def events_by(self, horizon: float) -> int:
-        """Number of events by the horizon."""
+        """Count the events by the horizon."""
         return int((self.data.event & (self.data.time <= horizon)).sum())
 
     def smooth(
