@@ -136,6 +136,9 @@ HORIZON = Column(
     "horizon", "time", "time in days by which the outcome is looked at; missing for labels and for all of follow-up"
 )
 POSITIVE = Column("positive", "text", "what a ratio above 1 or a higher risk means more of: the event, or a class")
+COMPETING = Column(
+    "competing", "text", "how many competing events there are, and how they count here; empty where there is none"
+)
 LEVEL = Column("level", "share", "confidence level of the intervals")
 
 NO_OUTCOME = "This cohort has no survival data, so no score was related to an outcome."
@@ -280,14 +283,18 @@ KAPLAN_MEIER = Table(
         Column("time", "time", "follow-up"),
         Column("n_risk", "count", "patients at risk just before this time"),
         Column("n_event", "count", "events at this time"),
+        Column("n_competing", "count", "competing events at this time"),
         Column("n_censor", "count", "patients censored at this time"),
-        Column("survival", "share", "estimated survival"),
-        Column("low", "share", "lower end of its 95% interval (log-log)"),
+        Column("survival", "share", "estimated survival (Kaplan-Meier); missing where there are competing events"),
+        Column("incidence", "share",
+               "cumulative incidence of the event (Aalen-Johansen), where there are competing events"),
+        Column("low", "share", "lower end of the curve's 95% interval (log-log)"),
         Column("high", "share", "upper end of its 95% interval"),
-        Column("median", "time", "median survival of the group, where reached"),
+        Column("median", "time", "time at which the curve of the group reaches one half, where it does"),
         Column("logrank_chisq", "number", "log-rank test between the groups: chi-squared statistic"),
         Column("logrank_df", "count", "its degrees of freedom"),
         Column("logrank_p", "p-value", "its p value"),
+        COMPETING,
         Column("reason", "text", "why there is no curve of a score, on a row without a time"),
     ),
     step="relate", empty=NO_OUTCOME, report=True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["forest", "km", "null_distribution"]
 
-_KM_COLUMNS = ("group", "time", "survival", "n_risk")
+_KM_COLUMNS = ("group", "time", "n_risk")
 _YEARS = {unit: DAYS["years"] / days for unit, days in DAYS.items()}
 
 
@@ -36,13 +36,14 @@ def km(
     height: float = 68.0,
     title: str = "",
 ) -> Figure:
-    """Draw Kaplan-Meier curves with numbers at risk.
+    """Draw Kaplan-Meier curves, or cumulative incidence where there are competing events, with numbers at risk.
 
     Parameters
     ----------
     curves
         As `mtorscore.prognosis.kaplan_meier` returns it, one signature and endpoint: ``group, time, survival,
-        n_risk``, and where there ``low, high, n_censor, n, events, logrank_p, unit``.
+        n_risk`` (or ``incidence`` instead of survival, which is then drawn rising from 0), and where there ``low, high,
+        n_censor, n, events, logrank_p, unit``.
     ax
         Draw here; the numbers at risk are then printed below the axes.
     unit
@@ -54,7 +55,7 @@ def km(
     colours
         Group -> colour.
     ylabel
-        Label of the vertical axis; "surviving" by default.
+        Label of the vertical axis; "surviving" or "cumulative incidence" by default.
     width, height
         Millimetres, for two groups; more lines at risk and a legend of more than four groups make it larger.
     title
@@ -70,7 +71,9 @@ def km(
     DataError
         If columns are missing, rows of several signatures are mixed, or there are more than eight groups.
     """
-    need(curves, _KM_COLUMNS)
+    rising = "incidence" in curves and bool(curves["incidence"].notna().any())
+    shown = "incidence" if rising else "survival"
+    need(curves, (*_KM_COLUMNS, shown))
     for column in ("signature", "endpoint", "method"):
         if column in curves and curves[column].nunique() > 1:
             raise DataError(f"The curves are of {curves[column].nunique()} {column}s; choose one and draw it alone.")
@@ -86,35 +89,37 @@ def km(
     tints = st.palette(groups, colours)
     with st.canvas(ax, width + 40 * (len(groups) > 4), height + 3 * max(0, len(groups) - 2)) as (fig, axes):
         for group in groups:
-            _curve(axes, curves[curves["group"].astype(str) == group], _YEARS[chosen], tints[group], interval)
+            rows = curves[curves["group"].astype(str) == group]
+            _curve(axes, rows, shown, _YEARS[chosen], tints[group], interval)
         axes.set_ylim(0, 1.03)
         axes.set_xlim(0, float(curves["time"].max()) / _YEARS[chosen] * 1.01)
-        axes.set_ylabel(ylabel or "surviving")
+        axes.set_ylabel(ylabel or ("cumulative incidence" if rising else "surviving"))
         axes.set_xlabel("years")
         axes.set_title(title)
-        _legend(axes, curves, groups, tints)
+        _legend(axes, curves, groups, tints, "upper left" if rising else "upper right")
         if "logrank_p" in curves:
             text = "log-rank " + st.p_text(float(curves["logrank_p"].iloc[0]))
-            axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=6)
+            side, where = ("right", 0.98) if rising else ("left", 0.02)
+            axes.text(where, 0.03, text, transform=axes.transAxes, fontsize=6, ha=side)
         if at_risk:
             _risk_table(axes, curves, groups, tints, _YEARS[chosen])
     return fig
 
 
-def _curve(ax: Axes, rows: pd.DataFrame, per_year: float, colour: str, interval: bool) -> None:
+def _curve(ax: Axes, rows: pd.DataFrame, shown: str, per_year: float, colour: str, interval: bool) -> None:
     rows = rows.sort_values("time")
     years = rows["time"].to_numpy(np.float64) / per_year
-    survival = rows["survival"].to_numpy(np.float64)
-    ax.step(years, survival, where="post", color=colour)
+    height = rows[shown].to_numpy(np.float64)
+    ax.step(years, height, where="post", color=colour)
     if interval and {"low", "high"} <= set(rows.columns):
         low, high = rows["low"].to_numpy(np.float64), rows["high"].to_numpy(np.float64)
         ax.fill_between(years, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
     if "n_censor" in rows:
         lost = rows["n_censor"].to_numpy() > 0
-        ax.plot(years[lost], survival[lost], "|", color=colour, markersize=3.2, markeredgewidth=0.6)
+        ax.plot(years[lost], height[lost], "|", color=colour, markersize=3.2, markeredgewidth=0.6)
 
 
-def _legend(ax: Axes, curves: pd.DataFrame, groups: Sequence[str], tints: Mapping[str, str]) -> None:
+def _legend(ax: Axes, curves: pd.DataFrame, groups: Sequence[str], tints: Mapping[str, str], where: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = []
@@ -124,7 +129,7 @@ def _legend(ax: Axes, curves: pd.DataFrame, groups: Sequence[str], tints: Mappin
         if {"n", "events"} <= set(rows.columns):
             text += f" (n = {int(rows['n'].iloc[0])}, {int(rows['events'].iloc[0])} events)"
         handles.append(Line2D([], [], color=tints[group], label=text))
-    st.many(ax, len(groups), handles=handles, loc="upper right", borderaxespad=0.1)
+    st.many(ax, len(groups), handles=handles, loc=where, borderaxespad=0.1)
 
 
 def _risk_table(

@@ -1,7 +1,7 @@
 from .association.activation import activation as activation
 from .association.associate import associate as associate
-from .association.competing_risks import cause_specific as cause_specific
-from .association.competing_risks import cumulative_incidence as cumulative_incidence
+from .association.curves import cumulative_incidence as cumulative_incidence
+from .association.curves import kaplan_meier as kaplan_meier
 from .association.cutpoints import Cutpoint as Cutpoint
 from .association.cutpoints import optimal_cutpoint as optimal_cutpoint
 from .association.effects import interaction as interaction
@@ -14,9 +14,9 @@ from .association.imputation import associate_imputed as associate_imputed
 from .association.meta_analysis import meta_analyse as meta_analyse
 from .association.meta_performance import meta_analyse_performance as meta_analyse_performance
 from .association.survival import CoxFit as CoxFit
+from .association.survival import cause_specific as cause_specific
 from .association.survival import concordance_index as concordance_index
 from .association.survival import cox as cox
-from .association.survival import kaplan_meier as kaplan_meier
 from .association.survival import logrank as logrank
 from .endpoints.covariates import adjust_p as adjust_p
 from .endpoints.covariates import ajcc_stage as ajcc_stage

@@ -23,6 +23,7 @@ from mtorscore.prognosis import (
     decision_curve,
     evaluate,
     fit_model,
+    kaplan_meier,
     load_model,
     optimism,
     survival_target,
@@ -31,7 +32,7 @@ from mtorscore.prognosis import (
 from mtorscore.prognosis import calibration_curve as curve_of
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import competing_metrics, cox, fine_gray, ridge_paths
-from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_at, incidences_at
+from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_at, incidence_interval, incidences_at
 
 HERE = Path(__file__).parent / "competing"
 ENDPOINT = Endpoint.survival("time", "status", "months", competing=2)
@@ -277,3 +278,33 @@ def test_inner_folds_keep_competing_events_at_risk(simulated: Cohort) -> None:
         coef = cox.newton(inside, stacked[train], ridge=np.tile(grid * inside.n_events, (2, 1))).coef
         want += cox.moments(risk, stacked, coef).loglik - cox.moments(inside, stacked[train], coef).loglik
     assert_allclose(found, want, rtol=1e-6)
+
+
+def test_curves_of_groups_are_cumulative_incidence(simulated: Cohort) -> None:
+    found = kaplan_meier(simulated.table[["x1"]], simulated.table, ENDPOINT)
+    high = (simulated.table["x1"] > simulated.table["x1"].median()).to_numpy()
+    assert found["survival"].isna().all()
+    for group, members in (("low", ~high), ("high", high)):
+        own = found[found["group"] == group]
+        times, _, incidence, se = aalen_johansen(simulated.time[members], simulated.status[members], 1)
+        assert_allclose(own["time"], np.r_[0, times])
+        assert_allclose(own["incidence"], np.r_[0, incidence])
+        assert_allclose(own["low"].iloc[1:], incidence_interval(incidence, se)[0])
+        leaving = own["n_event"] + own["n_competing"] + own["n_censor"]
+        assert leaving.sum() == members.sum()
+        assert own["n_competing"].sum() == (simulated.status[members] == 2).sum()
+        reached = times[incidence >= 0.5]
+        assert_allclose(own["median"].iloc[0], reached[0] if len(reached) else np.nan)
+    assert found["competing"].unique().tolist() == [
+        "92 competing event(s): cumulative incidence; the log-rank test is of cause-specific hazards"
+    ]
+    alone = Endpoint.survival("time", "event", "months")
+    table = simulated.table.assign(event=(simulated.status == 1).astype(int))
+    plain = kaplan_meier(table[["x1"]], table, alone)
+    assert plain["incidence"].isna().all()
+    assert plain["survival"].notna().all()
+    assert (plain["competing"] == "").all()
+    figure = mt.pl.km(found)
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "cumulative incidence"
+    assert axes.get_lines()[0].get_ydata()[0] == 0

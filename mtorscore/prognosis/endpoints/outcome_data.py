@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["OutcomeData", "reasons"]
+__all__ = ["OutcomeData", "competing_text", "reasons"]
 
 Data = TypeVar("Data", bound="OutcomeData")
 
@@ -68,6 +68,11 @@ class OutcomeData(Protocol):
     def take(self: Data, keep: npt.NDArray[Any]) -> Data:
         """Return the observations at positions, or under a mask, `keep`."""
         ...
+
+
+def competing_text(data: OutcomeData, how: str) -> str:
+    """Say how competing events count, as tables do in their column `competing`; nothing where there is none."""
+    return f"{data.n_competing} competing event(s): {how}" if data.n_competing else ""
 
 
 def reasons(data: OutcomeData, otherwise: str) -> str:
