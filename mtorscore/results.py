@@ -228,6 +228,14 @@ ASSOCIATIONS = Table(
         Column("q", "p-value",
                "p value adjusted for the number of signatures tested (Benjamini and Hochberg), within one method, "
                "endpoint and model"),
+        COMPETING,
+        Column("subdistribution_hr", "number",
+               "with competing events: ratio of the subdistribution hazards (Fine and Gray) per standard deviation of "
+               "the score, that is of the cumulative incidence; hr is then of the cause-specific hazards"),
+        Column("subdistribution_low", "number", "lower end of its 95% interval (robust)"),
+        Column("subdistribution_high", "number", "upper end of its 95% interval"),
+        Column("subdistribution_p", "p-value", "its p value"),
+        Column("subdistribution_q", "p-value", "its p value adjusted like q"),
         Column("ph_p", "p-value", "test of proportional hazards; small means that the ratio changes over time"),
         Column("c_index", "number",
                "Harrell's C: share of pairs of patients put in the right order, 0.5 is chance; of the score where "

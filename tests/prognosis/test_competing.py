@@ -19,6 +19,7 @@ import mtorscore as mt
 from mtorscore.prognosis import (
     Endpoint,
     RidgeCox,
+    associate,
     cumulative_incidence,
     decision_curve,
     evaluate,
@@ -307,4 +308,40 @@ def test_curves_of_groups_are_cumulative_incidence(simulated: Cohort) -> None:
     figure = mt.pl.km(found)
     axes = figure.axes[0]
     assert axes.get_ylabel() == "cumulative incidence"
-    assert axes.get_lines()[0].get_ydata()[0] == 0
+    assert np.asarray(axes.get_lines()[0].get_ydata())[0] == 0
+
+
+def test_associations_hold_both_hazard_ratios(cohort: Cohort) -> None:
+    table = cohort.table
+    found = associate(table[["x1"]], table, ENDPOINT, adjust=["x2"], negative_controls=())
+    sd = table["x1"].std()
+    for row, terms in ((0, 1), (1, 2)):
+        own = found.iloc[row]
+        coef, se, p = (cohort.want(f"crr1_{terms}_{v}")[0] for v in ("coef", "se", "p"))
+        assert_allclose(np.log(own["subdistribution_hr"]) / sd, coef, rtol=1e-6)
+        assert_allclose(np.log(own["subdistribution_low"]) / sd, coef - 1.959963985 * se, rtol=1e-5)
+        assert_allclose(np.log(own["subdistribution_high"]) / sd, coef + 1.959963985 * se, rtol=1e-5)
+        assert_allclose(own["subdistribution_p"], p, rtol=1e-4, atol=1e-12)
+        assert_allclose(own["subdistribution_q"], p, rtol=1e-4, atol=1e-12)
+        assert own["competing"].startswith(f"{(cohort.status == 2).sum()} competing event(s): censored in hr")
+    causes = table.assign(event=(cohort.status == 1).astype(int))
+    plain = associate(causes[["x1"]], causes, Endpoint.survival("time", "event"), adjust=["x2"], negative_controls=())
+    assert_allclose(found["hr"], plain["hr"], rtol=1e-12)
+    assert plain["subdistribution_hr"].isna().all()
+    assert (plain["competing"] == "").all()
+
+
+def test_no_subdistribution_ratio_says_why(simulated: Cohort) -> None:
+    few = simulated.table.copy()
+    few.loc[few.index[few["status"] == 1][12:], "status"] = 0
+    found = associate(few[["x1"]], few, ENDPOINT, adjust=["x2"], negative_controls=())
+    assert found["subdistribution_hr"].notna().tolist() == [True, False]
+    assert "no subdistribution hazard ratio (too few events)" in found["reason"].iloc[1]
+    late = simulated.table.assign(entry=0.0)
+    late["entry"] = np.minimum(1.0, late["time"] / 2)
+    entry = Endpoint.survival("time", "status", "months", entry="entry", competing=2)
+    assert "(entry times)" in associate(late[["x1"]], late, entry, negative_controls=())["reason"].iloc[0]
+    early = Endpoint.early("time", "status", 10, "months", competing=2)
+    label = associate(simulated.table[["x1"]], simulated.table, early, negative_controls=())
+    assert "competing event(s): stand for no event" in label["competing"].iloc[0]
+    assert label["subdistribution_hr"].isna().all()

@@ -34,6 +34,7 @@ from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
 from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcome
+from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, subdistribution
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
@@ -154,6 +155,7 @@ def associate(
         ``odds_ratio``, ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. That of an
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
         linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
+        With competing events `hr` is cause-specific; ``subdistribution_hr`` is that of Fine and Gray (robust errors).
         The ``residual_`` columns, on rows adjusted for proliferation, are of what is left of the score once
         proliferation is regressed out: ratio per its own SD with interval, p, and p among equally treated random
         signatures.
@@ -299,11 +301,13 @@ def _unadjusted(
     test = outcome.score_test(None)
     observed = test(block.x)
     outliers = outliers_of(outcome, block.x, effects, lambda x: _estimate(outcome, x, few, options))
+    beside = subdistribution(outcome, block.x[:, None, :], options.level, few=few)
     for j, signature in enumerate(block.names):
         row = blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
         told, notes = outliers.told(j, row["p"], outcome)
         row |= told
         row["reason"] += notes
+        put_subdistribution(row, beside, j)
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
         if outcome.one_time:
@@ -354,12 +358,14 @@ def _adjusted(
         firth = part.events < EVENTS_PER_PARAMETER * parameters
         effects = _estimate(part, x, firth, options)
         same = _estimate(part, x[:, :1], part.events < EVENTS_PER_PARAMETER, options)
+        beside = subdistribution(part, x, options.level, few=firth)
         test = part.score_test(z, firth=firth)
         observed = test(x[:, 0])
         resample = multiplicities[:, outcome.index.get_indexer(part.index)]
         for k, j in enumerate(columns):
             row = blank_row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
             row["unadjusted_same_n"] = float(ratio(same.coef[k]))
+            put_subdistribution(row, beside, k)
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)

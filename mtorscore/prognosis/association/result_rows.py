@@ -12,6 +12,7 @@ from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, Outcome
+from mtorscore.prognosis.endpoints.subdistribution import how_competing
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 from mtorscore.results import ASSOCIATIONS
 
@@ -44,6 +45,7 @@ def blank_row(
         "effect": outcome.effect,
         "positive": outcome.positive,
         "horizon": outcome.horizon,
+        "competing": how_competing(outcome),
         "ratio_columns": outcome.ratio_columns,
         "n": outcome.n,
         "events": outcome.events,
@@ -91,10 +93,11 @@ def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
         extra += [c for c in names if c not in COLUMNS]
     table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
     keys = ["endpoint", "model", "adjusted_for"]
-    if family == "all":
-        table["q"] = adjust_p(table["p"])
-    else:
-        table["q"] = table.groupby(keys, sort=False)["p"].transform(lambda p: adjust_p(p.to_numpy()))
+    for adjusted, p in (("q", "p"), ("subdistribution_q", "subdistribution_p")):
+        if family == "all":
+            table[adjusted] = adjust_p(table[p])
+        else:
+            table[adjusted] = table.groupby(keys, sort=False)[p].transform(lambda p: adjust_p(p.to_numpy()))
     # Confounders that are hardly in the matrix are many where a matrix is small; their rows say so themselves.
     quiet = table["lacking"].eq(True) if "lacking" in table else False
     doubtful = table.loc[~table["valid"] & table["p"].notna() & ~np.asarray(quiet, dtype=bool), "signature"].unique()

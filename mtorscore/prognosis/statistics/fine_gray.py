@@ -22,6 +22,7 @@ from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.cox import Fits
 from mtorscore.prognosis.statistics.kaplan_meier import product_limit
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.statistics.robust import cox_residuals, sandwich
 
 
 class SubdistributionSets(RiskSets):
@@ -50,14 +51,14 @@ class SubdistributionSets(RiskSets):
         self.share: FloatArray = 1.0 / self._uncensored(self.time[self.others])
         stratum = self.strata[self.rows]
         # Per stratum: its events, its competing events, and how many of these fell before each of the events.
-        self._parts = []
+        self.parts = []
         for s in np.unique(stratum):
             events = np.flatnonzero(stratum == s)
             inside = np.flatnonzero(self.strata[self.others] == s)
             before = np.searchsorted(self.time[self.others[inside]], self.times[events], side="left")
-            self._parts.append((events, inside, before))
+            self.parts.append((events, inside, before))
         if self.matrix is not None:
-            for events, inside, before in self._parts:
+            for events, inside, before in self.parts:
                 late = np.arange(len(inside)) < before[:, None]
                 block = late * self.free[events, None] * self.share[inside]
                 self.matrix[np.ix_(events, self.others[inside])] += block
@@ -77,10 +78,10 @@ class SubdistributionSets(RiskSets):
         out = super().sum(values)
         if self.matrix is not None:
             return out
-        for events, inside, before in self._parts:
-            kept = values[self.others[inside]] * _column(self.share[inside], values.ndim)
-            total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(kept, axis=0)])
-            out[events] += total[before] * _column(self.free[events], values.ndim)
+        for events, inside, before in self.parts:
+            kept = values[self.others[inside]] * column(self.share[inside], values.ndim)
+            total = _from_the_start(kept)
+            out[events] += total[before] * column(self.free[events], values.ndim)
         return out
 
     def adjoint(self, values: FloatArray) -> FloatArray:
@@ -88,15 +89,16 @@ class SubdistributionSets(RiskSets):
         out = super().adjoint(values)
         if self.matrix is not None:
             return out
-        for events, inside, before in self._parts:
-            weighted = values[events] * _column(self.free[events], values.ndim)
-            total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(weighted[::-1], axis=0)])
+        for events, inside, before in self.parts:
+            weighted = values[events] * column(self.free[events], values.ndim)
+            total = _from_the_start(weighted[::-1])
             after = len(events) - np.searchsorted(before, np.arange(len(inside)), side="right")
-            out[self.others[inside]] += total[after] * _column(self.share[inside], values.ndim)
+            out[self.others[inside]] += total[after] * column(self.share[inside], values.ndim)
         return out
 
 
-def _column(values: FloatArray, ndim: int) -> FloatArray:
+def column(values: FloatArray, ndim: int) -> FloatArray:
+    """Return values along the first of several axes."""
     return values.reshape(-1, *([1] * (ndim - 1)))
 
 
@@ -116,60 +118,57 @@ def risk_sets(
     return RiskSets(time, np.asarray(status) == 1, entry, strata, dense=dense)
 
 
-def fit(risk: SubdistributionSets, x: FloatArray) -> Fits:
-    """Fit B models on ``(n, p, B)`` covariates; their covariance is the robust one of Fine and Gray."""
+def fit(risk: SubdistributionSets, x: FloatArray, clusters: IntArray | None = None) -> Fits:
+    """Fit B models on ``(n, p, B)`` covariates; their covariance is the robust one of Fine and Gray.
+
+    Codes of clusters ``0 .. k - 1`` are patients that are alike, over which the parts of the score are summed.
+    """
     found = cox.newton(risk, x)
-    found.covariance = robust(risk, x, found)
+    if x.shape[1]:
+        with np.errstate(all="ignore"):
+            found.covariance = sandwich(influences(risk, x, found.coef), found.covariance, clusters)
     return found
 
 
-def robust(risk: SubdistributionSets, x: FloatArray, found: Fits) -> FloatArray:
-    """``(p, p, B)`` sandwich variance, with the part that comes from estimating the censoring distribution."""
-    out = np.full_like(found.covariance, np.nan)
-    good = np.isfinite(found.coef).all(axis=0) & np.isfinite(found.covariance).all(axis=(0, 1))
-    for b in np.flatnonzero(good):
-        influence = _influence(risk, x[:, :, b], found.coef[:, b])
-        bread = found.covariance[:, :, b]
-        out[:, :, b] = bread @ (influence.T @ influence) @ bread
-    return out
-
-
-def _influence(risk: SubdistributionSets, x: FloatArray, coef: FloatArray) -> FloatArray:
-    """``(n, p)`` eta + psi: the parts of each observation in the score, and in the estimate of the censoring."""
-    eta = x @ coef
-    w = np.exp(eta - eta.max())[:, None]
+def influences(risk: SubdistributionSets, x: FloatArray, coef: FloatArray) -> FloatArray:
+    """``(n, p, B)`` eta + psi: what each observation does to the score, and through the censoring distribution."""
+    eta = np.einsum("npb,pb->nb", x, coef)
+    w = np.exp(eta - eta.max(axis=0))[:, None, :]
     s0 = risk.sum(w)
     mean = risk.sum(w * x) / s0
-    score: FloatArray = -w * (x * risk.adjoint(1 / s0) - risk.adjoint(mean / s0))
-    score[risk.rows] += x[risk.rows] - mean
-    return score + _from_censoring(risk, x, w, s0, mean)
+    return cox_residuals(risk, x, coef) + _from_censoring(risk, x, w, s0, mean)
 
 
 def _from_censoring(
     risk: SubdistributionSets, x: FloatArray, w: FloatArray, s0: FloatArray, mean: FloatArray
 ) -> FloatArray:
-    """``(n, p)`` psi: what each observation does to the score through the weights of competing events."""
+    """``(n, p, B)`` psi: what each observation does to the score through the weights of competing events."""
     censored: npt.NDArray[np.bool_] = risk.status == 0
     u, count = np.unique(risk.time[censored], return_counts=True)
-    order = np.argsort(risk.times, kind="stable")
-    times, step = risk.times[order], (risk.free[:, None] / s0)[order]
-    # s >= u > T, as in the paper; where times tie this decides.
-    after = np.searchsorted(times, u, side="left")
-    later0, later1 = (_from_the_end(v)[after] for v in (step, step * mean[order]))
-    kept = risk.others[np.argsort(risk.time[risk.others], kind="stable")]
-    share = w[kept] / risk._uncensored(risk.time[kept])[:, None]
-    before = np.searchsorted(risk.time[kept], u, side="left")
-    gone0, gone1 = (np.concatenate([np.zeros((1, v.shape[1])), np.cumsum(v, axis=0)])[before]
-                    for v in (share, share * x[kept]))  # fmt: skip
-    at_risk = (len(risk.time) - np.searchsorted(np.sort(risk.time), u, side="left"))[:, None]
-    q = (gone1 * later0 - gone0 * later1) / at_risk
-    compensator = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(q * count[:, None] / at_risk, axis=0)])
+    at_risk = len(risk.time) - np.searchsorted(np.sort(risk.time), u, side="left")
+    q = np.zeros((len(u), *x.shape[1:]))
+    for events, inside, _ in risk.parts:
+        # s >= u > T, as in the paper; where times tie this decides.
+        after = np.searchsorted(risk.times[events], u, side="left")
+        step = column(risk.free[events], 3) / s0[events]
+        later0, later1 = (_from_the_end(v)[after] for v in (step, step * mean[events]))
+        kept = risk.others[inside]
+        before = np.searchsorted(risk.time[kept], u, side="left")
+        share = w[kept] * column(risk.share[inside], 3)
+        gone0, gone1 = (_from_the_start(v)[before] for v in (share, share * x[kept]))
+        q += gone1 * later0 - gone0 * later1
+    q /= column(at_risk, 3)
+    compensator = _from_the_start(q * column(count / at_risk, 3))
     out: FloatArray = -compensator[np.searchsorted(u, risk.time, side="right")]
     out[censored] += q[np.searchsorted(u, risk.time[censored])]
     return out
 
 
+def _from_the_start(values: FloatArray) -> FloatArray:
+    """``(E + 1, ...)`` sums of the rows up to each place."""
+    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+
+
 def _from_the_end(values: FloatArray) -> FloatArray:
     """``(E + 1, ...)`` sums of the rows from each place on."""
-    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values[::-1], axis=0)])
-    return total[::-1]
+    return _from_the_start(values[::-1])[::-1]
