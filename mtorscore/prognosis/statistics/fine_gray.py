@@ -145,7 +145,7 @@ def _from_censoring(
     """``(n, p, B)`` psi: what each observation does to the score through the weights of competing events."""
     censored: npt.NDArray[np.bool_] = risk.status == 0
     u, count = np.unique(risk.time[censored], return_counts=True)
-    at_risk = len(risk.time) - np.searchsorted(np.sort(risk.time), u, side="left")
+    at_risk = (len(risk.time) - np.searchsorted(np.sort(risk.time), u, side="left")).astype(np.float64)
     q = np.zeros((len(u), *x.shape[1:]))
     for events, inside, _ in risk.parts:
         # s >= u > T, as in the paper; where times tie this decides.
