@@ -30,6 +30,7 @@ from .models.loading import load_model as load_model
 from .models.validation import Validation as Validation
 from .models.validation import leave_one_cohort_out as leave_one_cohort_out
 from .models.validation import validate as validate
+from .models.validation_size import validation_sample_size as validation_sample_size
 from .prediction.added_value import Optimism as Optimism
 from .prediction.added_value import added_value as added_value
 from .prediction.added_value import optimism as optimism
