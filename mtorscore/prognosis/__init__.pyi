@@ -10,6 +10,7 @@ from .association.effects import over_time as over_time
 from .association.effects import residual_scores as residual_scores
 from .association.effects import restricted_mean as restricted_mean
 from .association.effects import trend_test as trend_test
+from .association.follow_up import follow_up as follow_up
 from .association.imputation import associate_imputed as associate_imputed
 from .association.meta_analysis import meta_analyse as meta_analyse
 from .association.meta_performance import meta_analyse_performance as meta_analyse_performance
@@ -27,6 +28,7 @@ from .endpoints.tcga_advice import tcga_advice as tcga_advice
 from .models.fitted import FittedModel as FittedModel
 from .models.fitted import fit_model as fit_model
 from .models.loading import load_model as load_model
+from .models.subgroups import subgroup_performance as subgroup_performance
 from .models.validation import Validation as Validation
 from .models.validation import leave_one_cohort_out as leave_one_cohort_out
 from .models.validation import validate as validate

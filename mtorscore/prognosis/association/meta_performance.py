@@ -109,7 +109,8 @@ def _one(metric: str, part: pd.DataFrame, tau2: str, knapp: bool, level: float) 
     with np.errstate(divide="ignore", invalid="ignore"):
         values: FloatArray = np.asarray(to(part[["value", "low", "high"]].to_numpy(dtype=np.float64)))
     width = 2 * stats.norm.ppf(0.5 + part["level"].to_numpy(dtype=np.float64) / 2)
-    se = (values[:, 2] - values[:, 1]) / width
+    with np.errstate(invalid="ignore"):
+        se = (values[:, 2] - values[:, 1]) / width
     good = np.isfinite(values[:, 0]) & np.isfinite(se) & (se > 0) & part["valid"].astype(bool).to_numpy()
     row: dict[str, Any] = {"metric": metric, "scale": scale, "cohorts": int(good.sum()), "level": level}
     row |= {"n": int(part.loc[good, "n"].sum()), "events": int(part.loc[good, "events"].sum())}
