@@ -92,11 +92,9 @@ def verdict(row: Any) -> str:
 
 def lines_of(table: pd.DataFrame) -> list[str]:
     """Return the Markdown table of one endpoint and model."""
-    out = [
-        "| left out | fitted on (events) | stated C | tried on (events) | C there | beside the stated | slope | O/E | "
-        "scaled Brier |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = ["left out", "fitted on (events)", "stated C", "tried on (events)", "C there", "beside the stated", "slope"]
+    head += ["O/E", "scaled Brier"]
+    out = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for row in table.itertuples():
         mark = "" if row.valid else " !"
         out.append(
@@ -153,8 +151,8 @@ def summary_of(table: pd.DataFrame) -> list[str]:
         mean = float(np.average(good["harrell_c"], weights=good["events"])) if len(good) else float("nan")
         chol = part[part["left_out"] == "CHOL"].iloc[0]
         out.append(
-            f"- **{name}, {model}**: stated C {here['stated'].mean():.2f} on average; in the {len(good)} left-out sites "
-            f"with ten events {mean:.2f} (weighted by events): {counts or 'none'}. On CHOL {text(chol, 'harrell_c')}, "
+            f"- **{name}, {model}**: stated C {here['stated'].mean():.2f} on average; in the {len(good)} sites left out "
+            f"that have ten events {mean:.2f} (weighted by events): {counts or 'none'}. On CHOL {text(chol, 'harrell_c')}, "
             f"{verdict(chol)} what LIHC stated ({chol['stated']:.2f}, {chol['stated_low']:.2f} to "
             f"{chol['stated_high']:.2f})."
         )
