@@ -151,9 +151,9 @@ def summary_of(table: pd.DataFrame) -> list[str]:
         mean = float(np.average(good["harrell_c"], weights=good["events"])) if len(good) else float("nan")
         chol = part[part["left_out"] == "CHOL"].iloc[0]
         out.append(
-            f"- **{name}, {model}**: stated C {here['stated'].mean():.2f} on average; in the {len(good)} sites left out "
-            f"that have ten events {mean:.2f} (weighted by events): {counts or 'none'}. On CHOL {text(chol, 'harrell_c')}, "
-            f"{verdict(chol)} what LIHC stated ({chol['stated']:.2f}, {chol['stated_low']:.2f} to "
+            f"- **{name}, {model}**: stated C {here['stated'].mean():.2f} on average; in the {len(good)} sites left "
+            f"out that have ten events {mean:.2f} (weighted by events): {counts or 'none'}. On CHOL "
+            f"{text(chol, 'harrell_c')}, {verdict(chol)} what LIHC stated ({chol['stated']:.2f}, {chol['stated_low']:.2f} to "
             f"{chol['stated_high']:.2f})."
         )
     return out
