@@ -153,8 +153,8 @@ def summary_of(table: pd.DataFrame) -> list[str]:
         out.append(
             f"- **{name}, {model}**: stated C {here['stated'].mean():.2f} on average; in the {len(good)} sites left "
             f"out that have ten events {mean:.2f} (weighted by events): {counts or 'none'}. On CHOL "
-            f"{text(chol, 'harrell_c')}, {verdict(chol)} what LIHC stated ({chol['stated']:.2f}, {chol['stated_low']:.2f} to "
-            f"{chol['stated_high']:.2f})."
+            f"{text(chol, 'harrell_c')}, {verdict(chol)} what LIHC stated ({chol['stated']:.2f}, "
+            f"{chol['stated_low']:.2f} to {chol['stated_high']:.2f})."
         )
     return out
 
