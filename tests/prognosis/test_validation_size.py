@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -118,7 +120,7 @@ def test_survival_has_the_errors_promised() -> None:
 
 
 def test_survival_asks_for_more_where_patients_are_lost() -> None:
-    options = {"risk": 0.3, "horizon": 5.0, "threshold": 0.3, "n_simulated": 3000}
+    options: dict[str, Any] = {"risk": 0.3, "horizon": 5.0, "threshold": 0.3, "n_simulated": 3000}
     whole, lost = (
         validation_sample_size((0.0, 0.8), lost=share, **options).set_index("criterion")["n_needed"]
         for share in (0.0, 0.5)
