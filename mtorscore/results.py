@@ -232,10 +232,13 @@ ASSOCIATIONS = Table(
         Column("subdistribution_hr", "number",
                "with competing events: ratio of the subdistribution hazards (Fine and Gray) per standard deviation of "
                "the score, that is of the cumulative incidence; hr is then of the cause-specific hazards"),
-        Column("subdistribution_low", "number", "lower end of its 95% interval (robust)"),
+        Column("subdistribution_low", "number", "lower end of its 95% interval (Student's t on events - 1)"),
         Column("subdistribution_high", "number", "upper end of its 95% interval"),
-        Column("subdistribution_p", "p-value", "its p value"),
-        Column("subdistribution_q", "p-value", "its p value adjusted like q"),
+        Column("subdistribution_se", "number", "robust standard error of its logarithm, as cmprsk::crr"),
+        Column("subdistribution_p", "p-value", "its p value, by Student's t"),
+        Column("subdistribution_q", "p-value", "that p value adjusted like q"),
+        Column("subdistribution_normal_p", "p-value",
+               "its p value by the normal distribution, as cmprsk::crr: too small with few events"),
         Column("ph_p", "p-value", "test of proportional hazards; small means that the ratio changes over time"),
         Column("c_index", "number",
                "Harrell's C: share of pairs of patients put in the right order, 0.5 is chance; of the score where "

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 import mtorscore as mt
 from mtorscore.prognosis import (
@@ -319,10 +320,13 @@ def test_associations_hold_both_hazard_ratios(cohort: Cohort) -> None:
         own = found.iloc[row]
         coef, se, p = (cohort.want(f"crr1_{terms}_{v}")[0] for v in ("coef", "se", "p"))
         assert_allclose(np.log(own["subdistribution_hr"]) / sd, coef, rtol=1e-6)
-        assert_allclose(np.log(own["subdistribution_low"]) / sd, coef - 1.959963985 * se, rtol=1e-5)
-        assert_allclose(np.log(own["subdistribution_high"]) / sd, coef + 1.959963985 * se, rtol=1e-5)
-        assert_allclose(own["subdistribution_p"], p, rtol=1e-4, atol=1e-12)
-        assert_allclose(own["subdistribution_q"], p, rtol=1e-4, atol=1e-12)
+        assert_allclose(own["subdistribution_se"] / sd, se, rtol=1e-6)
+        assert_allclose(own["subdistribution_normal_p"], p, rtol=1e-4, atol=1e-12)
+        law = stats.t((cohort.status == 1).sum() - 1)
+        assert_allclose(np.log(own["subdistribution_low"]) / sd, coef - law.ppf(0.975) * se, rtol=1e-5)
+        assert_allclose(np.log(own["subdistribution_high"]) / sd, coef + law.ppf(0.975) * se, rtol=1e-5)
+        assert_allclose(own["subdistribution_p"], 2 * law.sf(abs(coef / se)), rtol=1e-4, atol=1e-12)
+        assert_allclose(own["subdistribution_q"], own["subdistribution_p"])
         assert own["competing"].startswith(f"{(cohort.status == 2).sum()} competing event(s): censored in hr")
     causes = table.assign(event=(cohort.status == 1).astype(int))
     plain = associate(causes[["x1"]], causes, Endpoint.survival("time", "event"), adjust=["x2"], negative_controls=())

@@ -65,13 +65,14 @@ def wilson_interval(k: float, n: float, level: float = 0.95) -> tuple[float, flo
     return centre - half, centre + half
 
 
-def wald(fit: Fits, level: float = 0.95, term: int = 0) -> Effects:
-    """Wald test and interval of coefficient `term`."""
+def wald(fit: Fits, level: float = 0.95, term: int = 0, df: float = np.inf) -> Effects:
+    """Wald test and interval of coefficient `term`, by Student's t where degrees of freedom are given."""
     coef, se = fit.coef[term].copy(), fit.se[term].copy()
     usable = fit.converged & np.isfinite(se)
     coef[~usable], se[~usable] = np.nan, np.nan
-    z = stats.norm.ppf(0.5 + level / 2)
-    p = 2 * stats.norm.sf(np.abs(coef / se))
+    law = stats.norm if np.isinf(df) else stats.t(df)
+    z = law.ppf(0.5 + level / 2)
+    p = 2 * law.sf(np.abs(coef / se))
     low, high = coef - z * se, coef + z * se
     return Effects(coef, se, low, high, p, fit.coef, False, usable, fit.infinite, fit.loglik, fit.loglik_null)
 
