@@ -3,7 +3,7 @@
 Usage, from the repository's root: python -m benchmarks.readout.anchor --shared ../shared
 
 Writes tables/tissue_anchor.tsv (one row per cohort, score and antibody), tables/pairing.tsv (mRNA against its own
-protein) and docs/evidence/tissue_anchor.md. What it tests was declared before (`anchor_plan`). About ten minutes on one
+protein) and docs/evidence/tissue_anchor.md. What it tests was declared before (`anchor_plan`). About one minute on one
 core.
 """
 
@@ -36,7 +36,7 @@ from benchmarks.readout.anchor_plan import (
 )
 from benchmarks.readout.rppa import AXES, COHORTS, Measured, axes, measured
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.collection import Composite, Entry, Signature, SignatureCollection
+from mtorscore.collection import Composite, Entry, SignatureCollection
 from mtorscore.prognosis.association.meta_analysis import combine
 
 Float = npt.NDArray[np.float64]
@@ -44,8 +44,8 @@ Float = npt.NDArray[np.float64]
 LIPOGENIC = ("FASN", "ACC1", "SCD")
 BINS = 20
 COLUMNS = [
-    "cohort", "signature", "antibody", "claim", "n", "rho", "low", "high", "p", "q", "percentile", "given_proliferation",
-    "given_hepatocyte", "given_stroma_immune", "given_site", "ceiling", "seen",
+    "cohort", "signature", "antibody", "claim", "n", "rho", "low", "high", "p", "q", "percentile",
+    "given_proliferation", "given_hepatocyte", "given_stroma_immune", "given_site", "ceiling", "seen",
 ]  # fmt: skip
 TABLES = Path(__file__).parent / "tables"
 

@@ -31,11 +31,13 @@ def page(anchor: pd.DataFrame, pairs: pd.DataFrame, header: str) -> str:
     """
     lines = ["# Tissue anchor: what the scores read in tumours", ""]
     lines += [
-        "Every score of the library against signalling that was measured in the same tumours, by reverse-phase protein "
-        "arrays: 71 hepatocellular carcinomas (LIHC), 30 cholangiocarcinomas (CHOL) and 56 other tumours (STAD, UVM, "
-        "DLBC) of The Cancer Genome Atlas. Nothing is typed by hand; all pairs of scores and antibodies with partial "
-        "correlations are in `benchmarks/readout/tables/tissue_anchor.tsv`. The grades that follow are in "
-        "`signatures/evidence.tsv`.",
+        (
+            "Every score of the library against signalling that was measured in the same tumours, by reverse-phase "
+            "protein arrays: 71 hepatocellular carcinomas (LIHC), 30 cholangiocarcinomas (CHOL) and 56 other tumours "
+            "(STAD, UVM, DLBC) of The Cancer Genome Atlas. Nothing is typed by hand; all pairs of scores and "
+            "antibodies with partial correlations are in `benchmarks/readout/tables/tissue_anchor.tsv`. The grades "
+            "that follow are in `signatures/evidence.tsv`."
+        ),
         "",
         *[f"- {line.removeprefix('# ')}" for line in header.strip().split("\n")],
         "",
@@ -94,9 +96,11 @@ def _claims(anchor: pd.DataFrame) -> list[str]:
     claims = anchor[anchor["claim"] != 0]
     lines = ["## Claims", ""]
     lines += [
-        "Each score against the axis of its branch. **Bold**: the interval lies on the claimed side of 0; ~~struck~~: "
-        "on the other. For HCC also q, the percentile among random signatures, and the correlation given "
-        "proliferation, hepatocyte identity, stroma with immune content, and site.",
+        (
+            "Each score against the axis of its branch. **Bold**: the interval lies on the claimed side of 0; "
+            "~~struck~~: on the other. For HCC also q, the percentile among random signatures, and the correlation "
+            "given proliferation, hepatocyte identity, stroma with immune content, and site."
+        ),
         "",
     ]
     head = ["score", "claim", TITLES["LIHC"], "q", "percentile", "prolif.", "hepatoc.", "stroma", "site"]

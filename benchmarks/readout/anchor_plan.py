@@ -61,25 +61,40 @@ SEEN: dict[str, tuple[str, ...]] = {
 SEEN_AGAINST = ("pAKT", "pS6", "FASN")
 
 PLAN: tuple[str, ...] = (
-    "Scores: singscore on log2(value + 1) in current symbols, primary tumours, one per patient; the parts of a "
-    "composite are standardised over the tumours of the cohort.",
-    "Statistic: Spearman's correlation within a cohort, with Fisher's interval and the standard error of Bonett and "
-    "Wright (Psychometrika 2000). Nothing is pooled over cohorts but correlations.",
-    "Claim: an entry with a sign claims to move with the axis of its branch (mTORC1, S6K, SREBP, PPAR gamma, "
-    "autophagy, feedback, TSC, AMPK and drug templates: pS6; mTORC2, PI3K, PTEN and insulin: pAKT; eIF4E: p4E-BP1; "
-    "MAPK: phospho-ERK). Axes are means of the log2 levels of their antibodies.",
-    "Family: the claims of one cohort (or of one combination of cohorts) are one family of Benjamini and Hochberg; "
-    "all other pairs of that cohort are another, shown for completeness.",
-    "Beside each correlation: partial correlations (of ranks) given proliferation, hepatocyte identity, stroma with "
-    f"immune content, and tissue source site (sites of fewer than {LEAST_SITE} tumours count as one), one at a time; "
-    f"the percentile among {N_RANDOM} random signatures matched on size, direction and expression (20 bins), scored "
-    "alike, 50 being the middle of chance and 100 more positive than all; the ceiling, which is the mean agreement of "
-    "the antibodies of the axis with each other.",
-    "Combination: random effects (REML) on Fisher's scale, over the cohorts that are no liver tumours (Wald interval, "
-    "three cohorts) and over all (Hartung and Knapp).",
-    "Grade of a claim in a context (HCC: LIHC; CCA: CHOL; other tumours: the combination of STAD, UVM and DLBC): as "
-    "expected where the 95% interval lies on the claimed side of 0, opposed where it lies on the other, none where it "
-    "holds 0. By chance one claim in forty would read as expected and one in forty opposed; q stands beside.",
+    (
+        "Scores: singscore on log2(value + 1) in current symbols, primary tumours, one per patient; the parts of a "
+        "composite are standardised over the tumours of the cohort."
+    ),
+    (
+        "Statistic: Spearman's correlation within a cohort, with Fisher's interval and the standard error of Bonett "
+        "and Wright (Psychometrika 2000). Nothing is pooled over cohorts but correlations."
+    ),
+    (
+        "Claim: an entry with a sign claims to move with the axis of its branch (mTORC1, S6K, SREBP, PPAR gamma, "
+        "autophagy, feedback, TSC, AMPK and drug templates: pS6; mTORC2, PI3K, PTEN and insulin: pAKT; eIF4E: p4E-BP1; "
+        "MAPK: phospho-ERK). Axes are means of the log2 levels of their antibodies."
+    ),
+    (
+        "Family: the claims of one cohort (or of one combination of cohorts) are one family of Benjamini and Hochberg; "
+        "all other pairs of that cohort are another, shown for completeness."
+    ),
+    (
+        "Beside each correlation: partial correlations (of ranks) given proliferation, hepatocyte identity, stroma "
+        f"with immune content, and tissue source site (sites of fewer than {LEAST_SITE} tumours count as one), one at "
+        f"a time; the percentile among {N_RANDOM} random signatures matched on size, direction and expression (20 "
+        "bins), scored alike, 50 being the middle of chance and 100 more positive than all; the ceiling, which is "
+        "the mean agreement of the antibodies of the axis with each other."
+    ),
+    (
+        "Combination: random effects (REML) on Fisher's scale, over the cohorts that are no liver tumours (Wald "
+        "interval, three cohorts) and over all (Hartung and Knapp)."
+    ),
+    (
+        "Grade of a claim in a context (HCC: LIHC; CCA: CHOL; other tumours: the combination of STAD, UVM and DLBC): "
+        "as expected where the 95% interval lies on the claimed side of 0, opposed where it lies on the other, none "
+        "where it holds 0. By chance one claim in forty would read as expected and one in forty opposed; q stands "
+        "beside."
+    ),
 )
 
 
