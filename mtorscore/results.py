@@ -208,8 +208,11 @@ COVERAGE = Table(
         Column("reason", "text", "why there is no score"),
         Column("standardised_by", "text",
                "of a sum over other scores: the samples whose mean and SD its parts are measured in"),
+        Column("grade", "text",
+               "what the score was shown to read in tumours of this kind, or in all contexts where that is not known"),
     ),
-    step="score", printed="signature n_up matched_up n_down matched_down coverage reason", report=True, script=True,
+    step="score", printed="signature n_up matched_up n_down matched_down coverage reason grade", report=True,
+    script=True,
 )  # fmt: skip
 
 ASSOCIATIONS = Table(

@@ -30,7 +30,8 @@ OTHER_NAMES = {
     "MITOCHONDRIAL_4EBP": "4EBP_MITOCHONDRIAL",
     "BCL2_FAMILY_RATIO": "ANTIAPOPTOTIC",
 }
-WRITTEN_BY_HAND = ("MIR_MTOR_LOCI",)
+# Lists that differ from the reference on purpose; signatures/CHANGELOG.md says why.
+WRITTEN_BY_HAND = ("MIR_MTOR_LOCI", "HCC_5GENE_SCORE", "FEEDBACK_RELIEF", "PPARG_LIPID_STORAGE")
 LEFT_OUT = {"BCL2_FAMILY_RATIO": ("XIAP",)}
 CROSS_CHECKED = "membership recalled, then cross-checked in:"
 Row = dict[str, str]

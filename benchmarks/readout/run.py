@@ -2,8 +2,8 @@
 
 Usage, from the repository's root: python -m benchmarks.readout.run --shared ../shared
 
-Writes results.tsv (one row per signature and contrast), confidence.tsv (one row per signature), overexpression.tsv (a
-weak check of direction), genes.tsv (single genes on which the arms disagree) and docs/evidence/readout.md.
+Writes results.tsv (one row per signature and contrast), overexpression.tsv (a weak check of direction), genes.tsv
+(single genes on which the arms disagree) and docs/evidence/readout.md; `evidence` then grades the entries.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from scipy import stats
 import mtorscore as mt
 from benchmarks.readout.composites import add_composites, flattened
 from benchmarks.readout.data import Arm, Profile, arms, drug_background, overexpression, profiles
+from benchmarks.readout.evidence import CELL_LINES, combined_by_study
 from benchmarks.readout.genes import gene_changes, section
 from benchmarks.readout.rotation import camera_from_z, gene_effects, rotation_test
 from mtorscore.collection import Composite, Entry, Signature
 from mtorscore.collection.library_files import library_meta
 
 PRESET_RHO = 0.05
+TRAINED = "benchmarks/readout/train.py"
+"""Source of weights that were learned from these data."""
 RAPALOGS = {"DB00877": "sirolimus", "DB01590": "everolimus", "DB06287": "temsirolimus"}
 MTORC1_BRANCHES = {"mtorc1", "s6k", "srebp1", "srebp2", "pparg", "autophagy_tfeb", "feedback"}
 AKT_BRANCHES = {"mtorc2_akt", "pi3k", "pten", "insulin_igf"}
@@ -189,6 +192,9 @@ MEMBERS: dict[str, dict[str, int]] = {
 }  # fmt: skip
 
 
+FOLLOW_ATF4 = ("ATF4_ISR_ONLY", "IGARASHI_ATF4_DEPENDENT", "MTORC1_ATF4", "KRIGE_AMINO_ACID_DEPRIVATION")
+
+
 def of_members(table: pd.DataFrame, signatures: Sequence[Signature]) -> pd.DataFrame:
     """Return how many significant genes of an over-expression move as the signature says; a weak direction check.
 
@@ -198,7 +204,7 @@ def of_members(table: pd.DataFrame, signatures: Sequence[Signature]) -> pd.DataF
     for member, activity in MEMBERS.items():
         z = table[table["perturbagen"] == member].set_index("gene")["z"]
         for signature in signatures:
-            atf4 = "ATF4" in signature.id or signature.id == "KRIGE_AMINO_ACID_DEPRIVATION"
+            atf4 = signature.id in FOLLOW_ATF4
             direction = activity.get(signature.branch, 0) or (activity.get("atf4", 0) if atf4 else 0)
             direction = direction or expected(signature, activity, "")
             weights = {g: w for g, w in signature.signed_weights().items() if g in z.index}
@@ -223,34 +229,7 @@ def verdict(row: pd.Series) -> str:
     return "as expected" if np.sign(effect) == row["expected"] else "opposed"
 
 
-def confidence(results: pd.DataFrame, signatures: Sequence[Entry]) -> pd.DataFrame:
-    """Return per signature with a claim: studies as expected, opposed and unclear, and the level that follows.
-
-    The p values of a study's contrasts become normal deviates, positive where as claimed; their mean is the study's,
-    since they share cells and controls. Studies are combined by Stouffer. High: combined one-sided p < 0.001, two
-    studies or more as expected (mean deviate > 1.96 in one of their contrasts) and none opposed. Moderate: combined
-    p < 0.05 and more studies as expected than opposed. Else low.
-    """
-    claims = results[results["expected"] != 0].copy()
-    away = stats.norm.isf(claims["p"].clip(1e-300, 1) / 2)
-    claims["deviate"] = away * np.sign(claims["hedges_g"]) * claims["expected"]
-    rows = []
-    for signature in signatures:
-        own = claims[(claims["signature"] == signature.id) & np.isfinite(claims["deviate"])]
-        if own.empty:
-            continue
-        verdicts = own.groupby("study")["verdict"]
-        balance = verdicts.agg(lambda v: (v == "as expected").sum() - (v == "opposed").sum())
-        good, bad, studies = int((balance > 0).sum()), int((balance < 0).sum()), len(balance)
-        combined = float(own.groupby("study")["deviate"].mean().sum() / np.sqrt(studies))
-        p = float(stats.norm.sf(combined))
-        level = "high" if p < 0.001 and good >= 2 and bad == 0 else "moderate" if p < 0.05 and good > bad else "low"
-        rows.append((signature.id, level, studies, good, bad, studies - good - bad, round(combined, 2)))
-    columns = ["signature", "confidence", "studies", "as_expected", "opposed", "unclear", "combined_z"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame, changes: pd.DataFrame) -> str:
+def page(results: pd.DataFrame, members: pd.DataFrame, changes: pd.DataFrame) -> str:
     """Return docs/evidence/readout.md: what the main signatures did, contradictions included."""
     control = results[results["contrast"].str.contains("clonal control")]
     method = (
@@ -300,18 +279,21 @@ def page(results: pd.DataFrame, levels: pd.DataFrame, members: pd.DataFrame, cha
         )
     rule = (
         "Studies are folds (fed and starved cells, array and RNA-seq of one laboratory count once), combined by "
-        "Stouffer over each study's mean deviate in the claimed direction. High: combined p < 0.001, two studies or "
-        "more as expected and none opposed; moderate: combined p < 0.05 and more as expected than opposed; else low. "
-        "`mtorscore signatures show` prints it. Proliferation, growth state and clone move many sets in these data, so "
-        "a high confidence is about direction, not about specificity."
+        "Stouffer over each study's mean deviate in the claimed direction. Those of cell lines grade the entries in "
+        "`signatures/evidence.tsv`, beside what was measured in tumours ([tissue anchor](tissue_anchor.md)): as "
+        "expected or opposed beyond 1.96 standard errors, none within. Proliferation, growth state and clone move "
+        "many sets in these data, so a grade is about direction, not about specificity."
     )
     lines += _by_branch(results)
-    lines += ["", "## Confidence that follows", "", rule, ""]
-    lines += ["| signature | confidence | studies | as expected | opposed | unclear | combined z |"]
-    lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: |"]
-    for row in levels.itertuples():
-        numbers = f"{row.studies} | {row.as_expected} | {row.opposed} | {row.unclear} | {row.combined_z:+.1f}"
-        lines.append(f"| `{row.signature}` | {row.confidence} | {numbers} |")
+    lines += ["", "## Combined over studies", "", rule, ""]
+    lines += ["| signature | all studies | combined z | of cell lines | combined z |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    everywhere = combined_by_study(results)
+    cells = combined_by_study(results[results["study"].isin(CELL_LINES)])
+    for name, row in everywhere.iterrows():
+        own = cells.loc[name] if name in cells.index else None
+        numbers = "| |" if own is None else f"{own['studies']} | {own['z']:+.1f} |"
+        lines.append(f"| `{name}` | {row['studies']} | {row['z']:+.1f} | {numbers}")
     return "\n".join(lines) + "\n"
 
 
@@ -362,21 +344,17 @@ def main() -> None:
     arguments = parser.parse_args()
     # The learned footprint has seen these data; train.py judges it on studies held out.
     everything = mt.library(experimental=True)
-    signatures = [s for s in everything.signatures if s.id != "MTORC1_FOOTPRINT_LEARNED"]
+    signatures = [s for s in everything.signatures if not any(TRAINED in source.name for source in s.sources)]
     composites = [e for e in everything if isinstance(e, Composite)]
     results = measure(arguments.shared, signatures, composites=composites)
-    levels = confidence(results, [*signatures, *composites])
     arguments.out.mkdir(parents=True, exist_ok=True)
     results.to_csv(arguments.out / "results.tsv", sep="\t", index=False, float_format="%.4g")
     members = of_members(overexpression(arguments.shared), signatures)
     members.to_csv(arguments.out / "overexpression.tsv", sep="\t", index=False, float_format="%.4g")
-    levels.to_csv(arguments.out / "confidence.tsv", sep="\t", index=False)
     changes = gene_changes(arguments.shared)
     changes.to_csv(arguments.out / "genes.tsv", sep="\t", index=False, float_format="%.4g")
     # The page is made from the tables as written, so that it can be made again from them.
-    tables = [
-        pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "confidence", "overexpression", "genes")
-    ]
+    tables = [pd.read_csv(arguments.out / f"{n}.tsv", sep="\t") for n in ("results", "overexpression", "genes")]
     docs = Path(__file__).resolve().parents[2] / "docs" / "evidence" / "readout.md"
     docs.write_text(page(*tables), encoding="utf-8")
     print(results.groupby("study")["verdict"].value_counts().unstack(fill_value=0))

@@ -25,7 +25,7 @@ from scipy import stats
 from benchmarks.readout.alternatives import PROCEDURES
 from benchmarks.readout.data import arms, drug_background, profiles
 from benchmarks.readout.rotation import gene_effects
-from benchmarks.readout.run import RAPALOGS
+from benchmarks.readout.run import RAPALOGS, TRAINED
 from mtorscore.collection import Signature, library
 from mtorscore.collection.yaml_text import dump
 from mtorscore.tl.analysis.linear.moderation import variance_prior
@@ -196,14 +196,12 @@ def document(weights: pd.Series, differences: pd.DataFrame, version: str, defaul
                 "role": "cross-check",
             },
             {
-                "name": "Weights: benchmarks/readout/train.py on seven perturbation studies "
-                "(docs/evidence/footprint.md)",
+                "name": f"Weights: {TRAINED} on seven perturbation studies (docs/evidence/footprint.md)",
                 "role": "rationale",
             },
         ],
         "licence": "Gene names are facts; selection BSD-3-Clause",
         "expected": {"rapalog": "down", "active_site": "down", "tsc_loss": "up"},
-        "confidence": "low",
         "caveat": _caveat(least, default),
         "added": version,
     }

@@ -96,7 +96,7 @@ def _entry(entry: Entry) -> str:
         ("level", f"{entry.level}: {LEVELS[entry.level]}"),
         ("sign", SIGNS[entry.sign]),
         ("expected", cell("; ".join(f"{RESPONSES.get(k, k)}: {v}" for k, v in entry.expected.items()))),
-        ("confidence", cell(entry.confidence)),
+        ("shown to read", cell("; ".join(entry.graded()))),
         ("caveat", cell(entry.caveat)),
         ("remark", cell(entry.remark)),
         ("cancers", cell(", ".join(entry.cancers))),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection import Composite, Entry, Panel, Ratio, Signature
+from mtorscore.collection.grades import NONE, NOT_TESTED
 from mtorscore.collection.library_files import library_meta
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def print_entry(entry: Entry, collection: SignatureCollection) -> None:
         *_gene_rows(entry, collection),
         ("evidence", ", ".join(f"{n} {label}" for label, n in counts.items()) if entry.genes else "of its parts"),
         ("expected", "; ".join(f"{_PERTURBATION.get(k, k)}: {v}" for k, v in entry.expected.items())),
+        ("shown", "\n".join(entry.graded())),
         ("confidence", entry.confidence),
         ("caveat", entry.caveat),
         ("remark", entry.remark),
@@ -118,8 +120,9 @@ def _gene_rows(entry: Entry, collection: SignatureCollection) -> list[tuple[str,
 
 
 def _part(name: str, weight: float, collection: SignatureCollection) -> str:
-    confidence = collection[name].confidence.split(";")[0] if name in collection else ""
-    return f"{weight:+g} {name}" + (f" ({confidence} confidence)" if confidence else "")
+    grades = collection[name].grades if name in collection else {}
+    told = [f"{grade} in {context}" for context, grade in grades.items() if grade not in {NONE, NOT_TESTED}]
+    return f"{weight:+g} {name}" + (f" ({', '.join(told)})" if told else "")
 
 
 def _genes(genes: tuple[str, ...], weights: Mapping[str, float]) -> str:

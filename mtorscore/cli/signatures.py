@@ -31,6 +31,11 @@ _Cancer = Annotated[
 _Evidence = Annotated[
     list[str] | None, typer.Option("--evidence", "-e", help="Only entries whose genes are all read, cross-checked, ...")
 ]
+_Confidence = Annotated[
+    list[str] | None,
+    typer.Option(help="as expected, none, opposed, not tested: what the evidence says in --context, or in any."),
+]
+_Context = Annotated[str | None, typer.Option(help="HCC, CCA, HB, other tumours, cell lines.")]
 _Experimental = Annotated[bool, typer.Option("--experimental", help="Also entries that are off by default.")]
 _Library = Annotated[
     Path | None, typer.Option("--library", help="A file or folder of signatures instead of the shipped library.")
@@ -58,7 +63,7 @@ def _record(entry: Entry, *, full: bool = False) -> dict[str, Any]:
         "title": entry.title,
         "genes": len(entry.genes),
         "evidence": entry.evidence_counts,
-        "confidence": entry.confidence,
+        "grades": entry.grades,
         "experimental": entry.experimental,
         "hash": entry.hash,
     }
@@ -66,7 +71,8 @@ def _record(entry: Entry, *, full: bool = False) -> dict[str, Any]:
         from mtorscore.collection.yaml_format import entry_to_document
 
         document = entry_to_document(entry)
-        out = document | {"genes": len(entry.genes), "evidence": entry.evidence_counts, "hash": entry.hash}
+        own = {"genes": len(entry.genes), "evidence": entry.evidence_counts, "hash": entry.hash}
+        out = document | own | {"grades": entry.grades, "shown": entry.graded()}
     return out
 
 
@@ -81,6 +87,8 @@ def list_(
     kind: _Kind = None,
     cancer: _Cancer = None,
     evidence: _Evidence = None,
+    confidence: _Confidence = None,
+    context: _Context = None,
     experimental: _Experimental = False,
     library: _Library = None,
     as_json: _Json = False,
@@ -91,9 +99,10 @@ def list_(
 
         mtorscore signatures list --branch srebp1 --branch srebp2
         mtorscore signatures list --level transcriptional --json
+        mtorscore signatures list --confidence opposed --context HCC
     """
     chosen = _collection(library, experimental).select(
-        branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence
+        branch=branch, level=level, kind=kind, cancer=cancer, evidence=evidence, confidence=confidence, context=context
     )
     if as_json:
         _print_json([_record(e) for e in chosen])

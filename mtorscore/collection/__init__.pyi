@@ -12,6 +12,8 @@ from .entries import Panel as Panel
 from .entries import Ratio as Ratio
 from .entries import Signature as Signature
 from .entries import Source as Source
+from .grades import CONTEXTS as CONTEXTS
+from .grades import GRADES as GRADES
 from .lead_signatures import leads as leads
 from .library_files import BRANCHES as BRANCHES
 from .library_files import LEVELS as LEVELS

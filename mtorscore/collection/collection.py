@@ -24,6 +24,7 @@ from mtorscore.collection.entries import (
     by_id,
 )
 from mtorscore.collection.gene_index import GeneIndex, plain_hashes
+from mtorscore.collection.grades import check_grades, grades_among
 from mtorscore.collection.resolve import Resolved, resolve
 from mtorscore.errors import SignatureError, examples, nearest
 from mtorscore.genes.symbols import current_symbol
@@ -120,6 +121,8 @@ class SignatureCollection:
         cancer: str | None = None,
         evidence: str | Iterable[str] | None = None,
         experimental: bool | None = None,
+        confidence: str | Iterable[str] | None = None,
+        context: str | None = None,
     ) -> SignatureCollection:
         """Return the entries that fulfil every condition given, in their order here.
 
@@ -135,16 +138,22 @@ class SignatureCollection:
             Entries all of whose genes have this evidence (one class or several); entries without genes are left out.
         experimental
             Keep only experimental (True) or only established (False) entries.
+        confidence
+            Grade, one or several: ``"as expected"``, ``"none"``, ``"opposed"``, ``"not tested"``. Entries that the
+            library's evidence grades so in `context`, or where that is None in any context.
+        context
+            ``"HCC"``, ``"CCA"``, ``"HB"``, ``"other tumours"`` or ``"cell lines"``.
 
         Returns
         -------
         SignatureCollection
-            A new collection; the entries are shared.
+            A new collection; the entries are shared. Chosen by branch alone, a composite brings the parts that it
+            needs, which come last.
 
         Raises
         ------
         SignatureError
-            If an id, branch, level, kind, cancer or evidence class is unknown.
+            If an id, branch, level, kind, cancer, evidence class, grade or context is unknown.
         """
         from mtorscore.collection.library_files import BRANCHES, LEVELS
 
@@ -166,6 +175,8 @@ class SignatureCollection:
                 raise SignatureError(f"Unknown {key}: {examples(unknown)}. Known: {', '.join(sorted(known[key]))}.")
         classes = sets.pop("evidence", None)
         sets.pop("cancer", None)
+        graded = check_grades([confidence] if isinstance(confidence, str) else confidence or (), context)
+        narrowed = names is not None or bool(graded) or classes is not None or not sets.keys() <= {"branch"}
         if isinstance(names, str):
             names = [names]
         entries = list(self) if names is None else [self[n] for n in names]
@@ -176,8 +187,9 @@ class SignatureCollection:
             and (classes is None or (bool(e.genes) and all(e.evidence_of(g) in classes for g in e.genes)))
             and (cancer is None or not e.cancers or cancer in e.cancers)
             and (experimental is None or e.experimental == experimental)
+            and (not graded or bool(graded.intersection(grades_among(e.grades, context))))
         ]
-        return self._like(kept)
+        return self._like(kept if narrowed or not sets else [*kept, *set_operations.parts_lacking(kept, self)])
 
     def holding(self, gene: str) -> SignatureCollection:
         """Return the entries that hold a gene.
@@ -185,8 +197,7 @@ class SignatureCollection:
         Parameters
         ----------
         gene
-            Its symbol, current or historical: ``"SAMTOR"`` and ``"C7orf60"`` find ``BMT2``. An ambiguous name finds
-            the entries of every gene that it can mean.
+            Its symbol, current or historical: ``"SAMTOR"`` finds ``BMT2``; an ambiguous name every gene it can mean.
 
         Returns
         -------
@@ -202,8 +213,7 @@ class SignatureCollection:
         Parameters
         ----------
         universe
-            Gene symbols of a matrix, in column order. A duplicated symbol is refused, since nothing says which column
-            is meant; collapse duplicates first.
+            Gene symbols of a matrix, in column order; collapse duplicated ones first.
 
         Returns
         -------
@@ -225,8 +235,7 @@ class SignatureCollection:
         names
             Ids of signatures; all by default.
         id
-            Id of the result. A gene that is up in one signature and down in another is left out, with one
-            `DataWarning`.
+            Id of the result. A gene that is up in one and down in another is left out, with one `DataWarning`.
         """
         return set_operations.union(self._gene_lists(names), id=id)
 
@@ -301,8 +310,8 @@ class SignatureCollection:
         by
             ``"entry"``, or ``"branch"`` for the union of genes per branch.
         share
-            Where two entries of different branches (or two branches) share more than this part of the smaller one's
-            genes, one `DataWarning` names them: their scores are not independent.
+            Two entries of different branches (or two branches) that share more than this part of the smaller one's
+            genes are named in one `DataWarning`.
 
         Returns
         -------

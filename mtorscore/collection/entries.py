@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore.collection.grades import graded_in_words, grades_of
 from mtorscore.errors import SignatureError, examples
 
 __all__ = [
@@ -113,6 +114,21 @@ class Entry:
         """Number of genes per evidence class."""
         labels = [self.evidence_of(g) for g in self.genes]
         return {label: labels.count(label) for label in EVIDENCE}
+
+    @property
+    def grades(self) -> dict[str, str]:
+        """Context -> grade, by the evidence of the library; empty for an entry that it does not know."""
+        return grades_of(self.id, self.hash)
+
+    def graded(self, context: str | None = None) -> list[str]:
+        """Return the grades as sentences with their numbers, such as ``"opposed in liver tumours (HCC): ..."``.
+
+        Parameters
+        ----------
+        context
+            One of ``"HCC"``, ``"CCA"``, ``"HB"``, ``"other tumours"``, ``"cell lines"``; all where None.
+        """
+        return graded_in_words(self.id, self.hash, context)
 
     def content(self) -> dict[str, Any]:
         """Return what determines the entry's value: the input of `hash`."""

@@ -97,7 +97,12 @@ KEYS: tuple[Key, ...] = (
     Key("sources", "sources", "where the genes were read or checked, and why the entry makes sense"),
     Key("licence", "text", "terms of use, as `signatures/LICENSES.md` names them", True),
     Key("expected", "responses", "response to a rapalog, an active-site inhibitor, and loss of TSC1 or TSC2"),
-    Key("confidence", "text", "how well it did in perturbations", pattern=rf"(?:{'|'.join(CONFIDENCE)})\b.*"),
+    Key(
+        "confidence",
+        "text",
+        "of your own entries, in your words; the library's evidence is `evidence.tsv`",
+        pattern=rf"(?:{'|'.join(CONFIDENCE)})\b.*",
+    ),
     Key("caveat", "text", "one sentence on what moves it besides mTOR", True),
     Key("remark", "text", "anything else that a reader should know"),
     Key("added", "text", "library version that brought it", True, pattern=_VERSION),

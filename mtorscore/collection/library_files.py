@@ -27,7 +27,7 @@ def library_meta() -> dict[str, Any]:
     -------
     dict
         ``version``; ``branches``: per branch ``title`` and, where it has no transcript readout, ``no_readout`` (why);
-        ``levels``: per level its meaning; ``leads``: per branch the ids that `leads` chooses from.
+        ``levels``: per level its meaning; ``leads``: per branch its standing leads, see `leads`.
     """
     text = (library_folder() / "library.yaml").read_text(encoding="utf-8")
     meta: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only

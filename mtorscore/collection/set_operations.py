@@ -126,6 +126,12 @@ def minus(entries: Iterable[Entry], genes: Collection[str], *, name: str, keep: 
     return kept
 
 
+def parts_lacking(entries: Sequence[Entry], everything: Iterable[Entry]) -> list[Entry]:
+    """Return the parts of composites among `entries` that are not among these, in the order of `everything`."""
+    wanted = {p for e in entries if isinstance(e, Composite) for p in e.parts} - {e.id for e in entries}
+    return [e for e in everything if e.id in wanted]
+
+
 def overlap(entries: Iterable[Entry], *, by: str = "entry", share: float = 0.3) -> pd.DataFrame:
     """Return shared genes and Jaccard index of every pair.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtorscore import results
 from mtorscore._atomic import atomic
+from mtorscore.collection.grades import context_named
 from mtorscore.errors import DataError
 from mtorscore.pipeline.single_cells import prepare_cells
 from mtorscore.pipeline.table_files import write_result
@@ -64,6 +65,7 @@ def prepare(
         else:
             adata = prepare_cohort(chosen, data, histology=histology)
             _assume_tumours(adata)
+    adata.uns["context"] = _context(adata)
     for table in (results.EXCLUSIONS, results.GENES):
         write_result(adata.uns.get(table.name, ()), table, folder)
     with atomic(folder / "cohort.h5ad") as temporary:
@@ -95,6 +97,14 @@ def load_cohort(folder: str | Path) -> AnnData:
     if not path.is_file():
         raise DataError(f"There is no prepared cohort at {path}; run the prepare step first.")
     return ad.read_h5ad(path)
+
+
+def _context(adata: AnnData) -> str:
+    """Return the context of the library's grades that a cohort is of, as its recipe or simulation says; "" for none."""
+    stated = adata.uns.get("recipe", {}).get("cancer") or adata.uns.get("truth", {}).get("parameters", {}).get(
+        "disease"
+    )
+    return context_named(stated) or ""
 
 
 def _assume_tumours(adata: AnnData) -> None:

@@ -83,6 +83,7 @@ def relate(
     in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
     tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
     endpoints, labels = endpoints_of(tumours)
+    context = str(adata.uns.get("context", "")) or None
     possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
     # The default is asked of every cohort; one without stages is not adjusted for them, which its table shows.
     unknown = [a for a in adjust if a not in (*DEFAULTS["adjust"], *signatures.names) and a not in tumours.obs]
@@ -110,14 +111,15 @@ def relate(
                 n_boot=bootstraps,
                 params=dict((parameters or {}).get(method, {})),
                 seed=seed,
+                tissue=context,
             )
             records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
                 curve = prognosis.kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
                 curves.append(curve.assign(method=method))
-                nulls.append(_nulls(records, leads(scores.columns), method))
-        leading = scores[leads(scores.columns, confounders=False)]
+                nulls.append(_nulls(records, leads(scores.columns, context=context), method))
+        leading = scores[leads(scores.columns, confounders=False, context=context)]
         for rows, label, baseline in _tasks(adata, tumours, labels):
             curves_wanted = method == methods[0] and label != TUMOUR
             models.add(method, leading, rows, prognosis.Endpoint.label(label), baseline, curves=curves_wanted)

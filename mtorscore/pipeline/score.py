@@ -81,6 +81,8 @@ def score(
     coverage = adata.uns["mtorscore"][methods[0]]["coverage"].copy()
     composites = [e.id for e in signatures if e.kind == "composite"]
     coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")
+    context = str(adata.uns.get("context", "")) or None
+    coverage["grade"] = ["; ".join(signatures[n].graded(context)) for n in coverage.index]
     return [*paths, write_result(coverage, results.COVERAGE, folder, index=True)]
 
 

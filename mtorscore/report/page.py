@@ -56,8 +56,9 @@ def render(run: Run) -> str:
     """Return the page of a run as text."""
     import jinja2
 
-    described = describe(_scored(run), _collection(run))
-    leads, levels = leads_of(described), level_meanings()
+    contexts = [c.context for c in run.cohorts]
+    described = describe(_scored(run), _collection(run), [c for c in contexts if c])
+    leads, levels = leads_of(described, contexts), level_meanings()
     across, note = combined(run)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mtorscore", "report/templates"),
@@ -78,7 +79,7 @@ def render(run: Run) -> str:
         caveats=text.caveats(run),
         reading_note=text.reading_note(run),
         methods_text=text.methods_text(run, described),
-        cohorts=[_view(c, run, described, leads) for c in run.cohorts],
+        cohorts=[_view(c, run, described) for c in run.cohorts],
         any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
@@ -97,9 +98,9 @@ def render(run: Run) -> str:
     )
 
 
-def _view(cohort: Cohort, run: Run, described: dict[str, Described], leads: list[str]) -> dict[str, Any]:
+def _view(cohort: Cohort, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
-    pictures = overview.cohort_pictures(cohort, method, described, leads)
+    pictures = overview.cohort_pictures(cohort, method, described, leads_of(described, [cohort.context]))
     return {
         "cohort": cohort,
         "method": method,

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore.collection.grades import CONTEXTS, OPPOSED
+from mtorscore.collection.lead_signatures import why_no_lead
 from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import model_names
@@ -130,7 +132,9 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     rows["shown"] = model_names(rows)
     branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
     rows = rows[~branch.isin(["confounder", "context", "drug"])]
-    out = []
+    rows = rows[~rows["signature"].isin(opposed(cohort, described))]
+    out = opposed_words(cohort, described)
+    told = len(out)
     for endpoint in dict.fromkeys(rows["endpoint"]):
         part = rows[rows["endpoint"] == endpoint]
         alone = part[part["shown"] == "unadjusted"]
@@ -146,7 +150,34 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
             continue
         out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
     out += prediction_words(cohort)
-    return out or ["No signature was related to an outcome."]
+    return out if len(out) > told else [*out, "No signature was related to an outcome."]
+
+
+def opposed(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Return the scored signatures that move against what they are named after in tumours of a cohort's kind."""
+    scored = {str(c) for table in cohort.scores.values() for c in table.columns}
+    return [n for n, d in described.items() if n in scored and d.grades.get(cohort.context or "") == OPPOSED]
+
+
+def opposed_words(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Say which signatures give no finding here, and which branches have no lead."""
+    names = opposed(cohort, described)
+    if not names or cohort.context is None:
+        return []
+    where = CONTEXTS[cohort.context]
+    held = [
+        w for d in (described[n] for n in names) for w in d.graded.split("; ") if w.startswith(f"{OPPOSED} in {where}")
+    ]
+    listed = "; ".join(f"{n}: {w.partition(': ')[2]}" for n, w in zip(names, held, strict=True))
+    branches = dict.fromkeys(described[n].branch for n in names)
+    without = [b for b in branches if why_no_lead(b, cohort.context)]
+    more = f" Without a lead here: {', '.join(without)}." if without else ""
+    return [
+        (
+            f"{OPPOSED.capitalize()} in {where}, so no call and no finding is made from them: {listed}.{more} The "
+            "evidence is protein that was measured in the same tumours as transcripts, in other patients than these."
+        )
+    ]
 
 
 def _cells_sentence(cohort: Cohort) -> str:

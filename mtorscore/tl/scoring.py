@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mtorscore.collection import SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, FormatError, MethodError
 from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, sound
+from mtorscore.tl.engine.coverage_warnings import warn_composites
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.outcome import tables_of
 from mtorscore.tl.engine.prepare import (
@@ -120,7 +121,8 @@ def score(
     CoverageWarning
         Once, if less than half of a signature's genes are in the matrix.
     IgnoredWarning
-        Once, if the method cannot use the direction or the weights of a signature.
+        Once, if the method cannot use the direction or the weights of a signature; and once, naming them, if
+        composites are asked for without a reference.
 
     Raises
     ------
@@ -145,13 +147,15 @@ def score(
         universe=universe,
         threads=threads,
     )
+    if not isinstance(adata, str | Path):
+        _check_anndata(adata)
+    collection = check_collection(as_collection(signatures))
+    warn_composites(collection, options.methods, options.references)
     if isinstance(adata, str | Path):
         from mtorscore.tl.streaming.score_file import DiskOptions, score_file
 
         disk = DiskOptions(mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume)
-        return score_file(adata, check_collection(as_collection(signatures)), options, disk)
-    _check_anndata(adata)
-    collection = check_collection(as_collection(signatures))
+        return score_file(adata, collection, options, disk)
     target = adata.copy() if copy else adata
     _score_into(target, collection, options, masked_rows(mask_obs, adata.n_obs, lambda: adata.obs), block)
     return target

@@ -188,7 +188,8 @@ def test_branches_without_a_trusted_readout_are_named_as_such() -> None:
     """`what_scores_say.md` says so of these three."""
     entries = mt.library().select(branch=["ampk_lkb1", "tsc", "pten"], kind="signature")
     assert len(entries) >= 3
-    assert {e.confidence.split(";")[0] for e in entries} == {"low"}
+    as_expected = {(e.id, c) for e in entries for c, grade in e.grades.items() if grade == "as expected"}
+    assert as_expected == {("PTEN_DN.V2", "HCC")}
 
 
 def test_figures_keep_text_and_widths(docs: Path, tmp_path: Path) -> None:

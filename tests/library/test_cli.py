@@ -81,7 +81,7 @@ def test_show_names_the_source_of_every_gene_and_the_parts_of_a_composite() -> N
     shown = run("show", "AMINO_ACID_SENSORS", "--genes")
     assert "BMT2     brakes     cross-checked  REACTOME_AMINO_ACIDS_REGULATE_MTORC1" in shown
     shown = run("show", "MTORC1_FOOTPRINT")
-    assert "+1 MTORC1_ATF4 (moderate confidence)" in shown
+    assert "+1 MTORC1_LIPID_STEROL (as expected in HCC" in shown
 
 
 def test_export_to_standard_output() -> None:

@@ -134,29 +134,3 @@ def test_the_library_agrees_with_its_reference(shared: Path) -> None:
     code, lines = check(shared / "reference")
     assert (code, lines[:-1]) == (0, [])
     assert int(lines[-1].split()[0]) >= 120
-
-
-def test_a_measured_confidence_is_written_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "mtorc1").mkdir()
-    path = tmp_path / "mtorc1" / "A.yaml"
-    path.write_text("id: A  # a comment\nconfidence: 'low; much that\n  goes on'\ncaveat: None.  # another\n")
-    (tmp_path / "mtorc1" / "B.yaml").write_text("id: B\ncaveat: None.\n")
-    table = tmp_path / "confidence.tsv"
-    rows = ["signature\tconfidence\tstudies\tas_expected\topposed\tunclear"]
-    table.write_text("\n".join([*rows, "A\thigh\t1\t1\t0\t0", "B\tlow\t3\t0\t1\t2"]) + "\n")
-    command = [sys.executable, str(ROOT / "tools" / "update_confidence.py"), str(table), "--library", str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 file(s) changed\n"
-    high = "confidence: 'high; 1 perturbation study: 1 as expected, 0 opposed, 0 unclear'"
-    assert path.read_text() == f"id: A  # a comment\n{high}\ncaveat: None.  # another\n"
-    low = "confidence: 'low; 3 perturbation studies: 0 as expected, 1 opposed, 2 unclear'"
-    assert (tmp_path / "mtorc1" / "B.yaml").read_text() == f"id: B\n{low}\ncaveat: None.\n"
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0 file(s) changed\n"
-
-
-def test_the_published_confidence_is_in_the_files(tmp_path: Path) -> None:
-    import shutil
-
-    library = tmp_path / "signatures"
-    shutil.copytree(ROOT / "signatures", library, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, str(ROOT / "tools" / "update_confidence.py"), "--library", str(library)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0 file(s) changed\n"

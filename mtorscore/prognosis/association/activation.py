@@ -11,7 +11,9 @@ import pandas as pd
 from scipy import stats
 
 from mtorscore._multiple_testing import adjust_p
+from mtorscore.collection import SignatureCollection, library
 from mtorscore.errors import DataError
+from mtorscore.prognosis.association.quality import opposed_in
 from mtorscore.prognosis.endpoints.inputs import is_anndata, read_inputs
 from mtorscore.prognosis.prediction.folds import patients_of
 from mtorscore.prognosis.statistics.quantiles import least_reference, predictive_quantile, share_beyond
@@ -44,6 +46,7 @@ def activation(
     reference_is: str = "adjacent",
     signs: dict[str, int] | None = None,
     patients: Any = None,
+    signatures: SignatureCollection | None = None,
     n_boot: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -74,6 +77,9 @@ def activation(
         ``"adjacent"`` or ``"healthy"``; with adjacent liver the row says what that means.
     signs
         Signature -> +1 or -1, the direction in which its score rises with activity; +1 by default.
+    signatures
+        What was scored, for the grades in `disease`; by default the shipped library, by name. A signature that moves
+        against what it should read in tumours of this disease gets no call, and the row says so.
     patients
         Patient of each observation, where patients gave several: a column of the AnnData's ``obs`` or a Series; the
         column ``patient`` of an AnnData by default. Pairs are resampled as pairs.
@@ -106,6 +112,7 @@ def activation(
         raise DataError(f"{int((rows_t & rows_r).sum())} observation(s) are both tumour and reference.")
     lineage = (disease not in LINEAGE) if same_lineage is None else same_lineage
     members = _members(scores, inputs.clinical, inputs.scores.index, patients)
+    entries = library(experimental=True) if signatures is None else signatures
     rng = np.random.default_rng(seed)
     out = []
     for given in inputs.scores.columns:
@@ -126,6 +133,7 @@ def activation(
             why.append("the reference does not vary, or there are fewer than two tumours")
         if not lineage:
             why.append(LINEAGE.get(str(disease), "tumour and reference differ in lineage"))
+        why += opposed_in(entries, str(table.loc[i, "signature"]), disease)
         table.loc[i, "called"] = not why
         if why:
             table.loc[i, ["threshold", "active", "active_low", "active_high"]] = np.nan

@@ -5,20 +5,18 @@ What is found here sets ``valid`` and ``reason`` of a row of associations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.collection import Signature
+from mtorscore.collection import Entry, Signature, SignatureCollection
+from mtorscore.collection.grades import OPPOSED, context_named
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 
-__all__ = ["OPPOSED", "grade_in", "lacking_genes", "the_outcome_itself", "why_not_valid"]
+__all__ = ["OPPOSED", "grade_in", "graded_words", "lacking_genes", "opposed_in", "the_outcome_itself", "why_not_valid"]
 
-OPPOSED = "opposed"
-"""Grade of an entry whose score moves against its pathway in a tissue."""
 TOO_GOOD = 0.97
 """A concordance or AUC beyond this (or below 1 less this) is seldom biology."""
 
@@ -36,7 +34,7 @@ def why_not_valid(inputs: Inputs, tissue: str | None = None) -> dict[str, str]:
         elif inputs.coverage is not None and name in inputs.coverage.index:
             why = _lacking(*counts_of(inputs.coverage.loc[name]))
         if grade_in(entry, tissue) == OPPOSED:
-            why = "; ".join(filter(None, [why, f"this entry is graded {OPPOSED} in {tissue}"]))
+            why = "; ".join(filter(None, [why, *graded_words(entry, tissue)]))
         if why:
             out[name] = why
     return out
@@ -45,13 +43,34 @@ def why_not_valid(inputs: Inputs, tissue: str | None = None) -> dict[str, str]:
 def grade_in(entry: Any, tissue: str | None) -> str | None:
     """Return the grade of an entry in a tissue; None where there is none.
 
-    Entries carry their grades as a mapping ``grades`` from tissue to grade.
+    Parameters
+    ----------
+    entry
+        An entry, or anything with a mapping ``grades`` from tissue to grade.
+    tissue
+        A context of the library's grades in any case, such as ``"hcc"``, or a key of ``grades``.
     """
     grades = getattr(entry, "grades", None)
-    if tissue is None or not isinstance(grades, Mapping):
+    if tissue is None or not grades:
         return None
-    grade = grades.get(tissue)
+    grade = grades.get(tissue) or grades.get(context_named(tissue))
     return None if grade is None else str(grade)
+
+
+def graded_words(entry: Any, tissue: str | None) -> list[str]:
+    """Return the grade of an entry in a tissue as a sentence with its numbers."""
+    if isinstance(entry, Entry) and context_named(tissue) is not None:
+        return entry.graded(tissue)
+    grade = grade_in(entry, tissue)
+    return [] if grade is None else [f"this entry is graded {grade} in {tissue}"]
+
+
+def opposed_in(signatures: SignatureCollection, name: str, tissue: str | None) -> list[str]:
+    """Return why nothing may be called from a score in a tissue: that it is opposed there; empty where it is not."""
+    if name not in signatures:
+        return []
+    entry = signatures[name]
+    return graded_words(entry, tissue) if grade_in(entry, tissue) == OPPOSED else []
 
 
 def lacking_genes(signature: Signature, expression: Expression) -> str:

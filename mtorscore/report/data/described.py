@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from mtorscore.collection import USER_BRANCH, SignatureCollection
+from mtorscore.collection import CONFOUNDER, USER_BRANCH, SignatureCollection
 from mtorscore.collection import leads as library_leads
 from mtorscore.collection.library_files import library_meta
 
@@ -24,10 +24,13 @@ class Described:
     kind: str
     genes: int
     caveat: str
-    confidence: str
+    graded: str
+    grades: dict[str, str]
 
 
-def describe(names: Sequence[str], library: SignatureCollection | None) -> dict[str, Described]:
+def describe(
+    names: Sequence[str], library: SignatureCollection | None, contexts: Sequence[str] = ()
+) -> dict[str, Described]:
     """Look scored names up in the library.
 
     Parameters
@@ -36,6 +39,8 @@ def describe(names: Sequence[str], library: SignatureCollection | None) -> dict[
         Columns of the score tables.
     library
         The collection that was scored; None where it is not known.
+    contexts
+        Contexts of the run's cohorts, whose grades are told; all where there is none.
 
     Returns
     -------
@@ -47,28 +52,33 @@ def describe(names: Sequence[str], library: SignatureCollection | None) -> dict[
     for name in [*known, *(n for n in names if n not in set(known))]:
         if library is not None and name in library:
             e = library[name]
+            told = "; ".join(w for c in dict.fromkeys(contexts) for w in e.graded(c)) or "; ".join(e.graded())
             out[name] = Described(
-                name, e.title, e.branch, e.level, e.sign, e.kind, len(e.genes), e.caveat, e.confidence
+                name, e.title, e.branch, e.level, e.sign, e.kind, len(e.genes), e.caveat, told, dict(e.grades)
             )  # fmt: skip
         else:
-            out[name] = Described(name, "", USER_BRANCH, "", 0, "signature", 0, "", "")
+            out[name] = Described(name, "", USER_BRANCH, "", 0, "signature", 0, "", "", {})
     return out
 
 
-def leads(described: dict[str, Described]) -> list[str]:
+def leads(described: dict[str, Described], contexts: Sequence[str | None] = (None,)) -> list[str]:
     """Return the signatures of the overview figures: a user's own (20 at most), one per branch, the confounders.
 
     Parameters
     ----------
     described
         As `describe` returns it.
+    contexts
+        Of the cohorts that are shown.
 
     Returns
     -------
     list of str
-        As `mtorscore.collection.leads` chooses; without any, the first 20 signatures.
+        As `mtorscore.collection.leads` chooses in any of the contexts; without any, the first 20 signatures.
     """
-    chosen = library_leads(described)
+    found = [n for c in dict.fromkeys(contexts) for n in library_leads(described, context=c)]
+    chosen = [*dict.fromkeys(n for n in found if described[n].branch != CONFOUNDER)]
+    chosen += [*dict.fromkeys(n for n in found if described[n].branch == CONFOUNDER)]
     own = [n for n in chosen if described[n].branch == USER_BRANCH]
     return own[:_MOST] + [n for n in chosen if n not in own] or list(described)[:_MOST]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore.collection.grades import context_named
 from mtorscore.errors import DataError, FormatError
 from mtorscore.results import TABLES, Table
 
@@ -59,6 +60,8 @@ class Cohort:
         Observations in the cohort; `obs` holds fewer where cells are too many for a page.
     own_endpoints
         Survival endpoints that the recipe names, beside the standard ones.
+    context
+        Context of the library's grades, such as ``"HCC"``; None where it is not known.
     embedding, embedding_made
         ``(n_obs, 2)`` coordinates of cells and how they were computed; None where there are none.
     """
@@ -77,6 +80,7 @@ class Cohort:
     own_endpoints: tuple[str, ...] = ()
     embedding: np.ndarray | None = None
     embedding_made: str = ""
+    context: str | None = None
 
     @property
     def cells(self) -> bool:
@@ -214,7 +218,7 @@ def _read_cohort(folder: Path) -> Cohort:
     exports = tuple(sorted(p.name for p in (folder / "export").glob("*") if p.is_file() and p.suffix != ".json"))
     cohort = Cohort(
         folder.name, obs, prepared.source, prepared.n_vars, prepared.flow, scores, tables, missing, manifest, exports,
-        len(obs), prepared.endpoints, prepared.embedding, prepared.embedding_made,
+        len(obs), prepared.endpoints, prepared.embedding, prepared.embedding_made, prepared.context,
     )  # fmt: skip
     return _thin(cohort) if cohort.cells else cohort
 
@@ -263,6 +267,7 @@ class _Prepared:
     endpoints: tuple[str, ...]
     embedding: np.ndarray | None
     embedding_made: str
+    context: str | None
 
 
 def _read_h5ad(path: Path) -> _Prepared:
@@ -278,6 +283,7 @@ def _read_h5ad(path: Path) -> _Prepared:
             flow = read_elem(file["uns/flow"]) if "uns/flow" in file else pd.DataFrame()
             recipe = read_elem(file["uns/recipe"]) if "uns/recipe" in file else {}
             made = read_elem(file["uns/embedding"]) if "uns/embedding" in file else {}
+            context = context_named(read_elem(file["uns/context"])) if "uns/context" in file else None
             places = np.asarray(file[f"obsm/{made['key']}"])[:, :2].astype(np.float64) if made else None
     except (OSError, KeyError) as error:
         raise FormatError(f"not a prepared cohort ({error}); run the prepare step again.", path=path) from error
@@ -286,7 +292,7 @@ def _read_h5ad(path: Path) -> _Prepared:
     named = recipe.get("endpoints", ()) if isinstance(recipe, Mapping) else ()
     flow = flow if isinstance(flow, pd.DataFrame) else pd.DataFrame()
     made_text = f"{made['key'].removeprefix('X_').upper()}: {made['made']}" if made else ""
-    return _Prepared(obs, plain, n_vars, flow, tuple(map(str, named)), places, made_text)
+    return _Prepared(obs, plain, n_vars, flow, tuple(map(str, named)), places, made_text, context)
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ class Template:
 
     id: str
     title: str
-    confidence: str
+    graded: str
     caveat: str
     parts: str
     words: str
@@ -102,7 +102,8 @@ def templates(cohort: Cohort, values: pd.DataFrame) -> list[Template]:
             continue
         low, middle, high = (signed(float(v)) for v in np.quantile(known, [0.25, 0.5, 0.75]))
         moves = ", ".join(f"{p} {'up' if w > 0 else 'down'}" for p, w in _parts()[name].items())
-        out.append(Template(name, entry.title, entry.confidence, entry.caveat, moves, f"{middle} ({low} to {high})"))
+        graded = "; ".join(entry.graded(cohort.context))
+        out.append(Template(name, entry.title, graded, entry.caveat, moves, f"{middle} ({low} to {high})"))
     return out
 
 

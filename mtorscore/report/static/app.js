@@ -63,7 +63,7 @@ function aboutSignature(holder) {
   else box.append(el("p", {}, "A gene list of your own: the library says nothing about it."));
   if (DATA.noReadout[s.branch]) box.append(el("p", { class: "caveat" }, DATA.noReadout[s.branch]));
   if (s.caveat) box.append(el("p", { class: "caveat" }, s.caveat));
-  if (s.confidence) box.append(el("p", { class: "note" }, `Confidence as a readout: ${s.confidence}. ${s.genes} genes.`));
+  if (s.graded) box.append(el("p", { class: "note" }, `What it was shown to read: ${s.graded}. ${s.genes} genes.`));
   holder.append(box);
 }
 

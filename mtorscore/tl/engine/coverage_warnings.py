@@ -7,12 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from mtorscore.collection import SignatureCollection
+from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
 from mtorscore.tl.engine.plan import Plan
 from mtorscore.tl.engine.spec import MethodSpec
 
-__all__ = ["warn_coverage", "warn_ignored", "warn_other_names", "warn_scale"]
+__all__ = ["warn_composites", "warn_coverage", "warn_ignored", "warn_other_names", "warn_scale"]
+
+
+def warn_composites(collection: SignatureCollection, methods: Sequence[str], references: Mapping[str, Any]) -> None:
+    """Warn once of composites that stay without a score, since no reference standardises their parts."""
+    names = [e.id for e in collection if isinstance(e, Composite)]
+    without = [m for m in methods if references.get(m) is None]
+    if names and without:
+        warn(
+            f"{len(names)} composite(s) are NaN ({', '.join(names)}): a composite is standardised by a frozen "
+            f"reference, and none was given for {', '.join(without)}. Fit one: SignatureScorer(signatures, "
+            "method=...).fit(reference_cohort), then score(..., reference=it); or leave the composites out.",
+            IgnoredWarning,
+        )
 
 
 def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
