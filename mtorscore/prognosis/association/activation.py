@@ -79,7 +79,8 @@ def activation(
         Signature -> +1 or -1, the direction in which its score rises with activity; +1 by default.
     signatures
         What was scored, for the grades in `disease`; by default the shipped library, by name. A signature that moves
-        against what it should read in tumours of this disease gets no call, and the row says so.
+        against what it should read in tumours of this disease (of any kind, where none is stated) gets no call, and
+        the row says so.
     patients
         Patient of each observation, where patients gave several: a column of the AnnData's ``obs`` or a Series; the
         column ``patient`` of an AnnData by default. Pairs are resampled as pairs.

@@ -66,10 +66,15 @@ def graded_words(entry: Any, tissue: str | None) -> list[str]:
 
 
 def opposed_in(signatures: SignatureCollection, name: str, tissue: str | None) -> list[str]:
-    """Return why nothing may be called from a score in a tissue: that it is opposed there; empty where it is not."""
+    """Return why nothing may be called from a score in a tissue: that it is opposed there; empty where it is not.
+
+    Where the tissue is not known, one in which the entry is opposed is enough.
+    """
     if name not in signatures:
         return []
     entry = signatures[name]
+    if tissue is None:
+        return [f"{w}, and the disease is not stated" for w in entry.graded() if w.startswith(f"{OPPOSED} ")]
     return graded_words(entry, tissue) if grade_in(entry, tissue) == OPPOSED else []
 
 
