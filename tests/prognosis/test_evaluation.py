@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from mtorscore.errors import DataError, EndpointError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, cox, evaluate, minimum_sample_size, survival_target
 from mtorscore.prognosis.prediction.candidates import on_request
+from mtorscore.prognosis.prediction.corrected_intervals import bounded, half_width
 from mtorscore.prognosis.prediction.folds import assign_folds
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import metrics
@@ -332,3 +334,36 @@ def test_what_evaluate_says_beyond_ranking() -> None:
     assert text[0].startswith("score: 240 patients")
     assert "Riley's criteria ask for" in text[0]
     assert set(found.adequacy["model"]) == {"score", "clinical", "clinical + score"}
+
+
+def test_intervals_hold_the_refitting() -> None:
+    """The error of a repeat is the bootstrap's, times the correction; more repeats do not make it small."""
+    rng = np.random.default_rng(0)
+    stack = rng.normal(0.6, 0.05, size=(50, 401))
+    one = [np.nanmean(stack[i : i + 5, 1:], axis=0).var(ddof=1) for i in range(0, 50, 5)]
+    wanted = stats.t.ppf(0.975, 29) * np.sqrt(2.25 * np.mean(one))
+    assert half_width(stack, 10, 30) == pytest.approx(wanted)
+    assert half_width(stack[:5], 1, 30) == pytest.approx(stats.t.ppf(0.975, 29) * np.sqrt(2.25 * one[0]))
+    assert half_width(stack, 10, 30, level=0.8) < half_width(stack, 10, 30)
+    assert np.isnan(half_width(stack[:, :1], 10, 30))
+    assert bounded(0.97, 0.1, "harrell_c") == (pytest.approx(0.87), 1.0)
+    assert bounded(0.97, 0.1, "log_loss")[1] == pytest.approx(1.07)
+
+
+@pytest.mark.parametrize("seed", [11, int(np.random.default_rng().integers(1_000_000))])
+def test_noise_beside_the_clinical_model_is_not_a_gain(seed: int) -> None:
+    """Under the null the difference excludes 0 in at most 7% (benchmarks/prognosis/coverage.py: 1,000 cohorts)."""
+    print(f"seed {seed}")
+    excluded = 0
+    for k in range(20):
+        rng = np.random.default_rng((seed, k))
+        x = pd.DataFrame(rng.normal(size=(80, 3)), index=[f"P{i}" for i in range(80)], columns=list("abc"))
+        age = rng.normal(size=80)
+        y = (rng.random(80) < 1 / (1 + np.exp(1 - 0.4 * age))).astype(int)
+        clinical = pd.DataFrame({"y": y, "age": age}, index=x.index)
+        model = RidgeLogistic(penalties=(0.01, 1.0))
+        found = evaluate(model, x, clinical, LABEL, baseline=["age"], n_repeats=1, n_boot=60).summary
+        row = found[(found["model"] == "clinical + score") & (found["metric"] == "roc_auc")].iloc[0]
+        excluded += bool(row["difference_low"] > 0 or row["difference_high"] < 0)
+    # 5 of 20 has a probability below 1% at 7%.
+    assert excluded < 5

@@ -22,6 +22,7 @@ from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
 from mtorscore.prognosis.prediction.candidates import Candidate, Dummy, Fitted, Task, on_request, rows
+from mtorscore.prognosis.prediction.corrected_intervals import average, bounded, half_width
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis.prediction.leaks import UNSEEN, leak_notes
 from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
@@ -39,10 +40,10 @@ class Evaluation:
     Attributes
     ----------
     summary
-        One row per model and metric: endpoint, model, metric, value, low, high (bootstrap over patients of the
-        cross-validated value), difference to the baseline model with its interval, folds and folds_scored, n,
-        events, horizon (last time that the metric looks at), positive (what is predicted), level (of the intervals),
-        valid, reason.
+        One row per model and metric: endpoint, model, metric, value, low, high (for the procedure, refitting and
+        tuning included: the bootstrap's variance, corrected as `n_boot` says), difference to the baseline model with
+        its interval, folds and folds_scored, n, events, horizon (last time that the metric looks at), positive (what
+        is predicted), level (of the intervals), valid, reason.
     folds
         One row per repeat, fold, model and metric.
     predictions
@@ -152,8 +153,9 @@ def evaluate(
     n_splits, n_repeats
         Outer folds and repeats; folds are stratified by class or event. Fewer folds where the smaller class is small.
     n_boot
-        Resamples of patients for the intervals; the predictions are kept, so intervals do not hold the variance of
-        refitting.
+        Resamples of patients for the intervals. Their variance within a repeat of ``k`` folds, which holds the
+        predictions fixed, is multiplied by ``1 + k / (k - 1)`` for the models that other patients would have given
+        (Nadeau and Bengio); Student's t on the events less one.
     times
         Evaluation times of a survival endpoint; by default nine from the 10th to the 80th percentile of event times.
     level
@@ -224,7 +226,7 @@ def evaluate(
             fold = assign_folds(task.stratum, patients, k, rng)
             for f in range(k):
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
-    summary = _summarise(run, candidates, level, k * n_repeats)
+    summary = _summarise(run, candidates, level, k * n_repeats, n_repeats)
     notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
     notes += leak_notes(table, patients, scoring_of(X, method), summary)
     predictions = pd.concat(run.predictions, ignore_index=True)
@@ -334,14 +336,16 @@ def _one_fold(
         run.predictions.append(pd.DataFrame(columns))
 
 
-def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_folds: int) -> pd.DataFrame:
+def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_folds: int, repeats: int) -> pd.DataFrame:
     reference = "clinical" if "clinical" in candidates else "dummy"
     data, events = run.task.data, run.task.events
     few = events < MIN_EVENTS
     out = []
     for (name, metric), values in run.values.items():
         stack = np.array(values)
-        value, low, high, scored = _average(stack, level)
+        means, scored = average(stack)
+        value, half = float(means[0]), half_width(stack, repeats, events, level)
+        low, high = bounded(value, half, metric)
         row = {
             "endpoint": data.name,
             "model": name,
@@ -365,8 +369,9 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
         }
         base = run.values.get((reference, metric))
         if base is not None and name != reference and name != "dummy":
-            d, d_low, d_high, _ = _average(stack - np.array(base), level)
-            row |= {"reference": reference, "difference": d, "difference_low": d_low, "difference_high": d_high}
+            gain = stack - np.array(base)
+            d, half = float(average(gain)[0][0]), half_width(gain, repeats, events, level)
+            row |= {"reference": reference, "difference": d, "difference_low": d - half, "difference_high": d + half}
         out.append(row)
     return pd.DataFrame(out)
 
@@ -374,16 +379,3 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
 def _horizon_of(metric: str, times: FloatArray, own: float) -> float:
     """Return the last time that a metric looks at; NaN for one that looks at all of follow-up."""
     return float(times[-1]) if len(times) and metric in ("uno_c", "mean_auc", "integrated_brier") else own
-
-
-def _average(stack: FloatArray, level: float) -> tuple[float, float, float, int]:
-    """Mean over folds of the plain value, percentile interval over resamples, number of folds with a value."""
-    known = np.isfinite(stack)
-    count = known.sum(axis=0)
-    total = np.where(known, stack, 0.0).sum(axis=0)
-    means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    boot = means[1:][np.isfinite(means[1:])]
-    if not len(boot):
-        return float(means[0]), float("nan"), float("nan"), int(count[0])
-    low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2])
-    return float(means[0]), float(low), float(high), int(count[0])
