@@ -350,6 +350,7 @@ def test_intervals_hold_the_refitting() -> None:
     assert bounded(0.97, 0.1, "log_loss")[1] == pytest.approx(1.07)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, int(np.random.default_rng().integers(1_000_000))])
 def test_noise_beside_the_clinical_model_is_not_a_gain(seed: int) -> None:
     """Under the null the difference excludes 0 in at most 7% (benchmarks/prognosis/coverage.py: 1,000 cohorts)."""
