@@ -31,6 +31,10 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 __all__ = ["interaction", "nonlinearity", "over_time", "residual_scores", "restricted_mean", "trend_test"]
 
 
+BLOCK = 4_000_000
+"""Numbers in the largest array of leave-one-out curves."""
+
+
 def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float]:
     """Area under the Kaplan-Meier curve up to `horizon`, and its standard error."""
     curve = product_limit(data.time, data.event, data.entry)
@@ -92,14 +96,20 @@ def restricted_mean(
 
 def pseudo_values(data: SurvivalData, horizon: float) -> FloatArray:
     """Jackknife pseudo-observations of the restricted mean, ``(n,)``."""
-    n = data.n
+    n, curve = data.n, product_limit(data.time, data.event, data.entry)
+    inside = curve.time < horizon
+    time, risk, deaths = curve.time[inside], curve.n_risk[inside], curve.n_event[inside]
+    widths = np.diff(np.concatenate([[0.0], time, [horizon]]))
     whole = restricted_mean_of(data, horizon)[0]
     out = np.empty(n)
-    keep = np.ones(n, dtype=bool)
-    for i in range(n):
-        keep[i] = False
-        out[i] = n * whole - (n - 1) * restricted_mean_of(data.take(keep), horizon)[0]
-        keep[i] = True
+    for rows in np.array_split(np.arange(n), max(1, -(-n * len(time) // BLOCK))):
+        at_risk = data.time[rows, None] >= time
+        if data.entry is not None:
+            at_risk &= data.entry[rows, None] < time
+        own = (data.time[rows, None] == time) & data.event[rows, None]
+        left, gone = risk - at_risk, deaths - own
+        survival = np.cumprod(np.where(left > 0, 1.0 - gone / np.maximum(left, 1e-300), 1.0), axis=1)
+        out[rows] = n * whole - (n - 1) * (widths[0] + survival @ widths[1:])
     return out
 
 
