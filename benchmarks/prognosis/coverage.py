@@ -60,19 +60,22 @@ def simulate(group: Group, setting: Setting, repetitions: int, rng: np.random.Ge
     return out
 
 
-def read_state(path: Path) -> tuple[Counts, dict[tuple[str, int, float], int]]:
-    """Return the counts so far, and the repetitions per group and setting."""
+def read_state(path: Path) -> tuple[Counts, dict[tuple[str, int, float], int], dict[str, int]]:
+    """Return the counts so far, the repetitions per group and setting, and how many each statistic is to have."""
     counts: Counts = {}
+    wanted: dict[str, int] = {}
+    known = groups()
     done: dict[tuple[str, int, float], int] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         chunk = json.loads(line)
         at = (chunk["group"], chunk["n"], chunk["share"])
         done[at] = done.get(at, 0) + chunk["repetitions"]
         for name, truth, hits, repetitions, invalid in chunk["counts"]:
+            wanted[name] = known[chunk["group"]][1]
             row = counts.setdefault((name, chunk["n"], chunk["share"], truth), [0, 0, 0])
             for k, v in enumerate((hits, repetitions, invalid)):
                 row[k] += v
-    return counts, done
+    return counts, done, wanted
 
 
 def one_chunk(path: Path, name: str, group: Group, setting: Setting, done: int, repetitions: int) -> None:
@@ -93,9 +96,10 @@ def head() -> str:
     return f"python -m benchmarks.prognosis.coverage; commit {commit}; {date}; mtorscore {mtorscore.__version__}"
 
 
-def write(counts: Counts) -> pd.DataFrame:
-    """Write the table and its page."""
-    found = table(counts)
+def write(path: Path) -> pd.DataFrame:
+    """Write the table of the counts in a file, and its page."""
+    counts, _, wanted = read_state(path)
+    found = table(counts, wanted)
     text = f"# {head()}\n" + found.to_csv(sep="\t", index=False)
     (HERE / "coverage.tsv").write_text(text, encoding="utf-8")
     PAGE.write_text(page(found, head()), encoding="utf-8")
@@ -130,21 +134,21 @@ def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("coverage.jsonl")
     until = time.monotonic() + 60 * (float(sys.argv[2]) if len(sys.argv) > 2 else 1e6)
     only = sys.argv[3].split(",") if len(sys.argv) > 3 else None
-    _, done = read_state(path)
-    wanted = {name: g for name, g in groups().items() if only is None or name in only}
+    _, done, _ = read_state(path)
+    todo = {name: g for name, g in groups().items() if only is None or name in only}
     while time.monotonic() < until:
-        left = [(name, s) for name, (_, n) in wanted.items() for s in SETTINGS if done.get((name, s.n, s.share), 0) < n]
+        left = [(name, s) for name, (_, n) in todo.items() for s in SETTINGS if done.get((name, s.n, s.share), 0) < n]
         if not left:
             break
         for name, setting in left:
-            group, n = wanted[name]
+            group, n = todo[name]
             at = (name, setting.n, setting.share)
             size = min(CHUNK[n == CLOSED], n - done.get(at, 0))
             one_chunk(path, name, group, setting, done.get(at, 0), size)
             done[at] = done.get(at, 0) + size
             if time.monotonic() >= until:
                 break
-    print(write(read_state(path)[0])["verdict"].value_counts().to_string())
+    print(write(path)["verdict"].value_counts().to_string())
 
 
 if __name__ == "__main__":

@@ -74,22 +74,35 @@ def association(setting: Setting, rng: np.random.Generator) -> Found:
         yield "coverage: Harrell's C (c_low, c_high)", truth, bool(c.low <= target <= c.high) if good else None
 
 
+NULL_TESTS = (
+    "type I: proportional hazards (ph_p)",
+    "type I: score test of the random signatures",
+    "type I: log-rank at the median",
+    "type I: log-rank of thirds",
+    "type I: log-rank, trend of thirds",
+)
+
+
 def _null_tests(outcome: SurvivalOutcome, score: FloatArray) -> Found:
     data, valid = outcome.data, outcome.events >= MIN_EVENTS
+    if not valid:
+        for name in NULL_TESTS:
+            yield name, "null", None
+        return
     x = ((score - score.mean()) / score.std())[:, None]
     fit = outcome.fit(x[:, :, None])
-    ph = outcome.proportionality(x, fit.coef[:, 0]) if valid else np.nan
-    yield "type I: proportional hazards (ph_p)", "null", bool(ph < 0.05) if valid else None
+    ph = outcome.proportionality(x, fit.coef[:, 0])
+    yield "type I: proportional hazards (ph_p)", "null", bool(ph < 0.05)
     z = outcome.score_test(None)(score[:, None])[0]
-    yield "type I: score test of the random signatures", "null", bool(abs(z) > Z) if valid else None
+    yield "type I: score test of the random signatures", "null", bool(abs(z) > Z)
     groups = (score > np.median(score)).astype(np.int64)
     p = logrank_statistic(data.time, data.event, groups)[2]
-    yield "type I: log-rank at the median", "null", bool(p < 0.05) if valid else None
+    yield "type I: log-rank at the median", "null", bool(p < 0.05)
     thirds = np.searchsorted(np.quantile(score, [1 / 3, 2 / 3]), score).astype(np.int64)
     p = logrank_statistic(data.time, data.event, thirds)[2]
-    yield "type I: log-rank of thirds", "null", bool(p < 0.05) if valid else None
+    yield "type I: log-rank of thirds", "null", bool(p < 0.05)
     p = logrank_statistic(data.time, data.event, thirds, scores=np.arange(1.0, 4))[2]
-    yield "type I: log-rank, trend of thirds", "null", bool(p < 0.05) if valid else None
+    yield "type I: log-rank, trend of thirds", "null", bool(p < 0.05)
 
 
 @cache

@@ -66,33 +66,37 @@ def pair(n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     return tuple(np.sqrt(0.5) * (shared + rng.normal(size=n)) for _ in range(2))  # type: ignore[return-value]
 
 
-def verdict(kind: str, rate: float, repetitions: int, invalid: int) -> str:
+def verdict(kind: str, rate: float, repetitions: int, invalid: int, wanted: int) -> str:
     """Say whether a statistic passes.
 
     A test passes with a type-I error of at most 6.5%, an interval with a coverage of at least 93%; it fails beyond that
-    by more than 2 Monte-Carlo errors. In between, or with a Monte-Carlo error above 1.1 points, it is not shown. Where
-    more than half of the cohorts came back not valid, it is not offered.
+    by more than 2 Monte-Carlo errors. In between, with a Monte-Carlo error above 1.1 points, or with fewer cohorts
+    (valid or not) than wanted, it is not shown. Where more than half of the cohorts came back not valid, it is not
+    offered.
     """
     if invalid > repetitions:
         return "not offered"
-    if error_of(rate, repetitions) > 0.011:
+    if error_of(rate, repetitions) > 0.011 or repetitions + invalid < wanted:
         return "not shown"
-    beyond = rate - 0.065 if kind == "type I" else 0.93 - rate
+    beyond = rate - 0.065 if kind.startswith("type I") else 0.93 - rate
     if beyond <= 0:
         return "passes"
     return "fails" if beyond > 2 * error_of(rate, repetitions) else "not shown"
 
 
 def error_of(rate: float, repetitions: int) -> float:
-    """Monte-Carlo error; never below that of one miss."""
+    """Monte-Carlo error; of a rate of 0 or 1 as if there were one more hit and one more miss."""
     if not repetitions:
-        return float("inf")
-    inside = min(max(rate, 1 / repetitions), 1 - 1 / repetitions)
-    return float(np.sqrt(max(inside * (1 - inside), 0.0) / repetitions))
+        return 1.0
+    inside = (rate * repetitions + 1) / (repetitions + 2)
+    return float(np.sqrt(inside * (1 - inside) / repetitions))
 
 
-def table(counts: dict[tuple[str, int, float, str], Any]) -> pd.DataFrame:
-    """Return one row with its verdict per (hits, repetitions, cohorts that were not valid)."""
+def table(counts: dict[tuple[str, int, float, str], Any], wanted: dict[str, int]) -> pd.DataFrame:
+    """Return one row with its verdict per (hits, repetitions, cohorts that were not valid).
+
+    `wanted` holds how many cohorts were set for each statistic.
+    """
     rows = []
     for (name, n, share, truth), (hits, repetitions, invalid) in counts.items():
         kind = name.split(":")[0]
@@ -100,10 +104,10 @@ def table(counts: dict[tuple[str, int, float, str], Any]) -> pd.DataFrame:
         rows.append(
             {
                 "statistic": name, "n": n, "events": share, "truth": truth,
-                "target": 0.05 if kind == "type I" else 0.95,
-                "rate": round(rate, 4), "mc_error": round(min(error_of(rate, repetitions), 1.0), 4),
+                "target": 0.05 if kind.startswith("type I") else 0.95,
+                "rate": round(rate, 4), "mc_error": round(error_of(rate, repetitions), 4),
                 "repetitions": repetitions, "not_valid": invalid,
-                "verdict": verdict(kind, rate, repetitions, invalid),
+                "verdict": verdict(kind, rate, repetitions, invalid, wanted.get(name, 0)),
             }
         )  # fmt: skip
     return pd.DataFrame(rows).sort_values(["statistic", "truth", "n", "events"], ignore_index=True)

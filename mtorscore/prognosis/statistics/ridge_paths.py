@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mtorscore.prognosis.statistics import cox
+from mtorscore.prognosis.statistics.cox import BoolArray
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
 LARGEST = 8_000_000
@@ -54,7 +55,7 @@ def held_out(risk: RiskSets, x: FloatArray, fold: IntArray, grid: FloatArray) ->
     return out
 
 
-def _one_by_one(risk: RiskSets, x: FloatArray, train: FloatArray, grid: FloatArray) -> FloatArray:
+def _one_by_one(risk: RiskSets, x: FloatArray, train: BoolArray, grid: FloatArray) -> FloatArray:
     inside = risk.within(train)
     stacked = np.broadcast_to(x[:, :, None], (*x.shape, len(grid)))
     ridge = np.broadcast_to(grid * inside.n_events, (x.shape[1], len(grid)))
@@ -63,8 +64,24 @@ def _one_by_one(risk: RiskSets, x: FloatArray, train: FloatArray, grid: FloatArr
     return out
 
 
-def _together(risk: RiskSets, x: FloatArray, trains: list[FloatArray], grid: FloatArray) -> Iterator[FloatArray]:
+def coefficients(risk: RiskSets, x: FloatArray, trains: list[BoolArray], grid: FloatArray) -> FloatArray:
+    """``(len(trains), len(grid), p)`` ridge estimates on sets of observations, for penalties above 0."""
+    likelihood, events = _batch(risk, x, trains)
+    return likelihood.maximise(grid * events.sum(axis=1)[:, None])
+
+
+def _together(risk: RiskSets, x: FloatArray, trains: list[BoolArray], grid: FloatArray) -> Iterator[FloatArray]:
     """Yield the gain of each fold."""
+    likelihood, events = _batch(risk, x, trains)
+    coef = likelihood.maximise(grid * events.sum(axis=1)[:, None])
+    matrix = np.zeros((0, 0)) if risk.matrix is None else risk.matrix
+    everybody = _Batch(risk, x, np.ascontiguousarray(matrix.T)[None], np.ones((1, risk.n_events)))
+    whole = everybody.loglik(coef.reshape(1, -1, x.shape[1])).reshape(coef.shape[:2])
+    yield from whole - likelihood.loglik(coef)
+
+
+def _batch(risk: RiskSets, x: FloatArray, trains: list[BoolArray]) -> tuple[_Batch, FloatArray]:
+    """Return the likelihoods of sets of observations, and ``(F, E)`` which events are in them."""
     place = np.empty(risk.n, dtype=np.int64)
     place[risk.rows] = np.arange(risk.n_events)
     matrices = np.zeros((len(trains), risk.n, risk.n_events))
@@ -76,12 +93,7 @@ def _together(risk: RiskSets, x: FloatArray, trains: list[FloatArray], grid: Flo
         events[f, at] = 1.0
         if inside.matrix is not None:
             matrices[f][np.ix_(rows, at)] = inside.matrix.T
-    likelihood = _Batch(risk, x, matrices, events)
-    coef = likelihood.maximise(grid * events.sum(axis=1)[:, None])
-    everybody = _Batch(risk, x, np.ascontiguousarray(risk.matrix.T)[None], np.ones((1, risk.n_events)))  # type: ignore[union-attr]
-    flat = coef.reshape(1, -1, x.shape[1])
-    whole = everybody.loglik(flat).reshape(coef.shape[:2])
-    yield from whole - likelihood.loglik(coef)
+    return _Batch(risk, x, matrices, events), events
 
 
 class _Batch:
