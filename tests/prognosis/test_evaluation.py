@@ -346,7 +346,7 @@ def test_intervals_hold_the_refitting() -> None:
     assert half_width(stack[:5], 1, 30) == pytest.approx(stats.t.ppf(0.975, 29) * np.sqrt(2.25 * one[0]))
     assert half_width(stack, 10, 30, level=0.8) < half_width(stack, 10, 30)
     assert np.isnan(half_width(stack[:, :1], 10, 30))
-    assert bounded(0.97, 0.1, "harrell_c") == (pytest.approx(0.87), 1.0)
+    assert_allclose(bounded(0.97, 0.1, "harrell_c"), (0.87, 1.0))
     assert bounded(0.97, 0.1, "log_loss")[1] == pytest.approx(1.07)
 
 
