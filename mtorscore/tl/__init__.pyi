@@ -4,7 +4,9 @@ from .analysis.comparison import compare_methods as compare_methods
 from .analysis.contrasts import contrast as contrast
 from .analysis.diagnosis import diagnose as diagnose
 from .analysis.explanation import explain as explain
+from .analysis.fold_changes import score_contrast as score_contrast
 from .analysis.gsea import prerank as prerank
+from .analysis.method_agreement import agreement as agreement
 from .analysis.sample_comparison import compare_samples as compare_samples
 from .analysis.set_tests import set_test as set_test
 from .analysis.translation import translation_efficiency as translation_efficiency

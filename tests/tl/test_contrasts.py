@@ -249,7 +249,7 @@ def test_cells_are_refused_without_their_sample() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "Name the group that others are compared with in `control`; there are a, b"),
+        ({}, "Name the group that others are compared with in `control` \\(--reference\\); there are a, b"),
         ({"order": ["a", "b"], "treated": "a"}, "`order` names all groups"),
         ({"order": ["a"]}, "two groups or more"),
         ({"continuous": [1, 2, 3, 4], "control": "a"}, "stands instead of groups"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations, islice, product
+from itertools import combinations
 from math import factorial, prod
 
 import numpy as np
@@ -50,8 +50,8 @@ def permute_column(
     orders, total = arrangements(x, strata, most, seed)
     exact = total <= most
     at_least, count = np.zeros(y.shape[1]), 0
-    while chunk := list(islice(orders, _CHUNK)):
-        found = _squared_t(np.array(chunk), q, centred)
+    for chunk in orders:
+        found = _squared_t(chunk, q, centred)
         at_least += (found >= observed * (1 - 2e-9)).sum(axis=0)
         count += len(chunk)
     p = at_least / count if exact else (at_least + 1) / (count + 1)
@@ -137,7 +137,9 @@ def shuffled(strata: _Codes, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return order
 
 
-def arrangements(x: _Float, strata: _Codes, most: int, seed: int) -> tuple[Iterator[_Float], int]:
+def arrangements(
+    x: _Float, strata: _Codes, most: int, seed: int, *, together: bool = False
+) -> tuple[Iterator[_Float], int]:
     """Return the arrangements of values within strata, all or `most` drawn ones, and how many there are.
 
     Parameters
@@ -150,44 +152,61 @@ def arrangements(x: _Float, strata: _Codes, most: int, seed: int) -> tuple[Itera
         Most that are wanted.
     seed
         Of the draws.
+    together
+        Whether many are drawn at once, which is faster and gives others.
 
     Returns
     -------
     tuple
-        Iterator over arrangements, and the number of different ones; drawn where that is above `most`.
+        Iterator over chunks (arrangements x observations), and the number of different ones; drawn where that is above
+        `most`.
     """
     places = [np.flatnonzero(strata == s) for s in np.unique(strata[strata >= 0])]
     counts = [Counter(x[p].tolist()) for p in places]
     total = prod(factorial(sum(c.values())) // prod(factorial(k) for k in c.values()) for c in counts)
-    if total > most:
-        rng = np.random.default_rng(seed)
-        return (x[shuffled(strata, rng)] for _ in range(most)), total
-    return _every(x, places, counts), total
+    if total <= most:
+        return _every(x, places, counts, total), total
+    rng = np.random.default_rng(seed)
+    sizes = [min(_CHUNK, most - start) for start in range(0, most, _CHUNK)]
+    if together:
+        return (_many(x, places, size, rng) for size in sizes), total
+    return (np.array([x[shuffled(strata, rng)] for _ in range(size)]) for size in sizes), total
 
 
-def _every(x: _Float, places: list[npt.NDArray[np.int64]], counts: list[Counter[float]]) -> Iterator[_Float]:
-    choices = [list(_orders(len(p), dict(c))) for p, c in zip(places, counts, strict=True)]
-    for chosen in product(*choices):
-        out = x.copy()
-        for where, values in zip(places, chosen, strict=True):
-            out[where] = values
+def _many(x: _Float, places: list[npt.NDArray[np.int64]], size: int, rng: np.random.Generator) -> _Float:
+    out = np.tile(x, (size, 1))
+    for place in places:
+        out[:, place] = rng.permuted(out[:, place], axis=1)
+    return out
+
+
+def _every(
+    x: _Float, places: list[npt.NDArray[np.int64]], counts: list[Counter[float]], total: int
+) -> Iterator[_Float]:
+    choices = [_orders(len(p), dict(c)) for p, c in zip(places, counts, strict=True)]
+    shape = tuple(len(c) for c in choices)
+    for start in range(0, total, _CHUNK):
+        which = np.unravel_index(np.arange(start, min(start + _CHUNK, total)), shape)
+        out = np.tile(x, (len(which[0]), 1))
+        for place, choice, at in zip(places, choices, which, strict=True):
+            out[:, place] = choice[at]
         yield out
 
 
-def _orders(n: int, counts: dict[float, int]) -> Iterator[_Float]:
-    """Yield every distinct order of values that occur so often."""
+def _orders(n: int, counts: dict[float, int]) -> _Float:
+    """Return every distinct order of values that occur so often, one a row."""
     value, number = next(iter(counts.items()))
     rest = {v: k for v, k in counts.items() if v != value}
     if not rest:
-        yield np.full(n, value)
-        return
-    for others in _orders(n - number, rest):
-        for chosen in combinations(range(n), number):
-            taken = np.zeros(n, dtype=bool)
-            taken[list(chosen)] = True
-            out = np.full(n, value)
-            out[~taken] = others
-            yield out
+        return np.full((1, n), value)
+    others = _orders(n - number, rest)
+    chosen = np.array(list(combinations(range(n), number)), dtype=np.int64).reshape(-1, number)
+    taken = np.zeros((len(chosen), n), dtype=bool)
+    np.put_along_axis(taken, chosen, True, axis=1)
+    out = np.full((len(chosen), len(others), n), value)
+    for i, row in enumerate(taken):
+        out[i][:, ~row] = others
+    return out.reshape(-1, n)
 
 
 def has_mirror(x: _Float, strata: _Codes) -> bool:

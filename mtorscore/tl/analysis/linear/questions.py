@@ -65,7 +65,9 @@ def ask(
         raise DataError("`order` needs two groups or more.")
     if continuous is None and order is None and control is None:
         there = [] if labels is None else sorted({str(v) for v in labels.dropna()})
-        raise DataError(f"Name the group that others are compared with in `control`; there are {examples(there, 8)}.")
+        raise DataError(
+            f"Name the group that others are compared with in `control` (--reference); there are {examples(there, 8)}."
+        )
     of_block = None if block is None else _column(block, obs, "block")
     predictor = None if continuous is None else _column(continuous, obs, "continuous")
     return Asked(

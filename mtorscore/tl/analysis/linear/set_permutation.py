@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +13,6 @@ __all__ = ["permute_sets"]
 
 _Float = npt.NDArray[np.float64]
 _Codes = npt.NDArray[np.int64]
-_CHUNK = 64
 
 
 def permute_sets(
@@ -56,9 +53,9 @@ def permute_sets(
     observed = np.abs(found)
     beyond, count = np.zeros(sets.shape[1]), 0
     if exact:
-        orders, number = arrangements(x, strata, most, seed)
-        while chunk := list(islice(orders, _CHUNK)):
-            deviates = gene_deviates(_first(np.array(chunk), q, centred), total, tests)
+        orders, number = arrangements(x, strata, most, seed, together=True)
+        for chunk in orders:
+            deviates = gene_deviates(_first(chunk, q, centred), total, tests)
             beyond += (np.abs(deviates @ sets) >= observed * (1 - 1e-9)).sum(axis=0)
             count += len(chunk)
         complete = number <= most

@@ -1,0 +1,148 @@
+"""The single-step command ``contrast``: a table of differential expression, or scores with groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore.errors import ConfigError, DataError, MtorscoreError, examples
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from mtorscore.collection import SignatureCollection
+
+__all__ = ["contrast_scores", "differential_expression", "score_table"]
+
+_OF_METHOD = re.compile(r"(?P<signature>.+) \((?P<method>\w+)\)")
+
+
+def differential_expression(path: Path) -> AnnData | None:
+    """Return a table of differential expression as it was read, or None where the file is something else.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    anndata.AnnData or None
+        Without observations; its genes' columns are in ``var``.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    """
+    from mtorscore import io
+
+    if not path.exists():
+        raise DataError(f"{path} does not exist.")
+    try:
+        adata = io.read(path)
+    except MtorscoreError:
+        return None
+    return adata if adata.uns.get("source", {}).get("table") == "contrast" else None
+
+
+def score_table(table: AnnData, signatures: SignatureCollection | None, **options: Any) -> pd.DataFrame:
+    """Score a table of differential expression; see `mtorscore.tl.score_contrast`.
+
+    Parameters
+    ----------
+    table
+        From `differential_expression`.
+    signatures
+        The shipped library by default.
+    **options
+        Of `score_contrast`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its table.
+    """
+    from mtorscore import tl
+
+    return tl.score_contrast(table, signatures, **options)
+
+
+def contrast_scores(
+    scores: Path, clinical: Path, *, group: str | None, covariates: Sequence[str] = (), **design: Any
+) -> pd.DataFrame:
+    """Compare scores between groups of a clinical table; see `mtorscore.tl.contrast`.
+
+    Parameters
+    ----------
+    scores
+        As `mtorscore score` writes it, by one method or several.
+    clinical
+        First column the observation.
+    group
+        Column of groups.
+    covariates
+        Columns.
+    **design
+        Other keywords of `contrast`; `block`, `pair`, `interaction` and `continuous` name columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table of `contrast`; by several methods with a column `method` in front, and `methods_agree` and `claim` of
+        `mtorscore.tl.agreement` behind.
+
+    Raises
+    ------
+    ConfigError
+        If a column is absent.
+    """
+    import pandas as pd
+
+    from mtorscore import tl
+    from mtorscore.pipeline.tables import join_clinical
+
+    values, about = join_clinical(scores, clinical)
+    named = {k: design[k] for k in ("block", "pair", "interaction", "continuous") if design.get(k) is not None}
+    wanted = [c for c in (group, *covariates, *named.values()) if c is not None]
+    absent = [c for c in wanted if c not in about]
+    if absent:
+        raise ConfigError(
+            f"{clinical} has no column {examples(map(repr, absent))}; it has {examples(about.columns, 12)}."
+        )
+    keywords = {**design, **{k: about[c] for k, c in named.items()}}
+    if covariates:
+        keywords["covariates"] = about[list(covariates)]
+    labels = None if group is None else _as_text(about[group])
+    by_method = _by_method(values)
+    tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method.items()}
+    if len(tables) == 1:
+        return next(iter(tables.values()))
+    joined = pd.concat([t.assign(method=m) for m, t in tables.items()], ignore_index=True)
+    said = tl.agreement(tables)[["signature", "contrast", "methods_agree", "differ", "claim"]]
+    merged = joined.merge(said, on=["signature", "contrast"], how="left", validate="m:1")
+    return merged[["method", *[c for c in merged if c != "method"]]]
+
+
+def _as_text(labels: pd.Series) -> pd.Series:
+    """Return groups as they are written on the command line: 1 for 1.0."""
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(labels):
+        return labels.astype(object)
+    return pd.Series([f"{v:g}" if pd.notna(v) else None for v in labels], index=labels.index, dtype=object)
+
+
+def _by_method(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    found = [_OF_METHOD.fullmatch(str(c)) for c in values.columns]
+    methods = list(dict.fromkeys(m["method"] for m in found if m is not None))
+    if not methods or any(m is None for m in found):
+        return {"": values}
+    out = {}
+    for method in methods:
+        columns = {c: m["signature"] for c, m in zip(values.columns, found, strict=True) if m and m["method"] == method}
+        out[method] = values[list(columns)].rename(columns=columns)
+    return out

@@ -1,0 +1,123 @@
+"""`mtorscore contrast`: tables are recognised, and each design is one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.cli import main
+
+STAGES = ["normal", "cirrhosis", "dysplasia", "early", "advanced"]
+
+
+def run(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as done:
+        main([str(a) for a in arguments])
+    return int(done.value.code or 0)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Scores by two methods of 40 samples: five stages, pairs, a drug in two genotypes; the effects are known."""
+    rng = np.random.default_rng(0)
+    n = 40
+    about = pd.DataFrame({"sample": [f"s{i:02d}" for i in range(n)]})
+    about["stage"] = np.repeat(STAGES, 8)
+    about["patient"] = [f"p{i // 2}" for i in range(n)]
+    about["tissue"] = ["tumour", "adjacent"] * 20
+    about["arm"] = np.tile(["drug", "drug", "vehicle", "vehicle"], 10)
+    about["genotype"] = np.tile(["wt", "ko"], 20)
+    about["age"] = rng.normal(60, 8, n).round(1)
+    patient = rng.normal(scale=2, size=20)[np.arange(n) // 2]
+    step = np.repeat(np.arange(5), 8)
+    base = rng.normal(scale=0.3, size=(n, 4))
+    base[:, 0] += step
+    base[:, 1] += patient + 1.5 * (about["tissue"] == "tumour")
+    base[:, 2] += 2.0 * ((about["arm"] == "drug") & (about["genotype"] == "wt"))
+    parts = []
+    for method, k in (("ucell", 1.0), ("singscore", 3.0)):
+        table = pd.DataFrame(k * base, columns=["STAGE", "TISSUE", "DRUG", "NOTHING"])
+        table.insert(0, "method", method)
+        table.insert(0, "observation", about["sample"])
+        parts.append(table)
+    pd.concat(parts).to_csv(tmp_path / "scores.tsv", sep="\t", index=False)
+    parts[0].drop(columns="method").to_csv(tmp_path / "one.tsv", sep="\t", index=False)
+    about.to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    return tmp_path
+
+
+def result(study: Path, scores: str, *options: str) -> pd.DataFrame:
+    out = study / "out.tsv"
+    assert run("contrast", study / scores, "--clinical", study / "samples.tsv", *options, "--out", out) == 0
+    return pd.read_csv(out, sep="\t")
+
+
+def test_a_trend_over_five_stages(study: Path) -> None:
+    table = result(study, "scores.tsv", "--group", "stage", "--order", ",".join(STAGES)).set_index(
+        ["method", "signature"]
+    )
+    row = table.loc[("ucell", "STAGE")]
+    assert row["difference"] == pytest.approx(1.0, abs=0.1)
+    assert row["contrast"] == "per step of normal < cirrhosis < dysplasia < early < advanced"
+    assert row["claim"] == "above: all 2 methods"
+    assert table.loc[("ucell", "NOTHING"), "p_t"] > 0.05
+
+
+def test_pairs_of_tumour_and_adjacent_tissue(study: Path) -> None:
+    options = ("--group", "tissue", "--reference", "adjacent")
+    paired = result(study, "one.tsv", *options, "--pair", "patient").set_index("signature")
+    alone = result(study, "one.tsv", *options).set_index("signature")
+    assert paired.loc["TISSUE", "difference"] == pytest.approx(1.5, abs=0.3)
+    assert paired.loc["TISSUE", "error"] < 0.4 * alone.loc["TISSUE", "error"]
+    assert paired.loc["TISSUE", "robust"] == "paired"
+    assert "method" not in paired
+
+
+def test_four_arms_and_their_interaction(study: Path) -> None:
+    options = ("--group", "arm", "--reference", "vehicle", "--covariates", "age")
+    table = result(study, "one.tsv", *options, "--interaction", "genotype").set_index("signature")
+    assert table.loc["DRUG", "contrast"] == "(drug - vehicle): wt - ko"
+    assert table.loc["DRUG", "difference"] == pytest.approx(2.0, abs=0.4)
+
+
+def test_all_groups_against_one_and_a_predictor(study: Path) -> None:
+    table = result(study, "one.tsv", "--group", "stage", "--reference", "normal")
+    assert table["contrast"].nunique() == 4
+    two = result(
+        study, "one.tsv", "--group", "stage", "--reference", "normal", "--treated", "early", "--treated", "advanced"
+    )
+    assert list(two["contrast"].unique()) == ["early - normal", "advanced - normal"]
+    line = result(study, "one.tsv", "--continuous", "age")
+    assert set(line["contrast"]) == {"per unit of age"}
+    mixed = result(
+        study, "one.tsv", "--group", "arm", "--reference", "vehicle", "--block", "patient", "--block-effect", "mixed"
+    )
+    assert set(mixed["block_effect"]) == {"mixed"}
+
+
+def test_a_de_table_is_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.tl.test_score_contrast import as_written, results
+
+    as_written("DESeq2", results()).to_csv(tmp_path / "de.csv", index=False)
+    assert run("contrast", tmp_path / "de.csv", "--out", tmp_path / "out.tsv") == 0
+    said = capsys.readouterr().out
+    assert "differential expression (DESeq2), genes ranked by t (stat)" in said
+    table = pd.read_csv(tmp_path / "out.tsv", sep="\t").set_index(["signature", "part"])
+    assert table.loc[("SREBP1_LIPOGENIC_CORE", "whole"), "direction"] == "up"
+    assert run("contrast", tmp_path / "de.csv", "--group", "arm", "--out", tmp_path / "out.tsv") == 2
+    assert "which takes no --group" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_said(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("contrast", study / "one.tsv") == 2
+    assert "give --clinical and --group" in capsys.readouterr().err
+    assert run("contrast", study / "none.tsv") == 2
+    assert "does not exist" in capsys.readouterr().err
+    about = ("--clinical", study / "samples.tsv")
+    assert run("contrast", study / "one.tsv", *about, "--group", "grade") == 2
+    assert "no column 'grade'" in capsys.readouterr().err
+    assert run("contrast", study / "one.tsv", *about, "--group", "stage") == 2
+    assert "Name the group that others are compared with" in capsys.readouterr().err
