@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,7 +43,7 @@ def test_claims() -> None:
 def test_ratios_and_shares_have_their_own_null() -> None:
     one = pd.DataFrame({"signature": ["s"], "hr": [1.5], "hr_low": [1.1], "hr_high": [2.0]})
     two = one.assign(hr=0.6, hr_low=0.4, hr_high=0.9)
-    how = {"by": "signature", "effect": "hr", "low": "hr_low", "high": "hr_high", "null": 1.0}
+    how: dict[str, Any] = {"by": "signature", "effect": "hr", "low": "hr_low", "high": "hr_high", "null": 1.0}
     assert agreement({"a": one, "b": two}, **how)["claim"][0] == "methods disagree"
     assert agreement({"a": one, "b": one}, **how)["claim"][0] == "above: all 2 methods"
 
