@@ -158,6 +158,7 @@ def _evaluated(metric: str, events: str) -> tuple[Column, ...]:
         Column("events", "count", events),
         POSITIVE,
         HORIZON,
+        COMPETING,
         LEVEL,
         VALID,
         REASON,
@@ -357,7 +358,7 @@ CALIBRATION = Table(
         Column("observed", "share", "observed risk"),
         Column("low", "share", "lower end of its 95% interval"),
         Column("high", "share", "upper end of its 95% interval"),
-        POSITIVE,
+        POSITIVE, COMPETING,
     ),
     step="relate", report=True,
 )  # fmt: skip
@@ -386,7 +387,7 @@ DECISION = Table(
         Column("threshold", "share", "risk above which one would act"),
         Column("net_benefit", "number", "net benefit per patient"),
         Column("acted", "share", "share of patients acted on"),
-        POSITIVE,
+        POSITIVE, COMPETING,
     ),
     step="relate", report=True,
 )  # fmt: skip

@@ -28,6 +28,7 @@ from mtorscore.prognosis import (
     kaplan_meier,
     load_model,
     optimism,
+    survival_performance,
     survival_target,
     validate,
 )
@@ -145,6 +146,24 @@ def test_auc_and_brier_agree_with_score(cohort: Cohort) -> None:
         assert_allclose(null[0], cohort.want("brier_null", at)[0], rtol=1e-6)
 
 
+def test_survival_performance_agrees_with_score(cohort: Cohort) -> None:
+    risk = cohort.table["risk"]
+    curves = pd.DataFrame(dict.fromkeys(cohort.times, 1 - risk))
+    found = survival_performance(risk, cohort.table, ENDPOINT, cohort.times, survival=curves)
+    value = found.set_index(["metric", "time"])["value"]
+    for at in cohort.times:
+        assert_allclose(value["auc", at], cohort.want("auc", at)[0], rtol=1e-7)
+        assert_allclose(value["brier", at], cohort.want("brier", at)[0], rtol=1e-7)
+        scaled = 1 - cohort.want("brier", at)[0] / cohort.want("brier_null", at)[0]
+        assert_allclose(value["scaled_brier", at], scaled, rtol=1e-4, atol=1e-9)
+    by_metric = found.drop_duplicates("metric").set_index("metric")
+    assert "count as censored" in by_metric.loc["harrell_c", "competing"]
+    assert "are no controls" in by_metric.loc["auc_event_free", "competing"]
+    assert "stand for no event" in by_metric.loc["auc", "competing"]
+    assert by_metric.loc["uno_c", "horizon"] == cohort.times[-1]
+    assert found["competing"].ne("").all()
+
+
 def test_event_free_controls_by_hand() -> None:
     # No censoring: cases a and b; c had a competing event; d and e are free of any.
     time, status = np.array([1.0, 2.0, 1.5, 9.0, 9.0]), np.array([1, 1, 2, 0, 0])
@@ -200,6 +219,7 @@ def test_calibration_and_net_benefit_are_aalen_johansen(cohort: Cohort) -> None:
         assert_allclose(found["predicted"], cohort.want("predicted", at), rtol=1e-7)
         scaled = make_task(data).scaled_brier(risk.loc[data.index].to_numpy(), at)
         assert_allclose(scaled, 1 - cohort.want("brier", at)[0] / cohort.want("brier_null", at)[0], rtol=1e-4)
+        assert found["competing"].str.endswith("the observed risk is the cumulative incidence").all()
         overall = cohort.want("cif1", at)[0]
         decided = decision_curve(risk, cohort.table, ENDPOINT, thresholds=[0.2], horizon=at)
         everybody = decided[decided["strategy"] == "all"]["net_benefit"].iloc[0]

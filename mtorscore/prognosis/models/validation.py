@@ -55,7 +55,7 @@ class Validation:
     ----------
     summary
         One row per metric: value, low, high (bootstrap over patients), n, events, valid, reason, and the horizon,
-        positive class and level of the intervals that they hold for.
+        positive class and level of the intervals that they hold for; `competing` says how such events count.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
     smooth
@@ -191,6 +191,7 @@ def _summary(fitted: FittedModel, data: OutcomeData, found: _Found, at: float, l
         summary.loc[distance, "reason"] = found.smooth.reason
     if few:
         summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
+    summary["competing"] = summary["metric"].map(make_task(data).competing_in)
     return summary.assign(horizon=at, positive=data.positive, level=level)
 
 

@@ -30,7 +30,8 @@ Task = PredictionTask[Any]
 
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.05, 0.65, 0.05), 2))
 CALIBRATION = ["model", "calibration_slope", "slope_low", "slope_high", "observed", "expected", "observed_expected"]
-CALIBRATION += ["oe_low", "oe_high", "ici", "e50", "e90", "scaled_brier", "horizon", "positive", "reason"]
+CALIBRATION += ["oe_low", "oe_high", "ici", "e50", "e90", "scaled_brier", "horizon", "positive", "competing"]
+CALIBRATION += ["reason"]
 
 
 def calibration_curve(
@@ -59,8 +60,8 @@ def calibration_curve(
     Returns
     -------
     pandas.DataFrame
-        group, n, events, predicted, observed, low, high, horizon, positive. Kaplan-Meier with log-log
-        interval, or Wilson's interval.
+        group, n, events, predicted, observed, low, high, horizon, positive, competing. Kaplan-Meier with log-log
+        interval (with competing events Aalen-Johansen), or Wilson's interval.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def calibration_curve(
             row: dict[str, Any] = {"group": int(g) + 1, "n": int(at.sum()), "predicted": float(values[at].mean())}
             rows.append(row | observed)
     table = pd.DataFrame(rows)[["group", "n", "events", "predicted", "observed", "low", "high"]]
-    return table.assign(horizon=at_time, positive=data.positive)
+    return table.assign(horizon=at_time, positive=data.positive, competing=task.competing_in("observed_expected"))
 
 
 def assess_calibration(
@@ -115,6 +116,7 @@ def assess_calibration(
             predicted = task.risk(one, horizon)
             risk[at] += np.nan if predicted is None else predicted / repeats
         row: dict[str, Any] = {"model": name, "horizon": horizon, "positive": data.positive}
+        row["competing"] = task.competing_in("observed_expected")
         row |= _pooled(np.array(slopes), level)
         if np.isfinite(risk).all():
             row |= _observed_expected(task, risk, horizon, level)

@@ -363,6 +363,7 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
             "events": events,
             "horizon": _horizon_of(metric, run.times, data.horizon),
             "positive": data.positive,
+            "competing": run.task.competing_in(metric),
             "level": level,
             "valid": not few and scored > 0,
             "reason": f"only {events} events" if few else ("" if scored else "not defined in any fold"),

@@ -49,7 +49,8 @@ def decision_curve(
     Returns
     -------
     pandas.DataFrame
-        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share), horizon, positive.
+        strategy (``"model"``, ``"all"``, ``"none"``), threshold, net_benefit, acted (share), horizon, positive,
+        competing (how such events count; with them the risk among those acted on is Aalen-Johansen).
 
     Raises
     ------
@@ -97,4 +98,5 @@ def net_benefit(
             {"strategy": "none", "threshold": t, "net_benefit": 0.0, "acted": 0.0},
         ]
     at = task.data.horizon if horizon is None else float(horizon)
-    return pd.DataFrame(rows).assign(horizon=at, positive=task.data.positive)
+    competing = task.competing_in("observed_expected")
+    return pd.DataFrame(rows).assign(horizon=at, positive=task.data.positive, competing=competing)

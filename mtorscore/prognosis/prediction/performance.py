@@ -14,8 +14,10 @@ import pandas as pd
 from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis.endpoints.checks import evaluation_times
 from mtorscore.prognosis.endpoints.covariates import check_column, check_numbers, check_table
-from mtorscore.prognosis.endpoints.endpoints import Endpoint
-from mtorscore.prognosis.statistics import metrics
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
+from mtorscore.prognosis.prediction.tasks import make_task
+from mtorscore.prognosis.statistics import competing_metrics, metrics
+from mtorscore.prognosis.statistics.incidence import incidence_at
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = ["survival_performance"]
@@ -41,7 +43,8 @@ def survival_performance(
     times
         Times of evaluation, in the endpoint's unit; Uno's C looks at events before the last of them.
     survival
-        Observations x times: predicted probability of being free of the event at each of `times`, for the Brier score.
+        Observations x times: predicted probability of being free of the event at each of `times` (with competing events
+        one minus its predicted cumulative incidence), for the Brier score.
     training
         Clinical table whose censoring weights the observations; that of these observations themselves by default.
 
@@ -51,6 +54,9 @@ def survival_performance(
         metric, time (missing where there is none), value: ``harrell_c``, ``uno_c``, ``auc`` per time, and with
         `survival` ``brier`` and ``scaled_brier`` (1 - Brier score over that of the Kaplan-Meier estimate for everybody)
         per time and ``integrated_brier`` (time-average). Equal to scikit-survival. NaN where a metric is not defined.
+        `horizon` is the last time that a row looks at (missing: all of follow-up). With competing events `competing`
+        says how they count: ``auc`` (they are controls) and ``brier`` are those of riskRegression's Score,
+        ``auc_event_free`` compares with those free of any event, ``wolbers_c`` keeps them at risk.
 
     Raises
     ------
@@ -70,6 +76,18 @@ def survival_performance(
     grid = evaluation_times(times, float(data.time.max()))
     source = data if training is None else endpoint.resolve_survival(training)
     values = risk.loc[data.index].to_numpy(dtype=np.float64)
+    curves = None if survival is None else _curves(survival, data.index, len(grid), times)
+    task = make_task(data)
+    found = (_beside_competing if data.n_competing else _alone)(data, source, values, curves, grid)
+    table = pd.DataFrame(found, columns=["metric", "time", "value"])
+    table["horizon"] = table["time"].where(~table["metric"].isin(["uno_c", "integrated_brier"]), float(grid[-1]))
+    return table.assign(competing=table["metric"].map(task.competing_in))
+
+
+def _alone(
+    data: SurvivalData, source: SurvivalData, values: FloatArray, curves: FloatArray | None, grid: FloatArray
+) -> list[tuple[str, float, float]]:
+    """Return metric, time and value of each row where there is no competing event."""
     one = np.ones((1, data.n))
     g = metrics.censoring(source.time, source.event, data.time)
     rows: list[tuple[str, float, float]] = [
@@ -77,8 +95,7 @@ def survival_performance(
         ("uno_c", np.nan, float(metrics.uno_c(data.time, data.event, values, one, g, float(grid[-1]))[0])),
     ]
     rows += [("auc", float(t), float(metrics.dynamic_auc(data.time, data.event, values, one, g, t)[0])) for t in grid]
-    if survival is not None:
-        curves = _curves(survival, data.index, len(grid), times)
+    if curves is not None:
         g_grid = metrics.censoring(source.time, source.event, grid)
         found = metrics.survival_briers(data.time, data.event, curves, one, g, g_grid, grid)
         rows += [("brier", float(t), float(b[0])) for t, b in zip(grid, found, strict=True)]
@@ -86,7 +103,38 @@ def survival_performance(
             scaled = metrics.scaled_survival_brier(data.time, data.event, curves[:, j], one, g, float(g_at), float(t))
             rows.append(("scaled_brier", float(t), float(scaled[0])))
         rows.append(("integrated_brier", np.nan, float(metrics.integrate(grid, found)[0])))
-    return pd.DataFrame(rows, columns=["metric", "time", "value"])
+    return rows
+
+
+def _beside_competing(
+    data: SurvivalData, source: SurvivalData, values: FloatArray, curves: FloatArray | None, grid: FloatArray
+) -> list[tuple[str, float, float]]:
+    """Return metric, time and value of each row where there are competing events."""
+    one, time, status = np.ones((1, data.n)), data.time, data.status
+    free = competing_metrics.Censoring.learned(source.time, source.status, time, grid)
+    inverse = [competing_metrics.known_by(time, status, t, free, k) for k, t in enumerate(grid)]
+    g = metrics.censoring(source.time, source.event, time)
+    ever = np.where(status == 2, np.inf, time)
+    found: list[tuple[str, float, FloatArray]] = [
+        ("harrell_c", np.nan, metrics.harrell_c(time, data.event, values, one)),
+        ("uno_c", np.nan, metrics.uno_c(time, data.event, values, one, g, float(grid[-1]))),
+        ("wolbers_c", np.nan, metrics.harrell_c(ever, data.event, values, one)),
+    ]
+    for name, controls in (("auc", "others"), ("auc_event_free", "event-free")):
+        found += [
+            (name, t, competing_metrics.incidence_auc(time, status, values, one, i, t, controls))
+            for i, t in zip(inverse, grid, strict=True)
+        ]
+    if curves is not None:
+        briers, nulls = [], []
+        for k, (i, t) in enumerate(zip(inverse, grid, strict=True)):
+            same = np.full(data.n, incidence_at(time, status, t)[0])
+            briers.append(competing_metrics.incidence_brier(time, status, 1 - curves[:, k], one, i, t))
+            nulls.append(competing_metrics.incidence_brier(time, status, same, one, i, t))
+        found += [("brier", t, b) for t, b in zip(grid, briers, strict=True)]
+        found += [("scaled_brier", t, 1 - b / n) for t, b, n in zip(grid, briers, nulls, strict=True)]
+        found.append(("integrated_brier", np.nan, metrics.integrate(grid, np.array(briers))))
+    return [(name, float(t), float(value[0])) for name, t, value in found]
 
 
 def _curves(survival: pd.DataFrame, index: pd.Index, n_times: int, times: npt.ArrayLike) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError
-from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, competing_text
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 from mtorscore.prognosis.statistics.smoothing import Smooth
 
@@ -193,6 +193,10 @@ class PredictionTask(ABC, Generic[D]):
     def riley(self) -> dict[str, float] | None:
         """Return the arguments of `minimum_sample_size` that describe these data; None where it does not apply."""
         return None
+
+    def competing_in(self, metric: str) -> str:
+        """Say how competing events count in a metric; empty where there is none."""
+        return competing_text(self.data, "stand for no event")
 
     def notes(self) -> list[str]:
         """Return notes on an evaluation."""

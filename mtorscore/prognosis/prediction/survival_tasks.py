@@ -13,6 +13,7 @@ import pandas as pd
 from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis.endpoints.checks import evaluation_times
 from mtorscore.prognosis.endpoints.endpoints import SurvivalData
+from mtorscore.prognosis.endpoints.outcome_data import competing_text
 from mtorscore.prognosis.prediction.prediction_task import Predicted, PredictionTask
 from mtorscore.prognosis.prediction.ridge import RidgeCox, survival_target
 from mtorscore.prognosis.statistics import competing_metrics, cox, fine_gray, metrics
@@ -221,6 +222,17 @@ class SurvivalTask(PredictionTask[SurvivalData]):
         return {"rate": self.data.n_events / total, "mean_follow_up": float(time.mean()), "horizon": horizon}
 
 
+_COUNT_AS = {
+    "harrell_c": "count as censored",
+    "uno_c": "count as censored",
+    "wolbers_c": "stay at risk, without the event",
+    "auc_event_free_at_horizon": "are no controls",
+    "auc_event_free": "are no controls",
+    "calibration_slope": "stay at risk (subdistribution hazard)",
+    "observed_expected": "the observed risk is the cumulative incidence",
+}
+
+
 class CompetingTask(SurvivalTask):
     """Time to an event beside competing events: what is predicted is the cumulative incidence of the event.
 
@@ -346,6 +358,10 @@ class CompetingTask(SurvivalTask):
     def acted_on(self, act: npt.NDArray[np.bool_], horizon: float) -> tuple[float, float]:
         """Share acted on, and their Aalen-Johansen incidence by the horizon."""
         return float(act.mean()), incidence_at(self.data.time[act], self.data.status[act], horizon)[0]
+
+    def competing_in(self, metric: str) -> str:
+        """Say how competing events count in a metric."""
+        return competing_text(self.data, _COUNT_AS.get(metric, "stand for no event"))
 
     def notes(self) -> list[str]:
         """Note how competing events count."""
