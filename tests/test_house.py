@@ -53,6 +53,7 @@ ROOMS = (
     "_blas_threads",
     "_sparse_structure",
     "_version",
+    "_doors",
     "errors",
 )
 GROUND = ROOMS[ROOMS.index("results") :]

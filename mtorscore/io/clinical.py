@@ -14,10 +14,11 @@ from mtorscore.io.formats import binary
 from mtorscore.io.portals.clinical_columns import clean, one_row_each, text_frame
 from mtorscore.io.tables.cell_text import holds_text
 
-__all__ = ["read_clinical", "read_named_rows"]
+__all__ = ["read_clinical", "read_named_rows", "text_table"]
 
 
-def _text_frame(path: Path, sheet: str | None = None) -> pd.DataFrame:
+def text_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
+    """Read any table as it stands, one column per column: nothing becomes the index, no row is left out."""
     found = detect.detect(path)
     if found.kind == "excel":
         frame, _, _, _ = binary.sheet_frame(path, sheet)
@@ -59,7 +60,7 @@ def read_named_rows(path: str | Path) -> pd.DataFrame:
         If there is no such file, or it holds no table.
     """
     path = Path(path)
-    frame = _text_frame(path)
+    frame = text_table(path)
     if not frame.shape[1]:
         raise FormatError("the table has no columns.", path=path)
     names = pd.Index([str(v).strip() for v in frame.iloc[:, 0]], name=str(frame.columns[0]))
@@ -106,9 +107,9 @@ def read_clinical(
         If the table cannot be read, has no key column, or repeats a key with differing rows.
     """
     path = Path(path)
-    frame = _where(_text_frame(path, sheet), where or {}, path)
+    frame = _where(text_table(path, sheet), where or {}, path)
     forms = None if follow_up is None else [Path(f) for f in follow_up]
-    return one_row_each(frame, path, key=key, forms=forms, read_form=_text_frame)
+    return one_row_each(frame, path, key=key, forms=forms, read_form=text_table)
 
 
 def _where(frame: pd.DataFrame, where: Mapping[str, Collection[str]], path: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._doors import option
 from mtorscore.errors import DataError, FormatError, MtorscoreError, examples
 from mtorscore.io import detect
 from mtorscore.io.formats.stored_matrices import check_matrices
@@ -150,7 +151,7 @@ def _oriented(path: Path, asked: str, kind: str | None, ids: str | None, options
         adata = _read(path, kind, options, ids)
         states = str(adata.uns["source"].get("orientation", ""))
         if states.startswith(("genes", "samples")) and asked != _KIND_OF[states]:
-            raise DataError(f"{path}: orientation= contradicts {found.kind}, which has {states}.")
+            raise DataError(f"{path}: {option('orientation')} contradicts {found.kind}, which has {states}.")
         return adata
     if kind is None or kind in TABLE_KINDS:
         return _read(path, asked, options, ids)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore._doors import PYTHON, door, option
+from mtorscore.errors import DataError, MtorscoreError, examples
 from mtorscore.genes.identifier_kinds import kind_of
+from mtorscore.io.clinical import text_table
 from mtorscore.io.portals.geo import platform_symbols
+from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.cell_text import is_missing
 from mtorscore.io.tables.delimited import parse
 
-__all__ = ["advice", "probe_symbols", "read_mapping", "share_out", "shared_genes"]
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["advice", "probe_symbols", "read_mapping", "read_platform", "share_out", "shared_genes"]
 
 
 def probe_symbols(platform: pd.DataFrame) -> list[str]:
@@ -37,8 +45,65 @@ def probe_symbols(platform: pd.DataFrame) -> list[str]:
         return [_clean(v) for v in platform[name]]
     packed = next((c for c in columns if c.lower().replace(" ", "_") == "gene_assignment"), None)
     if packed is None:
-        raise DataError(f"the platform has no column of symbols; it has {examples(columns, 12)}.")
+        raise DataError(
+            f"the platform has no column of symbols by any usual name; it has {examples(columns, 12)}. Name the "
+            f"columns of probes and symbols with {option('platform_columns', 'ID,SYMBOL')}."
+        )
     return [_assigned(str(v)) for v in platform[packed]]
+
+
+def read_platform(platform: AnnData | pd.DataFrame | str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the annotation of an array: one row per probe, named by the column ``id`` or the index.
+
+    Parameters
+    ----------
+    platform
+        A path in any format, what `mtorscore.read` makes of it, or a table.
+    columns
+        The columns of probes and of symbols, where the headings do not tell; capitals do not matter.
+
+    Raises
+    ------
+    DataError
+        If one of the columns is not there.
+    """
+    if isinstance(platform, str | Path):
+        platform = _platform_file(Path(platform), columns)
+    var = platform if isinstance(platform, pd.DataFrame) else platform.var
+    if columns is None:
+        return var
+    if len(columns) != 2:
+        raise DataError(
+            f"{option('platform_columns')} names two columns, those of probes and symbols, not {len(columns)}."
+        )
+    probes, symbols = (_column(var, str(name)) for name in columns)
+    lost = [str(c) for c, found in zip(columns, (probes, symbols), strict=True) if found is None]
+    if lost:
+        raise DataError(f"the platform has no column {examples(lost)}; it has {examples(var.columns, 12)}.")
+    return var.assign(id=[_clean(v) for v in var[probes]], symbol=[_clean(v) for v in var[symbols]])
+
+
+def _column(frame: pd.DataFrame, name: str) -> str | None:
+    """Return a column by its name, written in the same or in other capitals."""
+    if name in frame:
+        return name
+    return next((c for c in map(str, frame.columns) if c.lower() == name.lower()), None)
+
+
+def _platform_file(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    """Read a platform of GEO or a manufacturer; any other table as it stands, its first column the probe."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            var = read(path).var
+    except MtorscoreError:
+        var = pd.DataFrame()
+    known = all(_column(var, c) for c in columns) if columns else platform_symbols(list(map(str, var.columns)))
+    packed = any(str(c).lower().replace(" ", "_") == "gene_assignment" for c in var.columns)
+    if len(var) and (known or packed):
+        return var
+    table = text_table(path)
+    return table if columns else table.set_axis(pd.Index([_clean(v) for v in table.iloc[:, 0]]))
 
 
 def _clean(value: object) -> str:
@@ -151,7 +216,8 @@ def advice(table: pd.DataFrame) -> str:
     if kind in ("refseq", "ensembl_transcript"):
         what = "RefSeq" if kind == "refseq" else "transcript"
         return (
-            f"no table of {what} ids ships with mtorscore; pass a table of two columns (transcript, gene) from the "
-            'annotation that was counted as mapping=, with duplicates="sum" for linear values'
+            f"no table of {what} ids ships with mtorscore; give a table of two columns (transcript, gene) from the "
+            f"annotation that was counted with {option('mapping')}"
+            + (', and duplicates="sum" for linear values' if door() == PYTHON else "")
         )
-    return "pass the annotation of the array as platform=" if kind == "probe" else ""
+    return f"give the annotation of the array with {option('platform')}" if kind == "probe" else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mtorscore._doors import COMMAND_LINE, RECIPE, at_door, option
 from mtorscore._outcome_terms import DAYS, event_codes, is_unsaid, word_of
 from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.io.clinical import read_clinical
@@ -19,7 +21,7 @@ from mtorscore.pp.clinical import attach_clinical
 from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
-from mtorscore.pp.scale import LINEAR, check_signs, check_values, detect_scale, normalise
+from mtorscore.pp.scale import LINEAR, UNITS, Scale, check_signs, check_values, detect_scale, normalise
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,21 +38,55 @@ def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[P
         If no folder is given, or a file is missing from it.
     """
     chosen = load_recipe(recipe)
-    if data is None:
-        raise ConfigError(f"cohort {chosen.id} is read from raw files; say where they are (a data folder).")
-    if not Path(data).is_dir():
-        raise ConfigError(f"the data folder {data} is not there; cohort {chosen.id} needs it.")
-    listed = [chosen.expression.get("file"), chosen.genes.get("platform"), *(c.get("file") for c in chosen.clinical)]
-    return [_find(Path(data), str(f), chosen) for f in listed if f]
+    files = _Files.of(chosen, data)
+    return [f for f in (files.expression, *files.helpers.values(), *files.clinical) if f is not None]
 
 
-def _find(data: Path, name: str, recipe: Recipe) -> Path:
+@dataclass(frozen=True)
+class _Files:
+    """The files of a cohort: the matrix, the tables that name its genes, the clinical tables."""
+
+    expression: Path | None
+    helpers: Mapping[str, Path]
+    clinical: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: str | Path | None) -> _Files:
+        """Find them, below the data folder or beside the recipe."""
+        places = _places(recipe, data)
+        helpers = {
+            "platform": recipe.genes.get("platform"),
+            "mapping": recipe.genes.get("mapping"),
+            "tx2gene": recipe.expression.get("tx2gene"),
+        }
+        file = recipe.expression.get("file")
+        return cls(
+            _find(places, str(file), recipe) if file else None,
+            {name: _find(places, str(f), recipe) for name, f in helpers.items() if f},
+            tuple(_find(places, str(c["file"]), recipe) for c in recipe.clinical if c.get("file")),
+        )
+
+
+def _places(recipe: Recipe, data: str | Path | None) -> list[Path]:
+    """Return the folders in which a recipe's files are looked for: the data folder, then the recipe's own."""
+    if data is not None and not Path(data).is_dir():
+        raise ConfigError(f"the data folder {data} is not there; cohort {recipe.id} needs it.")
+    own = Path(recipe.path)
+    places = [] if data is None else [Path(data)]
+    places += [own.parent] if own.is_file() else []
+    if not places:
+        raise ConfigError(f"cohort {recipe.id} is read from raw files; say where they are (a data folder).")
+    return places
+
+
+def _find(places: Sequence[Path], name: str, recipe: Recipe) -> Path:
     # A cohort's own folder may be handed over instead of the folder above it.
-    for candidate in (data / name, data / Path(name).name):
+    for candidate in (c for folder in places for c in (folder / name, folder / Path(name).name)):
         if candidate.exists():
             return candidate
+    where = " or ".join(str(folder) for folder in places)
     raise ConfigError(
-        f"cohort {recipe.id} needs {name}, and it is not in {data}. Give the folder that holds {Path(name).parts[0]}/."
+        f"cohort {recipe.id} needs {name}, and it is not in {where}. Give the folder that holds {Path(name).parts[0]}/."
     )
 
 
@@ -84,13 +120,14 @@ def prepare_cohort(
         If a file cannot be read, its values contradict the declared units, or no sample matches.
     """
     chosen = load_recipe(recipe)
-    adata = read_cohort(chosen, data)
-    _add_endpoints(adata, chosen)
-    _add_labels(adata, chosen)
     rules = chosen.histology if histology == "default" and chosen.histology is not None else histology
-    resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
-    if adata.n_vars:
-        add_log_layer(adata, method=chosen.expression.get("normalise"))
+    with at_door(RECIPE, unless=COMMAND_LINE):
+        adata = read_cohort(chosen, data)
+        _add_endpoints(adata, chosen)
+        _add_labels(adata, chosen)
+        resolve_patients(adata, histology=rules, group=chosen.group, patient=chosen.patient)
+        if adata.n_vars:
+            add_log_layer(adata, method=chosen.expression.get("normalise"))
     adata.uns["recipe"] |= {
         "histology": histology if isinstance(histology, str) else "custom",
         "endpoints": list(chosen.endpoints),
@@ -120,8 +157,12 @@ def read_cohort(recipe: str | Path | Recipe, data: str | Path | None) -> AnnData
         See `prepare_cohort`.
     """
     chosen = load_recipe(recipe)
-    files = recipe_files(chosen, data)
-    adata, tables = _expression(chosen, files) if chosen.expression.get("file") else _labels_only(chosen, files)
+    with at_door(RECIPE, unless=COMMAND_LINE):
+        return _read_cohort(chosen, _Files.of(chosen, data))
+
+
+def _read_cohort(chosen: Recipe, files: _Files) -> AnnData:
+    adata, tables = _expression(chosen, files) if files.expression else _labels_only(chosen, files)
     clinical_sources = {}
     for path, table in tables:
         attach_clinical(adata, _clinical(path, table), on=table.get("on"))
@@ -143,34 +184,39 @@ def read_cohort(recipe: str | Path | Recipe, data: str | Path | None) -> AnnData
 _Tables = list[tuple[Path, Mapping[str, Any]]]
 
 
-def _expression(recipe: Recipe, files: list[Path]) -> tuple[AnnData, _Tables]:
+def _expression(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     """Read the matrix and name its genes; return it with the clinical tables to join."""
     expression = recipe.expression
-    adata = read(files[0], kind=expression.get("kind"), **dict(expression.get("options", {})))
+    asked = {name: str(expression[name]) for name in ("kind", "ids", "orientation") if expression.get(name)}
+    options = dict(expression.get("options") or {})
+    if "tx2gene" in files.helpers:
+        options["tx2gene"] = files.helpers["tx2gene"]
+    adata = read(str(files.expression), **asked, **options)
     if not adata.n_vars or not adata.n_obs:
-        raise DataError(f"{files[0]} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
+        raise DataError(f"{files.expression} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
     _add_units(adata, recipe)
-    extra = 1 if recipe.genes.get("platform") else 0
-    harmonise_genes(adata, recipe.organism, **_gene_options(recipe, files[1] if extra else None))
-    return adata, list(zip(files[1 + extra :], recipe.clinical, strict=True))
+    named = {name: files.helpers[name] for name in ("platform", "mapping") if name in files.helpers}
+    harmonise_genes(adata, recipe.organism, **(dict(recipe.genes) | named))
+    return adata, list(zip(files.clinical, recipe.clinical, strict=True))
 
 
-def _labels_only(recipe: Recipe, files: list[Path]) -> tuple[AnnData, _Tables]:
+def _labels_only(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     """Turn the first clinical table of a cohort without expression into observations."""
     from anndata import AnnData
 
     if not recipe.clinical:
         raise ConfigError(f"cohort {recipe.id} names neither an expression file nor a clinical table.")
-    frame = _clinical(files[0], recipe.clinical[0])
+    first = files.clinical[0]
+    frame = _clinical(first, recipe.clinical[0])
     frame = frame[[c for c in frame.columns if frame[c].notna().any()]].set_axis([str(n) for n in frame.index])
     adata = AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
     adata.uns["source"] = {
-        "file": files[0].name,
+        "file": first.name,
         "kind": "clinical",
-        "sha256": file_bytes.sha256(files[0]),
+        "sha256": file_bytes.sha256(first),
         "units": "",
     }
-    return adata, list(zip(files[1:], recipe.clinical[1:], strict=True))
+    return adata, list(zip(files.clinical[1:], recipe.clinical[1:], strict=True))
 
 
 def _add_labels(adata: AnnData, recipe: Recipe) -> None:
@@ -185,15 +231,6 @@ def _add_labels(adata: AnnData, recipe: Recipe) -> None:
         adata.obs[name] = _events(adata.obs[column], values, name, recipe)
 
 
-def _gene_options(recipe: Recipe, platform: Path | None) -> dict[str, Any]:
-    options = {k: v for k, v in recipe.genes.items() if k != "platform"}
-    if platform is not None:
-        options["platform"] = platform
-    if recipe.expression.get("ids"):
-        options["ids"] = recipe.expression["ids"]
-    return options
-
-
 def _add_units(adata: AnnData, recipe: Recipe) -> None:
     declared = str(recipe.expression.get("units", ""))
     scale = detect_scale(adata)
@@ -201,8 +238,19 @@ def _add_units(adata: AnnData, recipe: Recipe) -> None:
         check_values(adata, declared)
     else:
         check_signs(adata)
+        _doubt(scale)
     adata.uns["source"]["units"] = declared or scale.kind
     adata.uns["scale"] = scale.as_dict() | {"declared": declared}
+
+
+def _doubt(scale: Scale, argument: str = "units") -> None:
+    """Warn of a scale that is a guess."""
+    if not scale.certain:
+        warn(
+            f"the values look like {scale.kind} ({scale.evidence[-1]}), which is a guess; declare what they are: "
+            f"{option(argument, scale.kind)}, or another of {', '.join(UNITS)}.",
+            DataWarning,
+        )
 
 
 def _clinical(path: Path, table: Mapping[str, Any]) -> pd.DataFrame:
@@ -287,10 +335,6 @@ def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | Non
         found = detect_scale(adata)
         adata.uns["scale"] = found.as_dict() | {"declared": scale or ""}
         if not scale and not adata.uns.get("source", {}).get("units") and not found.certain:
-            warn(
-                f"the values look like {found.kind} ({found.evidence[-1]}), which is a guess; declare what they are "
-                "(scale=, units: in a recipe, --units).",
-                DataWarning,
-            )
+            _doubt(found, "scale")
     chosen = method or ("log2_cpm" if units == "counts" else ("log2" if units in LINEAR else "none"))
     return normalise(adata, chosen, key_added="log")

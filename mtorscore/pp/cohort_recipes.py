@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mtorscore._outcome_terms import DAYS
-from mtorscore.errors import ConfigError, examples, nearest
+from mtorscore.errors import ConfigError, DataError, examples, nearest
+from mtorscore.pp.scale import UNITS
 
 __all__ = ["Recipe", "load_recipe", "recipes"]
 
 STATUS = ("verified", "labels", "unverified")
+ORGANISMS = ("human", "mouse")
+ORIENTATIONS = ("genes-in-rows", "samples-in-rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,8 @@ class Recipe:
         ``verified`` (read and checked on the real files), ``labels`` (clinical labels only), ``unverified`` (written
         from the publication: every named field must be found at the first reading, or the recipe is refused).
     expression
-        ``file`` (relative to the data folder), ``units``, and options of `mtorscore.read`; absent for labels only.
+        ``file`` (a file or folder, relative to the data folder, else to the recipe), ``units``, ``ids``,
+        ``orientation``, ``tx2gene`` (a file) and further ``options`` of `mtorscore.read`; absent for labels only.
     clinical
         Tables in the order in which they are joined: ``file``, and ``sheet``, ``key``, ``where`` (column -> value),
         ``on`` (column of the observations to join on).
@@ -48,7 +52,8 @@ class Recipe:
         Present where observations are single cells: ``sample`` and ``cell_type`` (columns), ``embedding`` (key of
         ``obsm``), ``min_genes`` (cells that show fewer are left out; 200 by default).
     genes
-        ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` is a file of the data folder.
+        ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` and ``mapping`` are files, and
+        ``platform_columns`` the platform's columns of probes and symbols.
     source, terms, notes
         Provenance in words.
     """
@@ -76,12 +81,12 @@ class Recipe:
 
 
 _ALLOWED = {
-    "expression": {"file", "units", "kind", "ids", "normalise", "options"},
+    "expression": {"file", "units", "kind", "ids", "orientation", "tx2gene", "normalise", "options"},
     "clinical": {"file", "sheet", "key", "where", "on"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values"},
     "group": {"column", "tumour", "normal", "recurrent"},
     "labels": {"column", "positive", "negative"},
-    "genes": {"duplicates", "unmapped", "ids", "target", "platform"},
+    "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},
     "cells": {"sample", "cell_type", "embedding", "min_genes"},
 }
 
@@ -162,9 +167,28 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
             raise ConfigError(
                 f"{where}: unknown key(s) {examples(strange)} in `{name}`; known: {', '.join(sorted(_ALLOWED[name]))}."
             )
+    _check_words(raw, where)
     for name, endpoint in (raw.get("endpoints") or {}).items():
         if not {"time", "event"} <= set(endpoint):
             raise ConfigError(f"{where}: endpoint {name} needs `time` and `event`.")
         if endpoint.get("unit", "days") not in DAYS:
             raise ConfigError(f"{where}: endpoint {name}: unit must be one of {', '.join(DAYS)}.")
     return Recipe(**{k: v for k, v in raw.items() if v is not None}, path=where)
+
+
+def _check_words(raw: Mapping[str, Any], where: str) -> None:
+    """Refuse an organism, units, an orientation or platform columns that cannot be, where the recipe says them."""
+    if raw.get("organism", "human") not in ORGANISMS:
+        raise ConfigError(f"{where}: organism is {raw['organism']!r}; there are {' and '.join(ORGANISMS)}.")
+    expression, genes = raw.get("expression") or {}, raw.get("genes") or {}
+    if expression.get("units") is not None and expression["units"] not in UNITS:
+        raise DataError(f"{where}: unknown units {expression['units']!r}; known: {', '.join(UNITS)}.")
+    if expression.get("orientation") is not None and expression["orientation"] not in ORIENTATIONS:
+        raise ConfigError(
+            f"{where}: orientation is {expression['orientation']!r}; there are {' and '.join(ORIENTATIONS)}."
+        )
+    columns = genes.get("platform_columns")
+    if columns is not None and not (isinstance(columns, list) and len(columns) == 2):
+        raise ConfigError(
+            f"{where}: platform_columns is a list of two, the columns of probes and symbols: [ID, SYMBOL]."
+        )

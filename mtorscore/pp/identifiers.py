@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mtorscore._doors import option
 from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, kind_of, plain_form, split_pair
 from mtorscore.genes.numbers import is_running_count
 from mtorscore.genes.tables import mouse
 from mtorscore.pp._collapse import DUPLICATES, collapse
-from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, share_out, shared_genes
+from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, read_platform, share_out, shared_genes
 from mtorscore.pp._matching import SEVERAL, map_identifiers
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def harmonise_genes(
     target: str | None = None,
     ids: str | None = None,
     platform: AnnData | pd.DataFrame | str | Path | None = None,
+    platform_columns: Sequence[str] | None = None,
     mapping: Mapping[str, str] | pd.Series | pd.DataFrame | str | Path | None = None,
     several: str = "each",
     copy: bool = False,
@@ -69,6 +71,8 @@ def harmonise_genes(
     platform
         Probe -> gene: a platform annotation (path, or what `mtorscore.read` makes of it), or a table with probes as
         index and a column of symbols.
+    platform_columns
+        Names of the columns of probes and of symbols in `platform`, where the headings are unusual.
     mapping
         Published identifier -> gene (symbol or id), for identifiers that nothing offline translates: RefSeq and
         transcript ids, probes without an annotation. A mapping, a Series, or a table (or its path) whose first two
@@ -120,7 +124,7 @@ def harmonise_genes(
         table = map_identifiers(names, organism=organism, target=target)
         _second_chance(table, work.var, organism, target)
     else:
-        table = _through_platform(names, platform, organism, target)
+        table = _through_platform(names, platform, platform_columns, organism, target)
     shared = shared_genes(table, SEVERAL, lambda parts: map_identifiers(parts, organism=organism, target=target))
     owned = set(table.loc[table["hgnc"] != "", "symbol"])
     if several != "none" and shared:
@@ -135,9 +139,9 @@ def harmonise_genes(
     mapped = table["hgnc"] != ""
     if not mapped.any():
         mend = "" if platform is not None else (_other_column(work.var, ids) or advice(table))
+        mend = mend or f"name the column that holds them with {option('ids')}, or the {option('organism')}"
         raise DataError(
-            f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; "
-            f"{mend or 'name the column of var that holds them with `ids=`, or check the organism'}."
+            f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; {mend}."
         )
     _warn_mouse(table, organism)
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
@@ -174,8 +178,8 @@ def _warn_mouse(table: pd.DataFrame, organism: str) -> None:
     if len(written) >= 3 and len(written) > 0.5 * len(symbols):
         warn(
             f"{len(written)} of {len(symbols)} symbols are written as those of mouse genes ({examples(written)}) and "
-            "were read as human ones of the same letters. If they are mouse genes, pass organism='mouse' "
-            "(--organism mouse): one-to-one orthologues are then used.",
+            "were read as human ones of the same letters. If they are mouse genes, say "
+            f"{option('organism', 'mouse')}: one-to-one orthologues are then used.",
             DataWarning,
         )
 
@@ -184,11 +188,11 @@ def _other_column(var: pd.DataFrame, ids: str | None) -> str:
     """Advise a column of `var` that holds genes, where there is one; where the rows only count, say that."""
     for column in [c for c in var.columns if str(c) not in ("id", ids)]:
         if gene_likeness([str(v) for v in var[column] if str(v)])[0] > 0.5 and var[column].nunique() > 0.3 * len(var):
-            return f"the column {str(column)!r} of var looks like genes: pass ids={str(column)!r} (--ids {column})"
+            return f"the column {str(column)!r} looks like genes: say {option('ids', str(column))}"
     if "id" in var and is_running_count([str(v) for v in var["id"]]):
         return (
-            "the rows are only numbered; name the column of genes with ids= (--ids), or pass the annotation of the "
-            "array as platform="
+            f"the rows are only numbered; name the column of genes with {option('ids')}, or give the annotation of the "
+            f"array with {option('platform')}"
         )
     return ""
 
@@ -219,14 +223,14 @@ def _second_chance(table: pd.DataFrame, var: pd.DataFrame, organism: str, target
 
 
 def _through_platform(
-    names: list[str], platform: AnnData | pd.DataFrame | str | Path, organism: str, target: str | None
+    names: list[str],
+    platform: AnnData | pd.DataFrame | str | Path,
+    columns: Sequence[str] | None,
+    organism: str,
+    target: str | None,
 ) -> pd.DataFrame:
     """Map probes by the symbols of their platform; the published probe stays in ``id``."""
-    if isinstance(platform, str | Path):
-        from mtorscore.io.reading import read
-
-        platform = read(platform)
-    var = platform if isinstance(platform, pd.DataFrame) else platform.var
+    var = read_platform(platform, columns)
     keys = [str(k) for k in var.get("id", var.index)]
     symbols = dict(zip(keys, probe_symbols(var), strict=True))
     found = [symbols.get(n, "") for n in names]

@@ -15,10 +15,11 @@ from mtorscore.pp._factors import median_of_ratios, tmm
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Scale", "check_signs", "check_values", "detect_scale", "normalise"]
+__all__ = ["UNITS", "Scale", "check_signs", "check_values", "detect_scale", "normalise"]
 
 LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
 LOGS = ("log2", "ln", "rma")
+UNITS = (*LINEAR, *LOGS, "zscore")
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,8 @@ def check_values(adata: AnnData, units: str) -> None:
     units
         One of the kinds of `Scale`.
     """
-    if units not in (*LINEAR, *LOGS, "zscore"):
-        raise DataError(f"unknown units {units!r}; known: {', '.join((*LINEAR, *LOGS, 'zscore'))}.")
+    if units not in UNITS:
+        raise DataError(f"unknown units {units!r}; known: {', '.join(UNITS)}.")
     x: Any = adata.X.tocsr() if sparse.issparse(adata.X) else np.asarray(adata.X)
     if units in LINEAR:
         bad = (x < 0).nonzero()

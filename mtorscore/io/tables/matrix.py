@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtorscore._doors import option
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.genes.identifier_kinds import gene_likeness, is_symbol, kind_of
 from mtorscore.genes.numbers import is_running_count
@@ -117,12 +118,13 @@ def _identified(adata: AnnData, verdict: Verdict, orientation: str) -> dict[str,
     if counted:
         warn(
             f"the rows are only numbered ({examples(names)}), which names no gene; name the column that does with "
-            "ids=, or pass the annotation of the array as platform= to harmonise_genes.",
+            f"{option('ids')}, or give the annotation of the array with {option('platform')}.",
             DataWarning,
         )
     if not verdict.sure:
         warn(
-            f"{orientation}: a guess ({verdict.evidence}); say it with orientation= (--orientation).",
+            f"{orientation}: a guess ({verdict.evidence}); say it with "
+            f"{option('orientation', orientation.replace(' ', '-'))}.",
             DataWarning,
         )
     return {"identifiers": kind, "guessed": guessed}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtorscore._doors import option
 from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.genes.identifier_kinds import gene_likeness
 from mtorscore.genes.tables import human
@@ -213,8 +214,8 @@ def _undecided(grid: Grid, seen: str) -> FormatError:
     return FormatError(
         f"it can be read in two ways: genes in rows ({rows}) and samples in columns ({columns}), or samples in rows "
         f"({rows}) and genes in columns ({columns}). Nothing outweighs ({seen}). Say which: "
-        'orientation="genes-in-rows" or "samples-in-rows" (--orientation), or name the column of genes with ids= '
-        "(--ids).",
+        f"{option('orientation', 'genes-in-rows')} or samples-in-rows, or name the column of genes with "
+        f"{option('ids')}.",
         path=grid.path,
         line=grid.header_line or 1,
     )

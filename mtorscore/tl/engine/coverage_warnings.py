@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mtorscore._doors import COMMAND_LINE, PYTHON, RECIPE, door, option
 from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
 from mtorscore.tl.engine.plan import Plan
@@ -35,7 +36,7 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
         warn(
             f"None of the genes of {len(plan.reasons)} signature(s) is in this matrix, so that every score is NaN. "
             f"They are called {examples(wanted)}; the matrix has {examples(universe)}. If these are the same genes "
-            "under other identifiers, run pp.harmonise_genes(adata) first.",
+            f"under other identifiers, {_harmonise()}.",
             CoverageWarning,
         )
         return
@@ -47,10 +48,16 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
     if low:
         warn(
             f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
-            f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, run "
-            "pp.harmonise_genes(adata) first.",
+            f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, {_harmonise()}.",
             CoverageWarning,
         )
+
+
+def _harmonise() -> str:
+    """Say how identifiers become current symbols at the door of the user; a run has done so already."""
+    if door() == RECIPE:
+        return "say what they are in the recipe (organism, genes: platform or mapping)"
+    return "use --harmonise" if door() == COMMAND_LINE else "run pp.harmonise_genes(adata) first"
 
 
 def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
@@ -67,7 +74,7 @@ def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequ
         warn(
             f"{len(found)} gene(s) of the signatures count as missing, although the matrix holds them under another "
             f"name ({examples(f'{gene} as {name}' for gene, name in found.items())}). Bring both to current symbols: "
-            "pp.harmonise_genes(adata) and signatures.rename_genes().",
+            + ("--harmonise." if door() != PYTHON else "pp.harmonise_genes(adata) and signatures.rename_genes()."),
             CoverageWarning,
         )
 
@@ -97,7 +104,7 @@ def warn_scale(plans: Sequence[Plan], source: Any) -> None:
     if high > _LARGEST_LOG:
         warn(
             f"{', '.join(wanting)}: made for logarithms, and the values reach {high:.4g}: counts or a linear scale. "
-            'Score the logarithms instead: pp.add_log_layer(adata), then layer="log".',
+            f"Score the logarithms instead: {option('log')}.",
             DataWarning,
         )
 
