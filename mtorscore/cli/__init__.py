@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore.cli.signals import Ended, Signals, ended_by_signals
 from mtorscore.cli.verbosity import quiet, set_quiet
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
@@ -58,7 +59,8 @@ def _run(arguments: list[str], signals: Signals) -> None:
         from mtorscore.cli.app import app
 
         try:
-            app(arguments, prog_name="mtorscore")
+            with at_door(COMMAND_LINE):
+                app(arguments, prog_name="mtorscore")
         except BaseException:
             # Whatever became of the exception on its way here, as within a library: the signal is why.
             if not signals.number:

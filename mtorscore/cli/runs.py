@@ -11,10 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
+from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
+from mtorscore.cli.data import IDS, ORIENTATION
+from mtorscore.cli.step_messages import explain, refusal, say_warnings
 from mtorscore.errors import ConfigError
 
 __all__ = ["register", "run_workflow"]
 
+UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rsem, linear, log2, ln, rma or zscore."
 _PROGRESS = re.compile(r"(\d+) of (\d+) steps")
 
 
@@ -46,7 +50,10 @@ def demo(results: Results = None, cores: Cores = 2) -> None:
 
 def run(
     expression: Annotated[
-        Path | None, typer.Argument(help="Your own matrix: genes x samples or the other way round, any format.")
+        Path | None,
+        typer.Argument(
+            help="Your own matrix: genes x samples or the other way round, any format; or a folder of quantifications."
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-f", help="Configuration (YAML) of a run over a table of cohorts.")
@@ -59,7 +66,27 @@ def run(
     event: Annotated[
         str | None, typer.Option(help="Column of events: 1 or 0, or words such as Dead and Alive.")
     ] = None,
-    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
+    unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of the times: days, weeks, months or years. Days, if the column's name says nothing."),
+    ] = None,
+    units: Annotated[str | None, typer.Option(help=UNITS)] = None,
+    organism: Annotated[str, typer.Option(help="Whose genes: human, or mouse (one-to-one orthologues).")] = "human",
+    orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
+    ids: Annotated[str | None, typer.Option(help=IDS)] = None,
+    platform: Annotated[
+        Path | None, typer.Option(help="Annotation of the array: a table of probes and their genes.")
+    ] = None,
+    platform_columns: Annotated[
+        str | None,
+        typer.Option(help="Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="Table of two columns, identifier and gene, for identifiers not known here.")
+    ] = None,
+    tx2gene: Annotated[
+        Path | None, typer.Option(help="Table of two columns, transcript and gene, for a folder of quantifications.")
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
     tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
     normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",
@@ -81,6 +108,8 @@ def run(
         mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
         mtorscore run matrix.csv --clinical c.csv --time months --unit months --event status
         mtorscore run matrix.csv --clinical c.csv --group tissue --tumour Tumor --normal Adjacent
+        mtorscore run salmon_folder --tx2gene tx2gene.tsv --units counts
+        mtorscore run array.txt --platform GPL.txt --platform-columns ID,SYMBOL
         mtorscore run --config liver.yaml --data DATA_FOLDER --cores 4
     """
     overrides = _settings(setting or [])
@@ -96,14 +125,21 @@ def run(
         from mtorscore.pipeline.own_data import OwnData, write_inputs
 
         own = OwnData(
-            name=name, expression=expression, clinical=clinical, time=time, event=event, unit=unit, group=group,
-            tumour=tumour, normal=normal,
+            name=name, expression=expression, clinical=clinical, units=units, organism=organism,
+            orientation=orientation, ids=ids, platform=platform, platform_columns=_parts(platform_columns),
+            mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit, group=group, tumour=tumour,
+            normal=normal,
         )  # fmt: skip
         config = write_inputs(own, overrides.get("results", DEFAULTS["results"]))
         data = expression.resolve().parent
     if data is not None:
         overrides["data"] = str(data)
-    run_workflow(Path(str(config)), cores=cores, overrides=overrides, dry_run=dry_run)
+    at = RECIPE if expression is None else COMMAND_LINE
+    run_workflow(Path(str(config)), cores=cores, overrides=overrides, dry_run=dry_run, door=at)
+
+
+def _parts(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _settings(items: list[str]) -> dict[str, Any]:
@@ -130,7 +166,9 @@ def report(
     typer.echo(str(report_room.write(results)))
 
 
-def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run: bool = False) -> None:
+def run_workflow(
+    config: Path, *, cores: int, overrides: dict[str, Any], dry_run: bool = False, door: str = RECIPE
+) -> None:
     """Check a configuration, run the workflow on it and print the report's path.
 
     Parameters
@@ -143,6 +181,8 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
         Keys that win over the file's.
     dry_run
         Only list the jobs.
+    door
+        Where the user stands, for the sentences of the steps.
 
     Raises
     ------
@@ -169,28 +209,29 @@ def run_workflow(config: Path, *, cores: int, overrides: dict[str, Any], dry_run
     if overrides:
         command += ["--config", *(f"{key}={value}" for key, value in overrides.items())]
     if dry_run:
-        raise SystemExit(_dry_run(command))
+        raise SystemExit(_dry_run(command, door))
     run_folder = Path(checked.results) / checked.run
     # Said here rather than from within Snakemake: another run at work, or a folder that cannot be written.
     lock_run(run_folder).close()
     start = time.time()
-    code, tail = _follow(command)
+    code, tail = _follow(command, door)
+    say_warnings(run_folder, start)
     if code != 0:
-        _explain(run_folder, tail, start)
+        explain(run_folder, tail, start)
     typer.echo(f"Report: {(run_folder / 'report.html').resolve()}")
 
 
-def _dry_run(command: list[str]) -> int:
+def _dry_run(command: list[str], door: str) -> int:
     """List how often each step would run, and nothing of Snakemake's own."""
     import os
 
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"PYTHONSAFEPATH": "1", DOOR: door}
     done = subprocess.run(
         [*command, "--dry-run"], check=False, capture_output=True, text=True, errors="replace", env=environment
     )
     text = done.stdout + done.stderr
     if done.returncode:
-        if sentence := _refusal(text.splitlines()):
+        if sentence := refusal(text.splitlines()):
             raise ConfigError(sentence)
         typer.echo(text, err=True)
         return 1
@@ -214,7 +255,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _follow(command: list[str]) -> tuple[int, list[str]]:
+def _follow(command: list[str], door: str) -> tuple[int, list[str]]:
     import os
 
     from rich.console import Console
@@ -240,7 +281,9 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
     # Where no terminal is, all that would be left of the bar is an empty line.
     hidden = quiet() or not sys.stderr.isatty()
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
-    environment = os.environ | {"PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid())}
+    environment = os.environ | {
+        "PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid()), DOOR: door,
+    }  # fmt: skip
     with (
         Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress,
         subprocess.Popen(
@@ -265,40 +308,3 @@ def _follow(command: list[str]) -> tuple[int, list[str]]:
                     task, completed=int(found[1]), total=int(found[2]), rate=f"{per_minute:.1f} steps a minute"
                 )
     return job.returncode, tail
-
-
-def _explain(run_folder: Path, tail: list[str], start: float) -> None:
-    from mtorscore.pipeline import ERROR_PREFIX
-
-    sentences, unexpected = [], False
-    for log in sorted(run_folder.glob("*/logs/*.log")) + sorted(run_folder.glob("logs/*.log")):
-        # What an earlier run said of a step is not said again. File systems may keep whole seconds only.
-        if log.stat().st_mtime < start - 1:
-            continue
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        if lines and lines[-1].startswith(ERROR_PREFIX):
-            unexpected |= any(line.startswith("Traceback") for line in lines)
-            sentences.append(f"{log.parent.parent.name}, {log.stem}: {lines[-1].removeprefix(ERROR_PREFIX)}")
-    if sentences and not unexpected:
-        raise ConfigError(" | ".join(sentences))
-    if not sentences and (refusal := _refusal(tail)):
-        raise ConfigError(refusal)
-    typer.echo("Error: the workflow failed. " + (" | ".join(sentences) or "\n".join(tail[-15:])), err=True)
-    raise SystemExit(1)
-
-
-def _refusal(lines: list[str]) -> str:
-    """Return the sentence of one of our errors that Snakemake met while it read the workflow, else nothing."""
-    from mtorscore import errors
-
-    for i, line in enumerate(lines):
-        found = re.match(r"(\w+) in file \"", line)
-        kind = getattr(errors, found[1], None) if found else None
-        if isinstance(kind, type) and issubclass(kind, errors.MtorscoreError):
-            said = []
-            for following in lines[i + 1 :]:
-                if following.startswith("  File "):
-                    break
-                said.append(following.strip())
-            return " ".join(said)
-    return ""

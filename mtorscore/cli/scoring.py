@@ -142,21 +142,26 @@ def relate(
 ) -> None:
     """Relate scores to survival (Cox models) or to a label (cross-validated classifiers).
 
+    TCGA barcodes of patients and samples are joined, and every patient counts once, as in a run: outcomes are those of
+    the primary tumour. A label may also be about normal tissue, where the table has a row per sample.
+
     For example:
 
         mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
         mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --positive yes
     """
-    from mtorscore.pipeline.tables import join_clinical, relate_label, relate_survival
+    from mtorscore.pipeline.joined_scores import join_clinical
+    from mtorscore.pipeline.tables import relate_label, relate_survival
 
     if (label is None) == (time is None or event is None):
         raise ConfigError("Give either --time and --event, or --label.")
     if positive is not None and label is None:
         raise ConfigError("--positive names a value of --label; name the column as well.")
     columns = [c.strip() for c in (adjust or "").split(",") if c.strip()]
-    values, table = join_clinical(scores, clinical)
+    joined = join_clinical(scores, clinical, normals=label is not None)
+    values, table, who = joined.scores, joined.clinical, joined.patients
     if label is not None:
-        result = relate_label(values, table, label, positive=positive, baseline=columns)
+        result = relate_label(values, table, label, positive=positive, baseline=columns, patients=who)
     else:
         result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
     _write(result, out)

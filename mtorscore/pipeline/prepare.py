@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from mtorscore import results
 from mtorscore._atomic import atomic
+from mtorscore._doors import COMMAND_LINE, RECIPE, at_door, option
 from mtorscore.collection.grades import context_named
-from mtorscore.errors import DataError
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.pipeline.single_cells import prepare_cells
 from mtorscore.pipeline.table_files import write_result
+from mtorscore.pp.groups import group_columns
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,25 +54,30 @@ def prepare(
         If files are missing or do not agree with the recipe.
     """
     folder = Path(folder)
-    if recipe == "simulated":
-        if simulated is None:
-            raise DataError("A simulated cohort needs the file that the acquire step wrote.")
-        adata = _from_simulation(Path(simulated))
-    else:
-        from mtorscore.pp import load_recipe, prepare_cohort
-
-        chosen = load_recipe(recipe)
-        if chosen.cells is not None:
-            adata = prepare_cells(chosen, data)
-        else:
-            adata = prepare_cohort(chosen, data, histology=histology)
-            _assume_tumours(adata)
+    with at_door(RECIPE, unless=COMMAND_LINE):
+        adata = _prepared(recipe, data, histology, simulated)
     adata.uns["context"] = _context(adata)
     for table in (results.EXCLUSIONS, results.GENES):
         write_result(adata.uns.get(table.name, ()), table, folder)
     with atomic(folder / "cohort.h5ad") as temporary:
         adata.write_h5ad(temporary, compression="lzf")
     return folder / "cohort.h5ad"
+
+
+def _prepared(recipe: str, data: str | Path | None, histology: str, simulated: str | Path | None) -> AnnData:
+    if recipe == "simulated":
+        if simulated is None:
+            raise DataError("A simulated cohort needs the file that the acquire step wrote.")
+        return _from_simulation(Path(simulated))
+    from mtorscore.pp import load_recipe, prepare_cohort
+
+    chosen = load_recipe(recipe)
+    if chosen.cells is not None:
+        return prepare_cells(chosen, data)
+    adata = prepare_cohort(chosen, data, histology=histology)
+    _warn_dropped(adata)
+    _assume_tumours(adata, grouped=chosen.group is not None)
+    return adata
 
 
 def load_cohort(folder: str | Path) -> AnnData:
@@ -107,19 +114,48 @@ def _context(adata: AnnData) -> str:
     return context_named(stated) or ""
 
 
-def _assume_tumours(adata: AnnData) -> None:
-    """Assume tumours where sample types are not stated, and log it."""
+_SAID = {"negative_time": "a negative time", "missing_time": "an event status without a time"}
+
+
+def _warn_dropped(adata: AnnData) -> None:
+    """Warn with counts of what the tables lose: times that cannot be used, samples and records without the other."""
+    log = adata.uns["exclusions"]
+    for rule, what in _SAID.items():
+        rows = log[log["rule"] == rule]
+        for effect, part in rows.groupby("effect"):
+            warn(
+                f"{len(part)} sample(s) have {what} ({examples(part['sample'])}) and count as {effect}; correct the "
+                "table if they should count.",
+                DataWarning,
+            )
+    joined = adata.uns.get("clinical", {})
+    if joined.get("unmatched"):
+        lost = joined.get("without_record", ())
+        warn(
+            f"{joined['unmatched']} of {joined['matched'] + joined['unmatched']} samples of the matrix have no row in "
+            f"the clinical table ({examples(lost)}); nothing that it says is known of them.",
+            DataWarning,
+        )
+
+
+def _assume_tumours(adata: AnnData, *, grouped: bool) -> None:
+    """Assume tumours where sample types are not stated, log it, and say which columns could tell."""
     import pandas as pd
 
-    if set(adata.obs["sample_type"].astype(str)) != {"unknown"}:
+    if grouped or set(adata.obs["sample_type"].astype(str)) != {"unknown"}:
         return
     adata.obs["sample_type"] = "tumour"
     adata.obs["in_outcome"] = True
+    likely = group_columns(adata.obs)
+    shown = "; ".join(f"{name} ({examples(values)})" for name, values in list(likely.items())[:3])
+    hint = f" Columns that look like groups: {shown}; name one with {option('group')}." if likely else ""
+    reason = f"all {adata.n_obs} samples are taken as tumours, as nothing says otherwise"
+    warn(f"{reason[0].upper()}{reason[1:]}.{hint}", DataWarning)
     row = {
         "sample": f"all {adata.n_obs}",
         "patient": "",
         "rule": "assumed_tumour",
-        "reason": "nothing says which samples are tumours; all are taken for tumours",
+        "reason": reason + (f"; columns that look like groups: {shown}" if likely else ""),
         "effect": "kept",
     }
     adata.uns["exclusions"] = pd.concat([adata.uns["exclusions"], pd.DataFrame([row])], ignore_index=True)

@@ -13,14 +13,16 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from mtorscore.errors import MtorscoreError
+from mtorscore._doors import DOOR, RECIPE, at_door
+from mtorscore.errors import MtorscoreError, MtorscoreWarning
 from mtorscore.pipeline.table_files import write_json
 
-__all__ = ["ERROR_PREFIX", "command_line", "logged", "write_run_record"]
+__all__ = ["ERROR_PREFIX", "WARNING_PREFIX", "command_line", "logged", "write_run_record"]
 
 ERROR_PREFIX = "Error: "
+WARNING_PREFIX = "Warning: "
 COMMAND = "MTORSCORE_COMMAND"
 """The variable by which a step knows what the user typed; a parameter of a rule would make it run again."""
 _REPORTED = (
@@ -103,7 +105,14 @@ def logged(path: str | Path) -> Iterator[None]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+    here = os.environ.get(DOOR) or RECIPE
+    with (
+        path.open("w", encoding="utf-8") as log,
+        redirect_stdout(log),
+        redirect_stderr(log),
+        _warnings_to(log),
+        at_door(here),
+    ):
         warnings.simplefilter("default")
         try:
             yield
@@ -114,6 +123,24 @@ def logged(path: str | Path) -> Iterator[None]:
             traceback.print_exc(file=log)
             print(f"{ERROR_PREFIX}{type(error).__name__}: {error}", file=log)
             _fail(f"{type(error).__name__}: {error} (see {path})", 1)
+
+
+@contextmanager
+def _warnings_to(log: TextIO) -> Iterator[None]:
+    """Write our warnings as one line each, which the command line repeats; others as Python does."""
+    before = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
+        if issubclass(category, MtorscoreWarning):
+            print(f"{WARNING_PREFIX}{' '.join(str(message).split())}", file=log)
+        else:
+            print(warnings.formatwarning(message, category, filename, lineno), file=log, end="")
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _fail(sentence: str, code: int) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from mtorscore._outcome_terms import event_codes
 from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
-from mtorscore.io.tables.cell_text import holds_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_overlap",
     "events_of",
-    "join_clinical",
+    "named_rows",
     "read_clinical_table",
     "read_expression",
     "relate_label",
@@ -170,7 +169,7 @@ def read_clinical_table(path: Path) -> pd.DataFrame:
     FormatError
         If it is empty, cut off, or not a table.
     """
-    table = _rows(path)
+    table = named_rows(path)
     twice = table.index[table.index.duplicated()].unique()
     if len(twice):
         raise DataError(f"{path}: {len(twice)} observation(s) are duplicated ({examples(twice)}); keep one row each.")
@@ -201,47 +200,6 @@ def events_of(column: pd.Series, source: object) -> pd.Series:
             "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
         )
     return pd.Series(codes, index=column.index, name=column.name)
-
-
-def join_clinical(scores: Path, clinical: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read scores and clinical table and keep the observations that both have.
-
-    Parameters
-    ----------
-    scores
-        As `mtorscore score` writes it. A column ``method`` is spread, so that columns become ``signature (method)``.
-    clinical
-        First column the observation, or the patient's 12-character TCGA barcode.
-
-    Returns
-    -------
-    scores, clinical : pandas.DataFrame
-        Same index, in the order of the scores.
-
-    Raises
-    ------
-    DataError
-        If a score is not a number, or no observation is in both tables, with examples of both sides.
-
-    Warns
-    -----
-    DataWarning
-        If observations have scores and no clinical row, or the other way round.
-    """
-    values = _rows(scores)
-    values = _spread(values, scores) if "method" in values else values
-    twice = values.index[values.index.duplicated()].unique()
-    if len(twice):
-        raise DataError(f"{scores}: {len(twice)} observation(s) are duplicated ({examples(twice)}); keep one row each.")
-    table = read_clinical_table(clinical)
-    shared = [name for name in values.index if name in table.index]
-    if not shared:
-        raise DataError(
-            f"No observation is in both tables: {scores} has {examples(values.index)}; {clinical} has "
-            f"{examples(table.index)}. Their first columns must hold the same names."
-        )
-    _warn_of_strays(values, table, len(shared), scores, clinical)
-    return _numeric(values, scores).loc[shared], table.loc[shared]
 
 
 def relate_survival(
@@ -278,6 +236,7 @@ def relate_label(
     *,
     positive: str | None = None,
     baseline: Sequence[str] = (),
+    patients: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Cross-validate a classifier of a label on all scores; see `mtorscore.prognosis.evaluate`.
 
@@ -291,6 +250,8 @@ def relate_label(
         The class that is predicted; a label of 0 and 1 needs none.
     baseline
         Clinical columns of the model to compare with.
+    patients
+        Whose sample each observation is, where patients have several; they stay together in the folds.
 
     Returns
     -------
@@ -302,11 +263,12 @@ def relate_label(
     if label not in clinical:
         raise EndpointError(f"The clinical table has no column {label!r}; it has {examples(clinical.columns, 8)}.")
     endpoint = prognosis.Endpoint.label(label, positive=positive)
-    result: Any = prognosis.evaluate(None, scores, clinical, endpoint, baseline=tuple(baseline))
+    result: Any = prognosis.evaluate(None, scores, clinical, endpoint, baseline=tuple(baseline), groups=patients)
     return result.summary if hasattr(result, "summary") else result
 
 
-def _rows(path: Path) -> pd.DataFrame:
+def named_rows(path: Path) -> pd.DataFrame:
+    """Return a table whose first column names its rows, as it stands; a missing file is an error."""
     from mtorscore.io.clinical import read_named_rows
 
     path = Path(path)
@@ -315,54 +277,6 @@ def _rows(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"There is no file {path}. Check the path.")
     return read_named_rows(path)
-
-
-def _numeric(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return scores as float64; a column without any value, of a signature without genes, stays in place."""
-    empty = [c for c in scores if scores[c].isna().all()]
-    out = scores.assign(**{c: np.full(len(scores), np.nan) for c in empty})
-    for column in out:
-        if holds_text(out[column]):
-            strange = [v for v in out[column].dropna() if not _is_number(v)]
-            raise DataError(
-                f"{path}, column {column}: {len(strange)} of {len(out)} scores are not numbers ({examples(strange)}). "
-                "Correct them, or take the column out."
-            )
-    if not out.shape[1]:
-        raise DataError(f"{path} has no column of scores beside the observations' names.")
-    return out.astype(np.float64)
-
-
-def _is_number(text: object) -> bool:
-    try:
-        float(str(text))
-    except ValueError:
-        return False
-    return True
-
-
-def _warn_of_strays(scores: pd.DataFrame, clinical: pd.DataFrame, shared: int, first: Path, second: Path) -> None:
-
-    lone = [f"{len(scores) - shared} of {len(scores)} observations of {first} have no row in {second}"]
-    lone = lone if len(scores) > shared else []
-    if len(clinical) > shared:
-        lone.append(f"{len(clinical) - shared} of {len(clinical)} rows of {second} have no scores")
-    if lone:
-        warn(f"{'; '.join(lone)}; they are left out.", DataWarning)
-
-
-def _spread(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Turn one row per observation and method into one row per observation."""
-    values = _numeric(table.drop(columns="method"), path).assign(method=table["method"].astype(str))
-    keyed = values.set_index("method", append=True)
-    twice = keyed.index[keyed.index.duplicated()].unique()
-    if len(twice):
-        shown = examples(f"{o} by {m}" for o, m in twice)
-        raise DataError(f"{path}: {len(twice)} observation(s) are duplicated ({shown}); keep one row each.")
-    order = list(dict.fromkeys(values.index))
-    wide = keyed.unstack("method")
-    wide.columns = [f"{signature} ({method})" for signature, method in wide.columns]
-    return wide.loc[order]
 
 
 def _warn_of_repairs(adata: AnnData, harmonise: bool) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore._doors import option
+from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.io.clinical import read_clinical
 from mtorscore.pp._barcodes import parse_barcode
 
@@ -24,7 +26,11 @@ __all__ = [
     "compare_clinical",
     "endpoints_of",
     "histology_rule",
+    "match_records",
+    "warn_follow_up",
 ]
+
+NAME, PATIENT, SAMPLE = "observation name", "patient barcode", "sample barcode"
 
 # Tumours that are another disease than hepatocellular carcinoma, with another biology and prognosis.
 HISTOLOGY_RULES: dict[str, str] = {
@@ -36,6 +42,45 @@ HISTOLOGY_RULES: dict[str, str] = {
 def _key(name: str, width: int) -> str:
     code = parse_barcode(name)
     return name if code is None else (code.patient if width == 12 else f"{code.patient}-{code.code}")
+
+
+def match_records(names: Iterable[object], keys: Iterable[object]) -> tuple[npt.NDArray[np.intp], str]:
+    """Return the record of each observation.
+
+    Parameters
+    ----------
+    names
+        Observations; names may be TCGA barcodes of any length.
+    keys
+        What the records of a clinical table are called: barcodes of 12 characters join on the patient, of 15 or more
+        on the sample (first 15); other names must be equal.
+
+    Returns
+    -------
+    position : numpy.ndarray
+        ``(n_obs,)``: the record's position, -1 for none.
+    joined_on : str
+        ``"observation name"``, ``"patient barcode"`` or ``"sample barcode"``.
+
+    Raises
+    ------
+    DataError
+        If a key repeats.
+    """
+    written = [str(k) for k in keys]
+    codes = [c for c in map(parse_barcode, written) if c is not None]
+    width = 0
+    if codes and len(codes) > 0.5 * len(written):
+        width = 15 if sum(bool(c.code) for c in codes) > 0.5 * len(codes) else 12
+    left = [_key(str(n), width) if width else str(n) for n in names]
+    right = pd.Index([_key(k, width) if width else k for k in written])
+    if right.has_duplicates:
+        twice = right[right.duplicated()].unique()
+        raise DataError(
+            f"the clinical table has {len(twice)} patient(s) or sample(s) more than once ({examples(twice)}); "
+            "reduce it to one row each."
+        )
+    return right.get_indexer(pd.Index(left)), {0: NAME, 12: PATIENT, 15: SAMPLE}[width]
 
 
 def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: str | None = None) -> AnnData:
@@ -63,25 +108,12 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
         If no observation has a record, or keys of the table repeat.
     """
     table = clinical if isinstance(clinical, pd.DataFrame) else read_clinical(clinical)
-    keys = [str(k) for k in table.index]
-    codes = [c for c in map(parse_barcode, keys) if c is not None]
-    width = 0
-    if codes and len(codes) > 0.5 * len(keys):
-        width = 15 if sum(bool(c.code) for c in codes) > 0.5 * len(codes) else 12
     names = [str(n) for n in (adata.obs_names if on is None else adata.obs[on])]
-    left = [_key(n, width) for n in names] if width else names
-    right = pd.Index([_key(k, width) for k in keys] if width else keys)
-    if right.has_duplicates:
-        twice = right[right.duplicated()].unique()
-        raise DataError(
-            f"the clinical table has {len(twice)} patient(s) or sample(s) more than once ({examples(twice)}); "
-            "reduce it to one row each."
-        )
-    position = right.get_indexer(pd.Index(left))
+    position, joined_on = match_records(names, table.index)
     if not (position >= 0).any():
         raise DataError(
-            f"none of the {len(left)} samples of the matrix ({examples(left)}) is among the {len(right)} of the "
-            f"clinical table ({examples(right)}); a sample needs the same "
+            f"none of the {len(names)} samples of the matrix ({examples(names)}) is among the {len(table)} of the "
+            f"clinical table ({examples(table.index)}); a sample needs the same "
             "name in both: in the table's first column, or in the column that a recipe names as key."
         )
     # A column without any value says nothing, and h5ad cannot store one.
@@ -90,10 +122,11 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
         column = table[name].take(np.maximum(position, 0)).set_axis(adata.obs_names)
         adata.obs[str(name)] = column.where(pd.Series(position >= 0, index=adata.obs_names))
     adata.uns["clinical"] = {
-        "joined_on": {0: on or "observation name", 12: "patient barcode", 15: "sample barcode"}[width],
+        "joined_on": on if on and joined_on == NAME else joined_on,
         "matched": int((position >= 0).sum()),
         "unmatched": int((position < 0).sum()),
-        "records": len(right),
+        "records": len(table),
+        "without_record": [str(n) for n, p in zip(adata.obs_names, position, strict=True) if p < 0][:100],
     }
     return adata
 
@@ -154,6 +187,41 @@ def _per_patient(table: pd.DataFrame) -> pd.DataFrame:
     names = [c.patient if c is not None else str(n) for c, n in zip(codes, table.index, strict=True)]
     out = table.iloc[kept].set_axis(pd.Index([names[i] for i in kept]))
     return out[~out.index.duplicated()]
+
+
+# Longer than any cohort was followed, and shorter than any that looks at outcomes of cancer, in days.
+_TOO_LONG = 60 * 365.25
+_SHORT, _SHORT_MEDIAN, _SHORT_MOST, _LEAST = 183, 92, 366, 31
+
+
+def warn_follow_up(days: pd.Series, endpoint: str, column: str, unit: str) -> None:
+    """Warn where the follow-up is longer or shorter than cohorts are followed, as with a wrong unit of time.
+
+    Parameters
+    ----------
+    days
+        Times in days.
+    endpoint, column, unit
+        The endpoint's name, its column of times, and the unit in which they were read.
+    """
+    known = days[days >= 0]
+    if not len(known):
+        return
+    longest, median = float(known.max()), float(known.median())
+    longer = ["days", "weeks", "months", "years"]
+    if longest > _TOO_LONG:
+        kind, others = "longest follow-up would be", longer[: longer.index(unit)]
+    elif longest < _LEAST or (
+        unit == "days" and (longest < _SHORT or (median < _SHORT_MEDIAN and longest < _SHORT_MOST))
+    ):
+        kind, others = "longest follow-up would only be", longer[longer.index(unit) + 1 :]
+    else:
+        return
+    span = f"{longest / 365.25:.0f} years" if longest > 730 else f"{longest:.0f} days"
+    hint = (
+        f"If they are {' or '.join(others)}, say so: {option('unit', others[-1])}." if others else "Check the column."
+    )
+    warn(f"{endpoint}: read in {unit}, the times of {column} are implausible: the {kind} {span}. {hint}", DataWarning)
 
 
 def endpoints_of(obs: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ from mtorscore.io.clinical import read_clinical
 from mtorscore.io.portals.clinical_columns import standardise
 from mtorscore.io.reading import read
 from mtorscore.io.tables import file_bytes
-from mtorscore.pp.clinical import attach_clinical
+from mtorscore.pp.clinical import attach_clinical, warn_follow_up
 from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
@@ -283,6 +283,7 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
         event = _events(adata.obs[rule["event"]], rule, name, recipe)
         adata.obs[name] = event
         adata.obs[f"{name}.time"] = time.astype(np.float64)
+        warn_follow_up(time, name, str(rule["time"]), str(rule.get("unit", "days")))
     # An endpoint that the recipe does not name is none of this cohort's endpoints, whatever its columns are called.
     if recipe.endpoints:
         stray = [c for c in adata.obs if f"{c}.time" in adata.obs and c not in recipe.endpoints]

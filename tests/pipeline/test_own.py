@@ -59,7 +59,9 @@ def test_run_on_own_files(own: OwnData, tmp_path: Path) -> None:
 
 
 def test_weeks_become_days(own: OwnData, tmp_path: Path) -> None:
-    config = load_config(yaml.safe_load(write_inputs(replace(own, unit="weeks"), tmp_path / "results").read_text()))
+    with pytest.warns(DataWarning, match="months speaks of months, and --unit weeks"):
+        path = write_inputs(replace(own, unit="weeks"), tmp_path / "results")
+    config = load_config(yaml.safe_load(path.read_text()))
     prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
     assert load_cohort(tmp_path / "out").obs["died.time"].tolist()[:3] == [7.0, 14.0, 21.0]
 
@@ -86,7 +88,8 @@ def test_a_confounder_that_is_nowhere_is_named(tmp_path: Path) -> None:
 
 def test_without_a_group_every_sample_is_taken_for_a_tumour_and_the_log_says_so(own: OwnData, tmp_path: Path) -> None:
     config = load_config(yaml.safe_load(write_inputs(replace(own, group=None), tmp_path / "results").read_text()))
-    prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
+    with pytest.warns(DataWarning, match=r"All 12 samples are taken as tumours.*kind \(HCC, liver\).*group.column"):
+        prepare(config.cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
     assert set(load_cohort(tmp_path / "out").obs["sample_type"]) == {"tumour"}
     assert "assumed_tumour" in set(read_table(tmp_path / "out" / "exclusions.tsv")["rule"])
 
