@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["register"]
+__all__ = ["IDS", "MAPPING", "ORIENTATION", "PLATFORM", "PLATFORM_COLUMNS", "TX2GENE", "UNITS", "parts", "register"]
 
 
 ORIENTATION = "genes-in-rows or samples-in-rows, for a table that can be read in two ways."
 IDS = "The column that names the genes, where it is not the first."
+UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rsem, linear, log2, ln, rma or zscore."
+PLATFORM = "Annotation of the array: a table of probes and their genes."
+PLATFORM_COLUMNS = "Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."
+MAPPING = "Table of two columns, identifier and gene, for identifiers that are not known here."
+TX2GENE = "Table of two columns, transcript and gene, for a folder of quantifications."
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +24,11 @@ def register(app: typer.Typer) -> None:
     app.command()(describe)
     app.command()(read)
     app.command()(fetch)
+
+
+def parts(text: str | None) -> tuple[str, ...] | None:
+    """Return the parts of an option that are separated by commas; None where it is not given."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def describe(

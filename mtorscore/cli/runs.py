@@ -12,13 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
-from mtorscore.cli.data import IDS, ORIENTATION
+from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts
 from mtorscore.cli.step_messages import explain, refusal, say_warnings
 from mtorscore.errors import ConfigError
 
 __all__ = ["register", "run_workflow"]
 
-UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rsem, linear, log2, ln, rma or zscore."
 _PROGRESS = re.compile(r"(\d+) of (\d+) steps")
 
 
@@ -74,19 +73,13 @@ def run(
     organism: Annotated[str, typer.Option(help="Whose genes: human, or mouse (one-to-one orthologues).")] = "human",
     orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
     ids: Annotated[str | None, typer.Option(help=IDS)] = None,
-    platform: Annotated[
-        Path | None, typer.Option(help="Annotation of the array: a table of probes and their genes.")
-    ] = None,
+    platform: Annotated[Path | None, typer.Option(help=PLATFORM)] = None,
     platform_columns: Annotated[
         str | None,
-        typer.Option(help="Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."),
+        typer.Option(help=PLATFORM_COLUMNS),
     ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="Table of two columns, identifier and gene, for identifiers not known here.")
-    ] = None,
-    tx2gene: Annotated[
-        Path | None, typer.Option(help="Table of two columns, transcript and gene, for a folder of quantifications.")
-    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help=MAPPING)] = None,
+    tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
     group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
     tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
     normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",
@@ -126,7 +119,7 @@ def run(
 
         own = OwnData(
             name=name, expression=expression, clinical=clinical, units=units, organism=organism,
-            orientation=orientation, ids=ids, platform=platform, platform_columns=_parts(platform_columns),
+            orientation=orientation, ids=ids, platform=platform, platform_columns=parts(platform_columns),
             mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit, group=group, tumour=tumour,
             normal=normal,
         )  # fmt: skip
@@ -136,10 +129,6 @@ def run(
         overrides["data"] = str(data)
     at = RECIPE if expression is None else COMMAND_LINE
     run_workflow(Path(str(config)), cores=cores, overrides=overrides, dry_run=dry_run, door=at)
-
-
-def _parts(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _settings(items: list[str]) -> dict[str, Any]:
@@ -191,7 +180,7 @@ def run_workflow(
     SystemExit
         Code 1 if the workflow failed for any other reason.
     """
-    from mtorscore.pipeline.config import load_config, lock_run, parse_value, workflow_folder
+    from mtorscore.pipeline.config import load_config, lock_run, parse_value, with_paths, workflow_folder
 
     raw = _read_yaml(config)
     raw.update(
@@ -200,7 +189,7 @@ def run_workflow(
             for key, value in overrides.items()
         }
     )
-    checked = load_config(raw)
+    checked = load_config(with_paths(raw, [config], overrides))
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "main.smk")),
         *("--cores", str(cores), "--configfile", str(config), "--nocolor"),

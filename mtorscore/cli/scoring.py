@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts
 from mtorscore.cli.standard_input import standard_input
 from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
@@ -81,28 +82,43 @@ def score(
         bool | None,
         typer.Option("--harmonise/--as-they-are", help="Bring genes to current symbols; the default for the library."),
     ] = None,
-    orientation: Annotated[
-        str | None, typer.Option(help="genes-in-rows or samples-in-rows, for a table that can be read in two ways.")
-    ] = None,
-    ids: Annotated[str | None, typer.Option(help="The column that names the genes, where it is not the first.")] = None,
+    orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
+    ids: Annotated[str | None, typer.Option(help=IDS)] = None,
+    units: Annotated[str | None, typer.Option(help=UNITS)] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Score log2(CPM + 1) of counts, log2(x + 1) of other linear values.")
+    ] = False,
+    platform: Annotated[Path | None, typer.Option(help=PLATFORM)] = None,
+    platform_columns: Annotated[str | None, typer.Option(help=PLATFORM_COLUMNS)] = None,
+    mapping: Annotated[Path | None, typer.Option(help=MAPPING)] = None,
+    tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
 ) -> None:
     """Score an expression matrix.
 
     With the shipped library, gene identifiers are brought to current symbols. With your own gene lists they are taken
     as they are, unless --harmonise brings both the matrix and the lists to current symbols. Values are scored as they
-    are. The table has one row per observation and one column per signature; with several methods it has a column
+    are; --log makes logarithms of counts and linear values first, which most methods are made for. The table has one
+    row per observation and one column per signature; with several methods it has a column
     `method` and one row per observation and method.
 
     For example:
 
         mtorscore score counts.tsv.gz --method ucell,singscore --out scores.tsv
         mtorscore score counts.tsv --signatures mine.gmt --coverage coverage.tsv
+        mtorscore score estimated_counts.tsv --units counts --log --method zscore
         zcat counts.tsv.gz | mtorscore score - --out - | head
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
     from mtorscore.pipeline.config import check_methods, current
-    from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
+    from mtorscore.pipeline.tables import (
+        GeneNames,
+        Reading,
+        check_overlap,
+        log_layer,
+        read_expression,
+        scores_table,
+    )
 
     if organism not in ("human", "mouse"):
         raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
@@ -113,14 +129,18 @@ def score(
     if harmonise and signatures is not None and organism == "human":
         collection = current(collection, str(signatures))
     source = standard_input() if expression == "-" else Path(expression)
-    adata = read_expression(source, harmonise=harmonise, organism=organism, orientation=orientation, ids=ids)
+    named = GeneNames(organism, platform, parts(platform_columns), mapping)
+    reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log)
+    adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
     check_overlap(adata, collection)
-    tl.score(adata, collection, method=names)
+    made = log_layer(adata) if log else ""
+    tl.score(adata, collection, method=names, layer="log" if log else None)
     _write(scores_table(adata, names), out)
     if coverage is not None:
         _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
     if out != "-" and not quiet():
-        typer.echo(f"{out}: {adata.n_obs} observations, {len(collection.signatures)} signatures, {', '.join(names)}")
+        counts = f"{adata.n_obs} observations, {len(collection.signatures)} signatures"
+        typer.echo(f"{out}: {counts}, {', '.join(names)}{f', of {made}' if made else ''}")
 
 
 def relate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
@@ -26,6 +26,7 @@ __all__ = [
     "open_signatures",
     "parse_value",
     "schema",
+    "with_paths",
     "workflow_folder",
 ]
 
@@ -185,6 +186,39 @@ def load_config(raw: Mapping[str, Any]) -> RunConfig:
     return RunConfig(**values)
 
 
+_PATHS = ("cohorts", "data", "signatures", "results")
+
+
+def with_paths(raw: Mapping[str, Any], files: Sequence[str | Path], given: Collection[str] = ()) -> dict[str, Any]:
+    """Return a configuration whose relative paths are resolved from the folder of the file that says them.
+
+    Parameters
+    ----------
+    raw
+        Keys and values.
+    files
+        The files that they were read from, in order; a later one wins.
+    given
+        Keys that the command line gave: their paths are relative to the working directory.
+
+    Returns
+    -------
+    dict
+        ``results`` is always resolved; the paths of what is read only where they are there, so that a name of what
+        ships, or a path from the working directory, is still found.
+    """
+    import yaml
+
+    out = dict(raw)
+    for file in map(Path, files):
+        said = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+        for key in _PATHS:
+            value = said.get(key) if isinstance(said, dict) else None
+            if isinstance(value, str) and key not in given and (key == "results" or (file.parent / value).exists()):
+                out[key] = str((file.parent / value).resolve())
+    return out
+
+
 def lock_run(folder: str | Path) -> IO[str]:
     """Take the lock of a run's results folder, so that two runs do not write there at once.
 
@@ -285,7 +319,7 @@ def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:
         if len(row) > len(header):
             raise ConfigError(f"{path}, line {number}: {len(row)} fields under {len(header)} columns.")
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        cohort = _cohort(cells, histology, f"{path}, line {number}")
+        cohort = _cohort(cells, histology, f"{path}, line {number}", path.parent)
         if cohort.name in cohorts:
             raise ConfigError(f"{path}, line {number}: the cohort {cohort.name} is duplicated; names must be unique.")
         cohorts[cohort.name] = cohort
@@ -294,7 +328,7 @@ def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:
     return cohorts
 
 
-def _cohort(cells: Mapping[str, str], histology: str | None, where: str) -> Cohort:
+def _cohort(cells: Mapping[str, str], histology: str | None, where: str, folder: Path) -> Cohort:
     import re
 
     name, recipe = cells.get("cohort", ""), cells.get("recipe", "")
@@ -302,6 +336,8 @@ def _cohort(cells: Mapping[str, str], histology: str | None, where: str) -> Coho
         raise ConfigError(f"{where}: the cohort name {name!r} cannot be a folder; use letters, digits, '.', '_', '-'.")
     if not recipe:
         raise ConfigError(f"{where}: the cohort {name} has no recipe.")
+    if recipe.endswith((".yaml", ".yml")) and (folder / recipe).is_file():
+        recipe = str((folder / recipe).resolve())
     chosen = histology or cells.get("histology") or "default"
     if chosen not in ("default", "all"):
         raise ConfigError(f"{where}: histology is {chosen!r}; it must be default or all.")

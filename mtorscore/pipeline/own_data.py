@@ -41,7 +41,11 @@ def write_inputs(own: OwnData, results: str | Path) -> Path:
     folder = Path(results) / own.name / "inputs"
     _write(folder / "recipe.yaml", _recipe(own, table))
     write_whole(folder / "cohorts.tsv", f"cohort\trecipe\n{own.name}\t{(folder / 'recipe.yaml').resolve()}\n")
-    config = {"run": own.name, "results": str(results), "cohorts": str((folder / "cohorts.tsv").resolve())}
+    config = {
+        "run": own.name,
+        "results": str(Path(results).resolve()),
+        "cohorts": str((folder / "cohorts.tsv").resolve()),
+    }
     return _write(folder / "config.yaml", config)
 
 

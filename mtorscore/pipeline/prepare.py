@@ -119,7 +119,14 @@ _SAID = {"negative_time": "a negative time", "missing_time": "an event status wi
 
 def _warn_dropped(adata: AnnData) -> None:
     """Warn with counts of what the tables lose: times that cannot be used, samples and records without the other."""
+    repairs = list(adata.uns.get("source", {}).get("repairs", ()))
+    if repairs:
+        warn(f"Reading changed the file's content: {'; '.join(map(str, repairs))}.", DataWarning)
     log = adata.uns["exclusions"]
+    out = log[log["effect"] == "dropped"]
+    if len(out):
+        parts = [f"{len(part)} by the rule {rule} ({examples(part['sample'])})" for rule, part in out.groupby("rule")]
+        warn(f"{len(out)} sample(s) are left out: {'; '.join(parts)}. exclusions.tsv says why.", DataWarning)
     for rule, what in _SAID.items():
         rows = log[log["rule"] == rule]
         for effect, part in rows.groupby("effect"):
@@ -134,6 +141,12 @@ def _warn_dropped(adata: AnnData) -> None:
         warn(
             f"{joined['unmatched']} of {joined['matched'] + joined['unmatched']} samples of the matrix have no row in "
             f"the clinical table ({examples(lost)}); nothing that it says is known of them.",
+            DataWarning,
+        )
+    if joined.get("unused"):
+        warn(
+            f"{joined['unused']} of {joined['records']} rows of the clinical table belong to no sample of the matrix "
+            f"({examples(joined['without_sample'])}) and are left out.",
             DataWarning,
         )
 

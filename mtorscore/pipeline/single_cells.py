@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.errors import ConfigError, DataError, examples
+from mtorscore.errors import ConfigError, DataError, DataWarning, examples, warn
+from mtorscore.io.tables.cell_text import is_missing
 from mtorscore.pipeline.table_files import read_table
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def prepare_cells(recipe: Recipe, data: str | Path | None) -> AnnData:
     sample = _column(adata, recipe, "sample", recipe.id)
     cell_type = _column(adata, recipe, "cell_type", "all cells")
     adata.obs = adata.obs.assign(sample=sample, cell_type=cell_type, sample_type="cell", in_outcome=False)
+    adata = _of_samples(adata, recipe)
     adata = _enough_genes(adata, int((recipe.cells or {}).get("min_genes", _LEAST_GENES)))
     add_log_layer(adata, method=recipe.expression.get("normalise"))
     _embed(adata, recipe)
@@ -76,6 +78,36 @@ def _column(adata: AnnData, recipe: Recipe, key: str, instead: str) -> Any:
         )
     values = adata.obs[name].astype(object)
     return values.where(values.notna(), "not stated").astype(str).to_numpy()
+
+
+def _of_samples(adata: AnnData, recipe: Recipe) -> AnnData:
+    """Exclude cells of which nothing says the sample, list them, and warn how many they are."""
+    import pandas as pd
+
+    name = (recipe.cells or {}).get("sample")
+    if name is None:
+        return adata
+    lost = np.array([is_missing(v) for v in adata.obs[name].astype(object)])
+    if not lost.any():
+        return adata
+    if lost.all():
+        raise DataError(f"No cell has a sample: the column {name} is empty.")
+    warn(
+        f"{int(lost.sum())} of {adata.n_obs} cells have no sample in the column {name} "
+        f"({examples(adata.obs_names[lost])}) and are left out.",
+        DataWarning,
+    )
+    kept = adata[~lost].copy()
+    kept.uns["exclusions"] = pd.DataFrame(
+        {
+            "sample": adata.obs_names[lost].astype(str),
+            "patient": "",
+            "rule": "no_sample",
+            "reason": f"nothing in {name} says whose cell it is",
+            "effect": "dropped",
+        }
+    )
+    return kept
 
 
 def _enough_genes(adata: AnnData, least: int) -> AnnData:
@@ -100,7 +132,7 @@ def _enough_genes(adata: AnnData, least: int) -> AnnData:
     )
     steps = {"step": ["cells read", f"cells with {least} genes or more"], "samples": [adata.n_obs, int(keep.sum())]}
     kept = adata[keep].copy()
-    kept.uns["exclusions"] = rows
+    kept.uns["exclusions"] = pd.concat([adata.uns.pop("exclusions", rows.iloc[:0]), rows], ignore_index=True)
     kept.uns["flow"] = pd.DataFrame(steps)
     return kept
 

@@ -6,13 +6,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore._doors import option
 from mtorscore._outcome_terms import event_codes
-from mtorscore.errors import DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
+from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
 __all__ = [
+    "GeneNames",
+    "Reading",
     "check_overlap",
     "events_of",
+    "log_layer",
     "named_rows",
     "read_clinical_table",
     "read_expression",
@@ -32,13 +37,41 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True)
+class GeneNames:
+    """Whose genes a matrix holds and which tables name them; see `mtorscore.pp.harmonise_genes`."""
+
+    organism: str = "human"
+    platform: Path | None = None
+    platform_columns: tuple[str, ...] | None = None
+    mapping: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return what was said of tables, as keyword arguments."""
+        return {k: v for k, v in asdict(self).items() if k != "organism" and v is not None}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was said of a matrix for `mtorscore.read`, its units, and whether logarithms are to be made of it."""
+
+    orientation: str | None = None
+    ids: str | None = None
+    units: str | None = None
+    tx2gene: Path | None = None
+    log: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """Return what was said for `mtorscore.read`, as keyword arguments."""
+        return {k: v for k, v in asdict(self).items() if k not in ("units", "log") and v is not None}
+
+
 def read_expression(
     source: Path | IO[bytes],
     *,
     harmonise: bool,
-    organism: str = "human",
-    orientation: str | None = None,
-    ids: str | None = None,
+    names: GeneNames | None = None,
+    reading: Reading | None = None,
 ) -> AnnData:
     """Read an expression matrix and, where asked, bring its genes to current symbols.
 
@@ -49,10 +82,8 @@ def read_expression(
     harmonise
         Map identifiers to current symbols; wanted with the shipped library, whose symbols are current, and not with
         gene lists that use the matrix's own identifiers.
-    organism
-        ``"human"`` or ``"mouse"``.
-    orientation, ids
-        See `mtorscore.read`.
+    names, reading
+        How genes are named and the file is read, where that was said.
 
     Returns
     -------
@@ -67,20 +98,48 @@ def read_expression(
         If it is not what its format promises.
     """
     from mtorscore import io, pp
+    from mtorscore.pp.cohort import state_units
 
+    names, reading = names or GeneNames(), reading or Reading()
+    if names.options() and not harmonise:
+        raise ConfigError("A platform or a mapping names genes by current symbols: add --harmonise.")
     if isinstance(source, Path):
-        adata = io.read(source, orientation=orientation, ids=ids)
+        adata = io.read(source, **reading.options())
     else:
-        adata = _read_stream(source, orientation, ids)
-    pp.check_signs(adata)
+        adata = _read_stream(source, reading.options())
+    if adata.n_vars and (reading.units or reading.log):
+        state_units(adata, reading.units or "")
+    else:
+        pp.check_signs(adata)
     _warn_of_repairs(adata, harmonise)
     if harmonise:
-        harmonised = pp.harmonise_genes(adata, organism=organism)
+        harmonised = pp.harmonise_genes(adata, names.organism, **names.options())
         adata = adata if harmonised is None else harmonised
     return adata
 
 
-def _read_stream(source: IO[bytes], orientation: str | None, ids: str | None) -> AnnData:
+def log_layer(adata: AnnData) -> str:
+    """Add the layer of logarithms that a run scores, and say what it is of which values.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+
+    Returns
+    -------
+    str
+        Such as ``"log2_cpm of counts"``.
+    """
+    from mtorscore import pp
+
+    pp.add_log_layer(adata)
+    made = adata.uns["normalised"]["log"]
+    words = {"log2_cpm": "log2(CPM + 1)", "log2": "log2(x + 1)", "none": "the values as they are"}
+    return f"{words.get(made['method'], made['method'])} ({made['input_scale']})"
+
+
+def _read_stream(source: IO[bytes], options: dict[str, Any]) -> AnnData:
     """Read standard input through a temporary file, which error messages do not name."""
     from mtorscore import io
 
@@ -89,7 +148,7 @@ def _read_stream(source: IO[bytes], orientation: str | None, ids: str | None) ->
         with path.open("wb") as kept:
             shutil.copyfileobj(source, kept)
         try:
-            return io.read(path, orientation=orientation, ids=ids)
+            return io.read(path, **options)
         except MtorscoreError as error:
             raise DataError(str(error).replace(str(path), "standard input")) from error
 
@@ -117,8 +176,7 @@ def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
         raise DataError(
             f"None of the {len(genes)} genes of {len(signatures.signatures)} signature(s) ({examples(sorted(genes))}) "
             f"is among the {adata.n_vars} genes of the matrix ({examples(adata.var_names)}). "
-            "Check that both use the same identifiers; pp.harmonise_genes turns others into current symbols (on the "
-            "command line: score --harmonise)."
+            f"Check that both use the same identifiers; {option('harmonise')} turns others into current symbols."
         )
 
 
@@ -194,10 +252,12 @@ def events_of(column: pd.Series, source: object) -> pd.Series:
     import pandas as pd
 
     codes, unread = event_codes(column)
+    unread = [re.sub(r"\.0+$", "", v) for v in unread]
     if unread:
         raise EndpointError(
             f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
             "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
+            + (" R's coding (1 censored, 2 event) becomes 0 and 1." if set(unread) == {"2"} else "")
         )
     return pd.Series(codes, index=column.index, name=column.name)
 

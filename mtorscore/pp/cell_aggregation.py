@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +133,12 @@ def groups_of(obs: pd.DataFrame, names: Sequence[str]) -> tuple[Any, pd.DataFram
         raise DataError(f"obs has no column {examples(repr(n) for n in absent)}; it has {examples(obs.columns)}.")
     grouped = obs[list(names)].astype(object).groupby(list(names), observed=True, sort=True, dropna=True)
     codes = grouped.ngroup().fillna(-1).to_numpy().astype(np.int64)
+    if lost := int((codes < 0).sum()):
+        warn(
+            f"{lost} of {len(obs)} observations have no value in {' or '.join(names)} "
+            f"({examples(obs.index[codes < 0])}) and are left out.",
+            DataWarning,
+        )
     keys = grouped.size().reset_index()[list(names)]
     return codes, keys
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +81,34 @@ def match_records(names: Iterable[object], keys: Iterable[object]) -> tuple[npt.
             f"the clinical table has {len(twice)} patient(s) or sample(s) more than once ({examples(twice)}); "
             "reduce it to one row each."
         )
-    return right.get_indexer(pd.Index(left)), {0: NAME, 12: PATIENT, 15: SAMPLE}[width]
+    position = right.get_indexer(pd.Index(left))
+    if not width:
+        _respelt(left, list(right), position)
+    return position, {0: NAME, 12: PATIENT, 15: SAMPLE}[width]
+
+
+def _respelt(names: list[str], keys: list[str], position: npt.NDArray[np.intp]) -> None:
+    """Match, in place, names that R or a spreadsheet has respelt: HCC.001 or X001 for HCC-001 or 001; and say so."""
+    free = set(range(len(keys))) - set(position.tolist())
+    left, right = (Counter(_plain(n) for n in found) for found in (names, keys))
+    by_plain = {_plain(keys[i]): i for i in free if right[_plain(keys[i])] == 1}
+    found = {}
+    for i, name in enumerate(names):
+        at = by_plain.get(_plain(name))
+        if position[i] < 0 and at is not None and left[_plain(name)] == 1:
+            position[i], found[name] = at, keys[at]
+    if found:
+        warn(
+            f"{len(found)} of {len(names)} samples were matched although their names are spelt differently in the two "
+            f"tables ({examples(f'{a} and {b}' for a, b in found.items())}).",
+            DataWarning,
+        )
+
+
+def _plain(name: str) -> str:
+    """Return a name as R makes it, in lower case: every other character a dot, an X before digits taken off."""
+    text = re.sub(r"[^A-Za-z0-9]", ".", name.strip()).lower()
+    return re.sub(r"^x(?=[\d.])", "", text)
 
 
 def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: str | None = None) -> AnnData:
@@ -116,6 +144,7 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
             f"clinical table ({examples(table.index)}); a sample needs the same "
             "name in both: in the table's first column, or in the column that a recipe names as key."
         )
+    idle = sorted(set(range(len(table))) - set(position.tolist()))
     # A column without any value says nothing, and h5ad cannot store one.
     matched = table.iloc[position[position >= 0]]
     for name in [c for c in table.columns if matched[c].notna().any()]:
@@ -126,6 +155,8 @@ def attach_clinical(adata: AnnData, clinical: pd.DataFrame | str | Path, *, on: 
         "matched": int((position >= 0).sum()),
         "unmatched": int((position < 0).sum()),
         "records": len(table),
+        "unused": len(idle),
+        "without_sample": [str(table.index[i]) for i in idle[:100]],
         "without_record": [str(n) for n, p in zip(adata.obs_names, position, strict=True) if p < 0][:100],
     }
     return adata

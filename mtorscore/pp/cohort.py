@@ -21,12 +21,14 @@ from mtorscore.pp.clinical import attach_clinical, warn_follow_up
 from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.pp.patients import resolve_patients
-from mtorscore.pp.scale import LINEAR, UNITS, Scale, check_signs, check_values, detect_scale, normalise
+from mtorscore.pp.scale import LINEAR, UNITS, Scale, check_signs, check_values, detect_scale, library_sizes, normalise
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["add_log_layer", "prepare_cohort", "read_cohort", "recipe_files"]
+__all__ = ["add_log_layer", "prepare_cohort", "read_cohort", "recipe_files", "state_units"]
+
+_LIBRARY_SIZE = "library_size"
 
 
 def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[Path]:
@@ -194,7 +196,7 @@ def _expression(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     adata = read(str(files.expression), **asked, **options)
     if not adata.n_vars or not adata.n_obs:
         raise DataError(f"{files.expression} holds no expression matrix ({adata.uns['source'].get('evidence', '')}).")
-    _add_units(adata, recipe)
+    state_units(adata, str(expression.get("units") or ""))
     named = {name: files.helpers[name] for name in ("platform", "mapping") if name in files.helpers}
     harmonise_genes(adata, recipe.organism, **(dict(recipe.genes) | named))
     return adata, list(zip(files.clinical, recipe.clinical, strict=True))
@@ -231,8 +233,28 @@ def _add_labels(adata: AnnData, recipe: Recipe) -> None:
         adata.obs[name] = _events(adata.obs[column], values, name, recipe)
 
 
-def _add_units(adata: AnnData, recipe: Recipe) -> None:
-    declared = str(recipe.expression.get("units", ""))
+def state_units(adata: AnnData, declared: str = "") -> None:
+    """Write into ``uns`` what the values of a matrix as it was read are, as declared or detected.
+
+    Sums of counts are kept in ``obs["library_size"]`` (where that name is free), before genes are collapsed.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes, changed in place.
+    declared
+        One of `UNITS`; checked against the values.
+
+    Raises
+    ------
+    DataError
+        If the values contradict what is declared, or are negative where everything else says counts.
+
+    Warns
+    -----
+    DataWarning
+        If nothing is declared and the scale is a guess.
+    """
     scale = detect_scale(adata)
     if declared:
         check_values(adata, declared)
@@ -241,6 +263,9 @@ def _add_units(adata: AnnData, recipe: Recipe) -> None:
         _doubt(scale)
     adata.uns["source"]["units"] = declared or scale.kind
     adata.uns["scale"] = scale.as_dict() | {"declared": declared}
+    if adata.uns["source"]["units"] == "counts" and _LIBRARY_SIZE not in adata.obs:
+        adata.obs[_LIBRARY_SIZE] = library_sizes(adata.X)
+        adata.uns["source"]["library_size"] = _LIBRARY_SIZE
 
 
 def _doubt(scale: Scale, argument: str = "units") -> None:
@@ -324,6 +349,9 @@ def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | Non
     method
         A method of `normalise` instead of the rule above.
 
+    Counts per million are of the library as it was read, where that is known (``uns["source"]["library_size"]`` names
+    its column of ``obs``), not of the genes that were kept of it.
+
     Returns
     -------
     anndata.AnnData
@@ -338,4 +366,6 @@ def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | Non
         if not scale and not adata.uns.get("source", {}).get("units") and not found.certain:
             _doubt(found, "scale")
     chosen = method or ("log2_cpm" if units == "counts" else ("log2" if units in LINEAR else "none"))
-    return normalise(adata, chosen, key_added="log")
+    known = adata.uns.get("source", {}).get("library_size")
+    known = known if chosen == "log2_cpm" and known in adata.obs else None
+    return normalise(adata, chosen, key_added="log", library_size=known)

@@ -18,7 +18,7 @@ _TISSUE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_MEANING = re.compile(
-    r"sex|gender|age|race|ethnic\w*|stage|grade|status|vital|event|os|pfi|dss|dfi|dfs|rfs|efs|pfs|t|n|m|ajcc\w*|"
+    r"sex|gender|age|race|ethnic\w*|stage\w*|grade\w*|status|vital|event|os|pfi|dss|dfi|dfs|rfs|efs|pfs|t|n|m|ajcc\w*|"
     r"path\w*|in_outcome|patient|sample_type",
     re.IGNORECASE,
 )

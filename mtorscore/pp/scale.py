@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from mtorscore._doors import option
 from mtorscore.errors import DataError, examples
 from mtorscore.pp._factors import median_of_ratios, tmm
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["UNITS", "Scale", "check_signs", "check_values", "detect_scale", "normalise"]
+__all__ = ["LARGEST_LOG", "UNITS", "Scale", "check_signs", "check_values", "detect_scale", "library_sizes", "normalise"]
 
 LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
 LOGS = ("log2", "ln", "rma")
+# No logarithm of an abundance or intensity is larger.
+LARGEST_LOG = 100.0
 UNITS = (*LINEAR, *LOGS, "zscore")
 
 
@@ -190,7 +193,15 @@ def check_values(adata: AnnData, units: str) -> None:
             raise DataError(
                 f"{len(bad[0])} negative value(s) in a matrix declared as {units} (first: sample "
                 f"{adata.obs_names[bad[0][0]]}, gene {adata.var_names[bad[1][0]]}); it holds logarithms, ratios or "
-                "z-scores instead. Correct the declared units or the file."
+                f"z-scores instead. Correct the declared units ({option('scale')}) or the file."
+            )
+    if units in LOGS and x.size:
+        high = float(x.max() if sparse.issparse(x) else np.nanmax(x))
+        if high > LARGEST_LOG:
+            raise DataError(
+                f"the matrix is declared as {units} and its values reach {high:.4g}, which no logarithm of expression "
+                f"does: they are counts or on a linear scale. Declare what they are: {option('scale', 'counts')}, or "
+                f"another of {', '.join(LINEAR[1:])}; logarithms are made of them."
             )
     if units == "counts":
         values = x.data if sparse.issparse(x) else x
@@ -245,7 +256,13 @@ def check_signs(adata: AnnData) -> None:
 
 
 def normalise(
-    adata: AnnData, method: str = "log2", *, layer: str | None = None, key_added: str | None = "log", copy: bool = False
+    adata: AnnData,
+    method: str = "log2",
+    *,
+    layer: str | None = None,
+    key_added: str | None = "log",
+    library_size: str | None = None,
+    copy: bool = False,
 ) -> AnnData:
     """Compute a normalised matrix beside the published one, and record how.
 
@@ -263,6 +280,9 @@ def normalise(
         Source layer instead of ``X``.
     key_added
         Layer to write; None replaces ``X``.
+    library_size
+        For ``"cpm"`` and ``"log2_cpm"``, the column of ``obs`` with the sums to divide by, where rows were left out or
+        repeated since the matrix was read; None takes the sums of the matrix as it is.
     copy
         Leave `adata` as it is and return a changed copy.
 
@@ -288,14 +308,16 @@ def normalise(
         )
     x = work.X if layer is None else work.layers[layer]
     _refuse_negative(work, x, method)
-    y = METHODS[method](x)
+    y = METHODS[method](x) if library_size is None else _by_library(x, method, work.obs[library_size])
     key = key_added or "X"
     if key_added is None:
         work.X = y
     else:
         work.layers[key_added] = y
     record = dict(work.uns.get("normalised", {}))
-    record[key] = {"method": method, "source": layer or "X", "input_scale": scale.kind}
+    record[key] = {"method": method, "source": layer or "X", "input_scale": scale.kind} | (
+        {"library_size": library_size} if library_size else {}
+    )
     work.uns["normalised"] = record
     return work
 
@@ -317,7 +339,9 @@ def _known_scale(adata: AnnData, layer: str | None) -> Scale:
     """Return the scale that an earlier step wrote into ``uns`` for ``X``, else detect it."""
     known = adata.uns.get("scale") if layer is None else None
     if known and "kind" in known:
-        return Scale(str(known["kind"]), str(known["log"]), tuple(map(str, known["evidence"])), bool(known["certain"]))
+        # What was declared holds; what the values look like may be a guess.
+        kind = str(known.get("declared") or known["kind"])
+        return Scale(kind, str(known["log"]), tuple(map(str, known["evidence"])), bool(known["certain"]))
     return detect_scale(adata, layer)
 
 
@@ -329,8 +353,27 @@ def _log2(x: Any) -> Any:
     return np.log2(np.asarray(x, dtype=np.float64) + 1)
 
 
-def _cpm(x: Any, target: float = 1e6) -> Any:
-    total = np.asarray(x.sum(axis=1) if sparse.issparse(x) else np.nansum(x, axis=1), dtype=np.float64).ravel()
+def library_sizes(x: Any) -> npt.NDArray[np.float64]:
+    """Return the sum of each observation; missing values count nothing.
+
+    Parameters
+    ----------
+    x
+        Observations x genes, dense or sparse.
+    """
+    return np.asarray(x.sum(axis=1) if sparse.issparse(x) else np.nansum(x, axis=1), dtype=np.float64).ravel()
+
+
+def _by_library(x: Any, method: str, sizes: Any) -> Any:
+    """Return CPM, or log2(CPM + 1), by library sizes that are known."""
+    if method not in ("cpm", "log2_cpm"):
+        raise DataError(f"library_size belongs to cpm and log2_cpm, not to {method}.")
+    y = _cpm(x, total=np.asarray(sizes, dtype=np.float64))
+    return y if method == "cpm" else _log2(y)
+
+
+def _cpm(x: Any, target: float = 1e6, total: npt.NDArray[np.float64] | None = None) -> Any:
+    total = library_sizes(x) if total is None else total
     factor = np.divide(target, total, out=np.zeros_like(total), where=total > 0)
     return _scaled(x, factor)
 

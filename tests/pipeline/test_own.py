@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 import mtorscore as mt
-from mtorscore.errors import ConfigError, DataWarning, EndpointError
+from mtorscore._doors import COMMAND_LINE, at_door
+from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError
 from mtorscore.pipeline import load_cohort, prepare, read_table
-from mtorscore.pipeline.config import load_config
+from mtorscore.pipeline.config import load_config, with_paths
 from mtorscore.pipeline.own_data import OwnData, write_inputs
 from mtorscore.pipeline.relate import endpoints_of, relate
 from mtorscore.pipeline.score import score
 from mtorscore.pipeline.tables import relate_survival
+from mtorscore.pp.cohort import recipe_files
+from mtorscore.pp.cohort_recipes import load_recipe
 
 WORDS = {"unit": "days", "tumour": "tumour", "normal": "normal"}
 
@@ -117,6 +122,11 @@ def test_events_may_be_words(own: OwnData, tmp_path: Path) -> None:
         ({"event": "kind"}, EndpointError, "kind holds HCC, liver, which may mean anything"),
         ({"tumour": "HC"}, ConfigError, "the values are HCC, liver. Name those"),
         ({"unit": "decades"}, ConfigError, "use days, weeks, months, years"),
+        ({"units": "count"}, ConfigError, r"Unknown units 'count' \(--units\).*Did you mean counts"),
+        ({"organism": "rat"}, ConfigError, "--organism"),
+        ({"orientation": "rows"}, ConfigError, "--orientation.*genes-in-rows"),
+        ({"platform": Path("GPL.txt")}, ConfigError, "no file GPL.txt"),
+        ({"platform_columns": ("ID", "SYMBOL")}, ConfigError, "--platform-columns ID,SYMBOL"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(
@@ -159,3 +169,79 @@ def test_endpoint_that_cannot_be_used(tmp_path: Path, times: list[object], event
             OwnData(name="own", expression=tmp_path / "m.tsv", clinical=clinical, time="t", event="e", **WORDS),
             tmp_path,
         )
+
+
+def _prepared(own: OwnData, folder: Path) -> ad.AnnData:
+    """Return the cohort that a run on these files would score."""
+    config = load_config(yaml.safe_load(write_inputs(own, folder / "results").read_text()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prepare(config.cohorts[own.name].recipe, folder / "out", data=folder)
+    return load_cohort(folder / "out")
+
+
+def test_a_folder_of_quantifications(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for sample in ("HCC1", "HCC2", "NL1"):
+        (tmp_path / "salmon" / sample).mkdir(parents=True)
+        table = pd.DataFrame({"Name": [f"ENST{i:011d}" for i in range(60)], "Length": 1000, "EffectiveLength": 800.0})
+        table["TPM"] = rng.gamma(1, 100, 60)
+        table["NumReads"] = rng.gamma(1, 1e5, 60).round(3)
+        table.to_csv(tmp_path / "salmon" / sample / "quant.sf", sep="\t", index=False)
+    pairs = pd.DataFrame({"tx": [f"ENST{i:011d}" for i in range(60)], "gene": ["FASN", "SCD", "MTOR", "AKT1"] * 15})
+    pairs.to_csv(tmp_path / "tx2gene.tsv", sep="\t", index=False)
+    adata = _prepared(
+        OwnData(name="own", expression=tmp_path / "salmon", tx2gene=tmp_path / "tx2gene.tsv", units="tpm"), tmp_path
+    )
+    assert list(adata.obs_names) == ["HCC1", "HCC2", "NL1"]
+    assert set(adata.var_names) == {"FASN", "SCD", "MTOR", "AKT1"}
+
+
+@pytest.mark.parametrize("columns", [("Probe Set", "Target"), ("probe set", "target")])
+def test_a_platform_with_other_headings(tmp_path: Path, columns: tuple[str, ...]) -> None:
+    probes = [f"P{i}_at" for i in range(6)]
+    values = pd.DataFrame(np.linspace(4, 12, 24).reshape(6, 4), pd.Index(probes, name="ID_REF"), list("abcd"))
+    values.to_csv(tmp_path / "m.tsv", sep="\t")
+    genes = ["FASN", "SCD", "MTOR", "AKT1", "PTEN", ""]
+    platform = pd.DataFrame({"Chromosome": 1, "Target": genes, "Probe Set": probes})
+    platform.to_csv(tmp_path / "gpl.csv", index=False)
+    own = OwnData(name="own", expression=tmp_path / "m.tsv", platform=tmp_path / "gpl.csv", platform_columns=columns)
+    adata = _prepared(own, tmp_path)
+    assert {"FASN", "SCD", "MTOR", "AKT1", "PTEN"} <= set(adata.var_names)
+    assert adata[:, "MTOR"].X.ravel().tolist() == values.loc["P2_at"].tolist()
+    with at_door(COMMAND_LINE), pytest.raises(DataError, match="--platform-columns ID,SYMBOL"):
+        _prepared(replace(own, platform_columns=None), tmp_path)
+    with (
+        at_door(COMMAND_LINE),
+        pytest.raises(DataError, match="no column Symbol; it has Chromosome, Target, Probe Set"),
+    ):
+        _prepared(replace(own, platform_columns=("Probe Set", "Symbol")), tmp_path)
+
+
+def test_mouse_genes_and_a_column_of_ids(tmp_path: Path) -> None:
+    table = pd.DataFrame({"spot": range(1, 5), "a": [5.5, 6, 7, 8], "b": [6.0, 7, 8, 9.5], "c": [7.5, 8, 9, 4]})
+    table["gene"] = ["Fasn", "Acaca", "Mtor", "Trp53"]
+    table.to_csv(tmp_path / "m.tsv", sep="\t", index=False)
+    said = {"organism": "mouse", "ids": "gene", "orientation": "genes-in-rows", "units": "log2"}
+    adata = _prepared(OwnData(name="own", expression=tmp_path / "m.tsv", **said), tmp_path)
+    assert set(adata.var_names) == {"FASN", "ACACA", "MTOR", "TP53"}
+    assert adata[:, "TP53"].X.ravel().tolist() == [8, 9.5, 4]
+
+
+def test_paths_of_a_configuration_start_at_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "study" / "data").mkdir(parents=True)
+    study = tmp_path / "study"
+    (study / "data" / "m.tsv").write_text("gene\ta\tb\tc\nFASN\t1\t2\t3\nMTOR\t4\t5\t60\n")
+    (study / "r.yaml").write_text(yaml.safe_dump({"id": "r", "expression": {"file": "data/m.tsv", "units": "counts"}}))
+    (study / "cohorts.tsv").write_text("cohort\trecipe\nmine\tr.yaml\n")
+    raw = {"run": "x", "cohorts": "cohorts.tsv", "results": "out", "data": "data"}
+    (study / "run.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.chdir(tmp_path)
+    config = load_config(with_paths(raw, [study / "run.yaml"]))
+    assert config.results == str(study / "out")
+    assert config.data == str(study / "data")
+    assert config.cohorts["mine"].recipe == str(study / "r.yaml")
+    assert load_recipe(config.cohorts["mine"].recipe).id == "r"
+    assert [p.name for p in recipe_files(config.cohorts["mine"].recipe, None)] == ["m.tsv"]
+    # What the command line gives starts at the working directory.
+    assert with_paths(raw | {"results": "mine"}, [study / "run.yaml"], ["results"])["results"] == "mine"

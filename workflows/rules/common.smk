@@ -5,10 +5,17 @@ import os
 from mtorscore.pipeline import COMMAND, command_line
 from mtorscore.pipeline.process import end_with_parent
 from mtorscore.pipeline.acquire import raw_state
-from mtorscore.pipeline.config import load_config, lock_run, open_signatures
+from mtorscore.pipeline.config import (
+    load_config,
+    lock_run,
+    open_signatures,
+    with_paths,
+)
 from mtorscore.results import TABLES
 
-CONFIG = load_config(config)
+CONFIG = load_config(
+    with_paths(config, workflow.configfiles, workflow.config_settings.config)
+)
 RUN = f"{CONFIG.results}/{CONFIG.run}"
 COHORTS = list(CONFIG.cohorts)
 SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash

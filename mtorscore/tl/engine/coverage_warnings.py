@@ -10,6 +10,7 @@ import numpy as np
 from mtorscore._doors import COMMAND_LINE, PYTHON, RECIPE, door, option
 from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
+from mtorscore.pp.scale import LARGEST_LOG
 from mtorscore.tl.engine.plan import Plan
 from mtorscore.tl.engine.spec import MethodSpec
 
@@ -79,10 +80,6 @@ def warn_other_names(plan: Plan, collection: SignatureCollection, universe: Sequ
         )
 
 
-# No logarithm of an abundance or intensity is larger.
-_LARGEST_LOG = 100.0
-
-
 def warn_scale(plans: Sequence[Plan], source: Any) -> None:
     """Warn once where methods that want logarithms are given counts or linear values.
 
@@ -101,7 +98,7 @@ def warn_scale(plans: Sequence[Plan], source: Any) -> None:
     if values is None or not values.size:
         return
     high = float(np.fmax.reduce(values, axis=None))
-    if high > _LARGEST_LOG:
+    if high > LARGEST_LOG:
         warn(
             f"{', '.join(wanting)}: made for logarithms, and the values reach {high:.4g}: counts or a linear scale. "
             f"Score the logarithms instead: {option('log')}.",
