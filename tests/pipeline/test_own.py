@@ -25,7 +25,7 @@ from mtorscore.pipeline.tables import relate_survival
 from mtorscore.pp.cohort import recipe_files
 from mtorscore.pp.cohort_recipes import load_recipe
 
-WORDS = {"unit": "days", "tumour": "tumour", "normal": "normal"}
+WORDS: dict[str, Any] = {"unit": "days", "tumour": "tumour", "normal": "normal"}
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_mouse_genes_and_a_column_of_ids(tmp_path: Path) -> None:
     table = pd.DataFrame({"spot": range(1, 5), "a": [5.5, 6, 7, 8], "b": [6.0, 7, 8, 9.5], "c": [7.5, 8, 9, 4]})
     table["gene"] = ["Fasn", "Acaca", "Mtor", "Trp53"]
     table.to_csv(tmp_path / "m.tsv", sep="\t", index=False)
-    said = {"organism": "mouse", "ids": "gene", "orientation": "genes-in-rows", "units": "log2"}
+    said: dict[str, Any] = {"organism": "mouse", "ids": "gene", "orientation": "genes-in-rows", "units": "log2"}
     adata = _prepared(OwnData(name="own", expression=tmp_path / "m.tsv", **said), tmp_path)
     assert set(adata.var_names) == {"FASN", "ACACA", "MTOR", "TP53"}
     assert adata[:, "TP53"].X.ravel().tolist() == [8, 9.5, 4]
