@@ -103,7 +103,7 @@ class MtorscoreWarning(UserWarning):
 
 
 class CoverageWarning(MtorscoreWarning):
-    """Less than half of a signature's genes are in the matrix."""
+    """Less than half of a signature's genes, or none of one of its directions, are in the matrix."""
 
 
 class DataWarning(MtorscoreWarning):

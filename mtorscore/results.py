@@ -205,6 +205,8 @@ COVERAGE = Table(
         Column("n_down", "count", "genes that fall with it"),
         Column("matched_down", "count", "of the falling genes, those in the matrix"),
         Column("coverage", "share", "share of all genes in the matrix, from 0 to 1"),
+        Column("one_direction", "flag",
+               "of a signature with rising and falling genes, whether the matrix holds genes of one direction only"),
         Column("missing", "text", "genes that were not found"),
         Column("reason", "text", "why there is no score"),
         Column("standardised_by", "text",
@@ -212,7 +214,8 @@ COVERAGE = Table(
         Column("grade", "text",
                "what the score was shown to read in tumours of this kind, or in all contexts where that is not known"),
     ),
-    step="score", printed="signature n_up matched_up n_down matched_down coverage reason grade", report=True,
+    step="score", printed="signature n_up matched_up n_down matched_down coverage one_direction reason grade",
+    report=True,
     script=True,
 )  # fmt: skip
 

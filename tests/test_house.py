@@ -52,6 +52,7 @@ ROOMS = (
     "_multiple_testing",
     "_blas_threads",
     "_sparse_structure",
+    "_bounded_yaml",
     "_version",
     "_doors",
     "errors",

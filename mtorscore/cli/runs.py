@@ -233,10 +233,12 @@ def _dry_run(command: list[str], door: str) -> int:
 def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
+    from mtorscore._bounded_yaml import safe_load
+
     if not path.is_file():
         raise ConfigError(f"There is no configuration {path}. Check the path.")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):

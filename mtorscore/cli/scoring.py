@@ -126,7 +126,7 @@ def score(
     check_methods(names)
     collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)
     harmonise = signatures is None if harmonise is None else harmonise
-    if harmonise and signatures is not None and organism == "human":
+    if harmonise and signatures is not None:
         collection = current(collection, str(signatures))
     source = standard_input() if expression == "-" else Path(expression)
     named = GeneNames(organism, platform, parts(platform_columns), mapping)

@@ -337,6 +337,8 @@ class SignatureCollection:
     def rename_genes(self) -> tuple[SignatureCollection, pd.DataFrame]:
         """Return the collection in current HGNC symbols, and what changed.
 
+        Earlier symbols, Ensembl and Entrez ids are followed, and mouse genes to their one-to-one orthologues.
+
         Returns
         -------
         SignatureCollection
@@ -378,8 +380,8 @@ class SignatureCollection:
         Parameters
         ----------
         path
-            ``.gmt``, ``.gmx``, ``.grp``, ``.json`` (MSigDB), ``.tsv`` or ``.csv`` (source, target, weight),
-            ``.yaml``, or a folder of YAML files.
+            ``.gmt``, ``.gmx``, ``.grp``, ``.json`` (MSigDB), ``.tsv`` or ``.csv`` (source, target, weight; msigdbr;
+            TERM2GENE; gene, weight), ``.yaml``, or a folder of YAML files.
         join_up_down
             Join pairs ``X_UP`` with ``X_DN`` or ``X_DOWN`` into one signed signature ``X``.
 
@@ -444,5 +446,5 @@ def library(*, experimental: bool = False) -> SignatureCollection:
         return library(experimental=True).select(experimental=False)
     folder = library_folder()
     paths = [path for branch in BRANCHES for path in sorted((folder / branch).glob("*.yaml"))]
-    entries = [entry for path in paths for entry in files.read_yaml(path)]
+    entries = [entry for path in paths for entry in files.read_yaml(path, checked=False)]
     return SignatureCollection(entries, version=str(library_meta()["version"]))

@@ -30,8 +30,8 @@ def read(path: Path, *, join_up_down: bool = False) -> list[Entry]:
     Parameters
     ----------
     path
-        ``.gmt``, ``.gmx``, ``.grp``, ``.json`` (MSigDB), ``.tsv`` or ``.csv`` (source, target, weight), ``.yaml``,
-        or a folder of YAML files.
+        ``.gmt``, ``.gmx``, ``.grp``, ``.json`` (MSigDB), ``.tsv`` or ``.csv`` (source, target, weight; msigdbr;
+        TERM2GENE; gene, weight), ``.yaml``, or a folder of YAML files.
     join_up_down
         Join pairs ``X_UP`` with ``X_DN`` or ``X_DOWN`` into one signed signature ``X``.
 
@@ -65,17 +65,32 @@ def read_gmt(path: Path, *, join_up_down: bool = False) -> list[Entry]:
     return _checked(formats.read_gmt(path), path, join_up_down)
 
 
-def read_yaml(path: Path) -> list[Entry]:
-    """Read a YAML file of one entry or several, with the first problem and its line where it cannot be read."""
+def read_yaml(path: Path, *, checked: bool = True) -> list[Entry]:
+    """Read a YAML file of one entry or several.
+
+    Parameters
+    ----------
+    path
+        The file.
+    checked
+        Hold it against the rules of `rules.check_entry` first; the shipped library is, whenever it changes.
+
+    Returns
+    -------
+    list of Entry
+        In file order.
+
+    Raises
+    ------
+    FormatError
+        With the first problem and its line.
+    """
     text = read_text(path)
-    try:
-        documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
-        return [entry_from_document(d, path=str(path)) for d in documents]
-    except (yaml.YAMLError, SignatureError, KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = first_problem(path, text)
-        message = problem.message if problem else str(error)
-        line = problem.line if problem else None
-        raise FormatError(message, path=path, line=line) from error
+    problem = first_problem(path, text) if checked else None
+    if problem is not None:
+        raise FormatError(problem.message, path=path, line=problem.line)
+    documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
+    return [entry_from_document(d, path=str(path)) for d in documents]
 
 
 def write(entries: Iterable[Entry], path: Path) -> Path:
@@ -268,8 +283,8 @@ FORMATS: dict[str, tuple[Reader, Writer]] = {
     ".gmx": (formats.read_gmx, lambda entries: formats.write_gmx(_listed_parts(entries, "GMX"))),
     ".grp": (formats.read_grp, lambda entries: formats.write_grp(_listed_parts(entries, "GRP"))),
     ".json": (formats.read_json, lambda entries: formats.write_json(_listed_parts(entries, "MSigDB JSON"))),
-    ".tsv": (formats.read_network, lambda entries: _network(entries, "\t")),
-    ".csv": (formats.read_network, lambda entries: _network(entries, ",")),
+    ".tsv": (formats.read_table, lambda entries: _network(entries, "\t")),
+    ".csv": (formats.read_table, lambda entries: _network(entries, ",")),
     ".yaml": (read_yaml, _as_yaml),
     ".yml": (read_yaml, _as_yaml),
 }
@@ -278,5 +293,9 @@ FORMATS: dict[str, tuple[Reader, Writer]] = {
 def _format(path: Path) -> tuple[Reader, Writer]:
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending not in FORMATS:
-        raise FormatError(f"Signatures are read and written as {', '.join(FORMATS)}, not {path.suffix!r}.", path=path)
+        raise FormatError(
+            f"Signatures are read and written as {', '.join(FORMATS)}, not {path.suffix!r}. Name the file after what "
+            "it holds: a gene a line is .grp, a set a line .gmt, a table of set and gene .tsv or .csv.",
+            path=path,
+        )
     return FORMATS[ending]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mtorscore.collection.entries import Signature
+from mtorscore.collection.entries import Signature, signed_signature
+from mtorscore.collection.gene_names import SIGNS, WEIGHTED, is_separated, split_names
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 
 __all__ = ["GeneSets", "clean", "description", "read_lines", "read_text"]
@@ -103,34 +105,94 @@ class GeneSets:
             message = f"The set {plain} is duplicated{where}; rename one."
             raise FormatError(message, path=self.path, line=line, column=column)
         if not any(map(clean, cells)):
-            raise FormatError(f"The set {plain} holds no gene.", path=self.path, line=line, column=column)
+            message = f"The set {plain} holds no gene; list its genes, or delete the set."
+            raise FormatError(message, path=self.path, line=line, column=column)
         self._cells[plain], self._titles[plain], self._lines[plain] = cells, description(title), line
         return plain
 
     def signatures(self) -> list[Signature]:
-        """Return the sets as unsigned signatures in the order added, each gene once; one `DataWarning` for repairs."""
-        out: list[Signature] = []
-        repeating: list[str] = []
-        quoted: list[str] = []
-        commas: list[str] = []
-        for name, cells in self._cells.items():
-            genes = [g for g in map(clean, cells) if g]
-            quoted += [c.strip() for c in cells if c.strip()[:1] == '"' and clean(c) != c.strip()]
-            commas += [g for g in genes if "," in g]
-            once = tuple(dict.fromkeys(genes))
-            if len(once) < len(genes):
-                repeating.append(name)
-            out.append(Signature(id=name, title=self._titles[name], up=once, path=str(self.path)))
-        found = []
-        if repeating:
-            found.append(f"{len(repeating)} set(s) repeat genes ({examples(repeating)}); each gene counts once")
-        if quoted:
-            found.append(f"quotes around {len(quoted)} gene(s) were taken off ({examples(quoted)})")
-        if commas:
-            found.append(
-                f"{len(commas)} gene name(s) hold a comma ({examples(map(repr, commas))}); separate genes by tabs, and "
-                "give weights in a .tsv of source, target, weight"
-            )
-        if found:
-            warn(f"{self.path}: {'. '.join(found)}.", DataWarning)
+        """Return the sets as signatures in the order added, each gene once; one `DataWarning` for all repairs.
+
+        Raises
+        ------
+        FormatError
+            If some genes of a set have a weight (``GENE,1.5``) and others none, or a weight is 0 or not finite.
+        """
+        found = _Found()
+        out = [self._signature(name, cells, found) for name, cells in self._cells.items()]
+        if said := found.words():
+            warn(f"{self.path}: {'. '.join(said)}.", DataWarning)
         return out
+
+    def _signature(self, name: str, cells: Sequence[str], found: _Found) -> Signature:
+        genes = [g for g in map(clean, cells) if g]
+        found.quoted += [c.strip() for c in cells if c.strip()[:1] == '"' and clean(c) != c.strip()]
+        title, path = self._titles[name], str(self.path)
+        odd = list(filter(is_separated, genes))
+        if odd:
+            weights = self._weights(name, genes)
+            if weights is not None:
+                return replace(signed_signature(name, weights, path=path), title=title)
+            genes, split = split_names(genes)
+            found.split += odd[:3] if split else []
+            found.separated += [] if split else odd
+        once = tuple(dict.fromkeys(genes))
+        if len(once) < len(genes):
+            found.repeating.append(name)
+        return Signature(id=name, title=title, up=once, path=path)
+
+    def _weights(self, name: str, genes: Sequence[str]) -> dict[str, float] | None:
+        """Return the weights of genes that are written ``GENE,1.5``, as VISION and Enrichr do; None where none are."""
+        pairs = [WEIGHTED.fullmatch(g) for g in genes]
+        written = [p for p in pairs if p is not None]
+        if not written:
+            return None
+        if len(written) < len(genes):
+            without = [g for g, p in zip(genes, pairs, strict=True) if p is None]
+            raise self._error(name, f"{len(without)} of {len(genes)} genes have no weight ({examples(without)})")
+        bad = [p[0] for p in written if not 0 < abs(float(p["weight"])) < float("inf")]
+        if bad:
+            raise self._error(name, f"{len(bad)} weight(s) are 0 or not finite ({examples(bad)})")
+        weights = {p["gene"]: float(p["weight"]) for p in written}
+        if len(weights) < len(written):
+            names = [p["gene"] for p in written]
+            twice = sorted({g for g in weights if names.count(g) > 1})
+            raise self._error(name, f"{len(twice)} weighted gene(s) are duplicated ({examples(twice)})")
+        return weights
+
+    def _error(self, name: str, what: str) -> FormatError:
+        message = f"In the set {name}, {what}; write every gene once, as GENE,1.5, or all without a weight."
+        return FormatError(message, path=self.path, line=self._lines[name])
+
+
+@dataclass
+class _Found:
+    """What was repaired or is odd in the sets of a file."""
+
+    repeating: list[str] = field(default_factory=list)
+    quoted: list[str] = field(default_factory=list)
+    split: list[str] = field(default_factory=list)
+    separated: list[str] = field(default_factory=list)
+
+    def words(self) -> list[str]:
+        """Return one sentence per kind."""
+        said = []
+        if self.repeating:
+            many = f"{len(self.repeating)} set(s) repeat genes ({examples(self.repeating)})"
+            said.append(f"{many}; each gene counts once")
+        if self.quoted:
+            said.append(f"quotes around {len(self.quoted)} gene(s) were taken off ({examples(self.quoted)})")
+        if self.split:
+            shown = examples(map(repr, self.split))
+            said.append(
+                f"genes stand in one field, separated by blanks or signs ({shown}), and were split; separate them by "
+                "tabs"
+            )
+        if self.separated:
+            signs = [word for sign, word in SIGNS.items() if any(sign in g for g in self.separated)]
+            said.append(
+                f"{len(self.separated)} gene name(s) hold {' or '.join(signs)} "
+                f"({examples(map(repr, self.separated))}) and count as one name each, which no matrix has; separate "
+                "genes by tabs, and give weights in a .tsv of source, target, weight"
+            )
+        return said

@@ -53,7 +53,10 @@ class Resolved:
         return len(self.names)
 
     def coverage(self) -> dict[str, list[Any]]:
-        """Return columns of the coverage table: matched and total genes per direction, share, missing genes."""
+        """Return columns of the coverage table: matched and total genes per direction, share, missing genes.
+
+        ``one_direction`` is True where a signature has two directions and the universe holds genes of one only.
+        """
         owner = np.repeat(np.arange(len(self)), np.diff(self.indptr))
         up = np.bincount(owner[self.weights > 0], minlength=len(self))
         down = np.bincount(owner[self.weights < 0], minlength=len(self))
@@ -67,6 +70,7 @@ class Resolved:
             "n_down": self.n_down.tolist(),
             "matched_down": down.tolist(),
             "coverage": share.tolist(),
+            "one_direction": ((self.n_up > 0) & (self.n_down > 0) & ((up > 0) != (down > 0))).tolist(),
             "missing": [",".join(m) for m in self.missing],
         }
 

@@ -27,10 +27,13 @@ from mtorscore.errors import examples, nearest
 
 __all__ = ["Finding", "check_entry"]
 
-_SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:orf[0-9]+)?(?:-[A-Z0-9]+)*(?:\.[0-9]+)?|[A-Z0-9]+@")
+_SYMBOL = re.compile(r"[A-Z][A-Za-z0-9.@-]*|[A-Z0-9]+@")
 _DATE = re.compile(
     r"(?i)\d{4}-\d\d-\d\d|\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(?:mar|sep|dec)[a-z]*-\d{1,2}"
 )
+# What some reader of YAML takes for a number, ours not: 1e5, 2,5, 0o17, 0x1f, 1_000, 1:30.
+_NUMBER = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[\d.,_:]*\d[\d.,_:]*(?:[eE][-+]?\d+)?)")
+_INFINITE = re.compile(r"[-+]?\.?(?:inf|infinity|nan)|[-+]?\u221e", re.IGNORECASE)
 _MALFORMED = {
     "pmid": "PMID; write its digits only",
     "doi": "DOI; it begins with 10. and has no address before it",
@@ -85,6 +88,8 @@ def check_entry(
     if strict:
         yield from _sources(entry, kind)
         yield from _licence_and_versions(entry)
+    else:
+        yield from _readable_sources(entry)
 
 
 def _keys(entry: Node, kind: str, strict: bool) -> Iterator[Finding]:
@@ -181,7 +186,7 @@ def _composite(entry: Node, kinds: Mapping[str, str], strict: bool) -> Iterator[
         yield node.line, "parts", "A composite has two parts or more; one part is the part itself."
     own = entry.get("id")
     for key, value in node.pairs:
-        if value.tag not in {"int", "float"} or not math.isfinite(float(value.raw)) or float(value.raw) == 0:
+        if not _is_weight(value) or float(value.raw) == 0:
             yield value.line, "parts", f"The weight of {key.raw} must be a number other than 0, not {value.raw!r}."
         if strict and own is not None and key.raw == own.raw:
             yield key.line, "parts", f"{key.raw} cannot be a part of itself."
@@ -206,7 +211,7 @@ def _genes(
             if gene is None:
                 continue
             found = True
-            yield from _symbol(gene, symbols, approved)
+            yield from _symbol(gene, symbols, approved, strict)
             if gene.raw in where:
                 same = where[gene.raw] == group
                 code = "repeated-gene" if same else "both-directions"
@@ -214,7 +219,7 @@ def _genes(
             where.setdefault(gene.raw, group)
             if value is not None:
                 yield from _weight(gene, value)
-                yield from _restricted_note(gene, value)
+                yield from _restricted_note(gene, value) if strict else ()
             if strict and not label:
                 message = f"{gene.raw} has no evidence class; put it under one of {', '.join(EVIDENCE)}."
                 yield gene.line, "evidence", message
@@ -242,7 +247,7 @@ def _listed(block: Node, group: str) -> Iterator[tuple[Node | None, Node | None,
                 yield None, None, key.raw, (value.line, "type", message)
             yield from ((item, None, key.raw, None) for item in value.items)
             yield from ((gene, v, key.raw, None) for gene, v in value.pairs)
-        elif value.kind == "list" or (value.kind == "mapping" and not set(value.keys()) <= set(GENE_KEYS)):
+        elif value.kind == "list" or (value.kind == "mapping" and not _describes_gene(value)):
             known = ", ".join(EVIDENCE)
             message = f"Unknown evidence class {key.raw!r}; use one of {known}.{_did_you_mean(key.raw, EVIDENCE)}"
             yield None, None, key.raw, (key.line, "evidence", message)
@@ -250,7 +255,15 @@ def _listed(block: Node, group: str) -> Iterator[tuple[Node | None, Node | None,
             yield key, value, "", None
 
 
-def _symbol(gene: Node, symbols: Mapping[str, tuple[str, ...]], approved: frozenset[str] | None) -> Iterator[Finding]:
+def _describes_gene(value: Node) -> bool:
+    """Whether a mapping is meant for one gene, its keys misspelt perhaps, and not for the genes of a class."""
+    keys = value.keys()
+    return not keys or any(k in GENE_KEYS for k in keys) or bool(nearest(keys[0], GENE_KEYS, 1))
+
+
+def _symbol(
+    gene: Node, symbols: Mapping[str, tuple[str, ...]], approved: frozenset[str] | None, strict: bool
+) -> Iterator[Finding]:
     text = gene.raw
     if _DATE.fullmatch(text):
         yield gene.line, "spreadsheet-date", f"{text!r} is a date that a spreadsheet made of a symbol; restore it."
@@ -262,7 +275,7 @@ def _symbol(gene: Node, symbols: Mapping[str, tuple[str, ...]], approved: frozen
         fix = f"write {now[0]}" if len(now) == 1 else f"it may mean {examples(now)}; choose" if now else ""
         fix = fix or _fix_of_symbol(text, approved)
         yield gene.line, "old-symbol", f"{text} is not a current HGNC symbol; {fix}."
-    elif approved is None and not _SYMBOL.fullmatch(text) and not re.fullmatch(r"[A-Z][A-Za-z0-9.@-]*", text):
+    elif strict and approved is None and not _SYMBOL.fullmatch(text):
         yield gene.line, "symbol", f"{text!r} is not a gene symbol."
 
 
@@ -281,22 +294,30 @@ def _weight(gene: Node, value: Node) -> Iterator[Finding]:
     if value.kind == "mapping":
         for key, _ in value.pairs:
             if key.raw not in GENE_KEYS:
-                yield key.line, "weight", f"A gene has `weight` and `source`, not `{key.raw}`."
+                hint = _did_you_mean(key.raw, GENE_KEYS)
+                yield key.line, "weight", f"A gene has `weight` and `source`, not `{key.raw}`.{hint}"
     if value.kind == "list":
         yield value.line, "weight", f"{gene.raw} must have a number or a text, not a list."
     if node is None or node.kind != "scalar":
+        if node is not None and node is not value:
+            yield node.line, "weight", f"The weight of {gene.raw} is a {node.kind}; give one number."
         return
-    given = node.raw.lower().lstrip("+-.")
-    is_number = node.tag in {"int", "float"}
-    if node.tag == "bool" or (not is_number and re.fullmatch(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", node.raw)):
-        message = f"The weight of {gene.raw} is written {node.raw}; write it as digits with a point, such as 2.5."
+    if _is_weight(node):
+        if not float(node.raw) > 0:
+            message = f"The weight of {gene.raw} is {node.raw}; weights are positive, the direction says the sign."
+            yield node.line, "weight", message
+    elif node.tag == "bool" or _NUMBER.fullmatch(node.raw):
+        message = f"The weight of {gene.raw} is written {node.raw[:30]}; write it as digits with a point, such as 2.5."
         yield node.line, "weight", message
-        return
-    if is_number and not (math.isfinite(float(node.raw)) and float(node.raw) > 0):
-        message = f"The weight of {gene.raw} is {node.raw}; weights are positive, the direction says the sign."
-        yield node.line, "weight", message
-    elif given in {"inf", "nan"} or (value.kind == "mapping" and not is_number):
-        yield node.line, "weight", f"The weight of {gene.raw} is {node.raw!r}; give a finite positive number."
+    elif value.kind == "mapping" or _INFINITE.fullmatch(node.raw):
+        yield node.line, "weight", f"The weight of {gene.raw} is {node.raw[:30]!r}; give a finite positive number."
+
+
+def _is_weight(node: Node) -> bool:
+    """Whether a value is a finite decimal number, written so that no reader takes it for an octal one."""
+    if node.tag not in {"int", "float"} or re.match(r"[-+]?0\d", node.raw):
+        return False
+    return math.isfinite(float(node.raw))
 
 
 def _restricted_note(gene: Node, value: Node) -> Iterator[Finding]:
@@ -359,6 +380,21 @@ def _source(source: Node) -> Iterator[Finding]:
     if role is not None and role.raw not in roles:
         message = f"Unknown role {role.raw!r}; use {', '.join(roles)}.{_did_you_mean(role.raw, roles)}"
         yield role.line, "source-role", message
+
+
+def _readable_sources(entry: Node) -> Iterator[Finding]:
+    """Yield what keeps sources from being read; what they say is the library's affair."""
+    node = entry.get("sources")
+    known = [key.name for key in SOURCE_KEYS]
+    for source in node.items if node is not None else ():
+        if source.kind != "mapping":
+            yield source.line, "source-key", "A source is a mapping with `name` and `role`."
+            continue
+        for key, _ in source.pairs:
+            if key.raw not in known:
+                yield key.line, "source-key", f"`{key.raw}` is not a key of a source.{_did_you_mean(key.raw, known)}"
+        if source.get("name") is None:
+            yield source.line, "source-key", "A source needs a `name`."
 
 
 def _without_note(entry: Node, kind: str) -> Iterator[Node]:

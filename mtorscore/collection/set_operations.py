@@ -11,7 +11,7 @@ import numpy as np
 
 from mtorscore.collection.entries import EVIDENCE, Composite, Entry, Panel, Ratio, Signature
 from mtorscore.errors import DataWarning, SignatureError, examples, warn
-from mtorscore.genes.symbols import current_symbol, human_to_mouse
+from mtorscore.genes.symbols import human_to_mouse, symbols_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,12 +245,13 @@ def rename_genes(entries: Iterable[Entry]) -> tuple[list[Entry], pd.DataFrame]:
     Parameters
     ----------
     entries
-        Human entries.
+        Entries whose genes are human symbols of any vintage, Ensembl or Entrez ids, or mouse symbols or Ensembl ids;
+        the latter become their one-to-one orthologues.
 
     Returns
     -------
     list of Entry
-        Symbols that are not current are replaced where exactly one gene can be meant; ambiguous and unknown ones
+        Names that are not current are replaced where exactly one gene can be meant; ambiguous and unknown ones
         stay as they are.
     pandas.DataFrame
         One row per symbol that is not current: ``entry, symbol, current, status`` with status ``renamed``,
@@ -260,7 +261,7 @@ def rename_genes(entries: Iterable[Entry]) -> tuple[list[Entry], pd.DataFrame]:
     def status(options: tuple[str, ...]) -> str:
         return "renamed" if len(options) == 1 else "ambiguous" if options else "unknown"
 
-    return _mapped(entries, current_symbol, status, keep_unmapped=True)
+    return _mapped(entries, symbols_of, status, keep_unmapped=True)
 
 
 def translate(entries: Iterable[Entry], organism: str) -> tuple[list[Entry], pd.DataFrame]:

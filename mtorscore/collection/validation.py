@@ -13,9 +13,10 @@ from pathlib import Path
 
 import yaml
 
+from mtorscore._bounded_yaml import UnboundedError
 from mtorscore.collection.entry_format import CODES
 from mtorscore.collection.rules import check_entry
-from mtorscore.collection.yaml_text import Loader, Node
+from mtorscore.collection.yaml_text import Node, compose
 from mtorscore.errors import SignatureError
 
 __all__ = ["CODES", "Problem", "entry_files", "first_problem", "validate"]
@@ -106,13 +107,24 @@ def validate(
     return sorted(problems, key=lambda p: (p.path, p.line, p.code))
 
 
+# What follows from another problem is said last: a misspelt `up` leaves an entry without a gene.
+_CONSEQUENCES = {"no-genes", "one-sided", "missing-key"}
+
+
 def first_problem(path: Path, text: str | None = None) -> Problem | None:
     """Return the first problem that keeps a file from being read, None where the file can be read."""
     problems, documents = _documents(path, text)
+    seen: dict[str, int] = {}
     for document in documents:
         for line, code, message in check_entry(document, path, {}, {}, None, strict=False):
             problems.append(Problem(str(path), line, code, message))
-    return min(problems, key=lambda p: p.line, default=None)
+        name = document.get("id")
+        if name is not None and name.raw in seen:
+            message = f"The id {name.raw} is in line {seen[name.raw]} already; rename one."
+            problems.append(Problem(str(path), name.line, "duplicate-id", message))
+        elif name is not None:
+            seen[name.raw] = name.line
+    return min(problems, key=lambda p: (p.code in _CONSEQUENCES, p.line), default=None)
 
 
 def entry_files(folder: Path) -> list[Path]:
@@ -144,7 +156,10 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
             line = path.read_bytes()[: error.start].count(b"\n") + 1
             return [Problem(name, line, "encoding", "The file is not UTF-8 text; save it as UTF-8.")], []
     try:
-        nodes = list(yaml.compose_all(text, Loader=Loader))
+        nodes = compose(text)
+    except UnboundedError as error:
+        message = f"The YAML is refused: {error.problem}; write its content out plainly."
+        return [Problem(name, error.problem_mark.line + 1, "yaml", message)], []
     except yaml.MarkedYAMLError as error:
         # An unclosed bracket or quote is best shown where it opens; everything else where the parser stopped.
         opens = re.search("flow|quoted|simple key", str(error.context or ""))
@@ -162,16 +177,7 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         return [Problem(name, 1, "empty", "The file holds no entry; write one, or delete the file.")], []
     problems: list[Problem] = []
     documents = []
-    for raw in nodes:
-        try:
-            node = Node(raw)
-        except RecursionError:
-            problems.append(
-                Problem(
-                    name, 1, "yaml", "This nests too deeply, or an alias (*name) holds itself; write its content out."
-                )
-            )
-            continue
+    for node in nodes:
         if node.kind != "mapping":
             problems.append(Problem(name, node.line, "mapping", "An entry is a mapping that begins with `id: NAME`."))
             continue

@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Loader", "Node", "dump"]
+from mtorscore._bounded_yaml import check_bounds
+
+__all__ = ["Loader", "Node", "compose", "dump"]
 
 _Parser: Any = getattr(yaml.cyaml, "CParser", None) if hasattr(yaml, "cyaml") else None
 
@@ -55,6 +57,28 @@ else:  # pragma: no cover - PyYAML wheels carry libyaml
             yaml.composer.Composer.__init__(self)
             yaml.constructor.SafeConstructor.__init__(self)
             _TextResolver.__init__(self)
+
+
+def _decimal(loader: Any, node: yaml.ScalarNode) -> int:
+    """Return a whole number as it is written; YAML 1.1 would take 010 for eight."""
+    del loader
+    return int(node.value)
+
+
+Loader.add_constructor("tag:yaml.org,2002:int", _decimal)
+
+
+def compose(text: str) -> list[Node]:
+    """Return the documents of a YAML text that are not empty.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If the text is no YAML, or beyond the bounds of `mtorscore._bounded_yaml`.
+    """
+    check_bounds(text)
+    made = (Node(raw) for raw in yaml.compose_all(text, Loader=Loader) if raw is not None)
+    return [node for node in made if node.tag != "null"]
 
 
 class Node:

@@ -16,6 +16,8 @@ from mtorscore.genes.tables import human
 
 __all__ = ["entrez_evidence", "is_running_count"]
 
+# Fewer numbers are no evidence of anything.
+FEWEST = 3
 _BOUNDS = (0, 10_000, 30_000, 100_000, 300_000, 1_000_000, 100_000_000, 1_000_000_000)
 
 
@@ -50,13 +52,16 @@ def entrez_evidence(names: Sequence[str]) -> float:
     Returns
     -------
     float
-        Above 3 the numbers are Entrez ids, below 0 they are not; -inf where they only count.
+        Above 3 the numbers are Entrez ids, below 0 they are not by themselves; -inf where they only count.
     """
     numbers = [n for n in dict.fromkeys(names) if n.isdigit() and n.isascii() and len(n) <= 9]
     if not numbers:
         return 0.0
     if is_running_count(numbers) or any(n.startswith("0") for n in numbers):
         return float("-inf")
+    if len(numbers) < FEWEST:
+        # One number or two prove nothing, and small ones rather count rows.
+        return float("-inf") if any(int(n) < 100 for n in numbers) else -1.0
     known, density, weight = human().by_entrez, _density(), 0.0
     for n in numbers:
         d = density[bisect_left(_BOUNDS, int(n) + 1) - 1]

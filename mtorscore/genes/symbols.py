@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from mtorscore.genes.identifier_kinds import kind_of, plain_form, split_pair, strip_version
 from mtorscore.genes.tables import human, mouse
 
-__all__ = ["approved_symbols", "current_symbol", "human_to_mouse", "old_symbols", "other_names"]
+__all__ = ["approved_symbols", "current_symbol", "human_to_mouse", "old_symbols", "other_names", "symbols_of"]
 
 
 @lru_cache(maxsize=1)
@@ -42,6 +43,34 @@ def current_symbol(symbol: str) -> tuple[str, ...]:
     upper = symbol.upper()
     other_case = table.by_upper.get(upper) or table.previous_upper.get(upper)
     return (other_case.symbol,) if other_case else ()
+
+
+def symbols_of(name: str) -> tuple[str, ...]:
+    """Return the approved human symbols that an identifier of a gene set can mean: one, none, or several.
+
+    Beside what `current_symbol` follows: Ensembl ids of human and mouse, Entrez ids (with a symbol before them or
+    not), mouse symbols as mouse genes are written (``Trp53``), the latter by one-to-one orthologues.
+
+    Examples
+    --------
+    >>> [symbols_of(n) for n in ("ENSG00000198793.14", "2475", "Trp53", "ENSMUSG00000028991", "SAMTOR")]
+    [('MTOR',), ('MTOR',), ('TP53',), ('MTOR',), ('BMT2',)]
+    """
+    kind, plain = kind_of(name), plain_form(name)
+    if kind == "ensembl_mouse":
+        gene = mouse().by_ensembl.get(strip_version(name))
+        return (gene.human,) if gene is not None else ()
+    if kind == "ensembl":
+        gene = human().by_ensembl.get(strip_version(name))
+        return (gene.symbol,) if gene is not None else ()
+    symbol, entrez = split_pair(name) if kind == "symbol|entrez" else ("", plain if plain.isdigit() else "")
+    if entrez:
+        gene = human().by_entrez.get(entrez)
+        return (gene.symbol,) if gene is not None else current_symbol(symbol)
+    table, of_mouse = human(), mouse().by_symbol.get(plain)
+    if of_mouse is not None and plain != plain.upper() and not (plain in table.previous or plain in table.alias):
+        return (of_mouse.human,)
+    return current_symbol(name) or (current_symbol(plain) if plain != name else ())
 
 
 def _possible_names(wanted: set[str], names: Iterable[str]) -> list[str]:

@@ -13,6 +13,8 @@ from mtorscore.io import detect
 from mtorscore.io.formats import binary
 from mtorscore.io.portals.clinical_columns import clean, one_row_each, text_frame
 from mtorscore.io.tables.cell_text import holds_text
+from mtorscore.io.tables.name_evidence import weigh_names
+from mtorscore.io.tables.orientation import SAMPLE_COLUMNS, SAMPLE_KEY
 
 __all__ = ["read_clinical", "read_named_rows", "text_table"]
 
@@ -108,8 +110,26 @@ def read_clinical(
     """
     path = Path(path)
     frame = _where(text_table(path, sheet), where or {}, path)
+    if key is None:
+        _refuse_genes(frame, path)
     forms = None if follow_up is None else [Path(f) for f in follow_up]
     return one_row_each(frame, path, key=key, forms=forms, read_form=text_table)
+
+
+def _refuse_genes(frame: pd.DataFrame, path: Path) -> None:
+    """Raise FormatError for a table whose columns name genes and nothing of patients (identifiers and symbols)."""
+    names = [str(c) for c in frame.columns if str(c).lower() != "id"]
+    if frame.shape[1] < 2 or any(SAMPLE_KEY.match(c) or SAMPLE_COLUMNS.match(c) for c in names):
+        return
+    told = {str(c): weigh_names([str(v) for v in frame[c] if v is not None]) for c in frame.columns}
+    genes = [c for c, found in told.items() if found.genes >= 0.5 > found.samples]
+    if len(genes) >= 2 and len(genes) > 0.5 * frame.shape[1]:
+        raise FormatError(
+            f"the columns {examples(genes)} name genes, so this is no clinical table but one of genes; name the column "
+            "of patients or samples with key= if it is one.",
+            path=path,
+            line=1,
+        )
 
 
 def _where(frame: pd.DataFrame, where: Mapping[str, Collection[str]], path: Path) -> pd.DataFrame:

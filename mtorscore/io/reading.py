@@ -85,9 +85,7 @@ def describe(path: str | Path, *, orientation: str | None = None) -> Description
     table = asked_orientation(orientation) if orientation else ""
     found = detect.detect(path)
     check_matrices(found.path or path, found.kind)
-    return Description(
-        path, found.kind, found.evidence, found.compression, found.details | meaning(path, found.kind, table)
-    )
+    return Description(path, found.kind, found.evidence, found.compression, found.details | meaning(path, found, table))
 
 
 def read(
@@ -193,7 +191,7 @@ def _read(path: Path, kind: str | None, options: dict[str, Any], ids: str | None
         "kind": found.kind,
         "evidence": found.evidence,
         "sha256": file_bytes.sha256(path),
-        "bytes": sum(f.stat().st_size for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file()),
+        "bytes": _bytes(path),
         "units": "",
         "accession": "",
     } | made
@@ -204,23 +202,36 @@ def _read(path: Path, kind: str | None, options: dict[str, Any], ids: str | None
 _SMALL = 1 << 23
 
 
-def meaning(path: Path, kind: str, table: str = "") -> dict[str, str]:
-    """Return orientation, sizes, identifiers and units of a file, each with how sure it is; {} for a large one."""
+def meaning(path: Path, found: Found, table: str = "") -> dict[str, str]:
+    """Return orientation, sizes, identifiers and units of a file, each with how sure it is.
+
+    Of a large folder with a file per sample the first file tells; {} for any other large file or folder.
+    """
     import warnings
 
+    files = found.handed.get("files") or []
+    inside = found.path or path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if kind == "table":
-                adata, made, rows = preview(path, table)
-            elif path.is_file() and path.stat().st_size <= _SMALL:
-                adata, rows = _read(path, None, {}), 0
-                made = dict(adata.uns["source"])
-            else:
-                return {}
+            if found.kind == "table":
+                return said(*preview(path, table))
+            if _bytes(inside) <= _SMALL:
+                adata = _read(path, None, {})
+                return said(adata, dict(adata.uns["source"]))
+            if len(files) > 1 and _bytes(files[0]) <= _SMALL:
+                adata = _read(files[0], found.handed.get("quantifier"), {})
+                told = said(adata, dict(adata.uns["source"]) | {"orientation": "one file per sample"})
+                return told | {"sizes": f"{len(files)} samples x {adata.n_vars} genes (of the first file)"}
     except MtorscoreError as error:
         return {"refused": str(error)}
-    return said(adata, made, rows)
+    return {}
+
+
+def _bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(f.stat().st_size for f in files if f.is_file())
 
 
 def _guarded(

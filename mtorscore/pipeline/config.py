@@ -132,7 +132,7 @@ def current(collection: SignatureCollection, where: str) -> SignatureCollection:
     Parameters
     ----------
     collection
-        Gene lists of any vintage.
+        Gene lists of any vintage, in symbols, Ensembl or Entrez ids, of human or mouse.
     where
         Their file, for the message.
 
@@ -147,7 +147,7 @@ def current(collection: SignatureCollection, where: str) -> SignatureCollection:
     found = []
     if len(changed):
         shown = examples(f"{r.symbol} -> {r.current}" for r in changed.itertuples())
-        found.append(f"{len(changed)} gene symbol(s) of {where} are not current and were renamed ({shown})")
+        found.append(f"{len(changed)} gene symbol(s) or id(s) of {where} are not current and were renamed ({shown})")
     if len(unclear):
         shown = examples(f"{r.symbol} may be {r.current.replace(',', ' or ')}" for r in unclear.itertuples())
         found.append(f"{len(unclear)} symbol(s) of {where} are ambiguous and stay as they are ({shown})")
@@ -366,8 +366,10 @@ def parse_value(text: str, where: str) -> Any:
     """
     import yaml
 
+    from mtorscore._bounded_yaml import safe_load
+
     try:
-        return yaml.safe_load(text)
+        return safe_load(text)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "not a value"
         raise ConfigError(f"{where} cannot be read ({problem}); write lists as [a, b].") from error

@@ -120,10 +120,12 @@ def load_recipe(recipe: str | Path | Recipe) -> Recipe:
     text, where = _text(recipe)
     import yaml
 
+    from mtorscore._bounded_yaml import safe_load
+
     try:
-        raw = yaml.safe_load(text)
+        raw = safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not valid YAML ({error}).") from error
+        raise ConfigError(f"{where}: not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{where}: a recipe is a mapping with at least `id` and `expression`.")
     return _checked(raw, where)

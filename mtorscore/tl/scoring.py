@@ -119,7 +119,7 @@ def score(
     Warns
     -----
     CoverageWarning
-        Once, if less than half of a signature's genes are in the matrix.
+        Once, if less than half of a signature's genes, or none of one of its directions, are in the matrix.
     IgnoredWarning
         Once, if the method cannot use the direction or the weights of a signature; and once, naming them, if
         composites are asked for without a reference.
@@ -214,6 +214,8 @@ def _score_into(
         matrix = _matrix(target, options.layer)
     source = open_source(matrix, rows=rows, block=block)
     source.threads = options.threads
+    if rows is None and source.all_missing():
+        raise DataError("Every value of the matrix is missing (NaN); there is nothing to score.")
     found = score_source(source, names, collection, options, standardise_by=standardise_by)
     genes_hash = universe_hash(names)
     for name, scores in found.items():

@@ -67,7 +67,7 @@ RATIO = (
 # code, line of the finding, what the good file's text becomes
 BAD: list[tuple[str, int, str, tuple[str, str] | None]] = [
     ("yaml", 3, GOOD, ("title: A set of mine", "title: [A set")),
-    ("yaml", 1, GOOD, ("title: A set of mine", "title: &x [*x]")),
+    ("yaml", 3, GOOD, ("title: A set of mine", "title: &x [*x]")),
     ("empty", 1, "# nothing here\n", None),
     ("mapping", 1, "- ACACA\n- FASN\n", None),
     ("duplicate-key", 5, GOOD, ("level: transcriptional", "branch: srebp1\nlevel: transcriptional")),

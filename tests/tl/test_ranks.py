@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from mtorscore.tl.engine.gene_sets import Sets
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.tiles import Tile
 from tests.containers import ArrayType, dense_and_sparse, in_memory
@@ -71,3 +73,12 @@ def test_rows_of_many_values_are_ranked_like_short_ones(rounded: int | None) -> 
     genes = np.arange(0, 20_000, 7, dtype=np.int64)
     ranks = tile_of(x).ranks(genes).ascending()
     np.testing.assert_array_equal(ranks, rankdata(x, axis=1)[:, genes])
+
+
+def test_signed_sets_with_one_direction_keep_their_parts() -> None:
+    sets = Sets.from_lists([np.array([0, 2]), np.array([1, 3]), np.zeros(0, dtype=np.int64)],
+                           [np.array([1.0, -1.0]), np.array([-1.0, -1.0]), np.zeros(0)], 5)  # fmt: skip
+    assert sets.parts.up_of.tolist() == [0, -1, -1]
+    assert sets.parts.down_of.tolist() == [1, 2, -1]
+    pointer, part = sets.parts_of_genes
+    assert [part[a:b].tolist() for a, b in pairwise(pointer)] == [[0], [2], [1], [2]]

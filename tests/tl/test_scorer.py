@@ -161,5 +161,5 @@ def test_scoring_survives_h5ad(tmp_path: Path) -> None:
         assert record["method"] == method
         assert record["versions"]["mtorscore"]
         assert list(record["coverage"].columns) == [
-            "n_up", "matched_up", "n_down", "matched_down", "coverage", "missing", "reason",
+            "n_up", "matched_up", "n_down", "matched_down", "coverage", "one_direction", "missing", "reason",
         ]  # fmt: skip

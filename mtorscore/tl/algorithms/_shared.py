@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Ints, Sets
 from mtorscore.tl.engine.spec import Param
@@ -37,8 +34,6 @@ NA = Param(
 )
 
 
-# With fewer genes in all sets together, the additions are a small part of the time.
-FEW_MEMBERS = 4096
 TIES = {"average": 0, "min": 1, "max": 2}
 
 
@@ -58,7 +53,7 @@ def rank_sums(
     ties: str = "average",
     limit: int | None = None,
     omit: bool,
-) -> tuple[npt.NDArray[Any], Ints]:
+) -> tuple[Array, Ints]:
     """Add up ranks over the up and down parts of sets; see `kernels.rank_sums.rank_sums`.
 
     Parameters
@@ -83,34 +78,10 @@ def rank_sums(
     from mtorscore.tl.kernels import rank_sums as kernel
 
     how = (limit is not None, TIES[ties], limit or 0)
-    found = _simd_rank_sums(entries, sets, how)
-    if found is not None:
-        return found, sets.parts.sizes[None, :]
     sums: Array
     counts: Ints
     sums, counts = kernel.rank_sums(entries.ranking, *how, *sets.parts_of_genes, sets.parts.sizes, omit)
     return sums, counts
-
-
-def _simd_rank_sums(entries: Entries, sets: Sets, how: tuple[bool, int, int]) -> npt.NDArray[np.int32] | None:
-    """Add up ranks by SIMD instructions where that is faster and the sums fit into 31 bits; return None elsewhere.
-
-    `how` is whether ranks count from the highest value, the ranks of ties, and the limit, or 0 without one.
-    """
-    ranking, members, limit = entries.ranking, sets.slots.size, how[2]
-    if not members > FEW_MEMBERS or entries.n_nan.any() or ranking.n_vars >= 1 << 29:
-        return None
-    # Imported only if there are many sets: the kernel takes a second to compile.
-    from mtorscore.tl.kernels import rank_sums_simd
-
-    if not rank_sums_simd.is_faster(entries.n_obs, ranking.slots.size, entries.n_slots, members, limit):
-        return None
-    table = rank_sums_simd.rank_table(entries.n_slots, 2 * (limit or ranking.n_vars), int(sets.parts.sizes.max()))
-    if table is None:
-        return None
-    arguments: tuple[Any, ...] = (*how, *sets.genes_of_parts, *table)
-    found: npt.NDArray[np.int32] = rank_sums_simd.simd_rank_sums(ranking, *arguments)
-    return found
 
 
 def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:

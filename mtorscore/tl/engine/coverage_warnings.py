@@ -31,7 +31,7 @@ def warn_composites(collection: SignatureCollection, methods: Sequence[str], ref
 
 
 def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequence[str]) -> None:
-    """Warn once about signatures with less than half of their genes present."""
+    """Warn once about signatures with less than half of their genes present, or with one of their directions absent."""
     wanted = [g for e in collection.signatures for g in e.genes] if not plan.sets.genes.size else []
     if wanted and not any(plan.coverage["coverage"]):
         warn(
@@ -46,10 +46,21 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
         for name, share in zip(plan.coverage["signature"], plan.coverage["coverage"], strict=True)
         if share < 0.5
     ]
+    found = []
     if low:
-        warn(
+        found.append(
             f"{len(low)} of {len(plan.reasons)} signature(s) have less than half of their genes in the matrix "
-            f"({examples(low)}). The coverage table says which are missing; if the identifiers differ, {_harmonise()}.",
+            f"({examples(low)})"
+        )
+    names = np.array(plan.coverage["signature"], dtype=object)
+    if one_sided := names[np.array(plan.coverage["one_direction"], dtype=bool)].tolist():
+        found.append(
+            f"{len(one_sided)} signature(s) have genes of one direction only in the matrix ({examples(one_sided)}), so "
+            "that their scores rest on that direction and no association with them is valid"
+        )
+    if found:
+        warn(
+            f"{'; '.join(found)}. The coverage table says which are missing; if the identifiers differ, {_harmonise()}.",
             CoverageWarning,
         )
 

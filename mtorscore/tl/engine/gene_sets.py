@@ -114,13 +114,6 @@ class Sets:
         return turned.indptr.astype(np.int64), turned.data
 
     @cached_property
-    def genes_of_parts(self) -> tuple[Ints, npt.NDArray[Any]]:
-        """Genes by part, ascending: part p holds ``slots[pointer[p]:pointer[p + 1]]``, in few bytes."""
-        pointer = np.concatenate([[0], np.cumsum(self.parts.sizes)]).astype(np.int64)
-        narrow = self.slots.astype(np.uint16 if self.genes.size < 1 << 16 else np.int32)
-        return pointer, narrow[np.argsort(self._direction_of, kind="stable")] if (self.weights < 0).any() else narrow
-
-    @cached_property
     def _direction_of(self) -> Ints:
         """The set of each entry of `slots`, counted on for down genes."""
         return np.where(self.weights > 0, self.owner, self.owner + len(self))

@@ -146,7 +146,7 @@ def _moments(scores: Array) -> tuple[Array, Array]:
 
 
 def _add_row(coverage: dict[str, list[Any]], name: str, why: str) -> None:
-    blank = {"signature": name, "coverage": float("nan"), "missing": "", "reason": why}
+    blank = {"signature": name, "coverage": float("nan"), "one_direction": False, "missing": "", "reason": why}
     for key, values in coverage.items():
         values.append(blank.get(key, 0))
 

@@ -26,8 +26,8 @@ TILE_BYTES = 16 << 20
 RESULT_BYTES = 8 << 20
 FREED_BYTES = 16 << 20
 SHARE, FEWEST_ROWS = 4, 64
-# SIMD kernels add up so many rows at a time where there are many sets; tiles hold a multiple of it.
-LANES = 32
+# Kernels add up rows in blocks of 16 (`kernels.segment_sums`); tiles hold whole blocks.
+ROWS_TOGETHER = 32
 # Tiles per thread whose results may wait to be fetched.
 AHEAD = 4
 
@@ -104,6 +104,16 @@ class Source:
     threads: int | None = 1
     remote: ClassVar[bool] = False
 
+    def all_missing(self) -> bool:
+        """Whether every value is NaN; the first row tells for most matrices."""
+        if self.remote or not self.n_obs or not self.n_vars:
+            return False
+
+        def missing(tile: Tile) -> bool:
+            return tile.count_special()[0] == tile.n_obs * tile.n_vars
+
+        return missing(self.tile(0, 1)) and all(map(missing, self.tiles()))
+
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order; infinite values are refused."""
         step = self.rows_per_tile()
@@ -132,7 +142,7 @@ class Source:
             # Tiles of one size, several and equally many for each thread, so that none waits long for the last.
             n_tiles = max(n_tiles, min(SHARE * shared_by, -(-self.n_obs // FEWEST_ROWS))) if shared_by > 1 else n_tiles
             step = -(-self.n_obs // (-(-n_tiles // shared_by) * shared_by))
-            step = -(-step // LANES) * LANES if step > 2 * LANES else step
+            step = -(-step // ROWS_TOGETHER) * ROWS_TOGETHER if step > 2 * ROWS_TOGETHER else step
         bounds = [(a, min(a + step, self.n_obs)) for a in range(0, self.n_obs, step)]
 
         def work(start: int, stop: int) -> T:
