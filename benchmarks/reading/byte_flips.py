@@ -199,9 +199,9 @@ def provenance(name: str) -> str:
     import mtorscore as mt
 
     arguments = " ".join(a for a in sys.argv[1:] if "/" not in a and a != "--out")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
-    today = datetime.now(tz=UTC).date()
-    return f"# python -m benchmarks.reading.{name} {arguments}; commit {commit.strip()}; {today}; mtorscore {mt.__version__}"
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    run = f"python -m benchmarks.reading.{name} {arguments}; commit {done.stdout.strip()}"
+    return f"# {run}; {datetime.now(tz=UTC).date()}; mtorscore {mt.__version__}"
 
 
 def main() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Ints, Sets
 from mtorscore.tl.engine.spec import Param
