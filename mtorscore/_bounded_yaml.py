@@ -62,7 +62,7 @@ def check_bounds(text: str) -> None:
             if event.anchor is not None:
                 sizes[event.anchor] = 1
         elif isinstance(event, yaml.AliasEvent):
-            size = sizes.get(event.anchor, 1)
+            size = sizes.get(str(event.anchor), 1)
             if size is None:
                 raise _refused(f"the alias *{event.anchor} holds itself", event)
             total += size

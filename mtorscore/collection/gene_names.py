@@ -64,7 +64,8 @@ def _one_gene(names: Sequence[str]) -> bool:
     """Whether two of some names are, or were, names of one gene."""
     from mtorscore.genes.tables import human
 
-    table, seen = human(), set()
+    table = human()
+    seen: set[str] = set()
     for name in names:
         symbol = table.by_symbol.get(name)
         meant = {g.symbol for g in (*table.previous.get(name, ()), *table.alias.get(name, ()))}

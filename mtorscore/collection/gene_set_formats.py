@@ -60,10 +60,9 @@ def read_gmt(path: Path) -> list[Signature]:
     for row in rows:
         genes = [row.title, *row.genes] if bare else row.genes
         if not genes or not clean(row.name):
-            fields = row.text.count("\t") + 1
             raise FormatError(
                 "A GMT line is name, description and genes, separated by tabs; "
-                f"this one has {fields} field(s): {row.text[:40]!r}. List genes, or delete the line; a table of set "
+                f"this one has {1 + row.text.count(chr(9))} field(s): {row.text[:40]!r}. List genes, or delete the line; a table of set "
                 "and gene is read as .tsv or .csv.",
                 path=path,
                 line=row.line,

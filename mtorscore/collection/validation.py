@@ -159,7 +159,7 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         nodes = compose(text)
     except UnboundedError as error:
         message = f"The YAML is refused: {error.problem}; write its content out plainly."
-        return [Problem(name, error.problem_mark.line + 1, "yaml", message)], []
+        return [Problem(name, error.problem_mark.line + 1 if error.problem_mark else 1, "yaml", message)], []
     except yaml.MarkedYAMLError as error:
         # An unclosed bracket or quote is best shown where it opens; everything else where the parser stopped.
         opens = re.search("flow|quoted|simple key", str(error.context or ""))

@@ -77,7 +77,7 @@ def compose(text: str) -> list[Node]:
         If the text is no YAML, or beyond the bounds of `mtorscore._bounded_yaml`.
     """
     check_bounds(text)
-    made = (Node(raw) for raw in yaml.compose_all(text, Loader=Loader) if raw is not None)
+    made = map(Node, yaml.compose_all(text, Loader=Loader))
     return [node for node in made if node.tag != "null"]
 
 
