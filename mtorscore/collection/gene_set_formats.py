@@ -60,13 +60,10 @@ def read_gmt(path: Path) -> list[Signature]:
     for row in rows:
         genes = [row.title, *row.genes] if bare else row.genes
         if not genes or not clean(row.name):
-            raise FormatError(
-                "A GMT line is name, description and genes, separated by tabs; "
-                f"this one has {1 + row.text.count(chr(9))} field(s): {row.text[:40]!r}. List genes, or delete the line; a table of set "
-                "and gene is read as .tsv or .csv.",
-                path=path,
-                line=row.line,
-            )
+            many = f"this one has {1 + row.text.count(chr(9))} field(s): {row.text[:40]!r}"
+            message = f"A GMT line is name, description and genes, separated by tabs; {many}. List genes, or delete it"
+            fix = f"{message}; a table of set and gene is read as .tsv or .csv."
+            raise FormatError(fix, path=path, line=row.line)
         sets.add(row.name, "" if bare else row.title, genes, line=row.line)
     return sets.signatures()
 
