@@ -60,7 +60,8 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
         )
     if found:
         warn(
-            f"{'; '.join(found)}. The coverage table says which are missing; if the identifiers differ, {_harmonise()}.",
+            f"{'; '.join(found)}. The coverage table says which are missing; if the identifiers differ, "
+            f"{_harmonise()}.",
             CoverageWarning,
         )
 
