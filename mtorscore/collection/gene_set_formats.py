@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mtorscore.collection.entries import Signature, Source, signed_signature
-from mtorscore.collection.gene_names import MOST, is_gene, stray_genes
-from mtorscore.collection.gene_set_text import GeneSets, clean, read_lines, read_text
+from mtorscore.collection.gene_set_text import (
+    MOST,
+    GeneSets,
+    clean,
+    is_gene,
+    read_lines,
+    read_text,
+    stray_genes,
+)
 from mtorscore.errors import DataWarning, FormatError, SignatureError, examples, warn
 
 __all__ = [

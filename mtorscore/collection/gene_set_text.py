@@ -1,4 +1,4 @@
-"""Shared by all text formats of gene sets: read lines, clean names, check sets, warn of what was cleaned."""
+"""Shared by all text formats of gene sets: read lines, clean and split names, check sets, warn of repairs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mtorscore.collection.entries import Signature, signed_signature
-from mtorscore.collection.gene_names import SIGNS, WEIGHTED, is_separated, split_names
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 
-__all__ = ["GeneSets", "clean", "description", "read_lines", "read_text"]
+__all__ = ["MOST", "GeneSets", "clean", "description", "is_gene", "read_lines", "read_text", "stray_genes"]
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_SIGNS = {",": "a comma", ";": "a semicolon", "|": "a bar", "/": "a slash", " ": "a blank"}
+_SEPARATED = re.compile(r"[\s,;|/]")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_WEIGHTED = re.compile(rf"(?P<gene>[^,;|\s]*[A-Za-z][^,;|\s]*)\s*,\s*(?P<weight>{_NUMBER})")
+# Two names of one gene are written with a bar or a slash too, so that pieces must be different genes there.
+_SURE, _UNSURE = re.compile(r"\s*[,;]\s*|\s+"), re.compile(r"\s*(?:/+|\|+|[,;])\s*|\s+")
+_NO_WORD = {"", "na", "n/a", "none", "null", "nan", "-", ".", "up", "down", "dn"}
+# So many of the pieces, or of the descriptions, must be known genes.
+MOST = 0.8
 
 
 def read_text(path: Path) -> str:
@@ -55,6 +63,92 @@ def description(cell: str) -> str:
     """Return a description; ``na`` is the formats' word for none."""
     text = " ".join(clean(cell).split())
     return "" if text == "na" else text
+
+
+def is_gene(name: str) -> bool:
+    """Whether a name is a symbol of any vintage, human or mouse, or an Ensembl id."""
+    from mtorscore.genes.identifier_kinds import is_symbol, kind_of, plain_form
+
+    kind = kind_of(name)
+    if kind in ("ensembl", "ensembl_mouse"):
+        return True
+    return not kind and is_symbol(plain_form(name))
+
+
+def _is_separated(name: str) -> bool:
+    """Whether a name holds a sign that separates names; ``MTOR|2475``, a symbol and its Entrez id, is one name."""
+    if not _SEPARATED.search(name):
+        return False
+    from mtorscore.genes.identifier_kinds import kind_of
+
+    return kind_of(name) != "symbol|entrez"
+
+
+def _split_names(fields: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the genes of fields that hold several each, and whether they were split.
+
+    Fields are split where at least half of a set's fields hold several names and nearly all of the pieces are known
+    genes: different ones, where a bar or a slash separates them, since ``NKX2-1/TTF1`` is one gene under two names.
+
+    Examples
+    --------
+    >>> _split_names(["MTOR;RHEB;AKT1"]), _split_names(["NKX2-1/TTF1"]), _split_names(["MTOR", "p70 S6 kinase", "AKT1"])
+    ((['MTOR', 'RHEB', 'AKT1'], True), (['NKX2-1/TTF1'], False), (['MTOR', 'p70 S6 kinase', 'AKT1'], False))
+    """
+    several = [f for f in fields if _is_separated(f)]
+    if 2 * len(several) < len(fields):
+        return list(fields), False
+    unsure = any("|" in f or "/" in f for f in several)
+    pieces = [[p for p in (_UNSURE if unsure else _SURE).split(f) if p] for f in fields]
+    flat = [p for row in pieces for p in row]
+    known = sum(map(is_gene, flat)) >= MOST * len(flat)
+    if not known or (unsure and any(_one_gene(row) for row in pieces if len(row) > 1)):
+        return list(fields), False
+    return flat, True
+
+
+def _one_gene(names: Sequence[str]) -> bool:
+    """Whether two of some names are, or were, names of one gene."""
+    from mtorscore.genes.tables import human
+
+    table = human()
+    seen: set[str] = set()
+    for name in names:
+        symbol = table.by_symbol.get(name)
+        meant = {g.symbol for g in (*table.previous.get(name, ()), *table.alias.get(name, ()))}
+        meant |= {symbol.symbol} if symbol is not None else set()
+        if meant & seen:
+            return True
+        seen |= meant
+    return False
+
+
+def stray_genes(sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[int]:
+    """Return the places of sets whose description is a gene that belongs to the set, for all that one can see.
+
+    Parameters
+    ----------
+    sets
+        Name, description and genes of each.
+
+    Returns
+    -------
+    list of int
+        Without those whose name holds the description (``SREBF1_TARGETS``, ``SREBF1``), whose genes do, or whose
+        description is repeated by most of the sets.
+    """
+    titles = [title for _, title, _ in sets]
+    found = []
+    numbers = [g for _, _, genes in sets for g in genes if g]
+    entrez = bool(numbers) and sum(g.isdigit() for g in numbers) > MOST * len(numbers)
+    for i, (name, title, genes) in enumerate(sets):
+        if title.lower() in _NO_WORD or _SEPARATED.search(title) or ":" in title or title in genes:
+            continue
+        if title.lower() in name.lower() or (2 * titles.count(title) > len(sets) > 1):
+            continue
+        if is_gene(title) or (entrez and title.isdigit()):
+            found.append(i)
+    return found
 
 
 class GeneSets:
@@ -128,12 +222,12 @@ class GeneSets:
         genes = [g for g in map(clean, cells) if g]
         found.quoted += [c.strip() for c in cells if c.strip()[:1] == '"' and clean(c) != c.strip()]
         title, path = self._titles[name], str(self.path)
-        odd = list(filter(is_separated, genes))
+        odd = list(filter(_is_separated, genes))
         if odd:
             weights = self._weights(name, genes)
             if weights is not None:
                 return replace(signed_signature(name, weights, path=path), title=title)
-            genes, split = split_names(genes)
+            genes, split = _split_names(genes)
             found.split += odd[:3] if split else []
             found.separated += [] if split else odd
         once = tuple(dict.fromkeys(genes))
@@ -143,7 +237,7 @@ class GeneSets:
 
     def _weights(self, name: str, genes: Sequence[str]) -> dict[str, float] | None:
         """Return the weights of genes that are written ``GENE,1.5``, as VISION and Enrichr do; None where none are."""
-        pairs = [WEIGHTED.fullmatch(g) for g in genes]
+        pairs = [_WEIGHTED.fullmatch(g) for g in genes]
         written = [p for p in pairs if p is not None]
         if not written:
             return None
@@ -189,7 +283,7 @@ class _Found:
                 "tabs"
             )
         if self.separated:
-            signs = [word for sign, word in SIGNS.items() if any(sign in g for g in self.separated)]
+            signs = [word for sign, word in _SIGNS.items() if any(sign in g for g in self.separated)]
             said.append(
                 f"{len(self.separated)} gene name(s) hold {' or '.join(signs)} "
                 f"({examples(map(repr, self.separated))}) and count as one name each, which no matrix has; separate "
