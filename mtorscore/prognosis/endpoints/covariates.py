@@ -22,6 +22,7 @@ __all__ = [
     "encode",
     "pick_columns",
     "pool_rare_levels",
+    "rare_levels",
 ]
 
 RARE = 5
@@ -158,6 +159,18 @@ def pool_rare_levels(table: pd.DataFrame, least: int = RARE) -> tuple[pd.DataFra
         how = f"count as {into}" if alone else "are pooled"
         notes.append(f"{len(rare)} level(s) of {name} with fewer than {least} patients ({examples(rare)}) {how}")
     return table, "; ".join(notes)
+
+
+def rare_levels(table: pd.DataFrame, least: int = RARE) -> str:
+    """Name the levels of categories that fewer than `least` observations have; empty where there are none."""
+    notes = []
+    for name in table.columns:
+        if kind_of_column(table[name]) == "category":
+            counts = names_in(table[name]).value_counts()
+            rare = sorted(map(str, counts.index[counts < least]))
+            if len(counts) > 2 and rare:
+                notes.append(f"{len(rare)} level(s) of {name} have fewer than {least} patients ({examples(rare)})")
+    return "; ".join(notes)
 
 
 def ajcc_stage(stages: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ import pandas as pd
 from mtorscore.collection import SignatureCollection, as_collection
 from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
-from mtorscore.prognosis.endpoints.coding import Coding, drop_empty_levels
+from mtorscore.prognosis.endpoints.coding import Coding
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
@@ -22,11 +22,11 @@ from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, described, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
+from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
 from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
 from mtorscore.prognosis.models.training_cohort import training_digests
 from mtorscore.prognosis.prediction.candidates import rows
-from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
 from mtorscore.prognosis.prediction.sample_size import adequacy
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
@@ -149,8 +149,7 @@ class FittedModel:
 
     def _encode(self, clinical: pd.DataFrame) -> pd.DataFrame:
         pick_columns(clinical, list(self.clinical), f"clinical column(s) of model {self.name}")
-        parts = [c.apply(clinical[c.column]) for c in self.codings]
-        return pd.DataFrame(np.column_stack(parts), index=clinical.index)
+        return encoded(self.codings, self.training, clinical)
 
     def _warn_of_unseen(self, clinical: pd.DataFrame | None) -> None:
         """Warn of levels that the model never saw."""
@@ -278,6 +277,7 @@ def fit_model(
     signatures: Any = None,
     name: str = "model",
     method: str | None = None,
+    impute: str = "median",
     seed: int = 0,
 ) -> FittedModel:
     """Fit a ridge Cox or ridge logistic model on a whole cohort, to be saved and validated elsewhere.
@@ -298,6 +298,9 @@ def fit_model(
         Of the model.
     method
         Scoring method of a table of scores; by default what `tl.score` wrote into it. It is kept and compared.
+    impute
+        How missing clinical values are filled, here and in new patients: ``"median"`` (the commonest level of a
+        category), or ``"regression"`` on the other clinical columns, frozen with the model.
     seed
         Of the inner folds that choose the penalty.
 
@@ -338,8 +341,9 @@ def fit_model(
     table = _known_scores(chosen, name)
     columns, parts = [str(c) for c in table.columns], [table.to_numpy()]
     coded: dict[str, dict[str, Any]] = {}
+    filling: dict[str, Any] = {}
     if len(baseline):
-        more, values, coded = _coded(clinical.loc[data.index, list(baseline)])
+        more, values, coded, filling = coded_baseline(clinical.loc[data.index, list(baseline)], impute)
         columns += more
         parts.append(values)
     if len(set(columns)) < len(columns):
@@ -349,7 +353,7 @@ def fit_model(
     training = _summary(data, kind, x, columns)
     if scorer is not None:
         training["expression"] = value_quantiles(raw)
-    training |= training_digests(table, clinical)
+    training |= training_digests(table, clinical) | filling
     return FittedModel(
         name=name,
         kind=kind.name,
@@ -382,15 +386,6 @@ def _known_scores(chosen: pd.DataFrame, name: str) -> pd.DataFrame:
         bad = table.index[table.isna().any(axis=1)]
         raise DataError(f"{len(bad)} observation(s) miss a score ({examples(bad)}); drop them or the score.")
     return table
-
-
-def _coded(baseline: pd.DataFrame) -> tuple[list[str], FloatArray, dict[str, dict[str, Any]]]:
-    """Return names and values of the coded baseline columns, and the coding by column."""
-    encoder = ClinicalEncoder().fit(drop_empty_levels(baseline))
-    coded = {
-        str(c): {"kind": v.kind, "levels": list(v.levels), "median": v.median} for c, v in encoder.codings_.items()
-    }
-    return [str(c) for c in encoder.get_feature_names_out()], encoder.transform(baseline), coded
 
 
 def _definitions(signatures: Any, columns: Any) -> dict[str, dict[str, Any]]:

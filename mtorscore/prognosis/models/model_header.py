@@ -109,6 +109,17 @@ def _are_quantiles(value: object) -> bool:
     return isinstance(value, list) and len(value) == 5 and all(map(_is_number, value))
 
 
+def _is_normal(value: object, columns: tuple[str, ...]) -> bool:
+    """Whether rows hold the means and the covariance of no more columns than the model has."""
+    if not isinstance(value, list) or not value or not all(isinstance(row, list) for row in value):
+        return False
+    q = len(value) - 1
+    if not 0 < q <= len(columns) or any(len(row) != q or not all(map(_is_number, row)) for row in value):
+        return False
+    covariance = np.array(value[1:])
+    return bool(np.allclose(covariance, covariance.T) and np.linalg.eigvalsh(covariance).min() > 0)
+
+
 def _names(header: dict[str, Any], key: str) -> tuple[str, ...]:
     values = header.get(key)
     good = isinstance(values, list) and all(map(_is_text, values)) and len(set(values)) == len(values)
@@ -183,6 +194,7 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
         "classes": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "columns": lambda v: isinstance(v, dict) and set(v) <= set(columns),
         "expression": _are_quantiles,
+        "imputation": lambda v: _is_normal(v, columns),
         "horizon": lambda v: _is_number(v) and v > 0,  # type: ignore[operator]
         "patients": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "rows": lambda v: isinstance(v, list) and all(map(_is_text, v)),

@@ -80,7 +80,9 @@ def replaced_values(fitted: FittedModel, clinical: pd.DataFrame) -> list[str]:
         column, values = coding.column, clinical[coding.column]
         gone = int(values.isna().sum())
         if gone:
-            notes.append(f"{column} is missing for {gone} of {len(values)}: the training median or commonest level")
+            how = "predicted from the other clinical columns, as learned in the training cohort"
+            how = how if "imputation" in fitted.training else "the training median or commonest level"
+            notes.append(f"{column} is missing for {gone} of {len(values)}: {how}")
         if coding.other_order(values):
             notes.append(
                 f"the levels of {column} are declared in another order here; they are read by name, in the order of "

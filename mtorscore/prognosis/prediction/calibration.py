@@ -18,6 +18,7 @@ from scipy import stats
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, StatisticsWarning, warn
 from mtorscore.prognosis.endpoints.checks import within_follow_up
+from mtorscore.prognosis.endpoints.covariates import rare_levels
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.outcome_models import make_outcome
 from mtorscore.prognosis.prediction.decision_curves import net_benefit
@@ -190,7 +191,7 @@ def likelihood_ratio(data: OutcomeData, score: pd.DataFrame, clinical: FloatArra
 
 
 def evaluation_notes(
-    task: Task, model: Any, clinical: pd.DataFrame, left_out: int, folds: int, wanted: int
+    task: Task, model: Any, clinical: pd.DataFrame, left_out: int, folds: int, wanted: int, impute: str = "median"
 ) -> tuple[str, ...]:
     """Return what should be said with an evaluation: exclusions, imputed values, analytic flexibility.
 
@@ -204,6 +205,8 @@ def evaluation_notes(
         Observations with a missing feature.
     folds, wanted
         Outer folds, used and asked for.
+    impute
+        How missing clinical values are filled.
     """
     notes = []
     if left_out:
@@ -212,9 +215,14 @@ def evaluation_notes(
         notes.append(f"{folds} folds instead of {wanted}: the smaller class, or the events, are too few")
     filled = [f"{c} ({n} of {len(clinical)})" for c, n in clinical.isna().sum().items() if n]
     if filled:
-        notes.append(
-            f"missing clinical values become the training folds' median or commonest level: {', '.join(filled)}"
-        )
+        become = {
+            "median": "become the training folds' median or commonest level",
+            "regression": "are predicted from the other clinical columns, as learned in the training folds",
+        }[impute]
+        notes.append(f"missing clinical values {become}: {', '.join(filled)}")
+    rare = rare_levels(clinical)
+    if rare:
+        notes.append(f"{rare}: the ridge penalty shrinks them towards the commonest level")
     notes += task.notes()
     if isinstance(model, dict) and len(model) > 1:
         text = "several models were compared on the same data: the best of them looks better than it is"

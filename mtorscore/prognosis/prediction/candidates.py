@@ -62,10 +62,13 @@ class Dummy:
 class Fitted:
     """A scikit-learn estimator on a table, alone or beside coded clinical columns."""
 
-    def __init__(self, estimator: Any, table: Any, clinical: pd.DataFrame | None = None) -> None:
+    def __init__(
+        self, estimator: Any, table: Any, clinical: pd.DataFrame | None = None, impute: str = "median"
+    ) -> None:
         self.estimator = estimator
         self.table = table
         self.clinical = clinical
+        self.impute = impute
 
     @property
     def described(self) -> str:
@@ -87,7 +90,7 @@ class Fitted:
         x_train, x_test = rows(self.table, train), rows(self.table, test)
         if self.clinical is None:
             return x_train, x_test, model
-        encoder = ClinicalEncoder().fit(self.clinical.iloc[train])
+        encoder = ClinicalEncoder(self.impute).fit(self.clinical.iloc[train])
         parts = [encoder.transform(self.clinical.iloc[train])], [encoder.transform(self.clinical.iloc[test])]
         if x_train is not None:
             if hasattr(model, "steps") and len(model.steps) > 1:

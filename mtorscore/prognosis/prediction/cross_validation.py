@@ -125,6 +125,7 @@ def evaluate(
     times: Sequence[float] | None = None,
     level: float = 0.95,
     method: str | None = None,
+    impute: str = "median",
     seed: int = 0,
 ) -> Evaluation:
     """Estimate how well a model predicts new patients of the same kind.
@@ -162,6 +163,9 @@ def evaluate(
         Of the intervals.
     method
         Scoring method of a table of scores; by default what `tl.score` wrote into it.
+    impute
+        How missing clinical values are filled, learned in the training part of each fold: ``"median"`` (the commonest
+        level of a category), or ``"regression"`` on the other clinical columns.
     seed
         Of folds and resamples.
 
@@ -217,7 +221,7 @@ def evaluate(
     k = max(2, min(n_splits, task.smallest))
     grid = task.evaluation_times(times)
     used = _with_baseline(clinical.loc[data.index], baseline)
-    candidates = candidates_of(model, table, used, baseline, task, seed)
+    candidates = candidates_of(model, table, used, baseline, task, seed, impute)
     needed = _needed(task, table, used, baseline)
     rng = np.random.default_rng(seed)
     run = _Run(task, group_multiplicities(data.n, patients, n_boot, rng) * task.weights, grid)
@@ -227,7 +231,7 @@ def evaluate(
             for f in range(k):
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats, n_repeats)
-    notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits)
+    notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits, impute)
     notes += leak_notes(table, patients, scoring_of(X, method), summary)
     predictions = pd.concat(run.predictions, ignore_index=True)
     calibrated = assess_calibration(task, predictions, grid, level)
@@ -291,8 +295,9 @@ def _complete(table: Any) -> npt.NDArray[np.bool_]:
 
 
 def candidates_of(
-    model: Any, table: Any, clinical: pd.DataFrame, baseline: Sequence[str], task: Task, seed: int
-) -> dict[str, Candidate]:
+    model: Any, table: Any, clinical: pd.DataFrame, baseline: Sequence[str], task: Task, seed: int,
+    impute: str = "median",
+) -> dict[str, Candidate]:  # fmt: skip
     """Return the models to compare by name: a dummy, the baseline, the given models, and both together."""
     default = task.default_model(seed)
     if model is None or isinstance(model, str):
@@ -306,11 +311,11 @@ def candidates_of(
     out: dict[str, Candidate] = {"dummy": Dummy()}
     columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
     if columns is not None:
-        out["clinical"] = Fitted(default, None, columns)
+        out["clinical"] = Fitted(default, None, columns, impute)
     for name, estimator in named.items():
         out[name] = Fitted(estimator, table)
         if columns is not None:
-            out[f"clinical + {name}"] = Fitted(estimator, table, columns)
+            out[f"clinical + {name}"] = Fitted(estimator, table, columns, impute)
     return out
 
 

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.coding import Coding, learn
+from mtorscore.prognosis.endpoints.imputation_model import JointNormal, coded_with_gaps
 from mtorscore.prognosis.prediction.folds import assign_folds
 from mtorscore.prognosis.statistics import cox, logistic, ridge_paths
 from mtorscore.prognosis.statistics.fine_gray import risk_sets
@@ -34,6 +35,10 @@ __all__ = ["ClinicalEncoder", "RidgeCox", "RidgeLogistic", "survival_target"]
 
 PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(-3, 1.5, 10))
 """Penalty per observation (labels) or per event (survival), for standardised covariates."""
+
+
+IMPUTE = ("median", "regression")
+"""How missing clinical values are filled."""
 
 
 def survival_target(time: FloatArray, event: Any) -> Any:
@@ -308,7 +313,16 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Numbers and ordered categories become one column (missing: the training median), other categories one 0/1 column
     per training level but the most frequent (missing or unseen: the most frequent). Levels are found by name. Words
     among numbers, and ordered levels that the training part does not declare, are errors.
+
+    Parameters
+    ----------
+    impute
+        ``"median"`` as above; ``"regression"``: what is missing is predicted from the other columns of the table, by a
+        joint normal distribution learned from the training part; without the outcome.
     """
+
+    def __init__(self, impute: str = "median") -> None:
+        self.impute = impute
 
     def __sklearn_tags__(self) -> Any:
         """Declare that missing values and text are accepted."""
@@ -324,6 +338,11 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if all(isinstance(c, str) for c in X.columns):
             self.feature_names_in_ = np.asarray(self.columns_, dtype=object)
         self.codings_: dict[Any, Coding] = {name: learn(X[name]) for name in X.columns}
+        if self.impute not in IMPUTE:
+            raise DataError(f"Unknown imputation {self.impute!r}; use {' or '.join(map(repr, IMPUTE))}.")
+        self.normal_ = None
+        if self.impute == "regression":
+            self.normal_ = JointNormal.learn(coded_with_gaps(self.codings_.values(), X))
         return self
 
     def transform(self, X: Any) -> FloatArray:
@@ -338,6 +357,8 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         missing = [c for c in self.columns_ if c not in X.columns]
         if missing:
             raise DataError(f"{len(missing)} clinical column(s) of the model are missing ({examples(missing)}).")
+        if self.normal_ is not None:
+            return self.normal_.fill(coded_with_gaps(self.codings_.values(), X))
         parts = [coding.apply(X[name]) for name, coding in self.codings_.items()]
         return np.column_stack(parts) if parts else np.zeros((len(X), 0))
 
