@@ -95,5 +95,5 @@ def _patterns(known: Bools) -> list[tuple[Bools, IntArray]]:
 def _regression(covariance: FloatArray, known: Bools) -> tuple[FloatArray, FloatArray]:
     """Slopes of the missing columns on the known ones ``(known, missing)``, and the residual covariance."""
     inside, across = covariance[np.ix_(known, known)], covariance[np.ix_(known, ~known)]
-    slope = np.linalg.solve(inside, across) if known.any() else across
+    slope: FloatArray = np.asarray(np.linalg.solve(inside, across), dtype=np.float64) if known.any() else across
     return slope, covariance[np.ix_(~known, ~known)] - across.T @ slope
