@@ -25,6 +25,7 @@ from .endpoints.endpoints import Endpoint as Endpoint
 from .endpoints.endpoints import LabelData as LabelData
 from .endpoints.endpoints import SurvivalData as SurvivalData
 from .endpoints.tcga_advice import tcga_advice as tcga_advice
+from .models.checklists import reporting_table as reporting_table
 from .models.fitted import FittedModel as FittedModel
 from .models.fitted import fit_model as fit_model
 from .models.loading import load_model as load_model
@@ -37,7 +38,6 @@ from .prediction.added_value import Optimism as Optimism
 from .prediction.added_value import added_value as added_value
 from .prediction.added_value import optimism as optimism
 from .prediction.calibration import calibration_curve as calibration_curve
-from .prediction.checklists import reporting_table as reporting_table
 from .prediction.cross_validation import Evaluation as Evaluation
 from .prediction.cross_validation import evaluate as evaluate
 from .prediction.decision_curves import decision_curve as decision_curve

@@ -70,7 +70,7 @@ def checklist(cohort: Cohort, method: str | None, run: Run, name: str) -> pd.Dat
     run
         The run.
     name
-        ``"remark"`` or ``"tripod+ai"``.
+        ``"remark"``, ``"tripod+ai"`` or ``"probast"``.
 
     Returns
     -------
@@ -90,6 +90,12 @@ def checklist(cohort: Cohort, method: str | None, run: Run, name: str) -> pd.Dat
         "variables": f"{rows['signature'].nunique()} signatures scored by {method}.",
         "preparation": "Identifiers to current HGNC symbols; one tumour sample per patient; exclusions are listed.",
     }
+    if len(cohort.table("km")):
+        known["kaplan_meier"] = cohort.table("km")
+    models = [cohort.table(name) for name in ("survival_models", "classifiers")]
+    models = [t for t in models if {"model", "metric", "value", "low", "high", "folds", "horizon"} <= set(t.columns)]
+    if any(len(t) for t in models):
+        known["cross_validated"] = pd.concat([t for t in models if len(t)], ignore_index=True)
     config = run.record.get("config") or {}
     if config.get("adjust"):
         known["confounders"] = f"Adjusted one at a time for {', '.join(map(str, config['adjust']))}."

@@ -69,6 +69,9 @@ class Evaluation:
         Model -> what was fitted, in words.
     notes
         What else should be said with the result.
+    record
+        What was done, for `reporting_table`: stratified_by, grouped, weighted, baseline, missing (clinical column ->
+        patients), impute, n_boot, seed.
     """
 
     summary: pd.DataFrame
@@ -83,6 +86,7 @@ class Evaluation:
     smooth_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     likelihood_ratio: pd.DataFrame = field(default_factory=pd.DataFrame)
     models: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the results as text; first whether the sample is large enough."""
@@ -237,8 +241,14 @@ def evaluate(
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
     described = {name: candidate.described for name, candidate in candidates.items()}
+    record = {
+        "stratified_by": "class" if data.classes else "event", "grouped": patients is not None,
+        "weighted": bool((task.weights != 1).any()), "baseline": list(baseline), "impute": impute,
+        "missing": {str(c): int(v) for c, v in used[list(baseline)].isna().sum().items() if v},
+        "n_boot": n_boot, "seed": seed,
+    }  # fmt: skip
     return Evaluation(
-        summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested, described
+        summary, pd.DataFrame(run.folds), predictions, needed, grid, notes, *calibrated, tested, described, record
     )
 
 
