@@ -15,6 +15,7 @@ from mtorscore.prognosis.endpoints.coding import MOST_LEVELS, drop_empty_levels,
 from mtorscore.prognosis.endpoints.covariates import pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.models.fitted import FittedModel
+from mtorscore.prognosis.models.model_kinds import KINDS
 from mtorscore.prognosis.models.validation import validate
 
 __all__ = ["subgroup_performance"]
@@ -92,7 +93,7 @@ def _one(
 ) -> pd.DataFrame:  # fmt: skip
     """Validate in one subgroup; a row with the reason where that cannot be done."""
     try:
-        horizon = at if np.isfinite(at) and fitted.horizon is not None and fitted.kind != "label" else None
+        horizon = at if KINDS[fitted.kind].has_survival else None
         return _told(validate(fitted, X, clinical, endpoint, horizon=horizon, **options).summary, column, group)
     except EndpointError as error:
         data = (endpoint or fitted.endpoint).resolve(clinical, X.index)
