@@ -2,6 +2,8 @@ from .analysis.cell_summaries import smooth as smooth
 from .analysis.cell_summaries import summarise as summarise
 from .analysis.comparison import compare_methods as compare_methods
 from .analysis.contrasts import contrast as contrast
+from .analysis.detection_limits import samples_needed as samples_needed
+from .analysis.detection_limits import technical_sd as technical_sd
 from .analysis.diagnosis import diagnose as diagnose
 from .analysis.explanation import explain as explain
 from .analysis.fold_changes import score_contrast as score_contrast

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, MethodError, examples
@@ -36,6 +37,7 @@ def contrast(
     continuous: Sequence[Any] | pd.Series | str | None = None,
     block_effect: str = "fixed",
     correlation: float | None = None,
+    technical: pd.DataFrame | pd.Series | None = None,
     sample_key: str | None = None,
     method: str | None = None,
     n_permutations: int = 10_000,
@@ -88,6 +90,8 @@ def contrast(
         mixed model by REML for each signature, with degrees of freedom by Satterthwaite.
     correlation
         Within blocks, for ``"consensus"``; by default it is estimated.
+    technical
+        Technical SD of each score: the table of `technical_sd`, or a Series (index: signature).
     sample_key
         Of scored cells: column of ``.obs`` that names the sample; scores are averaged by sample, and other columns
         must have one value per sample.
@@ -110,7 +114,9 @@ def contrast(
         all rows of the table, of `p_moderated` where there is one, else of `p_t`), ``residual_sd, error`` (standard
         error of the difference), ``sd, difference_sd, sd_low, sd_high, robust`` (``welch``, ``paired``, ``hc3``),
         ``t_robust, df_robust, p_robust, block_effect, correlation`` (within random blocks, as used) and ``reason``
-        (why a number is NaN, or approximate).
+        (why a number is NaN, or approximate). With `technical` also ``technical_sd, smallest_difference`` (technical
+        noise alone shows a larger one in 5% of experiments of this design, or 1 - `level`) and ``below_smallest``
+        (whether the difference is within it).
 
     Raises
     ------
@@ -133,7 +139,19 @@ def contrast(
     for name in ("n_treated", "n_control"):
         if rows[name].notna().all():
             rows[name] = rows[name].astype(np.int64)
-    return rows[list(COLUMNS)]
+    out = rows[list(COLUMNS)]
+    return out if technical is None else _with_technical(out, technical, level)
+
+
+def _with_technical(rows: pd.DataFrame, technical: pd.DataFrame | pd.Series, level: float) -> pd.DataFrame:
+    if isinstance(technical, pd.DataFrame):
+        if not {"signature", "technical_sd"} <= set(technical.columns):
+            raise DataError("`technical` is the table of tl.technical_sd, with signature and technical_sd.")
+        technical = technical.set_index("signature")["technical_sd"]
+    sd = rows["signature"].map(technical).astype(np.float64)
+    least = stats.norm.ppf(0.5 + level / 2) * sd * rows["error"] / rows["residual_sd"]
+    below = (rows["difference"].abs() < least).where(least.notna() & rows["difference"].notna(), False)
+    return rows.assign(technical_sd=sd, smallest_difference=least, below_smallest=below.astype(bool))
 
 
 def _inputs(
