@@ -80,6 +80,7 @@ def test_wheel_holds_library_workflow_and_templates(wheel: Path) -> None:
     workflow = {name for name in workflow if "__pycache__" not in name}
     assert len(library) >= 20
     assert {f"mtorscore/{name}" for name in library | workflow} <= names
+    assert {"mtorscore/signatures/evidence.tsv", "mtorscore/signatures/seed_answers.tsv"} <= names
     assert "mtorscore/py.typed" in names
     assert not [n for n in names if n.startswith(("tests", "benchmarks", "docs"))]
     restricted = [n for n in names if Path(n).name.startswith(("KEGG_", "BIOCARTA_", "PENG_"))]

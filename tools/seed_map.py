@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtorscore.collection import SignatureCollection, library
-from mtorscore.collection.library_files import library_folder
+from mtorscore.collection.library_files import seed_answer, seed_map
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "seed_map.md"
 SETUP = """\
@@ -39,11 +37,21 @@ ANSWERS = {
 }
 
 
-def seed_map() -> list[dict[str, Any]]:
-    """Return the systems S01 to S53 as in ``signatures/seed_map.yaml``."""
-    text = (library_folder() / "seed_map.yaml").read_text(encoding="utf-8")
-    systems: list[dict[str, Any]] = yaml.safe_load(text)["systems"]
-    return systems
+def answered(system: str) -> list[str]:
+    """Return the sentence and the table of what the data at hand answer."""
+    rows, sentence = seed_answer(system)
+    lines = ["", f"**{sentence}**"]
+    if rows:
+        lines += ["", "| what | where | estimate (95% interval) | n | of what | expected | answer |"]
+        lines += ["| --- | --- | ---: | ---: | --- | :---: | --- |"]
+    for row in rows:
+        numbers = f"{row['estimate']} ({row['low']} to {row['high']})" if row["estimate"] else ""
+        said = row["answer"] + (f": {row['because']}" if row["because"] else "")
+        what = row["what"] if "(" in row["what"] else f"`{row['what']}`"
+        lines.append(
+            f"| {what} | {row['where']} | {numbers} | {row['n']} | {row['unit']} | {row['expected']} | {said} |"
+        )
+    return lines
 
 
 def render(systems: list[dict[str, Any]], collection: SignatureCollection) -> str:
@@ -70,7 +78,15 @@ def render(systems: list[dict[str, Any]], collection: SignatureCollection) -> st
         "Columns such as `drug`, `tissue`, `site` or `tsc` are your own annotation; `footprints`, `mrna`, `mirna` and "
         "`mouse` your own matrices. All scores are transcriptional footprints, not kinase activity."
     )
-    lines = ["# From the seed review to a call: S01 to S53", "", intro, "", "```python", SETUP, "```", "", own, ""]
+    answers = (
+        "Each system begins with what the data at hand answer: yes (the interval lies on the side that the review "
+        "leads one to expect), no (on the other), or cannot be said, because of what. The first row of a table "
+        "decides; the others stand beside it. One review's fifty-three claims are many tests, and no p is corrected "
+        "over them. The same is printed by `mtorscore signatures system S26`. Written by `python -m "
+        "benchmarks.readout.seed_answers`; what is asked stands in `benchmarks/readout/seed_plan.py`."
+    )
+    lines = ["# From the seed review to a call: S01 to S53", "", answers, "", intro, "", "```python", SETUP, "```", ""]
+    lines += [own, ""]
     lines += ["| answer | what it is | systems |", "| --- | --- | --- |"]
     for answer, meaning in ANSWERS.items():
         ids = ", ".join(f"[{s['id']}](#{s['id'].lower()})" for s in systems if s["answer"] == answer)
@@ -83,6 +99,8 @@ def render(systems: list[dict[str, Any]], collection: SignatureCollection) -> st
             f"## {system['id']} {system['system']}",
             "",
             f"*{system['cancer']}; {system['answer']}.* Expected: {system['expected']}.",
+            "",
+            *answered(system["id"])[1:],
             "",
             "```python",
             system["call"].rstrip(),

@@ -16,15 +16,18 @@ import numpy as np
 import pandas as pd
 
 from mtorscore import library, read, tl
-from mtorscore.collection import CONFOUNDER, leads
+from mtorscore.collection import CONFOUNDER
+from mtorscore.collection.library_files import library_meta
 from mtorscore.errors import MtorscoreWarning
 from mtorscore.pp import prepare_cohort
 from mtorscore.prognosis import Endpoint, associate, fit_model, meta_analyse, tcga_advice, validate
+from mtorscore.prognosis.association.quality import OPPOSED, grade_in, graded_words
 
 ROOT = Path(__file__).parents[2]
 METHOD = "singscore"
 ENDPOINTS = ("OS", "PFI", "DSS")
 COHORTS = {"tcga-lihc": "LIHC", "tcga-chol": "CHOL"}
+TISSUES = {"LIHC": "HCC", "CHOL": "CCA"}
 CONTROLS = ("proliferation", "stroma", "immune", "hepatocyte", "stage")
 LEAST_COVERAGE = 0.5
 NO_SCORE = ("context", CONFOUNDER)
@@ -33,12 +36,13 @@ NO_SCORE = ("context", CONFOUNDER)
 def declared() -> tuple[dict[str, str], list[str]]:
     """Return branch -> signature by rule, and the branches that have no gene list.
 
-    The library's lead of the branch; where it has none, the first signature of the branch by name.
+    The library's standing lead of the branch; where it has none, the first signature of the branch by name.
     """
     lib = library()
     chosen: dict[str, str] = {}
-    for name in leads(lib.names, confounders=False):
-        chosen.setdefault(str(lib[name].branch), name)
+    for branch, names in library_meta()["leads"].items():
+        if branch not in NO_SCORE:
+            chosen[branch] = names[0]
     branches = dict.fromkeys(str(e.branch) for e in lib)
     for branch in branches:
         own = sorted(s.id for s in lib.signatures if s.branch == branch)
@@ -61,12 +65,12 @@ def endpoint(name: str) -> Endpoint:
     return Endpoint.survival(f"{name}.time", name, unit="days", name=name)
 
 
-def relate(adata: Any, names: list[str]) -> pd.DataFrame:
-    """Associate with all negative controls."""
+def relate(adata: Any, names: list[str], tissue: str) -> pd.DataFrame:
+    """Associate with all negative controls; what is opposed in the tissue is not valid."""
     expression = pd.DataFrame(np.asarray(adata.layers["log"], dtype=float), adata.obs_names, adata.var_names)
     return associate(
         adata.obsm[f"score_{METHOD}"][names], adata.obs, [endpoint(e) for e in ENDPOINTS], ["stage"],
-        expression=expression, signatures=library(), method=METHOD,
+        expression=expression, signatures=library(), method=METHOD, tissue=tissue,
     )  # fmt: skip
 
 
@@ -104,7 +108,7 @@ def verdicts(code: str, table: pd.DataFrame) -> list[str]:
     out = []
     for name in ENDPOINTS:
         part = table[table["endpoint"] == name]
-        plain = part[part["model"] == "unadjusted"]
+        plain = part[(part["model"] == "unadjusted") & part["valid"]]
         found = plain[plain["q"] < 0.05]
         events = int(plain["events"].max())
         detectable = float(np.exp((1.959964 + 0.841621) / np.sqrt(events)))
@@ -125,6 +129,11 @@ def verdicts(code: str, table: pd.DataFrame) -> list[str]:
                 f"{random} its random signatures (percentile {row.null_percentile:.1f}, p {small(row.null_p)}); beside "
                 f"{', '.join(beside)}."
             )
+    lib, tissue = library(), TISSUES[code]
+    opposed = [n for n in dict.fromkeys(table["signature"]) if grade_in(lib[str(n)], tissue) == OPPOSED]
+    if opposed:
+        told = "; ".join(f"{n} ({' '.join(graded_words(lib[str(n)], tissue))})" for n in opposed)
+        out.append(f"- Not counted for {code}, since they move against what they are named after there: {told}.")
     return out
 
 
@@ -237,13 +246,15 @@ PREFACE = f"""# Do branch scores say anything about outcome in public liver coho
 This page is written by `python benchmarks/prognosis/liver_study.py DATA`; no figure in it is typed by hand.
 
 Method {METHOD}, Cox models (Efron) on the continuous score, ratios per SD among the patients of the endpoint. One
-signature per branch was declared before looking, by rule: the library's lead of the branch, else the branch's first
-signature by name. Each ratio comes with three negative controls: 1,000 *random signatures* matched on size, direction
-and expression, scored and tested the same way; *proliferation*; *purity and lineage* (stroma, immune, hepatocyte), one
-confounder at a time and without the genes that it shares with the signature; and stage. q is Benjamini-Hochberg over
-the signatures of one endpoint and model. The three endpoints are of the same patients: they are not separate studies,
-and the family of one endpoint does not pay for having looked at three. Proliferation is partly downstream of mTOR: what
-stays beside it is *information beyond proliferation*; what does not may still be mTOR's doing.
+signature per branch was declared before looking, by rule: the library's standing lead of the branch, else the
+branch's first signature by name. What was since shown to move against its pathway in tumours of the kind is marked
+`!`, and no finding is made from it ([tissue anchor](tissue_anchor.md)). Each ratio comes with three negative
+controls: 1,000 *random signatures* matched on size, direction and expression, scored and tested the same way;
+*proliferation*; *purity and lineage* (stroma, immune, hepatocyte), one confounder at a time and without the genes
+that it shares with the signature; and stage. q is Benjamini-Hochberg over the signatures of one endpoint and model.
+The three endpoints are of the same patients: they are not separate studies, and the family of one endpoint does not
+pay for having looked at three. Proliferation is partly downstream of mTOR: what stays beside it is *information
+beyond proliferation*; what does not may still be mTOR's doing.
 
 LIHC are the hepatocellular carcinomas of The Cancer Genome Atlas (TCGA), CHOL its cholangiocarcinomas. OS is overall
 survival, PFI the progression-free interval and DSS disease-specific survival as its clinical data resource (TCGA-CDR;
@@ -262,7 +273,7 @@ def main() -> None:
         warnings.simplefilter("ignore", MtorscoreWarning)
         for cohort, code in COHORTS.items():
             cohorts[code] = tcga(data, cohort)
-            tables[code] = relate(cohorts[code], names)
+            tables[code] = relate(cohorts[code], names, TISSUES[code])
         moved = transfer(cohorts, names)
         low, third = panel(data, names)
     kept = {code: t[t["valid"]] for code, t in tables.items()} | ({"panel": third} if len(third) else {})

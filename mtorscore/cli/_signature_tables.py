@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mtorscore.collection import Entry
 
-__all__ = ["console", "print_entries", "print_overlap"]
+__all__ = ["console", "print_answers", "print_entries", "print_overlap"]
 
 WIDE = 120
 _STYLE = {"transcriptional": "green", "translational": "yellow", "component": "blue", "composite": "magenta"}
@@ -118,3 +118,32 @@ def print_overlap(table: pd.DataFrame, share: float) -> None:
         f"[dim]{len(close)} of {len(table)} pairs share more than {share:.0%} of the smaller one's genes; opposed: up "
         "in one, down in the other. Yellow: different branches, whose scores are not independent.[/]"
     )
+
+
+def print_answers(system: Mapping[str, str], rows: Sequence[Mapping[str, str]], sentence: str) -> None:
+    """Print what the data at hand answer to a system of the seed review.
+
+    Parameters
+    ----------
+    system
+        From ``seed_map.yaml``.
+    rows, sentence
+        As `mtorscore.collection.library_files.seed_answer` returns them.
+    """
+    from rich.markup import escape
+
+    screen = console()
+    screen.print(f"[bold]{system['id']}[/] {escape(system['system'])} ({escape(system['cancer'])})")
+    screen.print(f"expected: {escape(system['expected'])}")
+    if rows:
+        columns = ("what", "where", "estimate", "95% interval", "n", "of what", "expected", "answer")
+        numeric = {"estimate", "n"}
+        grid = _grid({c: {"justify": "right"} if c in numeric else {"overflow": "fold"} for c in columns})
+        for row in rows:
+            interval = f"{row['low']} to {row['high']}" if row["low"] else ""
+            said = row["answer"] + (f": {row['because']}" if row["because"] else "")
+            cells = (row["what"], row["where"], row["estimate"], interval, row["n"], row["unit"], row["expected"], said)
+            grid.add_row(*map(escape, cells))
+        screen.print(grid)
+    screen.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
+    screen.print(f"caveat: {escape(system['caveat'])}", soft_wrap=True)

@@ -144,6 +144,29 @@ def show(
 
 
 @app.command()
+def system(
+    name: Annotated[str, typer.Argument(help="S01 to S53, a system of the seed review.")],
+    as_json: _Json = False,
+) -> None:
+    """Show what the data at hand answer to a system of the seed review: a table, and one sentence.
+
+    For example:
+
+        mtorscore signatures system S26
+    """
+    from mtorscore.collection.library_files import seed_answer, seed_map
+
+    rows, sentence = seed_answer(name.upper())
+    asked = next(s for s in seed_map() if s["id"] == name.upper())
+    if as_json:
+        _print_json({"system": asked["id"], "title": asked["system"], "sentence": sentence, "rows": rows})
+        return
+    from mtorscore.cli._signature_tables import print_answers
+
+    print_answers(asked, rows, sentence)
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="A gene symbol, current or old, or words.")],
     library: _Library = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,8 +11,14 @@ from typing import Any
 import yaml
 
 from mtorscore.collection.yaml_text import Loader
+from mtorscore.errors import SignatureError
 
-__all__ = ["BRANCHES", "LEVELS", "library_folder", "library_meta"]
+__all__ = ["BRANCHES", "LEVELS", "SEED_COLUMNS", "library_folder", "library_meta", "seed_answer", "seed_map"]
+
+SEED_COLUMNS: tuple[str, ...] = (
+    *("system", "what", "where", "unit", "estimate", "low", "high", "n", "expected", "answer", "because"),
+)
+"""Columns of ``seed_answers.tsv``: what the data at hand answer to each system of the seed review."""
 
 
 def library_folder() -> Path:
@@ -32,6 +39,53 @@ def library_meta() -> dict[str, Any]:
     text = (library_folder() / "library.yaml").read_text(encoding="utf-8")
     meta: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
     return meta
+
+
+@lru_cache(maxsize=1)
+def seed_map() -> list[dict[str, Any]]:
+    """Return the systems S01 to S53 of the seed review, as in ``seed_map.yaml``."""
+    text = (library_folder() / "seed_map.yaml").read_text(encoding="utf-8")
+    systems: list[dict[str, Any]] = yaml.load(text, Loader=Loader)["systems"]  # noqa: S506 - plain values only
+    return systems
+
+
+def seed_answer(system: str) -> tuple[list[dict[str, str]], str]:
+    """Return what the data at hand answer to a system of the seed review.
+
+    Parameters
+    ----------
+    system
+        ``"S01"`` to ``"S53"``.
+
+    Returns
+    -------
+    rows : list of dict
+        One per check, with `SEED_COLUMNS`; none where the data hold nothing on it.
+    sentence : str
+        Yes, no, or cannot be said, because of what; by the first check.
+
+    Raises
+    ------
+    SignatureError
+        If there is no such system.
+    """
+    known = {s["id"]: s for s in seed_map()}
+    if system not in known:
+        raise SignatureError(f"There is no system {system!r}; the seed review has {min(known)} to {max(known)}.")
+    path = library_folder() / "seed_answers.tsv"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [r for r in csv.DictReader(lines, delimiter="\t") if r["system"] == system]
+    if not rows:
+        return rows, f"Cannot be said, because no data at hand hold what it needs: {known[system]['needs']}."
+    first = rows[0]
+    said = first["answer"].capitalize() + (f", because {first['because']}" if first["because"] else "")
+    if not first["estimate"]:
+        return rows, f"{said} ({first['what']}, {first['where']})."
+    numbers = f"{first['estimate']} ({first['low']} to {first['high']}), n {first['n']}"
+    return (
+        rows,
+        f"{said}: {first['what']} in {first['where']}, {first['unit']}: {numbers}; expected {first['expected']}.",
+    )
 
 
 BRANCHES: tuple[str, ...] = tuple(library_meta()["branches"])

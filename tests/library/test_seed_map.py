@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import pandas as pd
 import pytest
 import yaml
 from anndata import AnnData
+from typer.testing import CliRunner
 
 import mtorscore as mt
-from mtorscore.collection.library_files import library_folder
+from mtorscore.cli.signatures import app
+from mtorscore.collection.library_files import SEED_COLUMNS, library_folder, seed_answer
+from mtorscore.errors import SignatureError
 from mtorscore.genes.symbols import human_to_mouse
 
 N_GENES = 7000
@@ -109,3 +113,51 @@ def test_call_runs(namespace: dict[str, Any], system: dict[str, Any]) -> None:
             known = np.isfinite(np.asarray(numbers, dtype=float))
             # A table of associations has columns for other endpoints, models and controls than those of the call.
             assert known.mean() > (0.3 if "associate(" in line else 0.5), line
+
+
+def test_every_system_has_an_answer_with_numbers_or_names_what_it_lacks() -> None:
+    page = (ROOT / "docs" / "evidence" / "seed_map.md").read_text(encoding="utf-8")
+    answered = 0
+    for system in SYSTEMS:
+        rows, sentence = seed_answer(system["id"])
+        assert f"**{sentence}**" in page, system["id"]
+        assert re.match(r"(Yes|No|Cannot be said, because)\b", sentence), sentence
+        if not rows:
+            assert system["needs"] in sentence
+            continue
+        answered += 1
+        for row in rows:
+            assert list(row) == list(SEED_COLUMNS)
+            assert row["answer"] in {"yes", "no", "cannot be said"}
+            assert (row["answer"] != "cannot be said") <= bool(row["estimate"]), row
+            assert row["because"] or row["answer"] != "cannot be said", row
+            if row["estimate"] and row["expected"] in {"up", "down"}:
+                low, high = sorted(float(row[k]) * (1 if row["expected"] == "up" else -1) for k in ("low", "high"))
+                kept = "opposed" in row["because"] and row["answer"] == "cannot be said"
+                assert kept or row["answer"] == ("yes" if low > 0 else "no" if high < 0 else "cannot be said"), row
+    assert answered >= 35
+    with pytest.raises(SignatureError, match="S01 to S53"):
+        seed_answer("S54")
+
+
+def test_the_seed_rows_make_no_call_from_what_is_opposed() -> None:
+    for system in ("S03", "S26", "S30"):
+        rows, _ = seed_answer(system)
+        told = [
+            r for r in rows if r["what"] in {"AKT_AXIS", "FOXO_TARGETS_AKT_OFF"} and re.search("HCC|lihc", r["where"])
+        ]
+        assert told
+        assert all("opposed in liver tumours (HCC)" in r["because"] and r["answer"] != "yes" for r in told), told
+    rows, sentence = seed_answer("S26")
+    assert re.search(r"share of tumours beyond 95% of 21 normal samples: [\d.]+ \([\d.]+ to [\d.]+\), n 153", sentence)
+    assert {"grade", "metastasis"} <= {r["unit"].split()[-1] for r in seed_answer("S43")[0]}
+
+
+def test_a_reader_of_the_seed_map_is_answered_in_the_terminal() -> None:
+    shown = CliRunner().invoke(app, ["system", "s10"], env={"COLUMNS": "160"}).stdout
+    assert "share of tumours beyond" in shown
+    assert "0.137" in shown
+    assert re.search(r"^(Yes|No|Cannot be said)", shown, re.M)
+    asked = json.loads(CliRunner().invoke(app, ["system", "S33", "--json"]).stdout)
+    assert asked["rows"] == []
+    assert "treated and untreated samples" in asked["sentence"]
