@@ -7,139 +7,25 @@ computes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-from mtorscore._outcome_terms import ENDPOINTS
-from mtorscore.errors import DataWarning, examples, warn
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mtorscore._result_columns import (
+    ADJUSTED_FOR,
+    COMPETING,
+    ENDPOINT,
+    HORIZON,
+    LEVEL,
+    METHOD,
+    MODEL,
+    OBSERVATION,
+    POSITIVE,
+    PREDICTOR,
+    REASON,
+    SIGNATURE,
+    VALID,
+    Column,
+    Table,
+)  # fmt: skip
 
 __all__ = ["TABLES", "Column", "Table"]
-
-Kind = Literal["text", "number", "count", "share", "p-value", "time", "flag"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a result table.
-
-    Attributes
-    ----------
-    name
-        As in the file's header.
-    kind
-        ``"text"``, ``"number"``, ``"count"``, ``"share"`` (0 to 1), ``"p-value"``, ``"time"`` or ``"flag"`` (true or
-        false).
-    meaning
-        In plain words; the report and the manual show it.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of a run.
-
-    Attributes
-    ----------
-    name
-        What the code and the report call it.
-    path
-        Relative to the cohort's results folder; ``{method}`` is filled in per scoring method. Empty for a table that
-        the report computes.
-    columns
-        In the order of the file.
-    step
-        The workflow's step that writes it.
-    printed
-        Names of the columns that the report prints, separated by blanks; all where nothing is said.
-    empty
-        What the report says where the table has no rows.
-    report, script
-        Whether the report reads it, and whether its page hands it to the interactive tables.
-    per_signature
-        Whether one more column per scored entry follows the declared ones.
-    """
-
-    name: str
-    path: str
-    columns: tuple[Column, ...]
-    step: str = ""
-    printed: str = ""
-    empty: str = ""
-    report: bool = False
-    script: bool = False
-    per_signature: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the declared columns."""
-        return tuple(c.name for c in self.columns)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Names of the columns that are true or false."""
-        return tuple(c.name for c in self.columns if c.kind == "flag")
-
-    def arrange(self, table: pd.DataFrame, *, index: bool = False) -> pd.DataFrame:
-        """Return a table with the declared columns in their order.
-
-        Parameters
-        ----------
-        table
-            Rows to be written; an empty DataFrame gives a header alone.
-        index
-            Whether the first declared column is the table's index.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Declared columns that `table` lacks are missing values.
-
-        Warns
-        -----
-        DataWarning
-            If a column is not declared; it comes last.
-        """
-        if self.per_signature:
-            return table
-        names = list(self.names[1:] if index else self.names)
-        others = [c for c in table.columns if c not in names]
-        if others:
-            warn(f"{self.path} has {len(others)} column(s) that are not declared: {examples(others)}.", DataWarning)
-        return table.reindex(columns=[*names, *others])
-
-
-METHOD = Column("method", "text", "scoring method")
-SIGNATURE = Column("signature", "text", "gene signature or composite")
-_ENDPOINTS = ", ".join(f"{name} {known.title}" for name, known in ENDPOINTS.items())
-ENDPOINT = Column(
-    "endpoint", "text", f"outcome: {_ENDPOINTS}, or a label of the cohort such as recurrence within 24 months"
-)
-MODEL = Column("model", "text", "unadjusted: the score alone; adjusted: with one confounder beside it")
-PREDICTOR = Column(
-    "model",
-    "text",
-    "dummy (knows how often the outcome occurs, nothing else), clinical (age, sex and stage, where they are known), "
-    "score (one score per branch), or clinical + score",
-)
-ADJUSTED_FOR = Column("adjusted_for", "text", "the one confounder beside the score")
-VALID = Column("valid", "flag", "whether the numbers can be trusted")
-REASON = Column("reason", "text", "why not, or what else to know")
-OBSERVATION = Column("observation", "text", "sample or cell")
-HORIZON = Column(
-    "horizon", "time", "time in days by which the outcome is looked at; missing for labels and for all of follow-up"
-)
-POSITIVE = Column("positive", "text", "what a ratio above 1 or a higher risk means more of: the event, or a class")
-COMPETING = Column(
-    "competing", "text", "how many competing events there are, and how they count here; empty where there is none"
-)
-LEVEL = Column("level", "share", "confidence level of the intervals")
 
 NO_OUTCOME = "This cohort has no survival data, so no score was related to an outcome."
 
@@ -277,14 +163,53 @@ ASSOCIATIONS = Table(
     report=True, script=True,
 )  # fmt: skip
 
+CLASS_EFFECTS = Table(
+    "class_effects", "relate/class_effects.tsv", (
+        METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
+        Column("effect", "text",
+               "proportional odds ratio (ordered classes: of a higher one), or odds ratio against the reference class"),
+        POSITIVE,
+        Column("against", "text", "the reference class; missing for ordered classes"),
+        LEVEL,
+        Column("n", "count", "patients in the model, of all classes"),
+        Column("events", "count",
+               "patients of the smaller of the two classes; of ordered classes, all outside of the commonest"),
+        Column("odds_ratio", "number", "odds ratio per standard deviation of the score"),
+        Column("or_low", "number", "lower end of its interval"),
+        Column("or_high", "number", "upper end of its interval"),
+        Column("p", "p-value", "p value of the score in this model"),
+        Column("q", "p-value",
+               "p value adjusted for the signatures and classes tested (Benjamini and Hochberg), within one method, "
+               "endpoint and model"),
+        Column("overall_p", "p-value", "test of the score for all classes together, by likelihood ratio"),
+        Column("proportional_p", "p-value",
+               "test of proportional odds (ordered classes); small means that the ratio is an average over the cuts"),
+        Column("c_index", "number",
+               "share of pairs of two classes put in the right order, 0.5 is chance; unordered: of the class and the "
+               "reference"),
+        Column("c_low", "number", "lower end of its interval"),
+        Column("c_high", "number", "upper end of its interval"),
+        Column("null_percentile", "number",
+               "percent of random signatures of the same size and expression with a weaker association"),
+        Column("null_p", "p-value", "p value among those random signatures"),
+        Column("n_null", "count", "how many random signatures"),
+        Column("firth", "flag", "whether Firth's penalty was used, in the model of the two classes alone"),
+        VALID, REASON,
+    ),
+    step="relate",
+    printed="signature endpoint adjusted_for positive against n events odds_ratio or_low or_high p q null_p",
+    empty="No label of three classes or more, of eight patients each, is declared.", report=True, script=True,
+)  # fmt: skip
+
 CLASSIFIERS = Table(
     "classifiers",
     "relate/classifiers.tsv",
     _evaluated(
         "roc_auc: share of pairs of one case and one other put in the right order (0.5 is chance); "
         "average_precision: area under the precision-recall curve (the dummy's value is chance); brier and log_loss: "
-        "error of the predicted risks, lower is better",
-        "patients with the outcome",
+        "error of the predicted risks, lower is better; of several classes hand_till (mean AUC over pairs of classes), "
+        "ordinal_c (pairs of ordered classes in the right order), accuracy, kappa, roc_auc and recall of each class",
+        "patients with the outcome; of several classes, of the smallest",
     ),
     step="relate", printed="method endpoint model metric value low high difference difference_low difference_high",
     empty="There is no label with eight patients of each kind, so nothing was classified.", report=True, script=True,
@@ -461,7 +386,19 @@ META = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASSIFIERS, KAPLAN_MEIER, NULLS),
+        *(
+            EXCLUSIONS,
+            GENES,
+            SCORES,
+            COVERAGE,
+            RATIOS,
+            PANELS,
+            ASSOCIATIONS,
+            CLASS_EFFECTS,
+            CLASSIFIERS,
+            KAPLAN_MEIER,
+            NULLS,
+        ),
         *(SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS, GSEA, META),
     )
 }

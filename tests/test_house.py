@@ -47,6 +47,7 @@ ROOMS = (
     "collection",
     "genes",
     "results",
+    "_result_columns",
     "_outcome_terms",
     "_atomic",
     "_multiple_testing",

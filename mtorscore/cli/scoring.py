@@ -149,11 +149,23 @@ def relate(
     time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
-    label: Annotated[str | None, typer.Option(help="Column of a two-valued label, instead of time and event.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of a label, instead of time and event.")] = None,
     positive: Annotated[
         str | None,
         typer.Option(help="With --label: the value that is predicted; a label of 0 and 1 needs none."),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="With --label: its classes, more than two and unordered, separated by commas."),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="With --label: its classes, ascending, separated by commas."),
+    ] = None,
+    balanced: Annotated[
+        bool,
+        typer.Option("--balanced", help="With --classes or --order: weight the classes so that each counts the same."),
+    ] = False,
     adjust: Annotated[
         str | None,
         typer.Option(help="Clinical columns to adjust for (with --label: to compare with), separated by commas."),
@@ -169,24 +181,32 @@ def relate(
 
         mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
         mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --positive yes
+        mtorscore relate scores.tsv --clinical clinical.tsv --label subclass --classes S3,S2,S1
+        mtorscore relate scores.tsv --clinical clinical.tsv --label grade --order G1,G2,G3,G4
     """
     from mtorscore.pipeline.joined_scores import join_clinical
     from mtorscore.pipeline.tables import relate_label, relate_survival
 
     if (label is None) == (time is None or event is None):
         raise ConfigError("Give either --time and --event, or --label.")
-    if positive is not None and label is None:
-        raise ConfigError("--positive names a value of --label; name the column as well.")
-    columns = [c.strip() for c in (adjust or "").split(",") if c.strip()]
+    if label is None and (positive is not None or classes or order or balanced):
+        raise ConfigError("--positive, --classes, --order and --balanced speak of --label; name the column as well.")
+    columns = _listed(adjust)
     joined = join_clinical(scores, clinical, normals=label is not None)
     values, table, who = joined.scores, joined.clinical, joined.patients
     if label is not None:
-        result = relate_label(values, table, label, positive=positive, baseline=columns, patients=who)
+        named = {"classes": _listed(classes), "order": _listed(order)}
+        more: dict[str, Any] = {"balanced": balanced, "patients": who, **named}
+        result = relate_label(values, table, label, positive=positive, baseline=columns, **more)
     else:
         result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
     _write(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")
+
+
+def _listed(text: str | None) -> list[str]:
+    return [c.strip() for c in (text or "").split(",") if c.strip()]
 
 
 def _write(table: pd.DataFrame | Any, out: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
     from mtorscore.prognosis import Endpoint
 
-__all__ = ["endpoints_of", "relate"]
+__all__ = ["class_labels", "endpoints_of", "relate"]
 
 TUMOUR = "tumour_vs_normal"
 LEAST_PER_CLASS = 8
@@ -45,7 +45,8 @@ def relate(
 ) -> list[Path]:
     """Relate a cohort's scores to its outcomes and write the tables into ``relate/``.
 
-    ``associations.tsv`` (hazard ratios), ``km.tsv`` (Kaplan-Meier), ``null.tsv`` (random signatures beside one per
+    ``associations.tsv`` (hazard ratios), ``class_effects.tsv`` (odds ratios of labels with several classes), ``km.tsv``
+    (Kaplan-Meier), ``null.tsv`` (random signatures beside one per
     branch), ``classifiers.tsv`` and ``survival_models.tsv``
     (cross-validated), ``predictions.tsv`` (out-of-fold risks, by the first method), with their
     ``calibration.tsv``, ``smooth_calibration.tsv`` and ``decision.tsv``. For cells, ``cells.tsv``: scores by sample and
@@ -84,6 +85,7 @@ def relate(
     tumours = adata[(adata.obs["sample_type"] == "tumour").to_numpy() & in_outcome]
     endpoints, labels = endpoints_of(tumours)
     context = str(adata.uns.get("context", "")) or None
+    several = class_labels(tumours.obs, tumours.uns.get("labels", ()))
     possible = [a for a in adjust if a == "proliferation" or a in signatures or _varies(tumours.obs, a)]
     # The default is asked of every cohort; one without stages is not adjusted for them, which its table shows.
     unknown = [a for a in adjust if a not in (*DEFAULTS["adjust"], *signatures.names) and a not in tumours.obs]
@@ -93,26 +95,27 @@ def relate(
             f"columns are {examples(tumours.obs, 8)}.",
             DataWarning,
         )
-    associations, curves, nulls = [], [], []
+    associations, curves, nulls, effects = [], [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
     for method in methods:
         scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
+        own = scores.loc[tumours.obs_names]
+        options: dict[str, Any] = {
+            "adjust": possible,
+            "signatures": signatures,
+            "method": method,
+            "n_random": null_sets,
+            "negative_controls": ("random", "proliferation", "purity") if null_sets else ("proliferation", "purity"),
+            "n_boot": bootstraps,
+            "params": dict((parameters or {}).get(method, {})),
+            "seed": seed,
+            "tissue": context,
+        }
+        if several:
+            found = prognosis.associate(own, tumours.obs, several, expression=_on_log_scale(tumours), **options)
+            effects.append(found.assign(method=method).reindex(columns=results.CLASS_EFFECTS.names))
         if endpoints:
-            table = prognosis.associate(
-                scores.loc[tumours.obs_names],
-                tumours.obs,
-                endpoints,
-                adjust=possible,
-                expression=_on_log_scale(tumours),
-                signatures=signatures,
-                method=method,
-                n_random=null_sets,
-                negative_controls=("random", "proliferation", "purity") if null_sets else ("proliferation", "purity"),
-                n_boot=bootstraps,
-                params=dict((parameters or {}).get(method, {})),
-                seed=seed,
-                tissue=context,
-            )
+            table = prognosis.associate(own, tumours.obs, endpoints, expression=_on_log_scale(tumours), **options)
             records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
@@ -123,10 +126,15 @@ def relate(
         for rows, label, baseline in _tasks(adata, tumours, labels):
             curves_wanted = method == methods[0] and label != TUMOUR
             models.add(method, leading, rows, prognosis.Endpoint.label(label), baseline, curves=curves_wanted)
+        for endpoint in several:
+            known = tumours.obs[tumours.obs[endpoint.column].isin(list(endpoint.classes or endpoint.order))]
+            baseline = [c for c in BASELINE if _varies(known, c) and c != endpoint.column]
+            models.add(method, leading, known, endpoint, baseline, curves=False)
         if method == methods[0] and endpoints:
             _predict_survival(models, method, leading, tumours.obs, endpoints[0])
     return [
         write_result(associations, results.ASSOCIATIONS, folder),
+        write_result(effects, results.CLASS_EFFECTS, folder),
         write_result(curves, results.KAPLAN_MEIER, folder),
         write_result(nulls, results.NULLS, folder),
         *(write_result(models.parts[table.name], table, folder) for table in PREDICTED),
@@ -159,6 +167,36 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     named = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
     labels = [n for n in dict.fromkeys(named) if n in obs and _two_classes(obs[n])]
     return endpoints, labels
+
+
+def class_labels(obs: pd.DataFrame, declared: Iterable[str]) -> list[Endpoint]:
+    """Return labels of three classes or more with eight observations each.
+
+    Parameters
+    ----------
+    obs
+        Clinical columns of the tumours.
+    declared
+        Names of the cohort's labels; those that are categorical columns of several categories are looked at, whose
+        order, or whose first category as the reference, is that of the column.
+    """
+    import pandas as pd
+
+    found = []
+    for name in dict.fromkeys(map(str, declared)):
+        dtype = obs[name].dtype if name in obs else None
+        if not isinstance(dtype, pd.CategoricalDtype) or len(dtype.categories) < 3:
+            continue
+        counts = obs[name].value_counts()
+        kept = [c for c in dtype.categories if counts[c] >= LEAST_PER_CLASS]
+        rare = [f"{c} ({counts[c]})" for c in dtype.categories if counts[c] < LEAST_PER_CLASS]
+        if rare:
+            few = f"fewer than {LEAST_PER_CLASS} tumours"
+            warn(f"Label {name}: {examples(rare)} have {few} and are left out.", DataWarning)
+        if len(kept) > 2:
+            order, classes = (kept, []) if dtype.ordered else ([], kept)
+            found.append(prognosis.Endpoint.label(name, order=order, classes=classes))
+    return found
 
 
 def _on_log_scale(adata: AnnData) -> AnnData:

@@ -295,6 +295,9 @@ def relate_label(
     label: str,
     *,
     positive: str | None = None,
+    classes: Sequence[str] = (),
+    order: Sequence[str] = (),
+    balanced: bool = False,
     baseline: Sequence[str] = (),
     patients: pd.Series | None = None,
 ) -> pd.DataFrame:
@@ -305,9 +308,12 @@ def relate_label(
     scores, clinical
         Tables with the same index.
     label
-        Column of a two-valued label.
+        Column of a label.
     positive
         The class that is predicted; a label of 0 and 1 needs none.
+    classes, order, balanced
+        Classes of a label of more than two, unordered or ascending, and whether each counts the same; see
+        `mtorscore.prognosis.Endpoint.label`.
     baseline
         Clinical columns of the model to compare with.
     patients
@@ -322,7 +328,7 @@ def relate_label(
 
     if label not in clinical:
         raise EndpointError(f"The clinical table has no column {label!r}; it has {examples(clinical.columns, 8)}.")
-    endpoint = prognosis.Endpoint.label(label, positive=positive)
+    endpoint = prognosis.Endpoint.label(label, positive=positive, classes=classes, order=order, balanced=balanced)
     result: Any = prognosis.evaluate(None, scores, clinical, endpoint, baseline=tuple(baseline), groups=patients)
     return result.summary if hasattr(result, "summary") else result
 

@@ -229,8 +229,21 @@ def _add_labels(adata: AnnData, recipe: Recipe) -> None:
                 f"{recipe.id}: label {name} names {column!r}, and there is no such column; there are "
                 f"{examples(adata.obs.columns, 40)}. Correct the recipe."
             )
+        classes = [str(c) for c in rule.get("order") or rule.get("classes") or ()]
+        if classes:
+            adata.obs[name] = _classes(adata.obs[column], classes, ordered=bool(rule.get("order")))
+            continue
         values = {"event": column, "event_values": rule["positive"], "censored_values": rule["negative"]}
         adata.obs[name] = _events(adata.obs[column], values, name, recipe)
+
+
+def _classes(column: pd.Series, classes: list[str], *, ordered: bool) -> pd.Categorical:
+    """Return the classes of a label by name; other values are missing."""
+    import pandas as pd
+
+    texts = column.astype(object).where(column.notna(), None)
+    names = [None if v is None else str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in texts]
+    return pd.Categorical([n if n in classes else None for n in names], categories=classes, ordered=ordered)
 
 
 def state_units(adata: AnnData, declared: str = "") -> None:

@@ -85,7 +85,7 @@ _ALLOWED = {
     "clinical": {"file", "sheet", "key", "where", "on"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values"},
     "group": {"column", "tumour", "normal", "recurrent"},
-    "labels": {"column", "positive", "negative"},
+    "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},
     "cells": {"sample", "cell_type", "embedding", "min_genes"},
 }
@@ -168,6 +168,13 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
         if strange:
             raise ConfigError(
                 f"{where}: unknown key(s) {examples(strange)} in `{name}`; known: {', '.join(sorted(_ALLOWED[name]))}."
+            )
+    for name, label in (raw.get("labels") or {}).items():
+        said = [k for k in ("positive", "classes", "order") if label.get(k)]
+        if "column" not in label or len(said) != 1 or bool(label.get("positive")) != bool(label.get("negative")):
+            raise ConfigError(
+                f"{where}: label {name} needs `column`, and either `positive` and `negative`, or `classes` (the "
+                "reference first), or `order` (ascending)."
             )
     _check_words(raw, where)
     for name, endpoint in (raw.get("endpoints") or {}).items():

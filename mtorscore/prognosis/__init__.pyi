@@ -46,6 +46,8 @@ from .prediction.ridge import ClinicalEncoder as ClinicalEncoder
 from .prediction.ridge import RidgeCox as RidgeCox
 from .prediction.ridge import RidgeLogistic as RidgeLogistic
 from .prediction.ridge import survival_target as survival_target
+from .prediction.ridge_classes import RidgeMultinomial as RidgeMultinomial
+from .prediction.ridge_classes import RidgeOrdinal as RidgeOrdinal
 from .prediction.sample_size import minimum_sample_size as minimum_sample_size
 from .prediction.smooth_calibration import SmoothCalibration as SmoothCalibration
 from .prediction.smooth_calibration import smooth_calibration as smooth_calibration

@@ -27,13 +27,14 @@ from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
     NOT_PROPORTIONAL,
     blank_row,
+    detail,
     finish,
 )
 from mtorscore.prognosis.endpoints.checks import check_counts, check_level, check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcome
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcomes
 from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, subdistribution
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
@@ -88,9 +89,10 @@ def associate(
 ) -> pd.DataFrame:
     """Relate every score to one or more endpoints.
 
-    For survival a Cox model on the continuous score, for a two-class label a logistic model; the effect is per SD of
-    the score (n - 1 in the denominator) among the patients of the endpoint who have one, in adjusted models too. One
-    adjusted model per entry of `adjust`, each with one confounder beside the score.
+    For survival a Cox model on the continuous score, for a label a logistic (two classes), multinomial (`classes`) or
+    proportional-odds model (`order`); the effect is per SD of the score (n - 1 in the denominator) among the patients
+    of the endpoint who have one, in adjusted models too. One adjusted model per entry of `adjust`, each with one
+    confounder beside the score.
 
     Parameters
     ----------
@@ -154,7 +156,10 @@ def associate(
         means more of, `horizon` that of an early endpoint, `level` that of the intervals. Label endpoints add
         ``odds_ratio``, ``or_low`` and ``or_high``, and their ``c_index`` is the area under the ROC curve. That of an
         unadjusted row is that of the score itself (below 0.5: protective); of an adjusted row that of the fitted
-        linear predictor, in sample. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
+        linear predictor, in sample. Labels of several classes have one row per class, `positive`, against the
+        reference, ``against`` (their random signatures and ``c_index`` are of these two classes alone), with
+        ``overall_p`` of all classes together; ordered ones have one row, and ``proportional_p``, the test of
+        proportional odds. ``unadjusted_same_n`` is the unadjusted ratio on the patients of an adjusted model.
         With competing events `hr` is cause-specific; ``subdistribution_hr`` is that of Fine and Gray (robust errors).
         The ``residual_`` columns, on rows adjusted for proliferation, are of what is left of the score once
         proliferation is regressed out: ratio per its own SD with interval, p, and p among equally treated random
@@ -219,11 +224,12 @@ def _associate(
         for item in adjust:
             check_not_outcome(item if isinstance(item, tuple | list) else [item], one, "adjusted for")
         data, lost = design.known(one.resolve(inputs.clinical, inputs.scores.index))
-        outcome = design.applied(make_outcome(data, options.ties), data)
+        outcomes = [design.applied(outcome, data) for outcome in make_outcomes(data, options.ties)]
         if design.clusters is None:
             warn_repeated_patients(inputs.clinical, data.index)
         excluded += [data.excluded, lost]
-        rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
+        for outcome in outcomes:
+            rows += _one_endpoint(inputs, outcome, data.name, list(adjust), controls, options)
     controls.run()
     digests = Digests(inputs.clinical)
     for row in rows:
@@ -310,6 +316,7 @@ def _unadjusted(
         put_subdistribution(row, beside, j)
         if np.isfinite(row["coef"]):
             row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
+            detail(row, outcome, block.x[:, [j]], effects.all_coef[:1, j])
         if outcome.one_time:
             row["reason"].append("all events fall on one time: nothing can be said of the course of the hazards")
         if row["ph_p"] < NOT_PROPORTIONAL:
@@ -369,6 +376,7 @@ def _adjusted(
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)
+                detail(row, part, x[:, :, k], coef)
                 row |= _concordance(part, x[:, :, k] @ coef, resample, options.level)
             elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:
                 row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
@@ -434,7 +442,7 @@ def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -
         empty = np.zeros(x.shape[2], dtype=bool)
         return Effects(nan, nan, nan, nan, nan, np.full(x.shape[1:], np.nan), firth, empty, empty, nan, nan)
     effects = estimate(outcome, x, firth=firth, level=options.level)
-    if firth or not effects.infinite.any():
+    if firth or not outcome.has_firth or not effects.infinite.any():
         return effects
     rows = np.flatnonzero(effects.infinite)
     again = estimate(outcome, x[:, :, rows], firth=True, level=options.level)

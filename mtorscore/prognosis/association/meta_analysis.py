@@ -21,7 +21,7 @@ from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError
 from mtorscore.prognosis.association.cohort_overlap import overlap_notes
 from mtorscore.prognosis.endpoints.checks import check_level
-from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, ODDS_RATIO
+from mtorscore.prognosis.endpoints.outcome_data import HAZARD_RATIO, ODDS_RATIO
 from mtorscore.prognosis.statistics.inference import ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 

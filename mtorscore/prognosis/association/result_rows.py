@@ -11,9 +11,11 @@ import pandas as pd
 from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import StatisticsWarning, examples, warn
-from mtorscore.prognosis.endpoints.outcome_models import HAZARD_RATIO, Outcome
+from mtorscore.prognosis.endpoints.outcome_data import HAZARD_RATIO
+from mtorscore.prognosis.endpoints.outcome_models import Outcome
 from mtorscore.prognosis.endpoints.subdistribution import how_competing
 from mtorscore.prognosis.statistics.inference import Effects, ratio
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
 from mtorscore.results import ASSOCIATIONS
 
 NOT_PROPORTIONAL = 0.01
@@ -21,6 +23,8 @@ NOT_PROPORTIONAL = 0.01
 
 # The scoring method is added by whoever scored.
 COLUMNS = list(ASSOCIATIONS.names[1:])
+CLASS_COLUMNS = ("against", "overall_p", "proportional_p")
+"""Further columns where a label has more than two classes."""
 
 
 def blank_row(
@@ -61,11 +65,12 @@ def blank_row(
         reason, bad = ["the score is constant"], True
     elif effects is not None:
         infinite = bool(effects.infinite[j])
-        row["firth"] = effects.firth or infinite
+        row["firth"] = effects.firth or (infinite and outcome.has_firth)
         row["coef"], row["p"] = float(effects.coef[j]), float(effects.p[j])
         row["low"], row["high"] = float(effects.low[j]), float(effects.high[j])
         if infinite:
-            reason.append("the groups separate (no finite maximum): Firth penalty")
+            how = "Firth penalty" if outcome.has_firth else "no estimate"
+            reason.append(f"the groups separate (no finite maximum): {how}")
         elif effects.firth and parameters > 1:
             reason.append(f"{parameters} parameters for {outcome.events} events: Firth penalty")
         if not np.isfinite(row["coef"]):
@@ -77,6 +82,13 @@ def blank_row(
         reason.append(f"only {outcome.events} event(s); at least {MIN_EVENTS} are asked for")
         bad = True
     return row | {"valid": not bad, "reason": reason}
+
+
+def detail(row: dict[str, Any], outcome: Outcome, x: FloatArray, coef: FloatArray) -> None:
+    """Fill in what one kind of outcome alone has, with its notes, for one model ``(n, p)``."""
+    found = outcome.details(x, coef)
+    row["reason"] += found.pop("notes", [])
+    row |= found
 
 
 def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
@@ -91,6 +103,7 @@ def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
         for column, source in zip(names, ("coef", "low", "high"), strict=True):
             table[column] = np.where(rows_of, ratio(table[source].astype(float)), np.nan)
         extra += [c for c in names if c not in COLUMNS]
+    extra += [c for c in CLASS_COLUMNS if c in table]
     table["reason"] = ["; ".join(dict.fromkeys(r)) for r in table["reason"]]
     keys = ["endpoint", "model", "adjusted_for"]
     for adjusted, p in (("q", "p"), ("subdistribution_q", "subdistribution_p")):

@@ -31,6 +31,7 @@ from mtorscore.prognosis.endpoints.columns import (
     status_of,
     two_classes,
 )
+from mtorscore.prognosis.endpoints.labels import LabelData, check_declared, declare, named_classes
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
 from mtorscore.prognosis.statistics.kaplan_meier import inverse_weights
 
@@ -109,82 +110,6 @@ class SurvivalData:
         return replace(self, entry=entry, **kept)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelData:
-    """A label endpoint read from a clinical table.
-
-    Attributes
-    ----------
-    index
-        Observations that count; length ``n``.
-    y
-        ``(n,)`` int codes into `classes`.
-    classes
-        Class names; for a binary label the last is the positive one, for an ordinal one they ascend.
-    ordered
-        Whether the order of `classes` means something.
-    weights
-        ``(n,)`` weights; 1 but for derived endpoints, where they are inverse probabilities of being uncensored.
-    follow_up
-        Time, event (of any kind) and horizon that a derived label comes from; None otherwise.
-    """
-
-    name: str
-    index: pd.Index
-    y: npt.NDArray[np.int64]
-    classes: tuple[str, ...]
-    ordered: bool
-    weights: npt.NDArray[np.float64]
-    excluded: pd.DataFrame
-    follow_up: tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], float] | None = None
-
-    @property
-    def n(self) -> int:
-        """Number of observations."""
-        return len(self.y)
-
-    @property
-    def positive(self) -> str:
-        """Name of the positive class of a binary label; empty for others."""
-        return self.classes[-1] if len(self.classes) == 2 and not self.ordered else ""
-
-    @property
-    def horizon(self) -> float:
-        """Horizon of a derived label; NaN otherwise."""
-        return math.nan if self.follow_up is None else self.follow_up[2]
-
-    @property
-    def longest(self) -> float:
-        """Longest follow-up of a derived label; NaN otherwise."""
-        return math.nan if self.follow_up is None or not self.n else float(self.follow_up[0].max())
-
-    def weights_within(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Weights of some observations as if there were no others: what a model may learn from them."""
-        if self.follow_up is None:
-            own: npt.NDArray[np.float64] = self.weights[rows]
-            return own
-        time, event, horizon = self.follow_up
-        return inverse_weights(time[rows], event[rows], horizon)
-
-    @property
-    def n_competing(self) -> int:
-        """Number of competing events by the horizon of a derived label; 0 otherwise."""
-        if self.follow_up is None:
-            return 0
-        time, event, horizon = self.follow_up
-        return int((event & (time <= horizon) & (self.y == 0)).sum())
-
-    @property
-    def n_events(self) -> int:
-        """Size of the last (for a binary label: the positive) class."""
-        return int((self.y == len(self.classes) - 1).sum())
-
-    def take(self, keep: npt.NDArray[Any]) -> LabelData:
-        """Return the observations at positions, or under a mask, `keep`."""
-        source = None if self.follow_up is None else (*(v[keep] for v in self.follow_up[:2]), self.follow_up[2])
-        return replace(self, index=self.index[keep], y=self.y[keep], weights=self.weights[keep], follow_up=source)
-
-
 @dataclass(frozen=True)
 class Endpoint:
     """An outcome, by the columns that hold it. Make one with `survival`, `label` or `early`.
@@ -209,6 +134,8 @@ class Endpoint:
     column: str | None = None
     positive: Hashable | None = None
     order: tuple[Hashable, ...] = field(default=())
+    classes: tuple[Hashable, ...] = field(default=())
+    balanced: bool = False
 
     @classmethod
     def survival(
@@ -267,6 +194,8 @@ class Endpoint:
         *,
         positive: Hashable | None = None,
         order: Sequence[Hashable] = (),
+        classes: Sequence[Hashable] = (),
+        balanced: bool = False,
         name: str | None = None,
     ) -> Endpoint:
         """Class of an observation.
@@ -280,11 +209,24 @@ class Endpoint:
             of 0/1, True of False/True); a label in words has no default and is refused without.
         order
             Ascending classes of an ordinal label, such as ``("normal", "NASH", "cirrhosis", "HCC")``; values that are
-            not listed are excluded and logged.
+            not listed are excluded and logged. An ordered categorical column declares its own.
+        classes
+            Classes of an unordered label, such as ``("S1", "S2", "S3")``, the first of which is the reference of odds
+            ratios; values that are not listed are excluded and logged.
+        balanced
+            Weight the classes so that each counts the same in the fitting and the metrics of `evaluate`, `fit_model`
+            and `validate`: a rare class is found more often, and probabilities are those of classes equally common.
         name
             What tables call it.
+
+        Raises
+        ------
+        EndpointError
+            If the classes are declared twice or contradict `positive` or `balanced`.
         """
-        return cls("label", name or column, column=column, positive=positive, order=tuple(order))
+        check_declared(column, positive, order, classes, balanced)
+        made = cls("label", name or column, column=column, positive=positive, order=tuple(order))
+        return replace(made, classes=tuple(classes), balanced=balanced)
 
     @classmethod
     def early(
@@ -320,13 +262,19 @@ class Endpoint:
         """Days within which an early event counts; None for other endpoints."""
         return self.horizon * DAYS[self.unit] if self.kind == "early" and self.horizon is not None else None
 
-    def with_positive(self, positive: str) -> Endpoint:
-        """Return the endpoint with the positive class that a label was read with, where it names none itself."""
-        return replace(self, positive=positive) if self.kind == "label" and self.positive is None else self
+    def as_read(self, classes: Sequence[str], ordered: bool) -> Endpoint:
+        """Return the endpoint with the classes that a label was read with, where it names none itself."""
+        if self.kind != "label" or self.positive is not None or self.order or self.classes:
+            return self
+        if len(classes) > 2:
+            return replace(self, order=tuple(classes)) if ordered else replace(self, classes=tuple(classes))
+        return replace(self, positive=classes[-1]) if len(classes) == 2 else self
 
     @property
     def data_kind(self) -> str:
-        """Kind of data that `resolve` returns: an early endpoint resolves to a label."""
+        """Kind of data that `resolve` returns: an early endpoint is a label, several classes are kinds of their own."""
+        if len(self.order) > 2 or len(self.classes) > 2:
+            return "ordered" if self.order else "classes"
         return "label" if self.kind == "early" else self.kind
 
     def resolve(self, clinical: pd.DataFrame, index: pd.Index | None = None) -> OutcomeData:
@@ -428,18 +376,23 @@ class Endpoint:
     def _label(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:
         column = pick(table, self.column, self.name)
         rules = [("label missing", column.isna().to_numpy())]
-        classes: list[Hashable] = list(self.order)
-        if self.order:
-            rules.append(("label not among the ordered classes", ~column.isin(classes).to_numpy()))
+        names, ordered = declare(column, self.order, self.classes)
+        if names:
+            which = "ordered classes" if ordered else "declared classes"
+            rules.append((f"label not among the {which}", named_classes(column, names) < 0))
         keep, log = apply_rules(table.index, self.name, rules)
         column = column[keep]
-        if not self.order:
-            classes, y = two_classes(column, self.positive, self.name)
+        if names:
+            y = named_classes(column, names)
         else:
-            y = np.array([classes.index(v) for v in column], dtype=np.int64)
-        names = tuple(name_of(c) for c in classes)
+            found, y = two_classes(column, self.positive, self.name)
+            names = tuple(name_of(c) for c in found)
         excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
-        return LabelData(self.name, table.index[keep], y, names, bool(self.order), np.ones(len(y)), excluded)
+        declared = len(names) > 2 and (ordered or bool(self.classes))
+        weights = np.ones(len(y))
+        return LabelData(
+            self.name, table.index[keep], y, names, ordered, weights, excluded, None, declared, self.balanced
+        )
 
 
 _RESOLVERS: dict[str, Callable[[Endpoint, pd.DataFrame, list[dict[str, str]]], OutcomeData]] = {

@@ -7,8 +7,12 @@ from typing import Any, Protocol, TypeVar
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["OutcomeData", "competing_text", "reasons"]
+__all__ = ["HAZARD_RATIO", "ODDS_RATIO", "OutcomeData", "RatioColumns", "competing_text", "reasons"]
 
+RatioColumns = tuple[str, str, str]
+
+HAZARD_RATIO: RatioColumns = ("hr", "hr_low", "hr_high")
+ODDS_RATIO: RatioColumns = ("odds_ratio", "or_low", "or_high")
 Data = TypeVar("Data", bound="OutcomeData")
 
 

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.prognosis.endpoints.class_outcomes import contrasts_of
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
-from mtorscore.prognosis.endpoints.outcome_data import OutcomeData, reasons
+from mtorscore.prognosis.endpoints.labels import undeclared
+from mtorscore.prognosis.endpoints.outcome_data import HAZARD_RATIO, ODDS_RATIO, OutcomeData, RatioColumns, reasons
 from mtorscore.prognosis.statistics import cox, logistic, metrics, robust
 from mtorscore.prognosis.statistics import score_test as _scoretest
 from mtorscore.prognosis.statistics.concordance import Concordance, concordance, with_interval
@@ -25,10 +27,6 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskS
 from mtorscore.prognosis.statistics.score_test import ScoreTest
 
 Mask = npt.NDArray[Any]
-RatioColumns = tuple[str, str, str]
-
-HAZARD_RATIO: RatioColumns = ("hr", "hr_low", "hr_high")
-ODDS_RATIO: RatioColumns = ("odds_ratio", "or_low", "or_high")
 
 
 class Outcome(Protocol):
@@ -79,6 +77,15 @@ class Outcome(Protocol):
         """Whether several events all fall on one time."""
         ...
 
+    @property
+    def has_firth(self) -> bool:
+        """Whether `fit` knows Firth's penalty."""
+        ...
+
+    def details(self, x: FloatArray, coef: FloatArray) -> dict[str, Any]:
+        """Further columns of the first covariate of one model ``(n, p)``, and ``notes``; empty for most kinds."""
+        ...
+
     def take(self, keep: Mask) -> Outcome:
         """Return the observations under a mask."""
         ...
@@ -117,6 +124,7 @@ class SurvivalOutcome:
     effect: str = "hazard ratio"
     ratio_columns: RatioColumns = HAZARD_RATIO
     fractional_weights: bool = False
+    has_firth: bool = True
 
     @cached_property
     def risk(self) -> RiskSets:
@@ -178,6 +186,10 @@ class SurvivalOutcome:
             return float("nan")
         return float(cox.zph(self.risk, x, coef)[1][0])
 
+    def details(self, x: FloatArray, coef: FloatArray) -> dict[str, Any]:  # noqa: ARG002
+        """Return nothing further."""
+        return {}
+
     def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
         """Return the score test of one covariate beside `z`."""
         eta = np.zeros(self.n)
@@ -208,6 +220,7 @@ class BinaryOutcome:
     effect: str = "odds ratio"
     ratio_columns: RatioColumns = ODDS_RATIO
     clusters: IntArray | None = None
+    has_firth: bool = True
 
     @property
     def positive(self) -> str:
@@ -272,6 +285,10 @@ class BinaryOutcome:
         """Return NaN: the test does not apply to labels."""
         return float("nan")
 
+    def details(self, x: FloatArray, coef: FloatArray) -> dict[str, Any]:  # noqa: ARG002
+        """Return nothing further."""
+        return {}
+
     def score_test(self, z: FloatArray | None, *, firth: bool = False) -> ScoreTest:
         """Return the score test of one covariate beside `z` and the intercept."""
         q = np.zeros((len(self.data.y), 0)) if z is None else z
@@ -324,13 +341,32 @@ def make_outcome(data: OutcomeData, ties: str = "efron", strata: IntArray | None
     if not isinstance(data, LabelData):
         raise EndpointError(f"Endpoint {data.name}: there is no model of association for {type(data).__name__}.")
     present = [data.classes[i] for i in np.unique(data.y)]
+    if data.many:
+        raise EndpointError(
+            f"Endpoint {data.name} has {len(data.classes)} classes ({examples(data.classes, 5)}), and this takes two; "
+            "associate, evaluate, fit_model and validate take more. Otherwise name one class against the rest."
+        )
+    if len(data.classes) > 2 and len(present) > 2:
+        raise EndpointError(undeclared(data.name, data.name, data.classes))
     if len(data.classes) != 2 or len(present) != 2:
         raise EndpointError(
             f"Endpoint {data.name}: a binary label is needed, and {len(present)} class(es) were found "
-            f"({examples(present, 5)}). For ordered groups use prognosis.trend_test; otherwise one class "
-            "against the rest."
+            f"({examples(present, 5)})."
         )
     return BinaryOutcome(data)
+
+
+def make_outcomes(data: OutcomeData, ties: str = "efron") -> list[Outcome]:
+    """Return the outcome models of a resolved endpoint: one, or (unordered classes) one per class but the reference.
+
+    Raises
+    ------
+    EndpointError
+        As `make_outcome`, or if fewer than two of several classes occur.
+    """
+    if isinstance(data, LabelData) and data.many and data.n:
+        return list(contrasts_of(data))
+    return [make_outcome(data, ties)]
 
 
 def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.95) -> Effects:
@@ -338,7 +374,7 @@ def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.9
 
     Models whose likelihood runs to infinity (separation) are returned as not usable by the Wald form.
     """
-    if not firth:
+    if not firth or not outcome.has_firth:
         return wald(outcome.fit(x), level)
     return profile(outcome.fit, x, level)
 

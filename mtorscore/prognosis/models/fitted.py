@@ -20,9 +20,10 @@ from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observ
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
-from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, described, scoring_by, scoring_of
+from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
 from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
+from mtorscore.prognosis.models.card import card_of
 from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
 from mtorscore.prognosis.models.training_cohort import training_digests
@@ -39,12 +40,12 @@ __all__ = ["FittedModel", "fit_model"]
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A ridge Cox or ridge logistic model with everything needed to apply it elsewhere.
+    """A ridge Cox, logistic, multinomial or proportional-odds model with everything needed to apply it elsewhere.
 
     Attributes
     ----------
     name, kind
-        Name, and ``"survival"`` or ``"label"``.
+        Name, and ``"survival"``, ``"label"``, ``"classes"`` or ``"ordered"``.
     endpoint
         The training endpoint.
     scores
@@ -53,9 +54,12 @@ class FittedModel:
         Coded clinical columns: per column its kind (number, ordered, category), the names of its levels in their order,
         and the median that a missing value becomes.
     coef, mean, scale
-        ``(p,)`` coefficients per SD of training, and the training means and SDs.
+        ``(p,)`` coefficients per SD of training (of several unordered classes ``(K * p,)``, class after class), and the
+        training means and SDs.
     intercept
         Log odds at the mean (labels).
+    intercepts
+        Of every class, or the thresholds between ordered ones; empty for other kinds.
     times, hazard, offset
         Breslow's cumulative baseline hazard at a linear predictor of `offset` (survival).
     signatures
@@ -85,6 +89,7 @@ class FittedModel:
     times: FloatArray = field(default_factory=lambda: np.zeros(0))
     hazard: FloatArray = field(default_factory=lambda: np.zeros(0))
     offset: float = 0.0
+    intercepts: FloatArray = field(default_factory=lambda: np.zeros(0))
     signatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reference: Reference | None = None
     scoring: Mapping[str, Any] = field(default_factory=dict)
@@ -164,17 +169,30 @@ class FittedModel:
                     DataWarning,
                 )
 
-    def linear_predictor(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
-        """Linear predictor; higher means the event. NaN where a score is missing."""
-        features = self.features(X, clinical)
-        values = (features.to_numpy() - self.mean) / self.scale @ self.coef + self.intercept
-        return pd.Series(values, index=features.index, name=self.name)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that the model tells apart, of two the positive one last; none of a survival model."""
+        return tuple(self.training.get("classes", ()))
 
-    def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series:
-        """Probability of the positive class, or (survival) the linear predictor."""
+    def linear_predictor(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series | pd.DataFrame:
+        """Linear predictor; higher means the event, or a higher class. NaN where a score is missing.
+
+        Of several unordered classes observations x classes: log-probabilities up to a constant per row.
+        """
+        features = self.features(X, clinical)
+        z = (features.to_numpy() - self.mean) / self.scale
+        return self._named(KINDS[self.kind].linear(z, self.coef, self.intercept, self.intercepts), features.index)
+
+    def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series | pd.DataFrame:
+        """Probability of the positive class, or (survival) the linear predictor; of several classes, of each."""
         self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
-        return pd.Series(KINDS[self.kind].prediction(linear.to_numpy()), index=linear.index, name=self.name)
+        return self._named(KINDS[self.kind].prediction(linear.to_numpy(), self.intercepts), linear.index)
+
+    def _named(self, values: FloatArray, index: pd.Index) -> pd.Series | pd.DataFrame:
+        if values.ndim == 2:
+            return pd.DataFrame(values, index=index, columns=list(self.classes))
+        return pd.Series(values, index=index, name=self.name)
 
     def predict_survival(self, X: Any, times: Sequence[float], clinical: pd.DataFrame | None = None) -> pd.DataFrame:
         """Probability of being free of the event at each time; observations x times.
@@ -201,7 +219,8 @@ class FittedModel:
 
     def _content(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
         """Return header and arrays of the model file."""
-        return header_of(self, asdict(self.endpoint)), {k: getattr(self, k) for k in model_file.ARRAYS}
+        arrays = {k: getattr(self, k) for k in (*model_file.ARRAYS, *model_file.FURTHER)}
+        return header_of(self, asdict(self.endpoint)), arrays
 
     def save(self, path: str | Path) -> Path:
         """Write one file (JSON and plain arrays in a zip archive); see `load_model`."""
@@ -228,43 +247,7 @@ class FittedModel:
     @property
     def card(self) -> str:
         """A model card: what it is, what it was learned on, what it is not."""
-        t = self.training
-        names = ", ".join(f"{k} ({v.get('hash', '')})" for k, v in self.signatures.items())
-        lines = [
-            f"# {self.name}",
-            "",
-            f"Predicts: {self.endpoint.name} ({self.kind}). {KINDS[self.kind].title}",
-            f"Trained on {t.get('n', '?')} observations with {t.get('events', '?')} events"
-            + (
-                f", median follow-up {t['median_follow_up']:g} {self.endpoint.unit}."
-                if "median_follow_up" in t
-                else "."
-            ),
-            f"Columns: {', '.join(self.columns)}.",
-            f"Penalty per event or observation: {self.penalty:g}.",
-            f"Signatures: {names or 'none'}.",
-            f"Scores: {described(self.scoring)}.",
-            f"Digest: {self.digest[:16]}.",
-            "",
-            "Not validated on other cohorts unless a validation report says so.",
-            "Research use; no clinical decision may rest on it.",
-        ]
-        if "horizon" in t:
-            lines.insert(4, f"Horizon: {t['horizon']:g} {self.endpoint.unit}.")
-        if "classes" in t:
-            lines.insert(3, f"Positive class: {t['classes'][-1]} (against {examples(t['classes'][:-1])}).")
-        if "hazard" in t:
-            lines.insert(
-                5 if "horizon" in t else 4,
-                f"Competing events: {t['competing']}, by subdistribution hazards (Fine and Gray): predicted risks are "
-                f"cumulative incidences ({t['incidence']:.3f} by the horizon in the training cohort).",
-            )
-        if t.get("recalibrated_on"):
-            lines.insert(4, f"Recalibrated on {t['recalibrated_on']} observations of another cohort.")
-        adequacy = t.get("n_needed")
-        if adequacy is not None:
-            lines.insert(4, f"Riley's criteria ask for {adequacy} observations.")
-        return "\n".join(lines) + "\n"
+        return card_of(self, KINDS[self.kind])
 
 
 def fit_model(
@@ -280,7 +263,10 @@ def fit_model(
     impute: str = "median",
     seed: int = 0,
 ) -> FittedModel:
-    """Fit a ridge Cox or ridge logistic model on a whole cohort, to be saved and validated elsewhere.
+    """Fit a ridge model on a whole cohort, to be saved and validated elsewhere.
+
+    Cox for survival, logistic for a label of two classes, multinomial for several (`classes`), proportional odds where
+    they are ordered (`order`).
 
     Parameters
     ----------
@@ -357,7 +343,7 @@ def fit_model(
     return FittedModel(
         name=name,
         kind=kind.name,
-        endpoint=endpoint.with_positive(data.positive),
+        endpoint=endpoint.as_read(data.classes, kind.ascending),
         scores=tuple(str(c) for c in table.columns),
         clinical=coded,
         columns=tuple(columns),

@@ -31,7 +31,9 @@ LARGEST_OF = {"model.json": 8 * 2**20, "CARD.md": 2**20, DIGEST: 1024, "referenc
 """Members with a limit of their own; JSON takes many times its size in memory."""
 LARGEST_ARRAY = 16 * 2**20
 ARRAYS = ("coef", "mean", "scale", "times", "hazard")
-_MEMBERS = {"model.json", "CARD.md", DIGEST, "reference.npz", *(f"{a}.npy" for a in ARRAYS)}
+FURTHER = ("intercepts",)
+"""Arrays that only some kinds of model have."""
+_MEMBERS = {"model.json", "CARD.md", DIGEST, "reference.npz", *(f"{a}.npy" for a in (*ARRAYS, *FURTHER))}
 
 
 def write(
@@ -46,7 +48,7 @@ def write(
     header
         What JSON takes; the format is added.
     arrays
-        Under the names of `ARRAYS`.
+        Under the names of `ARRAYS` and `FURTHER`; of the latter only those that are not empty are written.
     card
         Text for people.
     reference
@@ -66,7 +68,7 @@ def parts_of(
 ) -> dict[str, bytes]:
     """Return the members of the archive that decide what the model predicts, by name."""
     parts = {"model.json": json.dumps({"format": FORMAT, **header}, indent=1, default=str).encode()}
-    for key in ARRAYS:
+    for key in (*ARRAYS, *(k for k in FURTHER if len(arrays[k]))):
         buffer = io.BytesIO()
         # Infinite scales mark constant columns; NaN never stands here.
         np.save(buffer, np.asarray(arrays[key], dtype=np.float64), allow_pickle=False)
@@ -103,7 +105,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray], Reference |
             _check_members(archive, path)
             header = _header(archive, path)
             _check_digest(archive, header, path)
-            arrays = {key: _array(archive, f"{key}.npy", path) for key in ARRAYS}
+            there = [key for key in (*ARRAYS, *FURTHER) if f"{key}.npy" in archive.namelist()]
+            arrays = dict.fromkeys(FURTHER, np.zeros(0)) | {key: _array(archive, f"{key}.npy", path) for key in there}
             return header, arrays, _reference(archive, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         if isinstance(error, FormatError | FileNotFoundError | PermissionError | IsADirectoryError):

@@ -14,7 +14,7 @@ from mtorscore.errors import EndpointError, FormatError
 from mtorscore.prognosis.endpoints import coding
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.models.model_file import FIRST
-from mtorscore.prognosis.models.model_kinds import KINDS, SUBDISTRIBUTION
+from mtorscore.prognosis.models.model_kinds import KINDS, SUBDISTRIBUTION, ModelKind
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 TEXT = ("name", "kind")
@@ -22,6 +22,10 @@ TABLES = ("clinical", "signatures", "scoring", "training", "versions")
 NUMBERS = ("penalty", "intercept", "offset")
 STEEPEST = 1e6
 """No coefficient, intercept or offset of a log ratio is larger."""
+
+
+UNSAID = (("classes", ()), ("balanced", False))
+"""Fields of an endpoint that are written only where they say something, so that digests of older models hold."""
 
 
 class _Refused(Exception):
@@ -35,7 +39,7 @@ def header_of(model: Any, endpoint: dict[str, Any]) -> dict[str, Any]:
         **{k: _plain(getattr(model, k)) for k in TABLES},
         "scores": list(model.scores),
         "columns": list(model.columns),
-        "endpoint": {k: v for k, v in endpoint.items() if v is not None},
+        "endpoint": {k: v for k, v in endpoint.items() if v is not None and (k, v) not in UNSAID},
         **{k: getattr(model, k) for k in NUMBERS},
     }
 
@@ -61,7 +65,8 @@ def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: 
         columns, scores = _names(header, "columns"), _names(header, "scores")
         for key in TABLES:
             _need(isinstance(header.get(key), dict), key, header.get(key))
-        _check_arrays(arrays, len(columns))
+        classes = header["training"].get("classes", [])
+        _check_arrays(arrays, len(columns), KINDS[header["kind"]], classes if isinstance(classes, list) else [])
         _check_columns(header["clinical"], scores, columns)
         _check_training(header["training"], columns)
         _check_scoring(header["scoring"])
@@ -78,10 +83,9 @@ def checked_fields(header: dict[str, Any], arrays: dict[str, FloatArray], path: 
             _need(_is_number(value) and abs(value) <= STEEPEST, key, value)
             numbers[key] = float(value)
         endpoint = _endpoint(header.get("endpoint"), header["kind"])
-        classes = header["training"].get("classes", [])
         if KINDS[header["kind"]].has_classes:
-            _need(len(classes) == 2, "training, classes", classes)
-            endpoint = endpoint.with_positive(classes[-1])
+            _need(KINDS[header["kind"]].fits(classes), "training, classes", classes)
+            endpoint = endpoint.as_read(classes, False)
     except _Refused as error:
         raise FormatError(f"model.json: {error}", path=path) from None
     texts, tables = {key: header[key] for key in TEXT}, {key: header[key] for key in TABLES}
@@ -127,9 +131,15 @@ def _names(header: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(values or ())
 
 
-def _check_arrays(arrays: dict[str, FloatArray], p: int) -> None:
-    if any(len(arrays[k]) != p for k in ("coef", "mean", "scale")):
+def _check_arrays(arrays: dict[str, FloatArray], p: int, kind: type[ModelKind], classes: list[Any]) -> None:
+    n_coef, n_intercepts = kind.sizes(p, len(classes))
+    good = len(arrays["coef"]) == n_coef and len(arrays["intercepts"]) == n_intercepts
+    if not good or any(len(arrays[k]) != p for k in ("mean", "scale")):
         raise _Refused(f"the model has {p} columns but arrays of other lengths.")
+    if not np.isfinite(arrays["intercepts"]).all() or (np.abs(arrays["intercepts"]) > STEEPEST).any():
+        raise _Refused(f"intercepts holds a value that is no number, or beyond {STEEPEST:g}.")
+    if kind.ascending and (np.diff(arrays["intercepts"]) < 0).any():
+        raise _Refused("the thresholds of ordered classes must ascend.")
     times, hazard = arrays["times"], arrays["hazard"]
     if len(times) != len(hazard) or (np.diff(times) <= 0).any() or (times < 0).any():
         raise _Refused("the baseline hazard does not belong to ascending times from 0.")
@@ -213,12 +223,15 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
 def _endpoint(fields: object, kind: str) -> Endpoint:
     _need(isinstance(fields, dict), "endpoint", fields)
     found: dict[str, Any] = dict(fields)  # type: ignore[call-overload]
-    found["order"] = tuple(found["order"]) if isinstance(found.get("order"), list) else ()
+    for key in ("order", "classes"):
+        found[key] = tuple(found[key]) if isinstance(found.get(key), list) else ()
+    _need(isinstance(found.get("balanced", False), bool), "endpoint, balanced", found.get("balanced"))
     for key in ("kind", "name", "time", "event", "entry", "column", "unit"):
         _need(found.get(key) is None or _is_text(found[key]), f"endpoint, {key}", found.get(key))
     for key in ("event_value", "positive", "competing"):
         _need(found.get(key) is None or _is_scalar(found[key]), f"endpoint, {key}", found.get(key))
-    _need(all(map(_is_scalar, found["order"])), "endpoint, order", found["order"])
+    for key in ("order", "classes"):
+        _need(all(map(_is_scalar, found[key])), f"endpoint, {key}", found[key])
     _need(found.get("unit", "days") in DAYS, "endpoint, unit", found.get("unit"))
     horizon = found.get("horizon")
     _need(horizon is None or (_is_number(horizon) and horizon > 0), "endpoint, horizon", horizon)

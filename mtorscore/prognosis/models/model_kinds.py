@@ -1,6 +1,7 @@
-"""Kinds of model that can be frozen: ridge Cox regression, ridge logistic regression.
+"""Kinds of model that can be frozen: ridge Cox, logistic, multinomial and proportional-odds regression.
 
-A kind is what a model file names (``"survival"``, ``"label"``). A new one is a class here, its validation in
+A kind is what a model file names (``"survival"``, ``"label"``, ``"classes"``, ``"ordered"``).
+ A new one is a class here, its validation in
 `validation` and its arrays in `model_header`.
 """
 
@@ -10,12 +11,15 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from mtorscore.errors import EndpointError
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.labels import class_weights
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic, survival_target
+from mtorscore.prognosis.prediction.ridge_classes import RidgeMultinomial, RidgeOrdinal
+from mtorscore.prognosis.statistics import ordinal
 from mtorscore.prognosis.statistics.incidence import incidence_at
 from mtorscore.prognosis.statistics.kaplan_meier import median_follow_up
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
@@ -37,7 +41,11 @@ class ModelKind(ABC):
     has_survival: ClassVar[bool]
     """Whether the model has a baseline hazard, and so a survival curve."""
     has_classes: ClassVar[bool]
-    """Whether it tells classes apart, the last of which is positive."""
+    """Whether it tells classes apart."""
+    several: ClassVar[bool] = False
+    """Whether these may be more than two; of two, the last is positive."""
+    ascending: ClassVar[bool] = False
+    """Whether they are ordered, and the intercepts are their thresholds."""
 
     @staticmethod
     @abstractmethod
@@ -46,13 +54,30 @@ class ModelKind(ABC):
 
     @staticmethod
     @abstractmethod
-    def prediction(linear: FloatArray) -> FloatArray:
-        """Return what `predict` gives for a linear predictor."""
+    def prediction(linear: FloatArray, intercepts: FloatArray) -> FloatArray:
+        """Return what `predict` gives for a linear predictor: ``(n,)``, or ``(n, K)`` probabilities of classes."""
 
     @staticmethod
     @abstractmethod
     def described(data: Any) -> dict[str, Any]:
         """Return what the summary of the training cohort holds for this kind alone."""
+
+    @staticmethod
+    def linear(z: FloatArray, coef: FloatArray, intercept: float, intercepts: FloatArray) -> FloatArray:  # noqa: ARG004
+        """Return the linear predictor of ``(n, p)`` standardised columns: ``(n,)``, or ``(n, K)``."""
+        out: FloatArray = z @ coef + intercept
+        return out
+
+    @staticmethod
+    def sizes(p: int, classes: int) -> tuple[int, int]:  # noqa: ARG004
+        """Return how many coefficients and intercepts a model of `p` columns has."""
+        return p, 0
+
+    @classmethod
+    def fits(cls, classes: object) -> bool:
+        """Whether a list of classes is one of this kind."""
+        size = len(classes) if isinstance(classes, list) else 0
+        return size > 2 and len(set(map(str, classes))) == size if cls.several else size == 2  # type: ignore[call-overload]
 
 
 class SurvivalModel(ModelKind):
@@ -71,7 +96,7 @@ class SurvivalModel(ModelKind):
         }  # fmt: skip
 
     @staticmethod
-    def prediction(linear: FloatArray) -> FloatArray:
+    def prediction(linear: FloatArray, intercepts: FloatArray) -> FloatArray:  # noqa: ARG004
         """Return the linear predictor itself."""
         return linear
 
@@ -107,7 +132,7 @@ class LabelModel(ModelKind):
         }  # fmt: skip
 
     @staticmethod
-    def prediction(linear: FloatArray) -> FloatArray:
+    def prediction(linear: FloatArray, intercepts: FloatArray) -> FloatArray:  # noqa: ARG004
         """Return the probability of the positive class."""
         out: FloatArray = expit(linear)
         return out
@@ -119,7 +144,78 @@ class LabelModel(ModelKind):
         return {"classes": list(data.classes)} | early
 
 
-KINDS: dict[str, type[ModelKind]] = {kind.name: kind for kind in (SurvivalModel, LabelModel)}
+class ClassModel(ModelKind):
+    """Ridge multinomial regression of several unordered classes; `coef` holds one row after another per class."""
+
+    name, title = "classes", "Ridge multinomial regression."
+    output, has_survival, has_classes, several = "Probability of each class", False, True, True
+
+    @staticmethod
+    def fit(x: FloatArray, data: LabelData, seed: int) -> dict[str, Any]:
+        """Fit coefficients and intercepts of every class."""
+        weights = class_weights(data.y) if data.balanced else None
+        model = RidgeMultinomial(seed=seed).fit(x, data.y, sample_weight=weights)
+        return {
+            "coef": model.coef_.ravel(), "mean": model.mean_, "scale": model.scale_, "penalty": model.penalty_,
+            "intercepts": model.intercept_,
+        }  # fmt: skip
+
+    @staticmethod
+    def linear(z: FloatArray, coef: FloatArray, intercept: float, intercepts: FloatArray) -> FloatArray:  # noqa: ARG004
+        """Return ``(n, K)`` log-probabilities up to a constant per row."""
+        out: FloatArray = z @ coef.reshape(len(intercepts), -1).T + intercepts
+        return out
+
+    @staticmethod
+    def prediction(linear: FloatArray, intercepts: FloatArray) -> FloatArray:  # noqa: ARG004
+        """Return the probability of each class."""
+        out: FloatArray = softmax(linear, axis=1)
+        return out
+
+    @staticmethod
+    def sizes(p: int, classes: int) -> tuple[int, int]:
+        """Return coefficients and intercepts: of every class."""
+        return p * classes, classes
+
+    @staticmethod
+    def described(data: LabelData) -> dict[str, Any]:
+        """Classes in the order of the coefficients."""
+        return {"classes": list(data.classes)}
+
+
+class OrderedModel(ModelKind):
+    """Ridge proportional-odds regression of ascending classes; the intercepts are the thresholds."""
+
+    name, title = "ordered", "Ridge proportional-odds regression."
+    output, has_survival, has_classes, several, ascending = "Probability of each class", False, True, True, True
+
+    @staticmethod
+    def fit(x: FloatArray, data: LabelData, seed: int) -> dict[str, Any]:
+        """Fit coefficients and thresholds."""
+        weights = class_weights(data.y) if data.balanced else None
+        model = RidgeOrdinal(seed=seed).fit(x, data.y, sample_weight=weights)
+        return {
+            "coef": model.coef_, "mean": model.mean_, "scale": model.scale_, "penalty": model.penalty_,
+            "intercepts": model.thresholds_,
+        }  # fmt: skip
+
+    @staticmethod
+    def prediction(linear: FloatArray, intercepts: FloatArray) -> FloatArray:
+        """Return the probability of each class."""
+        return ordinal.probabilities(linear, intercepts)
+
+    @staticmethod
+    def sizes(p: int, classes: int) -> tuple[int, int]:
+        """Return coefficients, and a threshold between each two classes."""
+        return p, classes - 1
+
+    @staticmethod
+    def described(data: LabelData) -> dict[str, Any]:
+        """Classes, ascending."""
+        return {"classes": list(data.classes)}
+
+
+KINDS: dict[str, type[ModelKind]] = {kind.name: kind for kind in (SurvivalModel, LabelModel, ClassModel, OrderedModel)}
 
 
 def kind_of(data: OutcomeData) -> type[ModelKind]:
@@ -133,5 +229,5 @@ def kind_of(data: OutcomeData) -> type[ModelKind]:
     if isinstance(data, SurvivalData):
         return SurvivalModel
     if isinstance(data, LabelData):
-        return LabelModel
+        return LabelModel if not data.many else OrderedModel if data.ordered else ClassModel
     raise EndpointError(f"Endpoint {data.name}: there is no model of {type(data).__name__} that can be kept.")

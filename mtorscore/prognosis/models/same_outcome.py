@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
+from mtorscore.prognosis.endpoints.labels import LabelData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.models.fitted import FittedModel
 from mtorscore.prognosis.models.model_kinds import KINDS
 
-__all__ = ["competing_notes", "same_classes", "same_outcome"]
+__all__ = ["as_the_model", "classes_by_name", "competing_notes", "same_classes", "same_outcome"]
 
 
 def same_outcome(fitted: FittedModel, endpoint: Endpoint) -> list[str]:
@@ -60,6 +65,39 @@ def competing_notes(fitted: FittedModel, data: OutcomeData) -> tuple[str, ...]:
             "them (competing=) where they happened"
         )
     return tuple(notes)
+
+
+def as_the_model(fitted: FittedModel, endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with the classes of a model of several, where it declares none itself."""
+    kind = KINDS[fitted.kind]
+    return endpoint.as_read(fitted.classes, kind.ascending) if kind.several else endpoint
+
+
+def classes_by_name(fitted: FittedModel, data: LabelData) -> tuple[LabelData, list[str]]:
+    """Return a label of several classes with the codes of the model, and notes.
+
+    Raises
+    ------
+    EndpointError
+        If a class occurs that the model does not know, or ordered ones are declared in another order.
+    """
+    known, here = fitted.classes, data.classes
+    strange = [f"{c} ({n})" for c, n in zip(here, data.counts, strict=True) if n and c not in known]
+    if strange:
+        raise EndpointError(
+            f"Endpoint {data.name} holds {examples(strange)}, which model {fitted.name} does not know; its classes are "
+            f"{', '.join(known)}. Rename the values, or leave them out of the declared classes."
+        )
+    shared = [c for c in here if c in known]
+    if data.ordered and shared != [c for c in known if c in here]:
+        raise EndpointError(
+            f"Endpoint {data.name} declares the order {' < '.join(shared)}, and model {fitted.name} was fitted on "
+            f"{' < '.join(known)}; declare the same."
+        )
+    place = np.array([known.index(c) if c in known else -1 for c in here], dtype=np.int64)
+    again = replace(data, y=place[data.y], classes=known, balanced=fitted.endpoint.balanced)
+    absent = [c for c, n in zip(known, again.counts, strict=True) if not n]
+    return again, [f"nobody is of class {examples(absent)}: metrics of it are not defined"] if absent else []
 
 
 def same_classes(fitted: FittedModel, endpoint: Endpoint, data: OutcomeData) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,19 @@ from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, ch
 from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import is_anndata
+from mtorscore.prognosis.endpoints.labels import LabelData
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import other_reference, scoring_of
+from mtorscore.prognosis.models.class_validation import validate_classes
 from mtorscore.prognosis.models.fitted import FittedModel, fit_model, recalibrated, value_quantiles
 from mtorscore.prognosis.models.model_kinds import KINDS
-from mtorscore.prognosis.models.same_outcome import competing_notes, same_classes, same_outcome
+from mtorscore.prognosis.models.same_outcome import (
+    as_the_model,
+    classes_by_name,
+    competing_notes,
+    same_classes,
+    same_outcome,
+)
 from mtorscore.prognosis.models.training_cohort import known_again, patients_in
 from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
 from mtorscore.prognosis.prediction.calibration import calibration_curve
@@ -119,7 +127,7 @@ def validate(
     DataError
         If columns are missing, or hold words or levels that the model does not know.
     """
-    endpoint = fitted.endpoint if endpoint is None else endpoint
+    endpoint = as_the_model(fitted, fitted.endpoint if endpoint is None else endpoint)
     check_level(level)
     check_horizon(horizon)
     check_counts(n_boot=n_boot, seed=seed)
@@ -128,11 +136,15 @@ def validate(
     features = fitted.features(X, clinical)
     linear = fitted.linear_predictor(X, clinical)
     data = endpoint.resolve(clinical, features.index)
-    said += same_classes(fitted, endpoint, data)
+    if KINDS[fitted.kind].several:
+        data, absent = classes_by_name(fitted, cast("LabelData", data))
+        said += absent
+    else:
+        said += same_classes(fitted, endpoint, data)
     features, linear = features.loc[data.index], linear.loc[data.index]
-    known = np.isfinite(linear.to_numpy())
+    known = np.isfinite(linear.to_numpy().reshape(len(linear), -1)).all(axis=1)
     data, features, values = data.take(known), features[known], linear.to_numpy()[known]
-    if data.n == 0 or data.n_events == 0:
+    if data.n == 0 or (data.n_events == 0 and not KINDS[fitted.kind].several):
         raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
     task = make_task(data)
     at = _horizon(fitted, data, horizon)
@@ -180,19 +192,20 @@ def _patients(clinical: pd.DataFrame, index: pd.Index) -> tuple[IntArray | None,
 
 def _summary(fitted: FittedModel, data: OutcomeData, found: _Found, at: float, level: float) -> pd.DataFrame:
     """Return one row per metric."""
+    task = make_task(data)
     summary = pd.DataFrame([_interval(name, v, level) for name, v in found.metrics.items()])
     summary.insert(0, "model", fitted.name)
     summary["n"], summary["events"] = data.n, data.n_events
-    few = data.n_events < MIN_EVENTS
+    few = task.events < MIN_EVENTS
     summary["valid"] = ~summary["value"].isna() & (not few)
     distance = summary["metric"].isin(ERRORS)
     summary["reason"] = np.where(summary["value"].isna(), "not defined here", np.where(distance, NO_INTERVAL, ""))
     if found.smooth.reason:
         summary.loc[distance, "reason"] = found.smooth.reason
     if few:
-        summary["reason"] = f"only {data.n_events} event(s); at least {MIN_EVENTS} are asked for"
-    summary["competing"] = summary["metric"].map(make_task(data).competing_in)
-    return summary.assign(horizon=at, positive=data.positive, level=level)
+        summary["reason"] = f"only {task.events} event(s); at least {MIN_EVENTS} are asked for"
+    summary["competing"] = summary["metric"].map(task.competing_in)
+    return summary.assign(horizon=at, positive=[task.positive_of(m) for m in summary["metric"]], level=level)
 
 
 def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[Any, int]:
@@ -302,7 +315,7 @@ def _label(
     level: float,
 ) -> _Found:
     """Validate a model of a label."""
-    p = KINDS[fitted.kind].prediction(linear)
+    p = KINDS[fitted.kind].prediction(linear, fitted.intercepts)
     y = data.y
     total = weights.sum(axis=1)
     spread = float(linear.std())
@@ -340,9 +353,23 @@ def _in_the_large(y: IntArray, linear: FloatArray, w: FloatArray) -> float:
     return float(brentq(lambda a: float(w @ expit(linear + a)) - target, -50, 50))
 
 
+def _classes(
+    fitted: FittedModel,
+    data: Any,
+    linear: FloatArray,
+    weights: FloatArray,
+    at: float,  # noqa: ARG001
+    level: float,
+) -> _Found:
+    """Validate a model of several classes."""
+    return _Found(*validate_classes(fitted, KINDS[fitted.kind], data, linear, weights, level))
+
+
 _VALIDATIONS: dict[str, Callable[[FittedModel, Any, FloatArray, FloatArray, float, float], _Found]] = {
     "survival": _survival,
     "label": _label,
+    "classes": _classes,
+    "ordered": _classes,
 }
 
 

@@ -20,7 +20,7 @@ from mtorscore.errors import DataError, StatisticsWarning, warn
 from mtorscore.prognosis.endpoints.checks import within_follow_up
 from mtorscore.prognosis.endpoints.covariates import rare_levels
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
-from mtorscore.prognosis.endpoints.outcome_models import make_outcome
+from mtorscore.prognosis.endpoints.outcome_models import make_outcomes
 from mtorscore.prognosis.prediction.decision_curves import net_benefit
 from mtorscore.prognosis.prediction.prediction_task import PredictionTask
 from mtorscore.prognosis.prediction.smooth_calibration import ERRORS, smooth_calibration
@@ -104,6 +104,10 @@ def assess_calibration(
     level
         Of the intervals.
     """
+    views = task.views(predictions)
+    if views:
+        parts = [assess_calibration(one, own, times, level) for one, own in views]
+        return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     data = task.data
     horizon = float(times[len(times) // 2]) if len(times) else data.horizon
     rows, curves, decisions, smooth = [], [], [], []
@@ -169,25 +173,28 @@ def likelihood_ratio(data: OutcomeData, score: pd.DataFrame, clinical: FloatArra
 
     Not valid with fewer than ten events per parameter.
     """
-    outcome = make_outcome(data)
+    outcomes = make_outcomes(data)
+    # Those of several classes share one multinomial likelihood, with a coefficient per class but the reference.
+    outcome, times = outcomes[0], len(outcomes)
+    events = min(o.events for o in outcomes)
     parts = []
     for block in (clinical, score.to_numpy(dtype=np.float64)):
         sd = block.std(axis=0)
         parts.append((block[:, sd > 0] - block[:, sd > 0].mean(axis=0)) / sd[sd > 0])
     both = np.concatenate(parts, axis=1)
-    row: dict[str, Any] = {"model": name, "df": parts[1].shape[1], "parameters": both.shape[1]}
+    row: dict[str, Any] = {"model": name, "df": times * parts[1].shape[1], "parameters": times * both.shape[1]}
     row |= {"chisq": np.nan, "p": np.nan, "valid": False}
-    if not 0 < both.shape[1] < outcome.events:
-        return row | {"reason": f"{both.shape[1]} parameters for {outcome.events} events: not fitted"}
+    if not 0 < both.shape[1] < events:
+        return row | {"reason": f"{row['parameters']} parameters for {events} events: not fitted"}
     fits = [outcome.fit(m[:, :, None]) for m in (parts[0], both)]
     if not all(f.converged[0] for f in fits):
         return row | {"reason": "a model did not converge"}
     chisq = max(0.0, 2 * float(fits[1].loglik[0] - fits[0].loglik[0]))
     if outcome.fractional_weights:
         return row | {"reason": "observations are weighted: a likelihood ratio has no chi-squared distribution"}
-    enough = outcome.events >= EVENTS_PER_PARAMETER * both.shape[1]
-    row |= {"chisq": chisq, "p": float(stats.chi2.sf(chisq, parts[1].shape[1])), "valid": enough}
-    return row | {"reason": "" if enough else f"{both.shape[1]} parameters for {outcome.events} events"}
+    enough = events >= EVENTS_PER_PARAMETER * both.shape[1]
+    row |= {"chisq": chisq, "p": float(stats.chi2.sf(chisq, row["df"])), "valid": enough}
+    return row | {"reason": "" if enough else f"{row['parameters']} parameters for {events} events"}
 
 
 def evaluation_notes(

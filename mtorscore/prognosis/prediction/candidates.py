@@ -21,6 +21,8 @@ ON_REQUEST = ("forest", "boosting")
 NAMES = {
     "RidgeCox": "ridge Cox regression, penalty tuned in inner folds",
     "RidgeLogistic": "ridge logistic regression, penalty tuned in inner folds",
+    "RidgeMultinomial": "ridge multinomial regression, penalty tuned in inner folds",
+    "RidgeOrdinal": "ridge proportional-odds regression, penalty tuned in inner folds",
     "RandomForestClassifier": "random forest",
     "GradientBoostingClassifier": "gradient-boosted trees",
     "RandomSurvivalForest": "random survival forest",

@@ -100,7 +100,8 @@ class Evaluation:
             )
         columns = ["model", "metric", "value", "low", "high", "difference", "valid"]
         lines.append(self.summary[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}"))
-        lines.append(f"Predicted: {self.summary['positive'].iloc[0]} ({self.summary['endpoint'].iloc[0]})")
+        predicted = ", ".join(dict.fromkeys(p for p in self.summary["positive"] if p))
+        lines.append(f"Predicted: {predicted} ({self.summary['endpoint'].iloc[0]})")
         lines.append(UNSEEN)
         return "\n".join([*lines, *self.notes])
 
@@ -140,7 +141,8 @@ def evaluate(
     Parameters
     ----------
     model
-        ``"ridge"`` (the default, `RidgeLogistic` or `RidgeCox`); ``"forest"`` or ``"boosting"``; a scikit-learn
+        ``"ridge"`` (the default, `RidgeLogistic`, `RidgeCox`, for several classes `RidgeMultinomial` or, if they are
+        ordered, `RidgeOrdinal`); ``"forest"`` or ``"boosting"``; a scikit-learn
         estimator or pipeline (for survival one that is fitted on a structured array with fields event and time, such as
         those of scikit-survival); or a mapping of names to such (several of them bring a note: choosing among models
         is a forking path).
@@ -176,8 +178,11 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Labels: ROC AUC, average precision, Brier score, log loss. Survival: Harrell's and Uno's C, time-dependent
-        AUC, Brier score, integrated Brier score. Both: calibration slope, observed against expected, calibration and
+        Labels: ROC AUC, average precision, Brier score, log loss; of several classes Hand and Till's M (polytomous
+        AUC), the concordance of ordered ones, log-loss, Brier score, accuracy, kappa, per class the AUC against the
+        rest and the recall, and calibration and decision curves of each class against the rest. Survival: Harrell's
+        and Uno's C, time-dependent AUC, Brier score, integrated Brier score. Both: calibration slope, observed against
+        expected, calibration and
         decision curves of the out-of-fold predictions. Per-fold values are averaged; folds where a metric is not
         defined (one class only, no comparable pair) are counted and not scored. ``print`` shows first whether the
         sample is large enough. For optimism-corrected apparent performance and the instability of predictions see
@@ -346,6 +351,7 @@ def _one_fold(
             run.folds.append({"repeat": where[0], "fold": where[1], "model": name, "metric": metric, "value": value[0]})
         columns: dict[str, Any] = {"repeat": where[0], "fold": where[1], "model": name, "observation": names[test]}
         columns["prediction"] = predicted.risk
+        columns |= run.task.further(predicted)
         if predicted.survival is not None:
             columns |= {f"survival_{t:g}": predicted.survival[:, j] for j, t in enumerate(run.times)}
         run.predictions.append(pd.DataFrame(columns))
@@ -377,7 +383,7 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
             "n": data.n,
             "events": events,
             "horizon": _horizon_of(metric, run.times, data.horizon),
-            "positive": data.positive,
+            "positive": run.task.positive_of(metric),
             "competing": run.task.competing_in(metric),
             "level": level,
             "valid": not few and scored > 0,

@@ -32,11 +32,14 @@ class Predicted:
         ``(m, T)`` predicted survival at the evaluation times; None for labels and for models without it.
     linear
         ``(m,)`` linear predictor, where calibration can use one.
+    classes
+        ``(m, K)`` probability of each of several classes; None for other outcomes.
     """
 
     risk: FloatArray
     survival: FloatArray | None = None
     linear: FloatArray | None = None
+    classes: FloatArray | None = None
 
     @property
     def risk_at_first_time(self) -> FloatArray:
@@ -127,6 +130,18 @@ class PredictionTask(ABC, Generic[D]):
     def apparent(self, ranking: FloatArray, risk: FloatArray, rows: IntArray, horizon: float) -> dict[str, float]:
         """Return discrimination and Brier score of predictions for some rows, for the correction of optimism."""
         raise DataError(f"Optimism is not defined for {type(self.data).__name__} ({len(rows)} rows).")
+
+    def positive_of(self, metric: str) -> str:
+        """Return what a metric calls positive."""
+        return self.data.positive
+
+    def further(self, predicted: Predicted) -> dict[str, Any]:
+        """Return further columns of a table of predictions."""
+        return {}
+
+    def views(self, predictions: pd.DataFrame) -> list[tuple[PredictionTask[Any], pd.DataFrame]]:
+        """Return tasks of two classes with their predictions, which an outcome of several is calibrated by."""
+        return []
 
     def risk(self, table: pd.DataFrame, horizon: float) -> FloatArray | None:
         """Return the predicted risk in a table of out-of-fold predictions; None where there is none."""

@@ -31,7 +31,7 @@ from mtorscore.prognosis.statistics import cox, logistic, ridge_paths
 from mtorscore.prognosis.statistics.fine_gray import risk_sets
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
 
-__all__ = ["ClinicalEncoder", "RidgeCox", "RidgeLogistic", "survival_target"]
+__all__ = ["ClinicalEncoder", "Ridge", "RidgeCox", "RidgeLogistic", "survival_target"]
 
 PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(-3, 1.5, 10))
 """Penalty per observation (labels) or per event (survival), for standardised covariates."""
@@ -48,7 +48,7 @@ def survival_target(time: FloatArray, event: Any) -> Any:
     return out
 
 
-class _Ridge(BaseEstimator):  # type: ignore[misc]
+class Ridge(BaseEstimator):  # type: ignore[misc]
     """Standardised covariates and a penalty tuned by inner cross-validation; constant columns stay at 0."""
 
     def __init__(self, penalties: Sequence[float] = PENALTIES, inner: int = 5, seed: int = 0) -> None:
@@ -108,7 +108,7 @@ class _Ridge(BaseEstimator):  # type: ignore[misc]
         return assign_folds(labels, None if groups is None else np.asarray(groups), k, rng)
 
 
-class RidgeLogistic(ClassifierMixin, _Ridge):  # type: ignore[misc]
+class RidgeLogistic(ClassifierMixin, Ridge):  # type: ignore[misc]
     """Ridge logistic regression of two classes; the penalty is tuned by inner cross-validated log-likelihood.
 
     Parameters
@@ -139,7 +139,7 @@ class RidgeLogistic(ClassifierMixin, _Ridge):  # type: ignore[misc]
         """
         x = self._learn_scale(X)
         self.classes_, codes = _two_classes(y, len(x))
-        target, w = codes.astype(np.float64), _case_weights(sample_weight, len(x))
+        target, w = codes.astype(np.float64), case_weights(sample_weight, len(x))
 
         def held_out(grid: FloatArray, k: int) -> FloatArray:
             """Log-likelihood of the held-out folds per penalty; all folds and penalties are fitted together."""
@@ -200,7 +200,7 @@ def _two_classes(y: Any, n: int) -> tuple[Any, IntArray]:
     return classes, codes
 
 
-def _case_weights(weights: Any, n: int) -> FloatArray:
+def case_weights(weights: Any, n: int) -> FloatArray:
     """Return one weight per observation, 1 by default; not all may be 0."""
     if weights is None:
         return np.ones(n)
@@ -212,7 +212,7 @@ def _case_weights(weights: Any, n: int) -> FloatArray:
     return w
 
 
-class RidgeCox(_Ridge):
+class RidgeCox(Ridge):
     """Ridge Cox regression; the penalty is tuned by the cross-validated partial likelihood.
 
     With competing events the hazard is that of the subdistribution (Fine and Gray), and one minus "survival" is the

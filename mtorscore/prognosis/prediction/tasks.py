@@ -14,9 +14,11 @@ import pandas as pd
 from scipy import stats
 from scipy.special import logit
 
-from mtorscore.errors import DataError, EndpointError, examples
+from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
+from mtorscore.prognosis.endpoints.labels import undeclared
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.prediction.class_tasks import ClassTask, OrderedTask
 from mtorscore.prognosis.prediction.prediction_task import Predicted, PredictionTask
 from mtorscore.prognosis.prediction.ridge import RidgeLogistic
 from mtorscore.prognosis.prediction.survival_tasks import CompetingTask, SurvivalTask, slope_of
@@ -39,7 +41,9 @@ def make_task(data: OutcomeData) -> PredictionTask[Any]:
     if isinstance(data, SurvivalData):
         return CompetingTask(data) if data.n_competing else SurvivalTask(data)
     if isinstance(data, LabelData):
-        return BinaryTask(data)
+        if not data.many:
+            return BinaryTask(data)
+        return OrderedTask(data, BinaryTask) if data.ordered else ClassTask(data, BinaryTask)
     raise EndpointError(f"Endpoint {data.name}: there is no prediction of {type(data).__name__}.")
 
 
@@ -50,10 +54,7 @@ class BinaryTask(PredictionTask[LabelData]):
         """Refuse other than two classes, and a class with a single observation."""
         data = self.data
         if len(data.classes) != 2:
-            raise EndpointError(
-                f"Endpoint {data.name} has {len(data.classes)} classes ({examples(data.classes, 5)}); evaluate() takes "
-                "two. Name one against the rest, or keep two."
-            )
+            raise EndpointError(undeclared(data.name, data.name, data.classes))
         if self.smallest < 2:
             raise EndpointError(
                 f"Endpoint {data.name}: the smaller class has {self.smallest} observation(s); two at least."

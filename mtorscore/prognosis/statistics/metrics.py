@@ -6,7 +6,9 @@ NaN where the metric is not defined.
 References
 ----------
 Uno et al., Stat Med 2011;30:1105; Uno et al., JASA 2007;102:527 and Hung and Chiang, Stat Med 2010;29:1180 (time-
-dependent AUC); Graf et al., Stat Med 1999;18:2529 (Brier score under censoring).
+dependent AUC); Graf et al., Stat Med 1999;18:2529 (Brier score under censoring); of several classes Hand and Till, Mach
+Learn 2001;45:171 (polytomous AUC), Cohen, Educ Psychol Meas 1960;20:37 (kappa), Harrell, Regression Modeling
+Strategies, 2nd ed. 2015, section 10.8 (concordance of ordered classes).
 """
 
 from __future__ import annotations
@@ -191,4 +193,73 @@ def censoring(train_time: FloatArray, train_event: Bools, at: FloatArray) -> Flo
     """
     after = censoring_survival(train_time, train_event, at, before=False)
     out: FloatArray = np.where(after > 0, after, censoring_survival(train_time, train_event, at))
+    return out
+
+
+def _between(score: FloatArray, upper: IntArray, lower: IntArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Gains and number of pairs of one observation of `upper` with one of `lower`."""
+    left, right = weights[:, upper], weights[:, lower]
+    gains = ((left @ pair_gain(score[upper], score[lower])) * right).sum(axis=1)
+    return gains, left.sum(axis=1) * right.sum(axis=1)
+
+
+def hand_till(y: IntArray, p: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return M: the mean over pairs of classes of the AUC by the one's and by the other's probability.
+
+    Pairs of which a class is absent are left out of the mean.
+    """
+    ranks = [ordered(p[:, k]) for k in range(p.shape[1])]
+    members = [np.flatnonzero(y == k) for k in range(p.shape[1])]
+    found = []
+    for i in range(len(members)):
+        for j in range(i + 1, len(members)):
+            one, pairs = _between(ranks[i], members[i], members[j], weights)
+            other, _ = _between(ranks[j], members[j], members[i], weights)
+            found.append(_ratio((one + other) / 2, pairs))
+    stack = np.array(found)
+    known = np.isfinite(stack)
+    return _ratio(np.where(known, stack, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
+
+
+def ordinal_c(y: IntArray, score: FloatArray, weights: FloatArray) -> FloatArray:
+    """Share of the pairs of two classes in which the higher class has the higher score; equal scores count half."""
+    rank = ordered(score)
+    gains, pairs = np.zeros(len(weights)), np.zeros(len(weights))
+    for k in range(1, int(y.max(initial=0)) + 1):
+        more = _between(rank, np.flatnonzero(y == k), np.flatnonzero(y < k), weights)
+        gains, pairs = gains + more[0], pairs + more[1]
+    return _ratio(gains, pairs)
+
+
+def class_log_loss(y: IntArray, p: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean negative log-likelihood of ``(n, K)`` probabilities of classes."""
+    own = np.clip(p[np.arange(len(y)), y], 1e-15, 1.0)
+    return _ratio(weights @ -np.log(own), weights.sum(axis=1))
+
+
+def class_brier(y: IntArray, p: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean over observations of the squared differences summed over the classes (0 to 2)."""
+    hot = y[:, None] == np.arange(p.shape[1])
+    return _ratio(weights @ ((p - hot) ** 2).sum(axis=1), weights.sum(axis=1))
+
+
+def recall(y: IntArray, called: IntArray, weights: FloatArray, k: int) -> FloatArray:
+    """Share of a class that is called it; a call of -1 is none."""
+    return _ratio(weights @ ((y == k) & (called == k)), weights @ (y == k))
+
+
+def accuracy(y: IntArray, called: IntArray, weights: FloatArray) -> FloatArray:
+    """Share that is called its own class; a call of -1 is none, hence wrong."""
+    return _ratio(weights @ (y == called), weights.sum(axis=1))
+
+
+def kappa(y: IntArray, called: IntArray, weights: FloatArray) -> FloatArray:
+    """Cohen's kappa of calls with labels; a call of -1 (rejected) agrees with nothing."""
+    total = weights.sum(axis=1)
+    agreed = _ratio(weights @ (y == called), total)
+    chance = np.zeros(len(weights))
+    for k in range(int(max(y.max(initial=0), called.max(initial=0))) + 1):
+        chance += _ratio(weights @ (y == k), total) * _ratio(weights @ (called == k), total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out: FloatArray = np.where(chance < 1, (agreed - chance) / np.where(chance < 1, 1 - chance, 1.0), np.nan)
     return out

@@ -47,7 +47,7 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
         mean = risk.sum(w[:, None] * x) / s0[:, None]
         own = weight @ (x * x) - (mean * mean).sum(axis=0)
         cross = (z * weight[:, None]).T @ x - mean_z.T @ mean
-        return _statistic(residual @ x, own, cross, block)
+        return statistic(residual @ x, own, cross, block)
 
     return test
 
@@ -72,12 +72,12 @@ def logistic(y: IntArray, weights: FloatArray, eta: FloatArray, z: FloatArray) -
             with np.errstate(divide="ignore", invalid="ignore"):
                 out: FloatArray = (residual @ rest) / np.sqrt((residual * residual) @ (rest * rest))
             return out
-        return _statistic(residual @ x, variance @ (x * x), cross, block)
+        return statistic(residual @ x, variance @ (x * x), cross, block)
 
     return test
 
 
-def _statistic(score: FloatArray, own: FloatArray, cross: FloatArray, block: FloatArray) -> FloatArray:
+def statistic(score: FloatArray, own: FloatArray, cross: FloatArray, block: FloatArray) -> FloatArray:
     """Return ``score / sqrt(own - cross' block^-1 cross)``; NaN where nothing of the covariate is left."""
     left = own.copy()
     if len(block):
