@@ -27,6 +27,7 @@ from mtorscore.prognosis.association.result_rows import (
     COLUMNS,
     NOT_PROPORTIONAL,
     blank_row,
+    concordance_of,
     detail,
     finish,
 )
@@ -322,7 +323,7 @@ def _unadjusted(
         if row["ph_p"] < NOT_PROPORTIONAL:
             row["reason"].append("hazards are not proportional: see prognosis.over_time")
         if block.sd[j] > 0 and outcome.events:
-            row |= _concordance(outcome, block.x[:, j], multiplicities, options.level)
+            row |= concordance_of(outcome, block.x[:, j], multiplicities, options.level)
             row["reason"] += the_outcome_itself(row["c_index"], outcome.events)
         controls.request(row, signature, outcome.index, test, observed[j])
         block.rows.append(row)
@@ -377,7 +378,7 @@ def _adjusted(
                 coef = effects.all_coef[:parameters, k]
                 row["ph_p"] = part.proportionality(x[:, :, k], coef)
                 detail(row, part, x[:, :, k], coef)
-                row |= _concordance(part, x[:, :, k] @ coef, resample, options.level)
+                row |= concordance_of(part, x[:, :, k] @ coef, resample, options.level)
             elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:
                 row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
             if not keep.all():
@@ -450,8 +451,3 @@ def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -
         getattr(effects, name)[rows] = getattr(again, name)
     effects.all_coef[:, rows] = again.all_coef
     return effects
-
-
-def _concordance(outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray, level: float) -> dict[str, float]:
-    c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None, level)
-    return {"c_index": c.c, "c_low": c.low, "c_high": c.high}

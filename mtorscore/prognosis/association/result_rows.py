@@ -91,6 +91,14 @@ def detail(row: dict[str, Any], outcome: Outcome, x: FloatArray, coef: FloatArra
     row |= found
 
 
+def concordance_of(
+    outcome: Outcome, predictor: FloatArray, multiplicities: FloatArray, level: float
+) -> dict[str, float]:
+    """Return the concordance of one predictor with its interval, as columns."""
+    c = outcome.discrimination(predictor, multiplicities if len(multiplicities) else None, level)
+    return {"c_index": c.c, "c_low": c.low, "c_high": c.high}
+
+
 def finish(rows: Iterable[dict[str, Any]], family: str) -> pd.DataFrame:
     """Return the table: ratios in the columns of their kind, adjusted p-values, joined reasons, column order."""
     table = pd.DataFrame(list(rows))

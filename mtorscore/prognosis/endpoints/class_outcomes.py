@@ -14,7 +14,7 @@ from scipy import stats
 from mtorscore.errors import EndpointError, examples
 from mtorscore.prognosis.endpoints.labels import LabelData
 from mtorscore.prognosis.endpoints.outcome_data import ODDS_RATIO, RatioColumns
-from mtorscore.prognosis.statistics import logistic, metrics, multinomial, ordinal
+from mtorscore.prognosis.statistics import logistic, metrics, ordinal
 from mtorscore.prognosis.statistics import score_test as _scoretest
 from mtorscore.prognosis.statistics.concordance import Concordance, concordance, with_interval
 from mtorscore.prognosis.statistics.cox import Fits
@@ -179,8 +179,8 @@ class ClassOutcome:
             target, weights = self.pair
             return logistic.newton(x, target, weights, **options)
         present, y = np.unique(self.data.y, return_inverse=True)
-        fit = multinomial.newton(x, y.astype(np.int64), len(present))
-        return multinomial.block_of(fit, int(np.flatnonzero(present == self.k)[0]), x.shape[1])
+        fit = logistic.multinomial(x, y.astype(np.int64), len(present))
+        return logistic.block_of(fit, int(np.flatnonzero(present == self.k)[0]), x.shape[1])
 
     def proportionality(self, x: FloatArray, coef: FloatArray) -> float:  # noqa: ARG002
         """Return NaN: there are no hazards."""
@@ -189,7 +189,7 @@ class ClassOutcome:
     def details(self, x: FloatArray, coef: FloatArray) -> dict[str, Any]:  # noqa: ARG002
         """Test the first covariate for all classes together, by likelihood ratio."""
         present, y = np.unique(self.data.y, return_inverse=True)
-        fits = [multinomial.newton(m[:, :, None], y.astype(np.int64), len(present)) for m in (x, x[:, 1:])]
+        fits = [logistic.multinomial(m[:, :, None], y.astype(np.int64), len(present)) for m in (x, x[:, 1:])]
         p = float("nan")
         if all(f.converged[0] for f in fits):
             p = float(stats.chi2.sf(2 * float(fits[0].loglik[0] - fits[1].loglik[0]), len(present) - 1))

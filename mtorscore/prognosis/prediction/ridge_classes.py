@@ -20,7 +20,7 @@ from sklearn.utils.validation import column_or_1d
 
 from mtorscore.errors import DataError, EndpointError
 from mtorscore.prognosis.prediction.ridge import Ridge, case_weights
-from mtorscore.prognosis.statistics import multinomial, ordinal
+from mtorscore.prognosis.statistics import logistic, ordinal
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 __all__ = ["RidgeMultinomial", "RidgeOrdinal"]
@@ -96,13 +96,13 @@ class RidgeMultinomial(_Classes):
         k, rows = len(self.classes_), np.arange(len(codes))
 
         def logs(weights: FloatArray, penalty: FloatArray) -> FloatArray:
-            coef, intercept = multinomial.ridge(x, codes, k, weights, penalty)
+            coef, intercept = logistic.multinomial_ridge(x, codes, k, weights, penalty)
             eta = np.einsum("np,kpb->nkb", x, coef) + intercept
             own: FloatArray = np.log(np.clip(softmax(eta, axis=1)[rows, codes], 1e-15, 1))
             return own
 
         self._choose(codes, w, groups, logs)
-        coef, intercept = multinomial.ridge(x, codes, k, w[:, None], np.array([self.penalty_ * w.sum()]))
+        coef, intercept = logistic.multinomial_ridge(x, codes, k, w[:, None], np.array([self.penalty_ * w.sum()]))
         self.coef_ = coef[:, :, 0] @ rotation.T
         self.intercept_ = intercept[:, 0]
         return self
