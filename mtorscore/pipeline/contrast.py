@@ -103,9 +103,10 @@ def contrast_scores(
     import pandas as pd
 
     from mtorscore import tl
-    from mtorscore.pipeline.tables import join_clinical
+    from mtorscore.pipeline.joined_scores import join_clinical
 
-    values, about = join_clinical(scores, clinical)
+    joined = join_clinical(scores, clinical, normals=True)
+    values, about = joined.scores, joined.clinical
     named = {k: design[k] for k in ("block", "pair", "interaction", "continuous") if design.get(k) is not None}
     wanted = [c for c in (group, *covariates, *named.values()) if c is not None]
     absent = [c for c in wanted if c not in about]

@@ -38,6 +38,8 @@ from .prediction.added_value import Optimism as Optimism
 from .prediction.added_value import added_value as added_value
 from .prediction.added_value import optimism as optimism
 from .prediction.calibration import calibration_curve as calibration_curve
+from .prediction.class_tasks import RidgeMultinomial as RidgeMultinomial
+from .prediction.class_tasks import RidgeOrdinal as RidgeOrdinal
 from .prediction.cross_validation import Evaluation as Evaluation
 from .prediction.cross_validation import evaluate as evaluate
 from .prediction.decision_curves import decision_curve as decision_curve
@@ -46,8 +48,6 @@ from .prediction.ridge import ClinicalEncoder as ClinicalEncoder
 from .prediction.ridge import RidgeCox as RidgeCox
 from .prediction.ridge import RidgeLogistic as RidgeLogistic
 from .prediction.ridge import survival_target as survival_target
-from .prediction.ridge_classes import RidgeMultinomial as RidgeMultinomial
-from .prediction.ridge_classes import RidgeOrdinal as RidgeOrdinal
 from .prediction.sample_size import minimum_sample_size as minimum_sample_size
 from .prediction.smooth_calibration import SmoothCalibration as SmoothCalibration
 from .prediction.smooth_calibration import smooth_calibration as smooth_calibration

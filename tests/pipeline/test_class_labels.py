@@ -23,6 +23,7 @@ from mtorscore.pp import load_recipe
 SIGNATURES = SignatureCollection([library()[n] for n in ("SREBP1_LIPOGENIC_CORE", "CLEAR_TFEB", "META_PCNA")])
 
 
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.StatisticsWarning")
 def test_a_run_relates_scores_to_classes(tmp_path: Path) -> None:
     cohort = simulate_cohort(n_tumours=60, n_normals=0, n_genes=600, signatures=SIGNATURES)
     grade = pd.Categorical(

@@ -22,8 +22,8 @@ from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
-from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
 from mtorscore.prognosis.models.card import card_of
+from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
 from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
 from mtorscore.prognosis.models.training_cohort import training_digests

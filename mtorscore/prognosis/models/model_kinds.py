@@ -17,8 +17,8 @@ from mtorscore.errors import EndpointError
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.labels import class_weights
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
+from mtorscore.prognosis.prediction.class_tasks import RidgeMultinomial, RidgeOrdinal
 from mtorscore.prognosis.prediction.ridge import RidgeCox, RidgeLogistic, survival_target
-from mtorscore.prognosis.prediction.ridge_classes import RidgeMultinomial, RidgeOrdinal
 from mtorscore.prognosis.statistics import ordinal
 from mtorscore.prognosis.statistics.incidence import incidence_at
 from mtorscore.prognosis.statistics.kaplan_meier import median_follow_up

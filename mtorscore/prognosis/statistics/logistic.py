@@ -1,4 +1,4 @@
-"""Logistic and multinomial regression for one model or for thousands at once: Newton on ``(n, p, B)`` arrays, optional Firth or ridge.
+"""Logistic and multinomial regression for one model or thousands at once by Newton steps, optional Firth or ridge.
 
 Column 0 of every design must be the one that is tested; the intercept is added here as the last coefficient, and is
 never penalised by the ridge.
