@@ -148,7 +148,8 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     Parameters
     ----------
     adata
-        Tumours, with the standard columns ``OS``, ``OS.time`` (days) and so on.
+        Tumours, with the standard columns ``OS``, ``OS.time`` (days) and so on, and ``DSS.competing`` and the like
+        where the recipe names competing events.
 
     Returns
     -------
@@ -163,7 +164,12 @@ def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
     recipe = [str(n) for n in adata.uns.get("recipe", {}).get("endpoints", ())]
     declared = dict.fromkeys([*ENDPOINTS, *recipe])
     known = [n for n in declared if n in obs and f"{n}.time" in obs and (obs[n] == 1).any()]
-    endpoints = [Endpoint.survival(time=f"{n}.time", event=n, unit="days", name=n) for n in known]
+    endpoints = [
+        Endpoint.survival(
+            f"{n}.time", n, "days", competing=f"{n}.competing" if f"{n}.competing" in obs else None, name=n
+        )
+        for n in known
+    ]
     named = ["recurrence_24m", *map(str, adata.uns.get("labels", ()))]
     labels = [n for n in dict.fromkeys(named) if n in obs and _two_classes(obs[n])]
     return endpoints, labels

@@ -311,7 +311,8 @@ def _add_fields(adata: AnnData, recipe: Recipe) -> None:
 
 def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
     for name, rule in recipe.endpoints.items():
-        missing = [c for c in (rule["time"], rule["event"]) if c not in adata.obs]
+        named = [rule[k] for k in ("time", "event", "competing") if k in rule]
+        missing = [c for c in named if c not in adata.obs]
         if missing:
             raise ConfigError(
                 f"{recipe.id}: endpoint {name} names {examples(missing)}, and there is no such column; there are "
@@ -322,10 +323,15 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
         adata.obs[name] = event
         adata.obs[f"{name}.time"] = time.astype(np.float64)
         warn_follow_up(time, name, str(rule["time"]), str(rule.get("unit", "days")))
+        if "competing" in rule:
+            adata.obs[f"{name}.competing"] = _events(
+                adata.obs[rule["competing"]], {"event": rule["competing"]}, name, recipe
+            )
     # An endpoint that the recipe does not name is none of this cohort's endpoints, whatever its columns are called.
     if recipe.endpoints:
         stray = [c for c in adata.obs if f"{c}.time" in adata.obs and c not in recipe.endpoints]
-        adata.obs = adata.obs.drop(columns=[c for s in stray for c in (s, f"{s}.time")])
+        gone = [c for s in stray for c in (s, f"{s}.time", f"{s}.competing") if c in adata.obs]
+        adata.obs = adata.obs.drop(columns=gone)
 
 
 def _events(values: pd.Series, rule: Mapping[str, Any], name: str, recipe: Recipe) -> pd.Series:

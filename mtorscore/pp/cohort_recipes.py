@@ -41,7 +41,8 @@ class Recipe:
     patient
         Column that names the patient, where sample names do not.
     endpoints
-        Name -> ``time``, ``event``, ``unit``, ``event_values``, ``censored_values``.
+        Name -> ``time``, ``event``, ``unit``, ``event_values``, ``censored_values``, and ``competing``, a column that
+        is 1 where a competing event ended follow-up (any death beside death of the disease).
     labels
         Name -> ``column``, ``positive``, ``negative``: outcomes without a time.
     fields
@@ -83,7 +84,7 @@ class Recipe:
 _ALLOWED = {
     "expression": {"file", "units", "kind", "ids", "orientation", "tx2gene", "normalise", "options"},
     "clinical": {"file", "sheet", "key", "where", "on"},
-    "endpoints": {"time", "event", "unit", "event_values", "censored_values"},
+    "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing"},
     "group": {"column", "tumour", "normal", "recurrent"},
     "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},

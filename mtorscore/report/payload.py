@@ -51,7 +51,7 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
     extra = [
         c
         for c in obs.columns
-        if c not in {*TRACKS, *(f"{e}.time" for e in (*ENDPOINTS, *cohort.own_endpoints)), "patient", "simulated"}
+        if c not in {*TRACKS, "patient", "simulated"} and not _of_an_endpoint(c, (*ENDPOINTS, *cohort.own_endpoints))
     ]
     extra = [c for c in extra if 1 < obs[c].nunique() <= 8][:6]
     return {
@@ -63,7 +63,7 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
         "embedding": _places(cohort),
         "observations": [str(n) for n in obs.index],
         "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},
-        "endpoints": {e: {"time": _times(cohort, f"{e}.time"), "event": _times(cohort, e)} for e in cohort.endpoints},
+        "endpoints": {e: _outcome(cohort, e) for e in cohort.endpoints},
         "scores": {m: packed(cohort.scores[m], names) for m in methods if m in cohort.scores},
         "tables": {
             t.name: columns(cohort.table(t.name)) for t in TABLES.values() if t.script and t.name in cohort.tables
@@ -83,6 +83,19 @@ def _ordered(kinds: pd.Series) -> pd.Series:
     """Return sample types as a category that begins with tumours, then normals: files sort them by name."""
     found = sorted(map(str, kinds.dropna().unique()), key=lambda v: ({"tumour": 0, "normal": 1}.get(v, 2), v))
     return pd.Series(pd.Categorical(kinds.astype(str).where(kinds.notna()), found), index=kinds.index)
+
+
+def _of_an_endpoint(column: str, endpoints: Sequence[str]) -> bool:
+    """Whether a column is the time, or the competing event, of an endpoint."""
+    return column in {f"{e}.{part}" for e in endpoints for part in ("time", "competing")}
+
+
+def _outcome(cohort: Cohort, endpoint: str) -> dict[str, list[float | None]]:
+    """Return time and event of an endpoint, and its competing event where the cohort has one."""
+    parts = {"time": f"{endpoint}.time", "event": endpoint}
+    if f"{endpoint}.competing" in cohort.obs:
+        parts["competing"] = f"{endpoint}.competing"
+    return {key: _times(cohort, column) for key, column in parts.items()}
 
 
 def _times(cohort: Cohort, name: str) -> list[float | None]:

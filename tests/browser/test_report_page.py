@@ -89,6 +89,25 @@ def test_survival_curve_agrees_with_the_package(shown: Browser, page: Path) -> N
         assert np.allclose([s["survival"] for s in group["steps"]], rows["survival"], atol=1e-9)
 
 
+def test_cumulative_incidence_agrees_with_the_package(shown: Browser) -> None:
+    import pandas as pd
+
+    from mtorscore.prognosis.statistics.incidence import aalen_johansen
+
+    table = pd.read_csv(Path(__file__).parents[1] / "prognosis" / "competing" / "tied.tsv", sep="\t")
+    event, competing = (table["status"] == 1).astype(int), (table["status"] == 2).astype(int)
+    found = shown.js(
+        "const e = {time: arguments[0], event: arguments[1], competing: arguments[2]};"
+        "return productLimit(e, e.time.map((_, i) => i))",
+        *(v.tolist() for v in (table["time"], event, competing)),
+    )
+    times, _, incidence, _ = aalen_johansen(table["time"].to_numpy(float), table["status"].to_numpy(), 1)
+    assert found["rising"]
+    assert found["events"] == event.sum()
+    assert np.allclose([s["height"] for s in found["steps"]], np.r_[0, incidence], atol=1e-9)
+    assert [s["time"] for s in found["steps"]] == [0, *times]
+
+
 def test_choosing_a_row_by_mouse_and_by_keyboard(shown: Browser) -> None:
     row = "[data-view=forest] [aria-label^='SREBP1_LIPOGENIC_CORE']"
     shown.click(row)

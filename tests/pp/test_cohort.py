@@ -14,6 +14,7 @@ import yaml
 
 import mtorscore as mt
 from mtorscore.errors import ConfigError, DataError, EndpointError, FormatError
+from mtorscore.pipeline.relate import endpoints_of
 
 
 def counts(adata: anndata.AnnData) -> dict[str, tuple[int, int]]:
@@ -144,6 +145,21 @@ def test_a_cohort_needs_no_python(folder: Path) -> None:
     np.testing.assert_allclose(adata.obs["OS.time"].iloc[0], 30.4375)
     assert adata.obs["stage_number"].tolist()[:5] == [1, 2, 3, 4, 1]
     assert "CASTOR1" in adata.var_names
+
+
+def test_a_recipe_names_competing_events(folder: Path) -> None:
+    clinical = pd.read_csv(folder / "clinical.tsv", sep="\t").assign(of_hcc=[1, 0, 0, 0, 0, 0])
+    clinical.to_csv(folder / "clinical.tsv", sep="\t", index=False)
+    rule = {"time": "months", "event": "of_hcc", "unit": "months", "competing": "died"}
+    adata = prepare(folder, endpoints={"DSS": rule})
+    assert adata.obs["DSS.competing"].tolist() == [1, 0, 0, 1, 0, 0]
+    endpoint = endpoints_of(adata)[0][0]
+    assert endpoint.resolve_survival(adata.obs).status.tolist() == [1, 0, 0, 2, 0, 0]
+    wrong = rule | {"competing": "deceased"}
+    with pytest.raises(ConfigError, match="deceased"):
+        prepare(folder, endpoints={"DSS": wrong})
+    with pytest.raises(EndpointError, match="may mean anything"):
+        prepare(folder, endpoints={"DSS": rule | {"competing": "tnm"}})
 
 
 @pytest.mark.parametrize(

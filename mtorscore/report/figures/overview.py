@@ -190,15 +190,21 @@ def _km(draw: Drawer, endpoint: str) -> Picture:
     shown = [n for n in draw.shown if draw.branches.get(n) != "confounder"][:12]
     if not shown:
         return draw.none("km", "There are no scores to draw.", endpoint)
-    one = Endpoint.survival(time=f"{endpoint}.time", event=endpoint, unit="days", name=endpoint)
+    competing = f"{endpoint}.competing"
+    one = Endpoint.survival(
+        f"{endpoint}.time", endpoint, "days", competing=competing if competing in clinical else None, name=endpoint
+    )
     curves = kaplan_meier(draw.scores.loc[clinical.index, shown], clinical, one)
     curves = curves[curves["time"].notna()]
     if not len(curves):
         return draw.none("km", f"No score splits the patients of {endpoint} into two groups.", endpoint)
-    alt = f"Kaplan-Meier curves of {endpoint} above and below the median of {len(shown)} signatures."
+    beside = str(curves["competing"].iloc[0])
+    kind = "Cumulative incidence" if beside else "Kaplan-Meier curves"
+    alt = f"{kind} of {endpoint} above and below the median of {len(shown)} signatures."
     caption = (
         f"{endpoint}: patients above (orange) and at or below (blue) the median of the score, one signature per "
         "branch, fixed in advance. The p values are not adjusted for the number of panels."
+        + (f" {beside}." if beside else "")
     )
     return draw.picture("km", lambda: _km_grid(curves, shown), alt, caption, endpoint)
 
@@ -235,5 +241,5 @@ def _km_grid(curves: pd.DataFrame, shown: list[str]) -> Figure:
             ax.get_legend().remove()
             p = float(part["logrank_p"].iloc[0]) if "logrank_p" in part else np.nan
             ax.text(0.03, 0.04, st.p_text(p), transform=ax.transAxes, fontsize=5.5)
-            ax.set_ylabel("surviving" if ax.get_subplotspec().is_first_col() else "")
+            ax.set_ylabel(ax.get_ylabel() if ax.get_subplotspec().is_first_col() else "")
     return fig

@@ -197,21 +197,26 @@ function groupsNow() {
   return { endpoint, groups: names.map((name, k) => ({ name, members: members[k] })).filter((g) => g.members.length) };
 }
 
+// Kaplan-Meier, or with competing events the cumulative incidence (Aalen-Johansen), as `height`.
 function productLimit(endpoint, members) {
-  const rows = members.map((i) => [endpoint.time[i], endpoint.event[i] === 1]).sort((a, b) => a[0] - b[0]);
-  const steps = [{ time: 0, survival: 1, risk: rows.length }];
+  const kind = (i) => (endpoint.event[i] === 1 ? 1 : endpoint.competing && endpoint.competing[i] === 1 ? 2 : 0);
+  const rows = members.map((i) => [endpoint.time[i], kind(i)]).sort((a, b) => a[0] - b[0]);
+  const rising = rows.some((r) => r[1] === 2) || (endpoint.competing || []).includes(1);
+  const steps = [{ time: 0, survival: 1, height: rising ? 0 : 1, risk: rows.length }];
   const lost = [];
-  let survival = 1;
+  let [survival, incidence] = [1, 0];
   for (let k = 0; k < rows.length;) {
     const time = rows[k][0];
-    let [events, gone] = [0, 0];
+    let [events, others, gone] = [0, 0, 0];
     const risk = rows.length - k;
-    while (k < rows.length && rows[k][0] === time) { if (rows[k][1]) events++; else gone++; k++; }
-    if (events) survival *= 1 - events / risk;
-    steps.push({ time, survival, risk });
-    if (gone) lost.push({ time, survival });
+    while (k < rows.length && rows[k][0] === time) { if (rows[k][1] === 1) events++; else if (rows[k][1]) others++; else gone++; k++; }
+    incidence += (survival * events) / risk;
+    if (events + others) survival *= 1 - (events + others) / risk;
+    const height = rising ? incidence : survival;
+    steps.push({ time, survival: rising ? 1 - incidence : survival, height, risk });
+    if (gone) lost.push({ time, height });
   }
-  return { steps, lost, times: rows.map((r) => r[0]), events: rows.filter((r) => r[1]).length };
+  return { steps, lost, rising, times: rows.map((r) => r[0]), events: rows.filter((r) => r[1] === 1).length };
 }
 
 function logRank(endpoint, groups) {

@@ -15,15 +15,15 @@ function drawKm(holder) {
   const ys = (v) => tall - v * (tall - edge.top);
   const p = logRank(endpoint, groups);
   const words = curves.map((c) => `${c.name} ${c.members.length} patients, ${c.events} events`).join("; ");
-  const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `Kaplan-Meier curves of ${state.endpoint} by ${clip(state.signature, 50)}: ${words}. Log-rank p ${pText(p)}.` });
+  const picture = svg("svg", { viewBox: `0 0 ${wide} ${total}`, role: "img", "aria-label": `${curves[0].rising ? "Cumulative incidence" : "Kaplan-Meier curves"} of ${state.endpoint} by ${clip(state.signature, 50)}: ${words}. Log-rank p ${pText(p)}.` });
   for (const v of [0, 0.25, 0.5, 0.75, 1]) picture.append(svg("line", { class: "grid", x1: edge.left, x2: wide - edge.right, y1: ys(v), y2: ys(v) }), svg("text", { class: "small", x: edge.left - 8, y: ys(v) + 4, "text-anchor": "end" }, fmt(v)));
   const years = ticks(0, last, 6);
   for (const v of years) picture.append(svg("text", { class: "small", x: xs(v), y: tall + 16, "text-anchor": "middle" }, fmt(v)));
   picture.append(svg("text", { x: (wide + edge.left) / 2, y: tall + 33, "text-anchor": "middle" }, "years"), svg("text", { class: "small", x: edge.left, y: tall + 48 }, "at risk"));
   curves.forEach((c, k) => {
-    const path = c.steps.map((s, j) => (j ? `H${xs(s.time / YEAR).toFixed(1)}V${ys(s.survival).toFixed(1)}` : `M${xs(0)},${ys(1)}`)).join("");
+    const path = c.steps.map((s, j) => (j ? `H${xs(s.time / YEAR).toFixed(1)}V${ys(s.height).toFixed(1)}` : `M${xs(0)},${ys(s.height)}`)).join("");
     picture.append(svg("path", { d: path, fill: "none", stroke: c.colour, "stroke-width": 2.2, "stroke-dasharray": k === 1 && curves.length === 2 ? null : k === 0 ? "7 3" : k === 1 ? "2 3" : null }));
-    picture.append(svg("path", { d: c.lost.map((s) => `M${xs(s.time / YEAR).toFixed(1)},${(ys(s.survival) - 4).toFixed(1)}v8`).join(""), stroke: c.colour, "stroke-width": 1 }));
+    picture.append(svg("path", { d: c.lost.map((s) => `M${xs(s.time / YEAR).toFixed(1)},${(ys(s.height) - 4).toFixed(1)}v8`).join(""), stroke: c.colour, "stroke-width": 1 }));
     const y = tall + 62 + 18 * k;
     picture.append(svg("text", { x: edge.left - 18, y, "text-anchor": "end", style: `fill:${c.colour};font-size:11px` }, c.name));
     for (const v of years) picture.append(svg("text", { x: xs(v), y, "text-anchor": "middle", style: `fill:${c.colour}` }, String(c.times.filter((t) => t >= v * YEAR - 1e-6).length)));
@@ -37,13 +37,14 @@ function drawKm(holder) {
     line.setAttribute("x1", xs(year));
     line.setAttribute("x2", xs(year));
     line.setAttribute("visibility", "visible");
-    const rows = curves.map((c) => { const past = c.steps.filter((s) => s.time <= year * YEAR); return `${c.name}: ${fmt(100 * past[past.length - 1].survival)}% (${c.times.filter((t) => t >= year * YEAR).length} at risk)`; });
+    const rows = curves.map((c) => { const past = c.steps.filter((s) => s.time <= year * YEAR); return `${c.name}: ${fmt(100 * past[past.length - 1].height)}% (${c.times.filter((t) => t >= year * YEAR).length} at risk)`; });
     showTip(`${fmt(year, 2)} years\n${rows.join("\n")}`, e.clientX, e.clientY);
   });
   picture.addEventListener("pointerleave", () => { line.setAttribute("visibility", "hidden"); hideTip(); });
   const key = el("div", { class: "key" }, ...curves.map((c) => el("span", { style: `--c:${c.colour}` }, `${c.name}: ${c.members.length} patients, ${c.events} events`)));
+  const beside = curves[0].rising ? " Cumulative incidence beside competing events (Aalen-Johansen); the test is of the cause-specific hazards." : "";
   const note = state.cut === "selection" ? "A group chosen by looking at the figures: its p value proves nothing." : "The p value is of this one signature and not adjusted for the others.";
-  holder.replaceChildren(tools, picture, key, el("p", { class: "note" }, `${state.endpoint}, log-rank p ${pText(p)}. ${note}`));
+  holder.replaceChildren(tools, picture, key, el("p", { class: "note" }, `${state.endpoint}, log-rank p ${pText(p)}. ${note}${beside}`));
 }
 
 function fixed(v) { return v == null || !Number.isFinite(v) ? "" : v >= 100 ? fmt(v) : v.toFixed(2); }
