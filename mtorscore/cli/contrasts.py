@@ -67,7 +67,7 @@ def contrast(
     of_scores = [name for name, value in given.items() if value is not None]
     if organism not in ("human", "mouse"):
         raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
-    found = None if clinical is not None else differential_expression(table)
+    found, seen = differential_expression(table)
     if found is not None:
         if of_scores:
             raise ConfigError(f"{table} is a table of differential expression, which takes no {', '.join(of_scores)}.")
@@ -78,8 +78,8 @@ def contrast(
     else:
         if clinical is None or (group is None and continuous is None):
             raise ConfigError(
-                f"{table} is no table of differential expression. If it holds scores, give --clinical and --group (or "
-                "--continuous); if it holds expression, score it first (mtorscore score)."
+                f"{table} is no table of differential expression ({seen}). If it holds scores, give --clinical and "
+                "--group (or --continuous); if it holds expression, score it first (mtorscore score)."
             )
         result = contrast_scores(
             table, clinical, group=group, covariates=_split(covariates), treated=treated or None, control=reference,

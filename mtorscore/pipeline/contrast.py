@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataError, MtorscoreError, examples
+from mtorscore.errors import ConfigError, DataError, MtorscoreError, MtorscoreWarning, examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,8 @@ __all__ = ["contrast_scores", "differential_expression", "score_table"]
 _OF_METHOD = re.compile(r"(?P<signature>.+) \((?P<method>\w+)\)")
 
 
-def differential_expression(path: Path) -> AnnData | None:
-    """Return a table of differential expression as it was read, or None where the file is something else.
+def differential_expression(path: Path) -> tuple[AnnData | None, str]:
+    """Return a table of differential expression as it was read, or None where the file is something else, and why.
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def differential_expression(path: Path) -> AnnData | None:
 
     Returns
     -------
-    anndata.AnnData or None
-        Without observations; its genes' columns are in ``var``.
+    tuple
+        The table without observations, its genes' columns in ``var``; and what was seen instead.
 
     Raises
     ------
@@ -43,10 +44,13 @@ def differential_expression(path: Path) -> AnnData | None:
     if not path.exists():
         raise DataError(f"{path} does not exist.")
     try:
-        adata = io.read(path)
-    except MtorscoreError:
-        return None
-    return adata if adata.uns.get("source", {}).get("table") == "contrast" else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MtorscoreWarning)  # of a matrix, which this may not be
+            adata = io.read(path)
+    except MtorscoreError as error:
+        return None, str(error)
+    source = adata.uns.get("source", {})
+    return (adata, "") if source.get("table") == "contrast" else (None, str(source.get("evidence", "")))
 
 
 def score_table(table: AnnData, signatures: SignatureCollection | None, **options: Any) -> pd.DataFrame:
