@@ -109,8 +109,8 @@ def contrast_scores(
     from mtorscore import tl
     from mtorscore.pipeline.joined_scores import join_clinical
 
-    joined = join_clinical(scores, clinical, normals=True)
-    values, about = joined.scores, joined.clinical
+    both = join_clinical(scores, clinical, every=True)
+    values, about = both.scores, both.clinical
     named = {k: design[k] for k in ("block", "pair", "interaction", "continuous") if design.get(k) is not None}
     wanted = [c for c in (group, *covariates, *named.values()) if c is not None]
     absent = [c for c in wanted if c not in about]

@@ -34,7 +34,7 @@ class Joined:
     patients: pd.Series | None
 
 
-def join_clinical(scores: Path, clinical: Path, *, normals: bool = False) -> Joined:
+def join_clinical(scores: Path, clinical: Path, *, normals: bool = False, every: bool = False) -> Joined:
     """Read scores and clinical table, and keep the observations that both have, one tumour per patient as a run does.
 
     Parameters
@@ -46,6 +46,8 @@ def join_clinical(scores: Path, clinical: Path, *, normals: bool = False) -> Joi
     normals
         Whether normal tissue stays beside the tumours, as a label may be about it; never where the table has one row
         per patient, since what it says is said of tumours.
+    every
+        Whether all samples stay, several of a patient among them, as a comparison of groups has them.
 
     Returns
     -------
@@ -78,6 +80,8 @@ def join_clinical(scores: Path, clinical: Path, *, normals: bool = False) -> Joi
     _warn_of_strays(values, table, int(there.sum()), len(set(position[there])), scores, clinical)
     values = _numeric(values, scores).loc[there]
     table = table.iloc[position[there]].set_axis(values.index)
+    if every:
+        return Joined(values, table, None)
     kept, patients = _one_each(table, normals=normals and joined_on != PATIENT)
     return Joined(values.loc[kept], table.loc[kept], patients)
 
