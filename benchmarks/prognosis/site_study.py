@@ -197,7 +197,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MtorscoreWarning)
         table, together, n = study(data)
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    # The last commit of the package: that of a branch may be rewritten.
+    git = ["git", "-C", str(liver_study.ROOT), "log", "-1", "--format=%h", "--", "mtorscore"]
     commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     record = {
         "command": "python -m benchmarks.prognosis.site_study DATA", "commit": commit, "version": __version__,

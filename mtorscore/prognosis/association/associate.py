@@ -146,7 +146,8 @@ def associate(
         Clinical column of patients that are alike, such as a centre, or of the patient where some have several
         observations: errors, intervals and p-values are robust to it. Its random signatures are compared as without.
     robust
-        Robust errors where there is no `cluster`.
+        Robust errors where there is no `cluster`. Robust errors are those of R; tests and intervals use Student's t on
+        the clusters (patients) with an event less one, because normal ones err too often.
     mirrors
         Old name of `negative_controls`, to be removed in the next release.
 

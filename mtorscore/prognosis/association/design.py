@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.columns import EXCLUDED, row
 from mtorscore.prognosis.endpoints.covariates import pick_columns
@@ -20,7 +19,7 @@ from mtorscore.prognosis.endpoints.outcome_models import Outcome, with_design
 __all__ = ["Design"]
 
 FEW_CLUSTERS = 30
-"""Robust errors of fewer clusters are too small (Cameron, Gelbach and Miller, Rev Econ Stat 2008;90:414)."""
+"""Errors of fewer clusters with an event are too small (Cameron, Gelbach and Miller, Rev Econ Stat 2008;90:414)."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,7 @@ class Design:
             return ["Firth's penalty has no robust error: the interval takes patients as independent"], False
         if self.clusters is None:
             return [], True
-        k = self.clusters.reindex(index).nunique()
-        few = [f"errors clustered in {k} clusters are too small below {FEW_CLUSTERS}"] if k < FEW_CLUSTERS else []
-        return few, k >= MIN_EVENTS
+        # No more clusters hold an event than there are events.
+        k = min(self.clusters.reindex(index).nunique(), int(found["events"]))
+        few = k < FEW_CLUSTERS
+        return ([f"errors of {k} clusters with an event are too small below {FEW_CLUSTERS}"] if few else []), not few

@@ -375,8 +375,25 @@ def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.9
     Models whose likelihood runs to infinity (separation) are returned as not usable by the Wald form.
     """
     if not firth or not outcome.has_firth:
-        return wald(outcome.fit(x), level)
+        return wald(outcome.fit(x), level, df=_degrees(outcome))
     return profile(outcome.fit, x, level)
+
+
+def _degrees(outcome: Outcome) -> float:
+    """Degrees of freedom of a robust error: the clusters that hold an event, less one; infinite for model-based ones.
+
+    With few of them a normal test errs too often (benchmarks/prognosis/coverage_calibration.py).
+    """
+    clusters: IntArray | None = getattr(outcome, "clusters", None)
+    if clusters is None:
+        return np.inf
+    event = np.zeros(len(clusters), dtype=bool)
+    if isinstance(outcome, SurvivalOutcome):
+        event = outcome.data.event
+    elif isinstance(outcome, BinaryOutcome):
+        known = outcome.data.weights > 0
+        event = known & (outcome.data.y == int(2 * outcome.data.y[known].mean() < 1))
+    return max(float(len(np.unique(clusters[event])) - 1), 1.0)
 
 
 def with_design(outcome: Outcome, strata: IntArray | None, clusters: IntArray | None) -> Outcome:
