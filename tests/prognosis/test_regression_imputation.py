@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from scipy.optimize import minimize
 from mtorscore.errors import DataError, FormatError
 from mtorscore.prognosis import ClinicalEncoder, Endpoint, evaluate, fit_model, load_model, validate
 from mtorscore.prognosis.endpoints.imputation_model import JointNormal
+from mtorscore.prognosis.models.model_file import ARRAYS
+from mtorscore.prognosis.models.model_header import checked_fields, header_of
 
 ENDPOINT = Endpoint.survival("t", "e", unit="years")
 
@@ -106,14 +109,10 @@ def test_a_frozen_model_imputes_as_its_training_did(tmp_path: Path) -> None:
 
 
 def test_a_broken_imputation_in_a_file_is_refused() -> None:
-    from mtorscore.prognosis.models.model_header import checked_fields, header_of
-
     x, clinical = cohort(2)
     model = fit_model(x, clinical, ENDPOINT, ["size", "weight"], impute="regression")
-    from dataclasses import asdict
-
     header = header_of(model, asdict(model.endpoint))
-    arrays = {k: getattr(model, k) for k in ("coef", "mean", "scale", "times", "hazard")}
+    arrays = {k: getattr(model, k) for k in ARRAYS}
     checked_fields(header, arrays, Path("m"))
     header["training"]["imputation"][1] = [1.0, 5.0]
     with pytest.raises(FormatError, match="imputation"):
