@@ -87,7 +87,7 @@ class _Row(NamedTuple):
 
 def _without_descriptions(rows: Sequence[_Row], path: Path) -> bool:
     """Whether a file has genes where descriptions belong; one `DataWarning` where it has any."""
-    listed = [(clean(r.name), clean(r.title), list(map(clean, r.genes))) for r in rows]
+    listed = [(clean(r.name), clean(r.title), r.genes) for r in rows]
     stray = stray_genes(listed)
     if not stray:
         return False

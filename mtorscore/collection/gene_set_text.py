@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise FormatError("This is not a text file in UTF-8; save it as UTF-8.", path=path, line=line) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"The file cannot be unpacked ({error}); fetch it again.", path=path) from error
     if "\x00" in text:
         line = text[: text.index("\x00")].count("\n") + 1
@@ -129,26 +130,35 @@ def stray_genes(sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[int]:
     Parameters
     ----------
     sets
-        Name, description and genes of each.
+        Name and description of each, and its genes as the file has them.
 
     Returns
     -------
     list of int
-        Without those whose name holds the description (``SREBF1_TARGETS``, ``SREBF1``), whose genes do, or whose
-        description is repeated by most of the sets.
+        Without those whose name holds the description (``SREBF1_TARGETS``, ``SREBF1``), or whose genes do.
     """
-    titles = [title for _, title, _ in sets]
     found = []
-    numbers = [g for _, _, genes in sets for g in genes if g]
-    entrez = bool(numbers) and sum(g.isdigit() for g in numbers) > MOST * len(numbers)
     for i, (name, title, genes) in enumerate(sets):
-        if title.lower() in _NO_WORD or _SEPARATED.search(title) or ":" in title or title in genes:
+        if title.lower() in _NO_WORD or _SEPARATED.search(title) or ":" in title:
             continue
-        if title.lower() in name.lower() or (2 * titles.count(title) > len(sets) > 1):
+        members = set(map(clean, genes)) - {""}
+        if title in members or title.lower() in name.lower():
             continue
-        if is_gene(title) or (entrez and title.isdigit()):
+        # A number is an Entrez id where the members are.
+        entrez = title.isdigit() and sum(g.isdigit() for g in members) > MOST * len(members)
+        if entrez or _names_a_gene(title):
             found.append(i)
     return found
+
+
+def _names_a_gene(word: str) -> bool:
+    """Whether a word is a symbol as it is written, or an Ensembl id; HCC, an alias, is rather the disease."""
+    from mtorscore.genes.identifier_kinds import kind_of
+    from mtorscore.genes.tables import human, mouse
+
+    table = human()
+    known = word in table.by_symbol or word in table.previous or word in mouse().by_symbol
+    return known or kind_of(word) in ("ensembl", "ensembl_mouse")
 
 
 class GeneSets:
@@ -222,7 +232,8 @@ class GeneSets:
         genes = [g for g in map(clean, cells) if g]
         found.quoted += [c.strip() for c in cells if c.strip()[:1] == '"' and clean(c) != c.strip()]
         title, path = self._titles[name], str(self.path)
-        odd = list(filter(_is_separated, genes))
+        # One look at all of a set, which holds hundreds of names and hardly ever such a sign.
+        odd = list(filter(_is_separated, genes)) if _SEPARATED.search("\0".join(genes)) else []
         if odd:
             weights = self._weights(name, genes)
             if weights is not None:
