@@ -38,6 +38,12 @@ _NAMES = {
     "group": _Names("group=", "--group", "group.column"),
     "tumour": _Names('group={"tumour": [...]}', "--tumour", "group.tumour"),
     "normal": _Names('group={"normal": [...]}', "--normal", "group.normal"),
+    "reference": _Names('group={"reference": ...}', "--reference", "group.reference"),
+    "order": _Names('group={"order": [...]}', "--order", "group.order"),
+    "leave_out": _Names('group={"leave_out": [...]}', "--leave-out", "group.leave_out"),
+    "pair": _Names('group={"pair": ...}', "--pair", "group.pair"),
+    "block": _Names('group={"block": ...}', "--block", "group.block"),
+    "covariates": _Names('group={"covariates": [...]}', "--covariates", "group.covariates"),
     "harmonise": _Names("pp.harmonise_genes(adata)", "--harmonise", "harmonise_genes"),
     "log": _Names('pp.add_log_layer(adata), then layer="log"', "--log", "normalise (under expression)"),
 }
@@ -93,4 +99,6 @@ def option(name: str, value: str = "") -> str:
         head, blank, where = names.recipe.partition(" (")
         return (f"{head}: {value}" if value else f"{head}:") + (f" ({where}" if blank else "") + " in the recipe"
     head, equals, rest = names.python.partition("=")
+    if "..." in rest:
+        return names.python
     return f"{head}={value!r}{rest}" if value and equals else names.python

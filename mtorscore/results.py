@@ -335,6 +335,41 @@ CELLS = Table(
     empty="This cohort has no group of ten cells.", report=True, script=True,
 )  # fmt: skip
 
+CONTRASTS = Table(
+    "contrasts", "contrast/contrasts.tsv", (
+        METHOD,
+        Column("contrast", "text", "which groups, by their own names; a positive difference means higher in the first"),
+        Column("design", "text", "groups, pairs (within what pairs them), or trend (difference per step of the order)"),
+        Column("adjusted_for", "text", "what pairs or blocks samples, and the covariates"),
+        SIGNATURE,
+        Column("n", "count", "samples in the model"),
+        Column("n_treated", "count", "samples of the first group"),
+        Column("n_control", "count", "samples of the second group"),
+        Column("n_blocks", "count", "pairs or blocks; 1 where the design has none"),
+        Column("difference", "number", "difference of the means, in units of the score, as the design allows for"),
+        Column("low", "number", "lower end of its 95% interval"),
+        Column("high", "number", "upper end of its 95% interval"),
+        Column("hedges_g", "number", "difference in residual standard deviations (Hedges' g)"),
+        Column("g_low", "number", "lower end of its 95% interval"),
+        Column("g_high", "number", "upper end of its 95% interval"),
+        Column("difference_sd", "number", "difference in standard deviations between samples of one group"),
+        Column("auroc", "share", "share of pairs of samples in which the first group's score is higher; 0.5 is chance"),
+        Column("p", "p-value", "by permutation of the groups, within pairs or blocks"),
+        Column("least_p", "p-value", "the least p that so many arrangements can show"),
+        Column("p_t", "p-value", "of the t test"),
+        Column("p_moderated", "p-value", "of the t test with a variance shrunk to that of the other signatures"),
+        Column("p_robust", "p-value", "of a test that lets variances differ"),
+        Column("df", "number", "residual degrees of freedom"),
+        Column("q", "p-value",
+               "p_moderated (p_t below ten signatures) adjusted for the number of signatures and groups tested "
+               "(Benjamini and Hochberg), within one method and comparison"),
+        REASON,
+    ),
+    step="contrast",
+    printed="contrast design signature n_treated n_control difference hedges_g g_low g_high p_moderated q",
+    empty="All samples are of one group, so no groups were compared.", report=True, script=True,
+)  # fmt: skip
+
 GSEA = Table(
     "gsea", "relate/gsea.tsv", (
         Column("comparison", "text", "which groups of samples"),
@@ -386,20 +421,9 @@ META = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        *(
-            EXCLUSIONS,
-            GENES,
-            SCORES,
-            COVERAGE,
-            RATIOS,
-            PANELS,
-            ASSOCIATIONS,
-            CLASS_EFFECTS,
-            CLASSIFIERS,
-            KAPLAN_MEIER,
-            NULLS,
-        ),
-        *(SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS, GSEA, META),
+        *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASS_EFFECTS, CLASSIFIERS),
+        *(KAPLAN_MEIER, NULLS, SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS),
+        *(CONTRASTS, GSEA, META),
     )
 }
 """Name -> table, in the order in which a run writes them; `META` is computed by the report and not written."""

@@ -15,7 +15,7 @@ from mtorscore import prognosis
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.datasets import simulate_cohort
 from mtorscore.errors import DataWarning
-from mtorscore.pipeline import enrich, prepare, read_table, relate, score
+from mtorscore.pipeline import compare_groups, enrich, prepare, read_table, relate, score
 from mtorscore.pipeline.table_files import write_result
 from mtorscore.pp import resolve_patients
 from mtorscore.prognosis import Endpoint
@@ -86,6 +86,7 @@ def test_every_cohort_has_the_same_columns(tmp_path: Path) -> None:
         few: dict[str, Any] = {"null_sets": 0, "bootstraps": 0, "cv_folds": 2, "cv_repeats": 1}
         relate(tmp_path / name, SIGNATURES, methods=["singscore"], **few)
         enrich(tmp_path / name, SIGNATURES, permutations=0)
+        compare_groups(tmp_path / name, ["singscore"])
         headers[name] = {t.name: read_table(tmp_path / name / t.path.format(method="singscore")) for t in WRITTEN}
     assert len(headers["full"]["associations"]) > 0
     assert len(headers["full"]["classifiers"]) > 0

@@ -16,5 +16,6 @@ rule all:
         rules.report.output,
         rules.report.input,
         expand(rules.relate.output, cohort=COHORTS),
+        expand(rules.contrast.output, cohort=COHORTS),
         expand(rules.gsea.output, cohort=COHORTS),
         expand(rules.score.output, cohort=COHORTS),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
-from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts
+from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts, several
 from mtorscore.cli.step_messages import explain, refusal, say_warnings
 from mtorscore.errors import ConfigError
 
@@ -80,9 +80,23 @@ def run(
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help=MAPPING)] = None,
     tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
-    group: Annotated[str | None, typer.Option(help="Column that tells tumours from normal tissue.")] = None,
-    tumour: Annotated[str, typer.Option(help="Its value for tumours.")] = "tumour",
-    normal: Annotated[str, typer.Option(help="Its value for normal tissue.")] = "normal",
+    group: Annotated[
+        str | None, typer.Option(help="Column that tells groups, of the clinical table or of the matrix file.")
+    ] = None,
+    tumour: Annotated[list[str] | None, typer.Option(help="Its value for tumours; may be repeated.")] = None,
+    normal: Annotated[list[str] | None, typer.Option(help="Its value for normal tissue; may be repeated.")] = None,
+    reference: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(help="Groups from lowest to highest, as a,b,c, for a trend; may be repeated.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Groups whose samples are left out, as x,y; may be repeated.")
+    ] = None,
+    pair: Annotated[str | None, typer.Option(help="Column of what pairs samples, such as the patient.")] = None,
+    block: Annotated[str | None, typer.Option(help="Column of what samples share, such as the batch.")] = None,
+    covariates: Annotated[
+        list[str] | None, typer.Option(help="Columns that comparisons are adjusted for, as a,b; may be repeated.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the run with your own matrix.")] = "own",
     results: Results = None,
     cores: Cores = 2,
@@ -101,6 +115,8 @@ def run(
         mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
         mtorscore run matrix.csv --clinical c.csv --time months --unit months --event status
         mtorscore run matrix.csv --clinical c.csv --group tissue --tumour Tumor --normal Adjacent
+        mtorscore run matrix.csv --clinical c.csv --group stage --order normal,cirrhosis,HCC --leave-out unknown
+        mtorscore run matrix.csv --clinical c.csv --group tissue --reference adjacent --pair patient
         mtorscore run salmon_folder --tx2gene tx2gene.tsv --units counts
         mtorscore run array.txt --platform GPL.txt --platform-columns ID,SYMBOL
         mtorscore run --config liver.yaml --data DATA_FOLDER --cores 4
@@ -120,8 +136,9 @@ def run(
         own = OwnData(
             name=name, expression=expression, clinical=clinical, units=units, organism=organism,
             orientation=orientation, ids=ids, platform=platform, platform_columns=parts(platform_columns),
-            mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit, group=group, tumour=tumour,
-            normal=normal,
+            mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit, group=group,
+            tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=several(order),
+            leave_out=several(leave_out), pair=pair, block=block, covariates=several(covariates),
         )  # fmt: skip
         config = write_inputs(own, overrides.get("results", DEFAULTS["results"]))
         data = expression.resolve().parent
@@ -262,7 +279,7 @@ def _follow(command: list[str], door: str) -> tuple[int, list[str]]:
     from mtorscore.cli.signals import ending
     from mtorscore.cli.verbosity import quiet
     from mtorscore.pipeline import COMMAND, command_line
-    from mtorscore.pipeline.process import STARTED_BY
+    from mtorscore.pipeline.record import STARTED_BY
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),

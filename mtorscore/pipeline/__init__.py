@@ -9,6 +9,7 @@ from __future__ import annotations
 from mtorscore._atomic import atomic
 from mtorscore.pipeline.acquire import acquire
 from mtorscore.pipeline.export import export
+from mtorscore.pipeline.group_contrasts import compare_groups
 from mtorscore.pipeline.gsea import enrich
 from mtorscore.pipeline.prepare import load_cohort, prepare
 from mtorscore.pipeline.record import COMMAND, ERROR_PREFIX, command_line, logged, write_run_record
@@ -22,6 +23,7 @@ __all__ = [
     "acquire",
     "atomic",
     "command_line",
+    "compare_groups",
     "enrich",
     "export",
     "load_cohort",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
@@ -15,7 +16,7 @@ from mtorscore.pipeline.tables import events_of, read_clinical_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClinicalTable", "OwnData", "check_files", "check_outcome", "unit_of"]
+__all__ = ["ClinicalTable", "OwnData", "check_files", "check_groups", "check_outcome", "unit_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,12 @@ class OwnData:
     time, event, unit
         Columns of the endpoint in the clinical table; a unit of None is read from the time column's name, else days.
     group, tumour, normal
-        Column of the clinical table that tells tumours from normal tissue, and its two values.
+        Column of the clinical table, or of the matrix file, that tells groups of samples, and its values that mean
+        tumours and normal tissue. Without the latter two, every value is a group of its own.
+    reference, order, leave_out
+        The group that others are compared with; groups from lowest to highest; values whose samples are left out.
+    pair, block, covariates
+        Columns of what pairs samples, of what they share, and of what comparisons are adjusted for.
     """
 
     name: str
@@ -56,8 +62,34 @@ class OwnData:
     event: str | None = None
     unit: str | None = None
     group: str | None = None
-    tumour: str = "tumour"
-    normal: str = "normal"
+    tumour: tuple[str, ...] | str = ()
+    normal: tuple[str, ...] | str = ()
+    reference: str | None = None
+    order: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    pair: str | None = None
+    block: str | None = None
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """What the recipe says of groups: what was given, and nothing else."""
+        said = {
+            "column": self.group,
+            "tumour": _listed(self.tumour),
+            "normal": _listed(self.normal),
+            "reference": self.reference,
+            "order": list(self.order),
+            "leave_out": list(self.leave_out),
+            "pair": self.pair,
+            "block": self.block,
+            "covariates": list(self.covariates),
+        }
+        return {key: value for key, value in said.items() if value}
+
+
+def _listed(value: tuple[str, ...] | str) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 class ClinicalTable:
@@ -146,7 +178,7 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
     """
     if (own.time is None) != (own.event is None):
         raise ConfigError("An endpoint needs both --time and --event.")
-    wanted = [c for c in (own.time, own.event, own.group) if c is not None]
+    wanted = [c for c in (own.time, own.event) if c is not None]
     if wanted and table is None:
         raise ConfigError(f"The column(s) {examples(wanted)} are looked for in a clinical table: give --clinical.")
     if table is None:
@@ -161,7 +193,6 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
     if own.time is not None and own.event is not None:
         _check_endpoint(own.time, own.event, table)
         _say_unit(own)
-    _check_groups(own, table)
 
 
 def _check_endpoint(time: str, event: str, table: ClinicalTable) -> None:
@@ -215,18 +246,75 @@ def _say_unit(own: OwnData) -> None:
         )
 
 
-def _check_groups(own: OwnData, table: ClinicalTable) -> None:
+def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
+    """Refuse groups of which something has no meaning, all at once, each with the option that gives it one.
+
+    Parameters
+    ----------
+    own
+        What the user gave.
+    table
+        The clinical table; without it, and for columns that it lacks, the matrix file is asked.
+
+    Returns
+    -------
+    str or None
+        The reference, as given or as a group's name says.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence for each thing.
+
+    Warns
+    -----
+    DataWarning
+        If the reference is taken from a group's name, or nothing is of normal tissue.
+    """
+    from mtorscore.pp.groups import Groups, problems, values_of, with_reference
+
+    section = own.section
     if own.group is None:
-        return
-    found = list(dict.fromkeys(table.rows[own.group].dropna().astype(str)))
-    if own.tumour not in found:
-        raise ConfigError(
-            f"No sample of {own.clinical} has {own.group} = {own.tumour!r}; the values are {examples(found, 8)}. Name "
-            "those of tumours and normal tissue: --tumour VALUE --normal VALUE."
-        )
-    if own.normal not in found:
+        if section:
+            given = ", ".join(f"--{key.replace('_', '-')}" for key in section)
+            raise ConfigError(f"{given}: these are about groups; name their column with --group.")
+        return None
+    groups = Groups.of(section)
+    columns = {} if table is None else {c: table.rows[c] for c in table.columns}
+    if not set(groups.columns) <= set(columns):
+        columns = _of_matrix(own) | columns
+    where = " and ".join(str(p) for p in (own.clinical, own.expression) if p is not None)
+    if groups.column not in columns:
+        near = nearest(groups.column, columns, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        if table is None and not columns:
+            raise ConfigError(
+                f"{own.expression} says nothing of its samples, so {groups.column} (--group) is not there; give the "
+                "table that has it with --clinical."
+            )
+        raise ConfigError(f"{where}: no column {groups.column} (--group); there are {examples(columns, 12)}.{hint}")
+    values = values_of(columns[groups.column])
+    groups, said = with_reference(groups, values)
+    wrong = problems(groups, values, list(columns))
+    if wrong:
+        raise ConfigError(f"{where}: {' '.join(wrong)}")
+    if said:
+        warn(said, DataWarning)
+    if groups.tumour and not groups.normal:
         warn(
-            f"No sample of {own.clinical} has {own.group} = {own.normal!r} (normal tissue): nothing is compared with "
-            f"normal tissue; the values are {examples(found, 8)}.",
+            f"Nothing is said to be normal tissue (--normal), so tumours are compared with none; the values of "
+            f"{groups.column} are {examples(dict.fromkeys(v for v in values if v), 8)}.",
             DataWarning,
         )
+    return groups.reference or None
+
+
+def _of_matrix(own: OwnData) -> dict[str, pd.Series]:
+    """Return the columns that the matrix file has of its samples."""
+    from mtorscore import io
+
+    options = {"orientation": own.orientation, "ids": own.ids}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        obs = io.read(own.expression, **{k: v for k, v in options.items() if v is not None}).obs
+    return {str(name): obs[name] for name in obs}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mtorscore._atomic import write_whole
+from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore._outcome_terms import word_of
-from mtorscore.pipeline.own_checks import ClinicalTable, OwnData, check_files, check_outcome, unit_of
+from mtorscore.pipeline.own_checks import ClinicalTable, OwnData, check_files, check_groups, check_outcome, unit_of
 from mtorscore.pipeline.tables import events_of
 
 __all__ = ["OwnData", "write_inputs"]
@@ -35,9 +37,11 @@ def write_inputs(own: OwnData, results: str | Path) -> Path:
     EndpointError
         If a column is not in the clinical table.
     """
-    check_files(own)
-    table = None if own.clinical is None else ClinicalTable(own.clinical)
-    check_outcome(own, table)
+    with at_door(COMMAND_LINE):
+        check_files(own)
+        table = None if own.clinical is None else ClinicalTable(own.clinical)
+        check_outcome(own, table)
+        own = replace(own, reference=check_groups(own, table))
     folder = Path(results) / own.name / "inputs"
     _write(folder / "recipe.yaml", _recipe(own, table))
     write_whole(folder / "cohorts.tsv", f"cohort\trecipe\n{own.name}\t{(folder / 'recipe.yaml').resolve()}\n")
@@ -79,7 +83,7 @@ def _recipe(own: OwnData, table: ClinicalTable | None) -> dict[str, Any]:
         rule = {"time": own.time, "event": own.event, "unit": unit_of(own)}
         recipe["endpoints"] = {endpoint: rule | _event_words(own.event, table)}
     if own.group is not None:
-        recipe["group"] = {"column": own.group, "tumour": [own.tumour], "normal": [own.normal]}
+        recipe["group"] = own.section
     return recipe
 
 

@@ -1,10 +1,11 @@
-"""The record of a run (versions, configuration, hashes), and the log of a step."""
+"""The record of a run (versions, configuration, hashes), the log of a step, and the end of its processes."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shlex
+import signal
 import sys
 import traceback
 import warnings
@@ -19,7 +20,15 @@ from mtorscore._doors import DOOR, RECIPE, at_door
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 from mtorscore.pipeline.table_files import write_json
 
-__all__ = ["ERROR_PREFIX", "WARNING_PREFIX", "command_line", "logged", "write_run_record"]
+__all__ = [
+    "ERROR_PREFIX",
+    "STARTED_BY",
+    "WARNING_PREFIX",
+    "command_line",
+    "end_with_parent",
+    "logged",
+    "write_run_record",
+]
 
 ERROR_PREFIX = "Error: "
 WARNING_PREFIX = "Warning: "
@@ -86,6 +95,27 @@ def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signature
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return write_json(content, Path(folder) / "run.json")
+
+
+# Environment variable that holds the process id of the command line.
+STARTED_BY = "MTORSCORE_STARTED_BY"
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Ask the system to end this process when the command line that started it has gone.
+
+    Otherwise a workflow whose command line was killed would wait for ever on a pipe that nobody reads, and keep the
+    lock of its results folder. Does nothing where Snakemake was started by hand, and on other systems than Linux.
+    """
+    parent = os.environ.get(STARTED_BY, "")
+    if not parent.isdigit() or not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):  # it went before we asked
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager

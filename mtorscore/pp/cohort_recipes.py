@@ -37,7 +37,8 @@ class Recipe:
         Tables in the order in which they are joined: ``file``, and ``sheet``, ``key``, ``where`` (column -> value),
         ``on`` (column of the observations to join on).
     group
-        ``column``, ``tumour``, ``normal``: where sample names do not tell.
+        ``column``, ``tumour``, ``normal``: where sample names do not tell. Without the latter two, every value is a
+        group of its own: ``reference`` or ``order``; also ``leave_out``, ``pair``, ``block``, ``covariates``.
     patient
         Column that names the patient, where sample names do not.
     endpoints
@@ -85,7 +86,9 @@ _ALLOWED = {
     "expression": {"file", "units", "kind", "ids", "orientation", "tx2gene", "normalise", "options"},
     "clinical": {"file", "sheet", "key", "where", "on"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing"},
-    "group": {"column", "tumour", "normal", "recurrent"},
+    "group": {
+        *("column", "tumour", "normal", "recurrent", "reference", "order", "leave_out", "pair", "block", "covariates")
+    },
     "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},
     "cells": {"sample", "cell_type", "embedding", "min_genes"},

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
-__all__ = ["group_columns"]
+from mtorscore._doors import option
+from mtorscore.errors import examples
+from mtorscore.io.tables.cell_text import is_missing
+
+__all__ = [
+    "Groups",
+    "as_design",
+    "as_published",
+    "group_columns",
+    "in_order",
+    "problems",
+    "sample_types",
+    "values_of",
+    "with_reference",
+]
 
 _MOST_GROUPS = 8
 # Words of tissue, treatment and condition; a column that holds two of them tells groups.
@@ -16,6 +33,14 @@ _TISSUE = re.compile(
     r"ctl|cirrho\w*|dysplas\w*|hepatitis|fibro\w*|steato\w*|primary|recurren\w*|metasta\w*|vehicle|dmso|treated|"
     r"untreated|mock|wt|wild[ _-]?type|ko|knock[ _-]?out|sham|n|t|nt|nl|tl|tp",
     re.IGNORECASE,
+)
+_NORMAL_WORD = re.compile(
+    r"((adjacent|healthy|paired|peri[ -]?tumou?r(al)?)[ _-]*)?(normal|non[ _-]?tumou?r(al|ous)?|healthy|adjacent)"
+    r"([ _-]+(liver|tissue|adjacent|non[ _-]?tumou?r(al)?|solid tissue))*|solid tissue normal|nt|nl",
+    re.IGNORECASE,
+)
+_CONTROL_WORD = re.compile(
+    r"control|ctrl|ctl|vehicle|dmso|mock|untreated|wt|wild[ _-]?type|sham|baseline", re.IGNORECASE
 )
 _OTHER_MEANING = re.compile(
     r"sex|gender|age|race|ethnic\w*|stage\w*|grade\w*|status|vital|event|os|pfi|dss|dfi|dfs|rfs|efs|pfs|t|n|m|ajcc\w*|"
@@ -65,3 +90,198 @@ def _is_tissue(value: str) -> bool:
 
 def _split(value: str) -> Iterable[str]:
     return (value, *re.split(r"[^A-Za-z]+", value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups:
+    """How samples are grouped and compared, as a recipe's ``group`` says.
+
+    Attributes
+    ----------
+    column
+        Column of the observations; its values keep their names.
+    tumour, normal, recurrent
+        Values that mean these; without any of them, every value is a group of its own.
+    reference
+        The group that the others are compared with.
+    order
+        Groups from lowest to highest, for a trend.
+    leave_out
+        Values whose samples are left out.
+    pair, block
+        Column of what pairs observations (the patient), or of what they share (the batch).
+    covariates
+        Columns that the comparison is adjusted for.
+    """
+
+    column: str
+    tumour: tuple[str, ...] = ()
+    normal: tuple[str, ...] = ()
+    recurrent: tuple[str, ...] = ()
+    reference: str = ""
+    order: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    pair: str = ""
+    block: str = ""
+    covariates: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Groups:
+        """Return what a recipe's section says; a single value may stand for a list."""
+        lists = ("tumour", "normal", "recurrent", "order", "leave_out", "covariates")
+        said = {k: v for k, v in section.items() if v is not None}
+        values: dict[str, Any] = {k: _listed(v) if k in lists else str(v).strip() for k, v in said.items()}
+        return cls(**{"column": "", **values})
+
+    @property
+    def named(self) -> bool:
+        """Whether values stand for themselves, rather than for tumour and normal tissue."""
+        return not (self.tumour or self.normal or self.recurrent)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Value in lower case -> tumour, normal, recurrent or left_out."""
+        kinds = ("tumour", "normal", "recurrent")
+        found = {_same(v): kind for kind in kinds for v in getattr(self, kind)}
+        return found | {_same(v): "left_out" for v in self.leave_out}
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns of the observations that are needed."""
+        return [c for c in (self.column, self.pair, self.block, *self.covariates) if c]
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    return tuple(str(v).strip() for v in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _same(value: str) -> str:
+    return value.strip().lower()
+
+
+def as_published(obs: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column as it was published: ``stage`` may have become Roman numerals, and ``stage_raw`` keeps it."""
+    return obs["stage_raw"] if column == "stage" and "stage_raw" in obs else obs[column]
+
+
+def values_of(column: Iterable[object]) -> list[str]:
+    """Return the group of each sample as text, "" where it is missing."""
+    return ["" if is_missing(v) else str(v).strip() for v in column]
+
+
+def with_reference(groups: Groups, values: Sequence[str]) -> tuple[Groups, str]:
+    """Return the groups with their reference, and the sentence that says how it was found where nobody said it.
+
+    Parameters
+    ----------
+    groups
+        As the user says.
+    values
+        Group of each sample.
+    """
+    if not groups.named or groups.reference or groups.order:
+        return groups, ""
+    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(_same(v)) != "left_out"]
+    for words in (_CONTROL_WORD, _NORMAL_WORD):
+        likely = [v for v in there if words.fullmatch(v)]
+        if len(likely) == 1 and len(there) > 1:
+            said = (
+                f"The groups of {groups.column} are compared with {likely[0]}, as its name says; "
+                f"{option('reference')} names another."
+            )
+            return replace(groups, reference=likely[0]), said
+    return groups, ""
+
+
+def problems(groups: Groups, values: Sequence[str], columns: Collection[str]) -> list[str]:
+    """Return what has no meaning, one sentence each, with the option that gives it one.
+
+    Parameters
+    ----------
+    groups
+        With their reference, as `with_reference` gives them.
+    values
+        Group of each sample, "" where it is missing.
+    columns
+        Columns of the samples.
+    """
+    counts = Counter(v for v in values if v)
+    known = {_same(v) for v in counts}
+    shown = examples(counts, 12)
+    out = []
+    for name in ("tumour", "reference", "order", "leave_out"):
+        given = getattr(groups, name)
+        absent = [v for v in ((given,) if isinstance(given, str) else given) if v and _same(v) not in known]
+        # A recipe may list every spelling that a portal uses; one of them must be there.
+        if absent and (name != "tumour" or len(absent) == len(given)):
+            named = examples(map(repr, absent))
+            out.append(f"No sample has {groups.column} = {named} ({option(name)}); the values are {shown}.")
+    strange = [f"{v} ({n} sample{'s' if n > 1 else ''})" for v, n in counts.items() if not _means(groups, v)]
+    if strange:
+        ways = (
+            [option("tumour"), option("normal"), option("leave_out")]
+            if not groups.named
+            else [option("order"), option("leave_out")]
+        )
+        out.append(
+            f"{len(strange)} value(s) of {groups.column!r} have no meaning: {', '.join(strange)}. Give each one: "
+            f"{', '.join(ways[:-1])} or {ways[-1]}."
+        )
+    used = [v for v in counts if groups.meanings.get(_same(v)) != "left_out"]
+    if groups.named and not (groups.reference or groups.order) and len(used) > 1:
+        out.append(
+            f"Nothing says which of the groups of {groups.column} ({examples(used, 12)}) is the reference: "
+            f"{option('reference', used[0])}, or {option('order')} where they have an order."
+        )
+    lost = [c for c in groups.columns if c not in columns]
+    if lost:
+        out.append(f"There is no column {examples(lost)}; there are {examples(columns, 12)}.")
+    if groups.pair and groups.block:
+        out.append(f"Give {option('pair')} or {option('block')}, not both: a pair is a block of two.")
+    return out
+
+
+def _means(groups: Groups, value: str) -> bool:
+    if _same(value) in groups.meanings:
+        return True
+    return groups.named and (not groups.order or _same(value) in {_same(v) for v in groups.order})
+
+
+def sample_types(groups: Groups, values: Sequence[str]) -> list[str]:
+    """Return what each sample is: tumour, normal, recurrent, left_out, or no_group where its group is missing.
+
+    A group that stands for itself is tumour, so that outcomes may be related to it, unless its name says that it is
+    normal tissue.
+    """
+    if not groups.named:
+        return [groups.meanings.get(_same(v), "no_group") for v in values]
+    return [
+        "no_group" if not v else groups.meanings.get(_same(v), "normal" if _NORMAL_WORD.fullmatch(v) else "tumour")
+        for v in values
+    ]
+
+
+def in_order(groups: Groups, values: Iterable[str]) -> list[str]:
+    """Return the names of the groups: as ordered, else the reference (normal tissue) first, then as they come."""
+    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(_same(v)) != "left_out"]
+    first = [_same(v) for v in (groups.order or (groups.reference, *groups.normal)) if v]
+    return sorted(there, key=lambda v: first.index(_same(v)) if _same(v) in first else len(first))
+
+
+def as_design(groups: Groups, values: Sequence[str]) -> dict[str, Any]:
+    """Return the design as a step needs it: plain types, the values as they are written."""
+    names = in_order(groups, values)
+    spelt = {_same(v): v for v in names}
+    kinds = groups.meanings
+    design = {
+        "column": groups.column,
+        "groups": names,
+        "reference": spelt.get(_same(groups.reference), ""),
+        "order": [spelt[_same(v)] for v in groups.order if _same(v) in spelt],
+        "tumour": [v for v in names if kinds.get(_same(v)) == "tumour"],
+        "normal": [v for v in names if kinds.get(_same(v)) == "normal"],
+        "pair": groups.pair,
+        "block": groups.block,
+        "covariates": list(groups.covariates),
+    }
+    return {key: value for key, value in design.items() if len(value)}

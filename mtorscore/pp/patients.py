@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.pp._barcodes import Barcode, are_tcga, parse_barcode
 from mtorscore.pp.clinical import (
     HISTOLOGY_RULES,
@@ -17,6 +17,16 @@ from mtorscore.pp.clinical import (
     check_endpoints,
     endpoints_of,
     histology_rule,
+)
+from mtorscore.pp.groups import (
+    Groups,
+    as_design,
+    as_published,
+    in_order,
+    problems,
+    sample_types,
+    values_of,
+    with_reference,
 )
 from mtorscore.results import EXCLUSIONS
 
@@ -59,7 +69,9 @@ def resolve_patients(
     histology_column
         Column of `obs` that the rules look at; absent means that no rule applies.
     group
-        ``{"column": ..., "tumour": [...], "normal": [...]}``, where names say nothing about the sample type.
+        ``{"column": ..., "tumour": [...], "normal": [...]}``, where names say nothing about the sample type. Without
+        tumour and normal every value is a group of its own, compared with ``reference`` or along ``order``; also
+        ``leave_out``, ``pair``, ``block``, ``covariates``. See `mtorscore.pp.groups.Groups`.
     patient
         Column of `obs` that names the patient, where the sample names do not.
     keep
@@ -86,16 +98,17 @@ def resolve_patients(
     names = [str(n) for n in work.obs_names]
     codes = [parse_barcode(n) for n in names] if are_tcga(names) else None
     work.obs["sample_type"] = _sample_types(work.obs, codes, group)
+    named = _add_groups(work, group)
     work.obs["patient"] = _patients(work.obs, codes, patient)
     state = _State(work.obs, codes)
     state.step("read")
     others = work.obs["sample_type"].isin([k for k in set(work.obs["sample_type"]) if k not in (*keep, "unknown")])
     for name in work.obs_names[others]:
         kind = work.obs.at[name, "sample_type"]
-        state.drop(name, kind, f"a {kind} sample; only {' and '.join(keep)} are kept")
+        state.drop(name, kind, _NOT_COMPARED.get(kind, f"a {kind} sample; only {' and '.join(keep)} are kept"))
     state.step("sample type")
     _drop_ffpe(work.obs, state)
-    _drop_repeats(work.obs, state)
+    _drop_repeats(work.obs, state, "comparison_group" if named else "sample_type")
     state.step("one sample per patient")
     _drop_histology(work.obs, state, histology, histology_column)
     state.step("histology")
@@ -140,19 +153,33 @@ def _sample_types(obs: pd.DataFrame, codes: list[Barcode | None] | None, group: 
     return ["unknown"] * len(obs)
 
 
+_NOT_COMPARED = {"left_out": "its group is to be left out", "no_group": "nothing says of which group it is"}
+
+
 def _grouped(obs: pd.DataFrame, group: Mapping[str, Any]) -> list[str]:
-    column = str(group["column"])
-    if column not in obs:
-        raise DataError(f"the samples have no column {column!r}; they have {examples(obs.columns, 12)}.")
-    meaning = {str(v).strip().lower(): kind for kind in group if kind != "column" for v in group[kind]}
-    values = [str(v).strip() for v in obs[column]]
-    unknown = sorted({v for v in values if v.lower() not in meaning})
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} value(s) of {column!r} have no meaning in the cohort's rule ({examples(unknown)}); "
-            f"known: {', '.join(sorted(meaning))}."
-        )
-    return [meaning[v.lower()] for v in values]
+    groups = Groups.of(group)
+    if groups.column not in obs:
+        raise DataError(f"the samples have no column {groups.column!r}; they have {examples(obs.columns, 12)}.")
+    values = values_of(as_published(obs, groups.column))
+    groups, found_by = with_reference(groups, values)
+    wrong = problems(groups, values, list(map(str, obs.columns)))
+    if wrong:
+        raise DataError(" ".join(wrong))
+    if found_by:
+        warn(found_by, DataWarning)
+    return sample_types(groups, values)
+
+
+def _add_groups(adata: AnnData, group: Mapping[str, Any] | None) -> bool:
+    """Write the groups under their own names and the design; return whether groups stand for themselves."""
+    if group is None:
+        return False
+    groups = Groups.of(group)
+    values = values_of(as_published(adata.obs, groups.column))
+    groups, _ = with_reference(groups, values)
+    adata.obs["comparison_group"] = pd.Categorical(values, in_order(groups, values))
+    adata.uns["design"] = as_design(groups, values)
+    return groups.named
 
 
 def _patients(obs: pd.DataFrame, codes: list[Barcode | None] | None, patient: str | None) -> list[str]:
@@ -176,10 +203,11 @@ def _drop_ffpe(obs: pd.DataFrame, state: _State) -> None:
             state.drop(name, "ffpe", "formalin-fixed; a frozen sample of the patient is used")
 
 
-def _drop_repeats(obs: pd.DataFrame, state: _State) -> None:
+def _drop_repeats(obs: pd.DataFrame, state: _State, by: str) -> None:
     kept = obs.loc[state.kept()]
-    for (who, kind), members in kept.groupby(["patient", "sample_type"], sort=True, observed=True):
-        if len(members) < 2 or (kind == "normal" and not state.codes):
+    for (who, kind), members in kept.groupby(["patient", by], sort=True, observed=True):
+        # Replicates of a design are what it rests on; aliquots of one sample are none.
+        if len(members) < 2 or ((kind == "normal" or by != "sample_type") and not state.codes):
             continue
         order = sorted(map(str, members.index), key=lambda n: (_rank(state.codes.get(n)), n))
         for name in order[1:]:

@@ -106,6 +106,7 @@ def _view(cohort: Cohort, run: Run, described: dict[str, Described]) -> dict[str
         "method": method,
         "facts": text.facts(cohort),
         "findings": text.findings(cohort, method, described),
+        "groups": text.groups(cohort, method, described),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai", "probast")},
         "predicted": [e for e in endpoints_predicted(cohort) if f"calibration:{e}" in pictures],
         "templates": templates(cohort, template_values(cohort, method)[0]),

@@ -15,6 +15,7 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import model_names
 from mtorscore.report.figures.prediction import prediction_words
+from mtorscore.report.group_text import assumed_tumours, group_counts, group_words
 from mtorscore.results import ASSOCIATIONS
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
@@ -51,6 +52,7 @@ def caveats(run: Run) -> list[str]:
         "Proliferation is partly downstream of mTOR, and moves many of these signatures. Ratios adjusted for it ask "
         "for information beyond proliferation; they do not show that a branch acts independently of it."
     )
+    out += [sentence for c in run.cohorts for sentence in assumed_tumours(c)]
     if any(c.count("normal") for c in run.cohorts):
         out.append(
             "Normal samples are as a rule liver beside a tumour, and may be cirrhotic. A difference from them mixes "
@@ -120,20 +122,22 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
     Returns
     -------
     list of str
-        Sentences; where there is no outcome, one that states this.
+        Sentences, those about groups first; where there is neither group nor outcome, one that states this.
     """
     if cohort.cells:
         return [_cells_sentence(cohort)]
+    about = groups(cohort, method, described)
     table = cohort.table("associations")
     needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
     if not needed <= set(table.columns):
-        return [cohort.missing.get("associations", ASSOCIATIONS.empty), *prediction_words(cohort)]
+        said = [*about, *prediction_words(cohort)]
+        return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
     rows = table[table["method"] == method].copy()
     rows["shown"] = model_names(rows)
     branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
     rows = rows[~branch.isin(["confounder", "context", "drug"])]
     rows = rows[~rows["signature"].isin(opposed(cohort, described))]
-    out = opposed_words(cohort, described)
+    out = [*about, *opposed_words(cohort, described)]
     told = len(out)
     for endpoint in dict.fromkeys(rows["endpoint"]):
         part = rows[rows["endpoint"] == endpoint]
@@ -151,6 +155,17 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
         out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
     out += prediction_words(cohort)
     return out if len(out) > told else [*out, "No signature was related to an outcome."]
+
+
+def groups(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
+    """Return the sentences about groups: one for each comparison."""
+    return group_words(cohort, method, _no_findings(cohort, described))
+
+
+def _no_findings(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Return the signatures that are never counted as findings: confounders, context, drug templates, opposed ones."""
+    kinds = ("confounder", "context", "drug")
+    return [n for n, d in described.items() if d.branch in kinds] + opposed(cohort, described)
 
 
 def opposed(cohort: Cohort, described: dict[str, Described]) -> list[str]:
@@ -270,6 +285,13 @@ def methods_text(run: Run, described: dict[str, Described]) -> list[str]:
             "Single cells were scored one by one and summarised by sample and cell type; groups of fewer than ten "
             "cells are left out, and cells are never treated as independent observations."
         )
+    if any("contrasts" in c.tables for c in run.cohorts):
+        out.append(
+            "Scores were compared between groups by linear models of each score, with pairs or blocks as fixed effects "
+            "and covariates where the design has them; differences are also given as Hedges' g, p values are those of "
+            "moderated t tests (Smyth, Stat Appl Genet Mol Biol 2004), adjusted by Benjamini and Hochberg over the "
+            "signatures and groups of one method and comparison, and stand beside permutation tests."
+        )
     if any("gsea" in c.tables for c in run.cohorts):
         out.append(
             "Gene set enrichment between groups of samples (Subramanian et al., PNAS 2005) was computed with gseapy "
@@ -300,8 +322,9 @@ def _cohort_sentence(cohort: Cohort) -> str:
         return f"{cohort.name} is a cohort of {of}, {cohort.n_vars:,} genes."
     kind = "a simulated cohort" if cohort.simulated else "the cohort"
     units = unit_name(cohort.source.get("units")) or "values of unstated units"
-    found = cohort.obs.get("sample_type", pd.Series(dtype=str)).astype(str).value_counts()
-    parts = [f"{n} {k}" for k, n in sorted(found.items(), key=lambda item: (item[0] != "tumour", item[0]))]
+    found = group_counts(cohort)
+    plain = cohort.group == "sample_type"
+    parts = [f"{n} {k}" for k, n in sorted(found.items(), key=lambda i: (i[0] != "tumour", i[0]) if plain else (0,))]
     ends = []
     for endpoint in cohort.endpoints:
         events = int((pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object)) == 1).sum())
@@ -368,6 +391,4 @@ def _left_out(cohort: Cohort) -> str:
 
 
 def _kinds(cohort: Cohort) -> str:
-    if "sample_type" not in cohort.obs:
-        return str(len(cohort.obs))
-    return ", ".join(f"{n} {k}" for k, n in cohort.obs["sample_type"].astype(str).value_counts().items())
+    return ", ".join(f"{n} {k}" for k, n in group_counts(cohort).items()) or str(len(cohort.obs))

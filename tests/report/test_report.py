@@ -63,7 +63,7 @@ def test_one_file_under_its_name(path: Path, results: Path) -> None:
 def test_sections_in_order(page: Page) -> None:
     sections = [a["id"] for t, a in page.elements if t == "section"]
     assert sections == [
-        "summary", "data", "coverage", "scores", "signature", "enrichment", "outcome", "prediction", "meta",
+        "summary", "data", "coverage", "scores", "signature", "groups", "enrichment", "outcome", "prediction", "meta",
         "drugs", "methods", "provenance",
     ]  # fmt: skip
 

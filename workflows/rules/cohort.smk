@@ -95,6 +95,28 @@ rule relate:
         "../scripts/relate.py"
 
 
+rule contrast:
+    input:
+        cohort=rules.prepare.output.cohort,
+        scores=rules.score.output.scores,
+    output:
+        **tables("contrast"),
+    log:
+        f"{RUN}/{{cohort}}/logs/contrast.log",
+    benchmark:
+        f"{RUN}/{{cohort}}/benchmarks/contrast.tsv"
+    conda:
+        "../envs/mtorscore.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        methods=CONFIG.methods,
+        seed=CONFIG.seed,
+    script:
+        "../scripts/contrast.py"
+
+
 rule gsea:
     input:
         cohort=rules.prepare.output.cohort,

@@ -3,7 +3,7 @@
 import os
 
 from mtorscore.pipeline import COMMAND, command_line
-from mtorscore.pipeline.process import end_with_parent
+from mtorscore.pipeline.record import end_with_parent
 from mtorscore.pipeline.acquire import raw_state
 from mtorscore.pipeline.config import (
     load_config,

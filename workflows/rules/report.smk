@@ -7,6 +7,7 @@ rule report:
         scores=expand(rules.score.output.scores, cohort=COHORTS),
         coverage=expand(rules.score.output.coverage, cohort=COHORTS),
         associations=expand(rules.relate.output.associations, cohort=COHORTS),
+        contrasts=expand(rules.contrast.output.contrasts, cohort=COHORTS),
         gsea=expand(rules.gsea.output.gsea, cohort=COHORTS),
         exports=expand(rules.export.output.done, cohort=COHORTS),
     output:

@@ -18,6 +18,7 @@ from mtorscore.results import TABLES, Table
 
 MOST_CELLS = 4000
 TRACKS = (
+    "comparison_group",
     "sample_type",
     "cell_type",
     "sample",
@@ -90,7 +91,9 @@ class Cohort:
     @property
     def group(self) -> str:
         """Column that the figures split observations by."""
-        return "cell_type" if self.cells else "sample_type"
+        if self.cells:
+            return "cell_type"
+        return "comparison_group" if "comparison_group" in self.obs else "sample_type"
 
     @property
     def unit(self) -> str:

@@ -1,0 +1,177 @@
+"""Groups of a user's own: their names, meanings and comparisons, from the options to the table and the sentence."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import mtorscore as mt
+from mtorscore.errors import ConfigError, DataWarning
+from mtorscore.pipeline import compare_groups, load_cohort, prepare, read_table, score
+from mtorscore.pipeline.own_data import OwnData, write_inputs
+from mtorscore.report.data.run_files import read_run
+from mtorscore.report.group_text import group_counts, group_words
+
+STAGES = ("normal", "cirrhosis", "LGDN", "HGDN", "HCC")
+SIGNATURES = mt.library().select(["SREBP1_LIPOGENIC_CORE", "RIBI_CORE", "META_PCNA", "CLEAR_TFEB"])
+RISING = "SREBP1_LIPOGENIC_CORE"
+SAMPLES = [f"s{i:02d}" for i in range(30)]
+
+
+def clinical() -> pd.DataFrame:
+    """Return five stages of six donors, whose fifth stage rises most, in two batches."""
+    donors = [f"d{i % 6}" for i in range(30)]
+    return pd.DataFrame({"sample": SAMPLES, "stage": np.repeat(STAGES, 6), "donor": donors, "batch": ["a", "b"] * 15})
+
+
+def matrix() -> pd.DataFrame:
+    genes = list(dict.fromkeys(g for s in SIGNATURES.signatures for g in s.genes))
+    values = np.random.default_rng(0).normal(8, 0.5, (len(genes), 30))
+    values[[g in set(SIGNATURES[RISING].genes) for g in genes]] += 0.3 * np.repeat(np.arange(5), 6)
+    return pd.DataFrame(values.round(4), pd.Index(genes, name="gene"), SAMPLES)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    matrix().to_csv(tmp_path / "m.tsv", sep="\t")
+    clinical().to_csv(tmp_path / "c.csv", index=False)
+    return tmp_path
+
+
+def inputs(folder: Path, **options: Any) -> Path:
+    own: dict[str, Any] = {
+        "name": "own",
+        "expression": folder / "m.tsv",
+        "clinical": folder / "c.csv",
+        "units": "log2",
+    } | options
+    return write_inputs(OwnData(**own), folder / "results")
+
+
+def compared(folder: Path, **options: Any) -> pd.DataFrame:
+    """Return the contrasts that a run writes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs(folder, **options)
+        prepare(str(folder / "results/own/inputs/recipe.yaml"), folder / "run/own", data=folder)
+        score(folder / "run/own", SIGNATURES, ["zscore"])
+        path = compare_groups(folder / "run/own", ["zscore"])
+    return read_table(path)
+
+
+def said(folder: Path) -> list[str]:
+    return group_words(read_run(folder / "run").cohorts[0], "zscore", [])
+
+
+def test_an_ordered_series_has_a_trend_under_its_own_names(files: Path) -> None:
+    table = compared(files, group="stage", order=STAGES)
+    trend = table[table["design"] == "trend"].set_index("signature")
+    assert trend["contrast"].unique().tolist() == ["per step of normal < cirrhosis < LGDN < HGDN < HCC"]
+    scores = (
+        load_cohort(files / "run/own")
+        .obs[[]]
+        .join(read_table(files / "run/own/scores/zscore.tsv", index="observation"))
+    )
+    slope = np.polyfit(np.repeat(np.arange(5), 6), scores.loc[SAMPLES, RISING], 1)[0]
+    np.testing.assert_allclose(trend.loc[RISING, "difference"], slope)
+    assert trend.loc[RISING, "q"] < 1e-6
+    assert table["contrast"].tolist()[4::4] == [f"{s} against normal" for s in STAGES[1:]]
+    first = said(files)[0]
+    assert first.startswith("Along normal < cirrhosis < LGDN < HGDN < HCC, 30 samples (zscore): of 4 mTOR signatures")
+    assert "(1 rise, 0 fall). Largest, as Hedges' g per step: SREBP1_LIPOGENIC_CORE (+" in first
+    assert group_counts(read_run(files / "run").cohorts[0]).to_dict() == dict.fromkeys(STAGES, 6)
+
+
+def test_pairs_are_compared_within_the_donor(files: Path) -> None:
+    options = {"group": "stage", "reference": "cirrhosis", "leave_out": ("normal", "LGDN", "HGDN"), "pair": "donor"}
+    table = compared(files, **options).set_index("signature")
+    assert table.loc[RISING, ["contrast", "design", "adjusted_for", "n_blocks"]].tolist() == [
+        "HCC against cirrhosis", "pairs", "donor", 6,
+    ]  # fmt: skip
+    scores = read_table(files / "run/own/scores/zscore.tsv", index="observation")[RISING]
+    right = (scores.loc[SAMPLES[24:]].to_numpy() - scores.loc[SAMPLES[6:12]].to_numpy()).mean()
+    np.testing.assert_allclose(table.loc[RISING, "difference"], right)
+    assert "HCC (n 6) against cirrhosis (n 6), in 6 pairs by donor (zscore)" in said(files)[0]
+    left = read_table(files / "run/own/exclusions.tsv")
+    assert left["rule"].value_counts().to_dict() == {"left_out": 18}
+
+
+def test_several_values_mean_tumour_and_covariates_are_adjusted_for(files: Path) -> None:
+    options = {"tumour": ("HGDN", "HCC"), "normal": ("normal",), "leave_out": ("LGDN", "cirrhosis")}
+    table = compared(files, group="stage", covariates=("batch",), **options)
+    assert table["contrast"].unique().tolist() == ["tumour (HGDN, HCC) against normal"]
+    assert table["adjusted_for"].unique().tolist() == ["batch"]
+    assert set(table["n_treated"]) == {12}
+    assert set(table["n_control"]) == {6}
+
+
+def test_the_reference_is_a_name_that_says_so_and_is_said(files: Path) -> None:
+    with pytest.warns(DataWarning, match="compared with normal, as its name says; --reference names another"):
+        path = inputs(files, group="stage")
+    recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text())
+    assert recipe["group"] == {"column": "stage", "reference": "normal"}
+    with pytest.raises(ConfigError, match=r"which of the groups of batch \(a, b\) is the reference: --reference a, or"):
+        inputs(files, group="batch")
+
+
+def test_all_that_has_no_meaning_is_listed_at_once_with_its_option(files: Path) -> None:
+    options = {"tumour": ("HCCC", "HCC"), "normal": ("normal",), "leave_out": ("x",), "pair": "who"}
+    with pytest.raises(ConfigError) as raised:
+        inputs(files, group="stage", **options)
+    text = str(raised.value)
+    assert "3 value(s) of 'stage' have no meaning: cirrhosis (6 samples), LGDN (6 samples), HGDN (6 samples)" in text
+    assert "--tumour, --normal or --leave-out" in text
+    assert "No sample has stage = 'x' (--leave-out)" in text
+    assert "There is no column who; there are sample, stage, donor, batch" in text
+    with pytest.raises(ConfigError, match=r"HGDN \(6 samples\), HCC .* Give each one: --order or --leave-out"):
+        inputs(files, group="stage", order=STAGES[:3])
+    with pytest.raises(ConfigError, match="--order: these are about groups; name their column with --group"):
+        inputs(files, order=STAGES)
+
+
+def test_the_group_may_stand_in_the_matrix_file(files: Path) -> None:
+    table = matrix().T
+    adata = ad.AnnData(table.to_numpy(), clinical().set_index("sample"), pd.DataFrame(index=table.columns))
+    adata.write_h5ad(files / "m.h5ad")
+    options = {"expression": files / "m.h5ad", "clinical": None, "group": "stage", "order": STAGES}
+    table = compared(files, **options)
+    assert len(table) == 4 * 5
+    with pytest.raises(
+        ConfigError, match=r"no column stages .--group.; there are stage, donor, batch.* Did you mean 'st"
+    ):
+        inputs(files, **(options | {"group": "stages"}))
+    with pytest.raises(ConfigError, match=r"m.tsv says nothing of its samples.*--clinical"):
+        inputs(files, clinical=None, group="stage")
+
+
+def test_a_missing_group_is_left_out_and_listed(files: Path) -> None:
+    table = clinical()
+    table.loc[3, "stage"] = "NA"
+    table.to_csv(files / "c.csv", index=False)
+    found = compared(files, group="stage", order=STAGES)
+    assert set(found["n"]) == {29}
+    left = read_table(files / "run/own/exclusions.tsv").set_index("sample")
+    assert left.loc["s03", ["rule", "effect"]].tolist() == ["no_group", "dropped"]
+
+
+def test_barcodes_tell_tumour_and_normal_without_a_group(files: Path) -> None:
+    names = [f"TCGA-ZZ-{i:04d}-{code}A" for i in range(15) for code in ("01", "11")]
+    matrix().set_axis(names, axis=1).to_csv(files / "m.tsv", sep="\t")
+    table = compared(files, clinical=None)
+    assert table["contrast"].unique().tolist() == ["tumour against normal"]
+    assert set(table["n_treated"]) == {15}
+    words = said(files)
+    assert words[0].startswith("tumour (n 15) against normal (n 15) (zscore): of 4 mTOR signatures, ")
+
+
+def test_one_group_is_compared_with_nothing(files: Path) -> None:
+    table = compared(files)
+    assert not len(table)
+    assert "contrasts" in read_run(files / "run").cohorts[0].missing
