@@ -133,6 +133,8 @@ def run(
         from mtorscore.pipeline.config import DEFAULTS
         from mtorscore.pipeline.own_data import OwnData, write_inputs
 
+        if (tumour or normal) and group is None:
+            raise ConfigError("--tumour and --normal name values of a column of groups: name it with --group.")
         own = OwnData(
             name=name, expression=expression, clinical=clinical, units=units, organism=organism,
             orientation=orientation, ids=ids, platform=platform, platform_columns=parts(platform_columns),

@@ -275,6 +275,7 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
 
     section = own.section
     if own.group is None:
+        section = {key: value for key, value in section.items() if key not in ("tumour", "normal")}
         if section:
             given = ", ".join(f"--{key.replace('_', '-')}" for key in section)
             raise ConfigError(f"{given}: these are about groups; name their column with --group.")

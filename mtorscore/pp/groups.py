@@ -215,7 +215,7 @@ def problems(groups: Groups, values: Sequence[str], columns: Collection[str]) ->
         # A recipe may list every spelling that a portal uses; one of them must be there.
         if absent and (name != "tumour" or len(absent) == len(given)):
             named = examples(map(repr, absent))
-            out.append(f"No sample has {groups.column} = {named} ({option(name)}); the values are {shown}.")
+            out.append(f"No sample has {groups.column} = {named} ({option(name)}); the values are {shown}. Name those.")
     strange = [f"{v} ({n} sample{'s' if n > 1 else ''})" for v, n in counts.items() if not _means(groups, v)]
     if strange:
         ways = (

@@ -72,8 +72,11 @@ def test_weeks_become_days(own: OwnData, tmp_path: Path) -> None:
 
 
 def test_no_normal_tissue_by_that_name_is_said(own: OwnData, tmp_path: Path) -> None:
-    with pytest.warns(DataWarning, match=r"kind = 'livr' \(normal tissue\): nothing .* HCC, liver"):
+    said = r"1 value\(s\) of 'kind' have no meaning: liver \(4 samples\). Give each one: --tumour, --normal or"
+    with pytest.raises(ConfigError, match=said):
         write_inputs(replace(own, normal="livr"), tmp_path / "results")
+    with pytest.warns(DataWarning, match=r"Nothing is said to be normal tissue \(--normal\).* HCC, liver"):
+        write_inputs(replace(own, normal=(), leave_out=("liver",)), tmp_path / "results")
 
 
 def test_a_confounder_that_is_nowhere_is_named(tmp_path: Path) -> None:
