@@ -237,7 +237,7 @@ KAPLAN_MEIER = Table(
         Column("logrank_chisq", "number", "log-rank test between the groups: chi-squared statistic"),
         Column("logrank_df", "count", "its degrees of freedom"),
         Column("logrank_p", "p-value", "its p value"),
-        COMPETING,
+        HORIZON, COMPETING,
         Column("reason", "text", "why there is no curve of a score, on a row without a time"),
     ),
     step="relate", empty=NO_OUTCOME, report=True,

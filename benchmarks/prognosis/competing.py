@@ -1,8 +1,9 @@
 """Type-I error and coverage of what is printed of competing risks, on cohorts simulated from Fine and Gray's model.
 
-Run as ``python benchmarks/prognosis/competing.py [REPETITIONS] [OUT.tsv]``: by default 10,000 for closed forms and a
-tenth of that for resampled ones, into ``competing.tsv`` beside this file. Every combination of 60, 120 and 360
-patients, about 10% and 40% events of interest, and no effect or one of 0.4 per SD. The cumulative incidence is
+Run as ``python benchmarks/prognosis/competing.py [CLOSED] [RESAMPLED] [OUT.tsv] [PAGE.md]``: by default 10,000
+repetitions for closed forms and 1,000 for resampled ones, into ``competing.tsv`` beside this file and
+``docs/evidence/competing_risks.md``. Every combination of 60, 120 and 360 patients, about 10% and 40% events of
+interest, and no effect or one of 0.4 per SD. The cumulative incidence is
 ``1 - (1 - p (1 - exp(-t))) ** exp(b x)``; the competing event comes at an exponential time that depends on the score as
 well; censoring is uniform. `rates` is also what the small version in the tests calls.
 
@@ -26,7 +27,7 @@ from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore._version import __version__
 from mtorscore.prognosis.statistics import competing_metrics, fine_gray
 from mtorscore.prognosis.statistics.incidence import incidence_at, incidences_at
-from mtorscore.prognosis.statistics.inference import wald
+from mtorscore.prognosis.statistics.inference import logit_interval, wald
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 SIZES, SHARES, EFFECTS = (60, 120, 360), (0.1, 0.4), (0.0, 0.4)
@@ -34,6 +35,7 @@ HORIZON, RESAMPLES = 0.7, 200
 PLATEAU = {0.1: 0.17, 0.4: 0.62}
 """Share of event -> incidence of the event at the mean score, without censoring."""
 CENSORED_BY = 4.0
+PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "competing_risks.md"
 
 
 def risk_by(x: FloatArray, plateau: float, effect: float, at: float) -> FloatArray:
@@ -97,8 +99,10 @@ def resampled(
     free = competing_metrics.Censoring.learned(time, status, time, np.array([HORIZON]))
     inverse = competing_metrics.known_by(time, status, HORIZON, free, 0)
     for controls in competing_metrics.CONTROLS:
-        values = competing_metrics.incidence_auc(time, status, x, weights, inverse, HORIZON, controls)
-        low, high = np.quantile(values[np.isfinite(values)], [0.025, 0.975])
+        values = competing_metrics.incidence_auc(
+            time, status, x, np.vstack([np.ones(n), weights]), inverse, HORIZON, controls
+        )
+        low, high = logit_interval(float(values[0]), values[1:])
         yield f"coverage: AUC at the horizon, controls {controls}", float(low <= known[controls] <= high)
     ratio = incidences_at(time, status, HORIZON, weights) / (weights @ risk / n)
     low, high = np.quantile(ratio, [0.025, 0.975])
@@ -119,17 +123,18 @@ def rates(n: int, share: float, effect: float, repetitions: int, again: int, see
     """
     plateau, rng = PLATEAU[share], np.random.default_rng(seed)
     known, hits, few = truth(plateau, effect), [], 0
-    for k in range(repetitions):
+    for k in range(max(repetitions, again)):
         x, time, status = cohort(n, plateau, effect, rng)
         if (status == 1).sum() < MIN_EVENTS:
             few += 1
             continue
-        hits += closed(x, time, status, effect, known)
+        if k < repetitions:
+            hits += closed(x, time, status, effect, known)
         if k < again:
             hits += resampled(x, time, status, risk_by(x, plateau, effect, HORIZON), known, rng)
     table = pd.DataFrame(hits, columns=["statistic", "hit"]).groupby("statistic")["hit"].agg(["size", "mean"])
     table = table.reset_index().rename(columns={"size": "repetitions", "mean": "rate"})
-    return table.assign(n=n, events=share, effect=effect, not_valid=few / repetitions)
+    return table.assign(n=n, events=share, effect=effect, not_valid=few / max(repetitions, again))
 
 
 def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
@@ -145,24 +150,58 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
     return out[["n", "events", "effect", "statistic", "repetitions", "rate", "mc_error", "not_valid", "verdict"]]
 
 
-def main(repetitions: int, out: Path) -> None:
-    """Write the table of all settings."""
+TEXT = (
+    "Cohorts simulated from the model of Fine and Gray, with uniform censoring; no figure is typed by hand. Test and "
+    "interval of the subdistribution hazard ratio are by Student's t on one less than the events; the interval of the "
+    "AUC is by 200 resamples on the logit scale, that of observed against expected by their percentiles, of the true "
+    "model, as in `validate`. Passes: type-I error at most 6.5%, coverage at least 93%. Fails: beyond that by more "
+    "than 2 Monte-Carlo errors. Cohorts below ten events are not valid and counted apart (`not_valid`); more than half: "
+    "not offered."
+)
+
+
+def page(head: str, table: pd.DataFrame) -> str:
+    """Return the page of the manual."""
+    counts = table["verdict"].value_counts()
+    lines = [
+        "# Type-I error and coverage with competing risks",
+        "",
+        f"`{head}`",
+        "",
+        TEXT,
+        "",
+        ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + ".",
+        "",
+        "| " + " | ".join(table.columns) + " |",
+        "| " + " | ".join("---" for _ in table.columns) + " |",
+    ]
+    lines += ["| " + " | ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in row) + " |"
+              for row in table.itertuples(index=False)]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main(repetitions: int, again: int, out: Path, shown: Path) -> None:
+    """Write the table of all settings, after each of them."""
     settings = [(n, s, e) for n in SIZES for s in SHARES for e in EFFECTS]
-    parts = []
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    head = f"# python benchmarks/prognosis/competing.py {repetitions}; commit {commit.stdout.strip()}, "
-    head += f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, mtorscore {__version__}\n"
+    head = f"python benchmarks/prognosis/competing.py {repetitions} {again}; commit {commit.stdout.strip()}, "
+    head += f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, mtorscore {__version__}"
+    parts = []
     for k, (n, s, e) in enumerate(settings):
-        parts.append(rates(n, s, e, repetitions, max(1, repetitions // 10), k))
-        table = with_verdicts(pd.concat(parts, ignore_index=True))
-        out.write_text(head + table.to_csv(sep="\t", index=False))
+        parts.append(rates(n, s, e, repetitions, again, k))
+        write(head, with_verdicts(pd.concat(parts, ignore_index=True)), out, shown)
         print(with_verdicts(parts[-1]).to_string(index=False, header=not k), flush=True)
-    print(table["verdict"].value_counts().to_string())
+
+
+def write(head: str, table: pd.DataFrame, out: Path, shown: Path) -> None:
+    """Write the table and the page of the manual."""
+    out.write_text(f"# {head}\n" + table.to_csv(sep="\t", index=False))
+    shown.write_text(page(head, table))
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(
-        int(arguments[0]) if arguments else 10_000,
-        Path(arguments[1]) if len(arguments) > 1 else Path(__file__).with_name("competing.tsv"),
-    )
+    given = [
+        *sys.argv[1:],
+        *("10000", "1000", str(Path(__file__).with_name("competing.tsv")), str(PAGE))[len(sys.argv) - 1 :],
+    ]
+    main(int(given[0]), int(given[1]), Path(given[2]), Path(given[3]))

@@ -47,7 +47,8 @@ def cumulative_incidence(
     Returns
     -------
     pandas.DataFrame
-        group, cause (``"event"`` or ``"competing"``), time, n_risk, incidence, se, low, high.
+        group, cause (``"event"`` or ``"competing"``), time, n_risk, incidence, se, low, high, horizon (where follow-up
+        was cut).
     """
     index = None if groups is None else groups.dropna().index
     data = endpoint.resolve_survival(clinical, index)
@@ -61,7 +62,7 @@ def cumulative_incidence(
             at, risk, incidence, se = aalen_johansen(part.time, part.status, code, part.entry)
             low, high = incidence_interval(incidence, se, level)
             columns = {"time": at, "n_risk": risk, "incidence": incidence, "se": se, "low": low, "high": high}
-            parts.append(pd.DataFrame({"group": label, "cause": cause} | columns))
+            parts.append(pd.DataFrame({"group": label, "cause": cause} | columns).assign(horizon=data.horizon))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -105,8 +106,8 @@ def kaplan_meier(
     pandas.DataFrame
         Tidy: signature, endpoint, unit, group, n, events, cut, time, n_risk, n_event, n_competing, n_censor, survival,
         incidence, low, high (of whichever is there), median (time at which the curve reaches one half), logrank_chisq,
-        logrank_df, logrank_p, competing (how such events count), reason. One row per group and distinct time, beginning
-        at 0.
+        logrank_df, logrank_p, horizon (where follow-up was cut), competing (how such events count), reason. One row
+        per group and distinct time, beginning at 0.
         Observations at the cut belong to the lower group. A score of two values is cut between them, whatever the
         quantiles. A score that cannot be cut into groups gives one row without a group and a time, and the reason;
         ready-made groups may be one group, the curve of everybody, whose log-rank columns are NaN.
@@ -219,6 +220,7 @@ def _curves(
             "logrank_chisq": chisq,
             "logrank_df": df,
             "logrank_p": p,
+            "horizon": data.horizon,
             "competing": competing_text(data, "cumulative incidence; the log-rank test is of cause-specific hazards"),
             "reason": "",
         }

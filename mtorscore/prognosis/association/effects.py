@@ -125,7 +125,8 @@ def _each_score(
             yield row, None, np.zeros(0)
             continue
         data = endpoint.resolve_survival(inputs.clinical, known.index)
-        yield row | {"n": data.n, "events": data.n_events}, data, known.loc[data.index].to_numpy(dtype=np.float64)
+        row |= {"n": data.n, "events": data.n_events, "horizon": data.horizon}
+        yield row, data, known.loc[data.index].to_numpy(dtype=np.float64)
 
 
 def over_time(
@@ -162,7 +163,7 @@ def over_time(
         if data is None or data.n_events < 2 or x.std() == 0:
             continue
         x = (x - x.mean()) / x.std(ddof=1)
-        at = float(np.median(data.time[data.event])) if cut is None else float(cut)
+        at = float(np.median(data.time[data.event])) if cut is None else within_follow_up(float(cut), data, "The cut")
         row["cut"] = at
         early = RiskSets(np.minimum(data.time, at), data.event & (data.time <= at), data.entry)
         later = data.time > at
@@ -271,7 +272,7 @@ def interaction(
                     "signature": str(name), "endpoint": data.name, "by": by, "group": g, "n": int(member[:, k].sum()),
                     "events": int(events[k]), "hr": float(ratio(e.coef[0])), "hr_low": float(ratio(e.low[0])),
                     "hr_high": float(ratio(e.high[0])), "p_interaction": p, "valid": bool(events.min() >= MIN_EVENTS),
-                    "reason": few,
+                    "reason": few, "horizon": data.horizon,
                 }
             )  # fmt: skip
     table = pd.DataFrame(rows)
@@ -282,7 +283,7 @@ def interaction(
 
 def _no_interaction(name: str, endpoint: str, by: str, reason: str) -> dict[str, Any]:
     row: dict[str, Any] = {"signature": name, "endpoint": endpoint, "by": by, "group": "", "n": 0, "events": 0}
-    row |= dict.fromkeys(("hr", "hr_low", "hr_high", "p_interaction"), np.nan)
+    row |= dict.fromkeys(("horizon", "hr", "hr_low", "hr_high", "p_interaction"), np.nan)
     return row | {"valid": False, "reason": reason}
 
 

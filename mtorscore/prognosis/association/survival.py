@@ -259,7 +259,7 @@ def logrank(
     Returns
     -------
     pandas.DataFrame
-        One row: endpoint, n, events, groups, chisq, df, p.
+        One row: endpoint, n, events, groups, chisq, df, p, horizon (where follow-up was cut).
     """
     check_column(groups, "groups")
     index = groups.dropna().index
@@ -276,7 +276,7 @@ def logrank(
     scores = np.arange(1.0, len(levels) + 1) if trend else None
     chisq, df, p, _, _ = logrank_statistic(data.time, data.event, codes.astype(np.int64), data.entry, by, scores)
     row = {"endpoint": data.name, "n": data.n, "events": data.n_events, "groups": len(levels)}
-    return pd.DataFrame([row | {"chisq": chisq, "df": df, "p": p}])
+    return pd.DataFrame([row | {"chisq": chisq, "df": df, "p": p, "horizon": data.horizon}])
 
 
 def cause_specific(
@@ -313,6 +313,7 @@ def cause_specific(
     for code, cause in ((1, "event"), (2, "competing")):
         table, plain = _as_columns(clinical, data, endpoint, code)
         part = associate(scores, table, plain, adjust, **options)
+        part["horizon"] = data.horizon
         part.insert(0, "cause", cause)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

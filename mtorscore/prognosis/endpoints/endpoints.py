@@ -344,6 +344,8 @@ class Endpoint:
         keep, log = apply_rules(table.index, self.name, rules)
         index, time, codes = table.index[keep], time[keep], status[keep].astype(np.int64)
         entry = None if entry is None else entry[keep]
+        # A horizon beyond follow-up cuts nothing, and is none of these data.
+        cut = float(self.horizon) if self.horizon is not None and bool((time > self.horizon).any()) else math.nan
         if self.horizon is not None:
             codes = np.where(time > self.horizon, 0, codes)
             time = np.minimum(time, self.horizon)
@@ -353,7 +355,6 @@ class Endpoint:
                 index, time, codes, entry = index[~late], time[~late], codes[~late], entry[~late]
         zero = tuple(str(o) for o in index[time == 0])
         excluded = pd.DataFrame(missing + log, columns=EXCLUDED)
-        cut = math.nan if self.horizon is None else float(self.horizon)
         return SurvivalData(self.name, self.unit, index, time, codes == 1, entry, codes, excluded, zero, cut)
 
     def _early(self, table: pd.DataFrame, missing: list[dict[str, str]]) -> LabelData:

@@ -201,9 +201,19 @@ class FittedModel:
         """
         if not KINDS[self.kind].has_survival:
             raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
+        self.check_within_training(np.asarray(times, dtype=np.float64))
         self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
         return pd.DataFrame(self.survival_at(linear.to_numpy(), np.asarray(times)), index=linear.index, columns=times)
+
+    def check_within_training(self, times: FloatArray) -> None:
+        """Refuse times beyond the longest follow-up of the training cohort, of which the model knows nothing."""
+        longest = self.training.get("longest")
+        if longest is not None and (times > longest).any():
+            raise EndpointError(
+                f"Model {self.name} knows nothing beyond the longest follow-up of its training cohort ({longest:g} "
+                f"{self.endpoint.unit}); got {examples(np.unique(times[times > longest]).tolist())}."
+            )
 
     def survival_at(self, linear: FloatArray, times: FloatArray) -> FloatArray:
         """``(n, T)`` survival of observations with these linear predictors."""

@@ -200,6 +200,7 @@ def _check_training(training: dict[str, Any], columns: tuple[str, ...]) -> None:
         "events": _is_number,
         "excluded": _is_number,
         "median_follow_up": _is_number,
+        "longest": _is_number,
         "n_needed": _is_number,
         "classes": lambda v: isinstance(v, list) and all(map(_is_text, v)),
         "columns": lambda v: isinstance(v, dict) and set(v) <= set(columns),

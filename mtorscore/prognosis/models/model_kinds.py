@@ -102,13 +102,14 @@ class SurvivalModel(ModelKind):
 
     @staticmethod
     def described(data: SurvivalData) -> dict[str, Any]:
-        """Median follow-up (reverse Kaplan-Meier), and the median event time as the horizon of validations.
+        """Median (reverse Kaplan-Meier) and longest follow-up, the median event time as the horizon of validations.
 
         With competing events also their number, which hazard is modelled, and the cumulative incidence by the horizon.
         """
         out: dict[str, Any] = {
             "median_follow_up": median_follow_up(data.time, data.status > 0, data.entry),
             "horizon": float(np.median(data.time[data.event])),
+            "longest": data.longest,
         }
         if data.n_competing:
             incidence = incidence_at(data.time, data.status, out["horizon"])[0]

@@ -50,7 +50,10 @@ from mtorscore.prognosis.prediction.smooth_calibration import (
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import cox, logistic, metrics
 from mtorscore.prognosis.statistics.fine_gray import risk_sets
+from mtorscore.prognosis.statistics.inference import logit_interval
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+
+AUC = ("auc_at_horizon", "auc_event_free_at_horizon")
 
 __all__ = ["Validation", "leave_one_cohort_out", "validate"]
 
@@ -177,6 +180,8 @@ def _horizon(fitted: FittedModel, data: OutcomeData, horizon: float | None) -> f
         return data.horizon
     at = fitted.horizon if horizon is None else float(horizon)
     whose = "training cohort's median event time" if horizon is None else "horizon"
+    if at is not None:
+        fitted.check_within_training(np.array([at]))
     return within_follow_up(float("nan") if at is None else at, data, f"The {whose}")
 
 
@@ -224,6 +229,9 @@ def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[An
 
 
 def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
+    if name in AUC:
+        low, high = logit_interval(float(values[0]), values[1:], level)
+        return {"metric": name, "value": float(values[0]), "low": low, "high": high}
     boot = values[1:][np.isfinite(values[1:])]
     low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2]) if len(boot) else (np.nan, np.nan)
     return {"metric": name, "value": float(values[0]), "low": float(low), "high": float(high)}

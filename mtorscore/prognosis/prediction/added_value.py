@@ -58,8 +58,8 @@ def added_value(
     Returns
     -------
     pandas.DataFrame
-        signature, endpoint, positive, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain, gain_low,
-        gain_high, valid, reason. Not valid with fewer than ten events per parameter.
+        signature, endpoint, positive, horizon, n, events, parameters, lr_chisq, p, q, c_baseline, c_both, gain,
+        gain_low, gain_high, valid, reason. Not valid with fewer than ten events per parameter.
     """
     baseline = names_of(baseline)
     check_not_outcome(baseline, endpoint, "part of the baseline")
@@ -81,8 +81,9 @@ def added_value(
             z = _scaled(z_table.loc[outcome.index].to_numpy(dtype=np.float64))
             x = _scaled(inputs.scores.loc[outcome.index, [name]].to_numpy(dtype=np.float64))
             row = _added(outcome, x, z, n_boot, level, seed)
-            row["positive"] = outcome.positive
+            row |= {"positive": outcome.positive, "horizon": outcome.horizon}
         head = {"signature": str(name), "endpoint": endpoint.name, "positive": row.pop("positive", "")}
+        head["horizon"] = row.pop("horizon", np.nan)
         rows.append(head | row)
     table = pd.DataFrame(rows)
     if "p" in table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.special import expit, logit
 
 from mtorscore.prognosis.statistics.cox import Fits
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
@@ -63,6 +64,19 @@ def wilson_interval(k: float, n: float, level: float = 0.95) -> tuple[float, flo
     centre = (k + z2 / 2) / (n + z2)
     half = z * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
     return centre - half, centre + half
+
+
+def logit_interval(value: float, resamples: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a share by the spread of its resamples on the logit scale; NaN without two of them.
+
+    Of an AUC with few cases the percentile interval is too narrow (benchmarks/prognosis/competing.tsv).
+    """
+    known = resamples[np.isfinite(resamples)]
+    if len(known) < 2 or not np.isfinite(value):
+        return float("nan"), float("nan")
+    centre, spread = logit(np.clip(value, 1e-3, 1 - 1e-3)), logit(np.clip(known, 1e-3, 1 - 1e-3)).std(ddof=1)
+    half = stats.norm.ppf(0.5 + level / 2) * spread
+    return float(expit(centre - half)), float(expit(centre + half))
 
 
 def wald(fit: Fits, level: float = 0.95, term: int = 0, df: float = np.inf) -> Effects:
