@@ -122,7 +122,8 @@ def rates(n: int, share: float, effect: float, repetitions: int, again: int, see
         Of the cohorts.
     """
     plateau, rng = PLATEAU[share], np.random.default_rng(seed)
-    known, hits, few = truth(plateau, effect), [], 0
+    known, few = truth(plateau, effect), 0
+    hits: list[tuple[str, float]] = []
     for k in range(max(repetitions, again)):
         x, time, status = cohort(n, plateau, effect, rng)
         if (status == 1).sum() < MIN_EVENTS:
@@ -155,7 +156,7 @@ TEXT = (
     "interval of the subdistribution hazard ratio are by Student's t on one less than the events; the interval of the "
     "AUC is by 200 resamples on the logit scale, that of observed against expected by their percentiles, of the true "
     "model, as in `validate`. Passes: type-I error at most 6.5%, coverage at least 93%. Fails: beyond that by more "
-    "than 2 Monte-Carlo errors. Cohorts below ten events are not valid and counted apart (`not_valid`); more than half: "
+    "than 2 Monte-Carlo errors. Cohorts below ten events are not valid, counted apart (`not_valid`); above half: "
     "not offered."
 )
 
