@@ -82,12 +82,17 @@ def split(line: str, delimiter: str) -> list[str]:
     return [f.strip() for f in line.split(delimiter)] if delimiter != " " else line.split()
 
 
+def _n_fields(line: str, delimiter: str) -> int:
+    """Return how many fields `split` finds, without making them where nothing is quoted."""
+    return len(split(line, delimiter)) if '"' in line or delimiter == " " else line.count(delimiter) + 1
+
+
 def guess_delimiter(lines: list[str]) -> str:
     """Return the delimiter that splits the lines most evenly into at least two fields; "" if none does."""
     best, best_score = "", (0.0, False, 0)
     body = [line for line in lines if line.strip()][:50]
     for delimiter in _DELIMITERS + " ":
-        counts = [len(split(line, delimiter)) for line in body]
+        counts = [_n_fields(line, delimiter) for line in body]
         if not counts or max(counts) < 2:
             continue
         mode, times = Counter(counts[1:] or counts).most_common(1)[0]

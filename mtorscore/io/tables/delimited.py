@@ -301,7 +301,10 @@ def _likely_types(data: bytes, span: tuple[int, int], delimiter: str, width: int
     start, stop = span
     if stop - start < 1 << 21:
         return None
-    rows = [split(f, delimiter) for f in data[start : start + (1 << 21)].decode(errors="ignore").split("\n")[:40] if f]
+    # Of wide tables fewer rows: each of thousands of genes is looked at.
+    most = max(16, min(40, 120_000 // width))
+    head = data[start : start + (1 << 21)].decode(errors="ignore").split("\n", most)[:most]
+    rows = [split(f, delimiter) for f in head if f]
     if len(rows) < 3 or any(len(r) != width for r in rows[:-1]):
         return None
     out = [False]
