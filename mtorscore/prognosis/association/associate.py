@@ -40,6 +40,7 @@ from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, s
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
+from mtorscore.prognosis.statistics.score_test import residual_statistics
 
 __all__ = ["COLUMNS", "associate"]
 
@@ -421,7 +422,9 @@ def _residual(
             row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
             row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
             name = row["signature"]
-            controls.request(row, name, part.index, lambda s: test(left_of(s)), observed[k], residual=True)
+            controls.request(
+                row, name, part.index, lambda s: residual_statistics(test, s, design, onto), observed[k], residual=True
+            )
 
 
 def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import expit
 
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.prognosis.statistics.score_sums import Descent, score_sums
 
 ScoreTest = Callable[[FloatArray], FloatArray]
 """``(n, B)`` covariates to ``(B,)`` statistics, standard normal under the null."""
@@ -42,6 +43,9 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     mean_z = risk.sum(w[:, None] * z) / s0[:, None]
     block = (z * weight[:, None]).T @ z - mean_z.T @ mean_z
 
+    if type(risk) is RiskSets and risk.entry is None:
+        return _CoxTest(risk, np.column_stack([w, weight, residual]), z * weight[:, None], s0, mean_z, block)
+
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
         mean = risk.sum(w[:, None] * x) / s0[:, None]
@@ -50,6 +54,47 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
         return statistic(residual @ x, own, cross, block)
 
     return test
+
+
+class _CoxTest:
+    """Score test of covariates, or of what a design leaves of them, by one pass down the risk sets."""
+
+    def __init__(
+        self,
+        risk: RiskSets,
+        per_row: FloatArray,
+        nuisance: FloatArray,
+        s0: FloatArray,
+        mean_z: FloatArray,
+        block: FloatArray,
+    ) -> None:
+        self.path = Descent(risk)
+        self.per_row, self.nuisance, self.block = per_row, np.ascontiguousarray(nuisance), block
+        self.per_event = np.column_stack([1.0 / s0, risk.fraction])[self.path.events]
+        self.mean_z = np.ascontiguousarray(mean_z[self.path.events])
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Test covariates ``(n, B)``."""
+        return self._of(x, np.ones((len(x), 1)), x.mean(axis=0)[None])
+
+    def of_residuals(self, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
+        """Test ``x - design @ onto @ x``; the design holds a constant, so that the residuals are centred."""
+        return self._of(x, np.ascontiguousarray(design), onto @ x)
+
+    def _of(self, x: FloatArray, design: FloatArray, fitted: FloatArray) -> FloatArray:
+        p = self.path
+        sums = score_sums(
+            np.ascontiguousarray(x), design, fitted, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied,
+            self.per_row, self.nuisance, self.per_event, self.mean_z,
+        )  # fmt: skip
+        return _statistic(sums[0], sums[1], sums[2:], self.block)
+
+
+def residual_statistics(test: ScoreTest, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
+    """Test what is left of covariates once they are regressed on a design that holds a constant."""
+    if isinstance(test, _CoxTest):
+        return test.of_residuals(x, design, onto)
+    return test(x - design @ (onto @ x))
 
 
 def logistic(y: IntArray, weights: FloatArray, eta: FloatArray, z: FloatArray) -> ScoreTest:
