@@ -35,7 +35,7 @@ from mtorscore.prognosis.endpoints.checks import check_counts, check_level, chec
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcomes
+from mtorscore.prognosis.endpoints.outcome_models import estimate, make_outcomes, Outcome, proportionalities
 from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, subdistribution
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
@@ -311,6 +311,7 @@ def _unadjusted(
     observed = test(block.x)
     outliers = outliers_of(outcome, block.x, effects, lambda x: _estimate(outcome, x, few, options))
     beside = subdistribution(outcome, block.x[:, None, :], options.level, few=few)
+    ph = proportionalities(outcome, block.x[:, None, :], effects.all_coef[:1])
     for j, signature in enumerate(block.names):
         row = blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
         told, notes = outliers.told(j, row["p"], outcome)
@@ -318,7 +319,7 @@ def _unadjusted(
         row["reason"] += notes
         put_subdistribution(row, beside, j)
         if np.isfinite(row["coef"]):
-            row["ph_p"] = outcome.proportionality(block.x[:, [j]], effects.all_coef[:1, j])
+            row["ph_p"] = float(ph[j])
             detail(row, outcome, block.x[:, [j]], effects.all_coef[:1, j])
         if outcome.one_time:
             row["reason"].append("all events fall on one time: nothing can be said of the course of the hazards")
@@ -371,6 +372,7 @@ def _adjusted(
         beside = subdistribution(part, x, options.level, few=firth)
         test = part.score_test(z, firth=firth)
         observed = test(x[:, 0])
+        ph = proportionalities(part, x, effects.all_coef[:parameters])
         resample = multiplicities[:, outcome.index.get_indexer(part.index)]
         for k, j in enumerate(columns):
             row = blank_row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
@@ -378,7 +380,7 @@ def _adjusted(
             put_subdistribution(row, beside, k)
             if np.isfinite(row["coef"]):
                 coef = effects.all_coef[:parameters, k]
-                row["ph_p"] = part.proportionality(x[:, :, k], coef)
+                row["ph_p"] = float(ph[k])
                 detail(row, part, x[:, :, k], coef)
                 row |= concordance_of(part, x[:, :, k] @ coef, resample, options.level)
             elif block.sd[j] > 0 and np.linalg.matrix_rank(x[:, :, k]) < parameters:

@@ -369,6 +369,15 @@ def make_outcomes(data: OutcomeData, ties: str = "efron") -> list[Outcome]:
     return [make_outcome(data, ties)]
 
 
+def proportionalities(outcome: Outcome, x: FloatArray, coef: FloatArray) -> FloatArray:
+    """P-values of `Outcome.proportionality` in B models, ``(n, p, B)`` and ``(p, B)``; NaN without an estimate."""
+    if isinstance(outcome, SurvivalOutcome) and outcome.events >= 2:
+        return cox.proportionality(outcome.risk, x, coef)
+    known = np.isfinite(coef).all(axis=0)
+    found = [outcome.proportionality(x[:, :, b], coef[:, b]) if known[b] else np.nan for b in range(x.shape[2])]
+    return np.array(found, dtype=np.float64)
+
+
 def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.95) -> Effects:
     """Effect of the first covariate in B models, Wald or (with Firth's penalty) profile likelihood.
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit
 
+from mtorscore.prognosis.statistics.pair_sums import pair_sums
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 BLOCK = 2_000_000
@@ -93,28 +95,14 @@ def concordance(
     Concordance
         The standard error is the infinitesimal jackknife, as in R survival.
     """
-    score = ordered(score)
-    n = len(score)
-    gain, total = np.zeros(n), np.zeros(n)
-    counts = np.zeros(3)
-    boot_gain = boot_total = None
+    score, boot = ordered(score), None
+    late = np.full(len(score), -np.inf) if entry is None else np.asarray(entry, dtype=np.float64)
+    stratum = np.zeros(len(score), dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
+    counts, (gain, total) = pair_sums(
+        score, np.asarray(time, dtype=np.float64), np.asarray(event, dtype=np.bool_), late, stratum
+    )
     if multiplicities is not None:
-        boot_gain, boot_total = np.zeros(len(multiplicities)), np.zeros(len(multiplicities))
-    for i, pairs in _blocks(time, event, entry, strata):
-        higher = pairs & (score[i, None] > score)
-        equal = pairs & (score[i, None] == score)
-        gains = higher + 0.5 * equal
-        counts += [higher.sum(), 0, equal.sum()]
-        counts[1] += pairs.sum() - higher.sum() - equal.sum()
-        gain[i] += gains.sum(axis=1)
-        gain += gains.sum(axis=0)
-        total[i] += pairs.sum(axis=1)
-        total += pairs.sum(axis=0)
-        if multiplicities is not None and boot_gain is not None and boot_total is not None:
-            # Sums of multiples of 1/2 far below 2^24: single precision holds them exactly and is twice as fast.
-            left = multiplicities[:, i].astype(np.float32)
-            boot_gain += np.einsum("bn,bn->b", left @ gains.astype(np.float32), multiplicities)
-            boot_total += np.einsum("bn,bn->b", left @ pairs.astype(np.float32), multiplicities)
+        boot = _resampled(score, multiplicities, _blocks(time, event, entry, strata))
     comparable = counts.sum()
     if comparable == 0:
         return Concordance(float("nan"), float("nan"), 0.0, 0.0, 0.0)
@@ -123,13 +111,32 @@ def concordance(
     if clusters is not None:
         influence = np.bincount(clusters, weights=influence)
     out = Concordance(float(c), float(np.sqrt((influence**2).sum())), *(float(v) for v in counts))
-    if boot_gain is not None and boot_total is not None:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = boot_gain / boot_total
-        values = values[np.isfinite(values)]
+    if boot is not None:
+        values = boot[np.isfinite(boot)]
         if len(values):
             out.low, out.high = (float(q) for q in np.quantile(values, [0.5 - level / 2, 0.5 + level / 2]))
     return out
+
+
+def _resampled(
+    score: FloatArray, multiplicities: FloatArray, blocks: Iterator[tuple[IntArray, npt.NDArray[np.bool_]]]
+) -> FloatArray:
+    """``(n_boot,)`` concordance of each resample."""
+    gains_of, total = np.zeros(len(multiplicities)), np.zeros(len(multiplicities))
+    for i, pairs in blocks:
+        gains = (pairs & (score[i, None] > score)) + 0.5 * (pairs & (score[i, None] == score))
+        # Sums of multiples of 1/2 far below 2^24: single precision holds them exactly and is twice as fast.
+        left = multiplicities[:, i].astype(np.float32)
+        gains_of += np.einsum("bn,bn->b", left @ gains.astype(np.float32), multiplicities)
+        total += np.einsum("bn,bn->b", left @ pairs.astype(np.float32), multiplicities)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out: FloatArray = gains_of / total
+    return out
+
+
+@cache
+def _t_quantile(level: float, df: int) -> float:
+    return float(stats.t.ppf(0.5 + level / 2, df))
 
 
 def with_interval(found: Concordance, events: int, level: float = 0.95) -> bool:
@@ -141,7 +148,7 @@ def with_interval(found: Concordance, events: int, level: float = 0.95) -> bool:
     if not 0 < found.c < 1 or not found.se > 0 or events < 2:
         return False
     centre, spread = np.log(found.c / (1 - found.c)), found.se / (found.c * (1 - found.c))
-    half = stats.t.ppf(0.5 + level / 2, events - 1) * spread
+    half = _t_quantile(level, events - 1) * spread
     found.low, found.high = float(expit(centre - half)), float(expit(centre + half))
     return True
 

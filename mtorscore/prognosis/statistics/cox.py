@@ -158,26 +158,30 @@ def invert(information: FloatArray) -> FloatArray:
     scale = np.sqrt(np.maximum(np.diagonal(stacked, axis1=1, axis2=2), np.finfo(np.float64).tiny))
     scaled = stacked / scale[:, :, None] / scale[:, None, :]
     good: BoolArray = np.asarray(np.isfinite(scaled).all(axis=(1, 2)))
-    good[good] &= _well_conditioned(scaled[good])
-    out[good] = np.linalg.inv(scaled[good]) / scale[good][:, :, None] / scale[good][:, None, :]
-    inverse: FloatArray = out.transpose(1, 2, 0)
-    return inverse
+    inverse, sound = _inverse(scaled[good])
+    good[good] = sound
+    out[good] = inverse[sound] / scale[good][:, :, None] / scale[good][:, None, :]
+    back: FloatArray = out.transpose(1, 2, 0)
+    return back
 
 
-def _well_conditioned(stacked: FloatArray, limit: float = 1e12) -> BoolArray:
-    """Whether the condition number of each ``(p, p)`` matrix is below the limit.
+def _inverse(stacked: FloatArray, limit: float = 1e12) -> tuple[FloatArray, BoolArray]:
+    """Inverse of each ``(p, p)`` matrix, and whether its condition number is below the limit.
 
     The product of the Frobenius norms of a matrix and its inverse is never below it and costs no singular values.
     """
     try:
         inverse = np.linalg.inv(stacked)
     except np.linalg.LinAlgError:
-        inverse = np.full_like(stacked, np.inf)
+        good: BoolArray = np.asarray(np.linalg.cond(stacked) < limit)
+        inverse = np.full_like(stacked, np.nan)
+        inverse[good] = np.linalg.inv(stacked[good])
+        return inverse, good
     with np.errstate(over="ignore", invalid="ignore"):
-        good: BoolArray = (stacked**2).sum(axis=(1, 2)) * (inverse**2).sum(axis=(1, 2)) < limit**2
+        good = (stacked**2).sum(axis=(1, 2)) * (inverse**2).sum(axis=(1, 2)) < limit**2
     if not good.all():
         good[~good] = np.linalg.cond(stacked[~good]) < limit
-    return good
+    return inverse, good
 
 
 def newton(
@@ -328,6 +332,31 @@ def zph(risk: RiskSets, x: FloatArray, coef: FloatArray, transform: str = "km") 
         if np.isfinite(scaled).all() and np.linalg.cond(scaled) < 1e12:
             chisq[j] = (u / scale) @ np.linalg.solve(scaled, u / scale)
     return chisq, stats.chi2.sf(chisq, df)
+
+
+def proportionality(risk: RiskSets, x: FloatArray, coef: FloatArray) -> FloatArray:
+    """P-value of the test of `zph` for the first covariate of B models, ``(n, p, B)`` and ``(p, B)``, at once."""
+    p = x.shape[1]
+    g = time_transform(risk, "km")
+    eta = np.einsum("npb,pb->nb", x, coef)
+    w = np.exp(eta - eta.max(axis=0))
+    s0 = risk.sum(w)
+    wx = w[:, None, :] * x
+    mean = risk.sum(wx) / s0[:, None, :]
+    residual = x[risk.rows] - mean
+    blocks = []
+    for power in (np.ones_like(g), g, g * g):
+        h = risk.adjoint(power[:, None] / s0)
+        blocks.append(_second(wx * h[:, None, :], x) - _second(mean * power[:, None, None], mean))
+    size = p + 1
+    information = np.empty((size, size, x.shape[2]))
+    information[:p, :p], information[:p, p] = blocks[0], blocks[1][:, 0]
+    information[p, :p], information[p, p] = blocks[1][0], blocks[2][0, 0]
+    score = np.concatenate([residual.sum(axis=0), np.einsum("e,eb->b", g, residual[:, 0])[None]])
+    inverse = invert(information)
+    chisq = np.einsum("jb,jkb,kb->b", score, inverse, score)
+    out: FloatArray = stats.chi2.sf(chisq, 1)
+    return out
 
 
 def time_transform(risk: RiskSets, transform: str) -> FloatArray:

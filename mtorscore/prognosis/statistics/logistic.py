@@ -18,6 +18,9 @@ from scipy.special import expit, log_expit, log_softmax
 from mtorscore.prognosis.statistics.cox import FLAT, MAX_STEP, Fits, invert, runs_away
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
+LARGEST = 4_000_000
+"""Numbers in the table of products of columns of a shared design."""
+
 
 def newton(
     x: FloatArray,
@@ -54,7 +57,9 @@ def newton(
         Coefficients ``(p + 1, B)``.
     """
     n, p, b = x.shape
-    design = np.concatenate([x, np.ones((n, 1, b))], axis=1)
+    # The same covariates in every model (a broadcast axis): products of matrices instead of sums over models.
+    same = b > 1 and x.strides[2] == 0 and n * (p + 1) ** 2 <= LARGEST
+    design = np.concatenate([x[:, :, :1], np.ones((n, 1, 1))], axis=1) if same else _with_intercept(x)
     target = np.broadcast_to(y[:, None] if y.ndim == 1 else y, (n, b))
     w = np.ones((n, 1)) if weights is None else (weights[:, None] if weights.ndim == 1 else weights)
     w = np.broadcast_to(w, (n, b))
@@ -97,10 +102,32 @@ def newton(
     return Fits(coef, inverse, loglik, null, converged & ~infinite, infinite)
 
 
+def _with_intercept(x: FloatArray) -> FloatArray:
+    return np.concatenate([x, np.ones((len(x), 1, x.shape[2]))], axis=1)
+
+
+def _shared_moments(
+    design: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray, penalty: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what `_moments` does, of models that share the ``(n, p)`` design, without Firth's penalty."""
+    eta = design @ coef
+    mu = expit(eta)
+    loglik = (w * (y * log_expit(eta) + (1 - y) * log_expit(-eta))).sum(axis=0) - 0.5 * (penalty * coef**2).sum(axis=0)
+    p = design.shape[1]
+    squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    information = (squares.T @ (w * mu * (1 - mu))).reshape(p, p, -1)
+    information[np.arange(p), np.arange(p)] += penalty
+    return loglik, design.T @ (w * (y - mu)) - penalty * coef, information
+
+
 def _moments(
     design: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray, penalty: FloatArray, firth: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Log-likelihood, score and information, each with the models in the last axis."""
+    if design.shape[2] < coef.shape[1]:
+        if not firth:
+            return _shared_moments(design[:, :, 0], y, w, coef, penalty)
+        design = np.broadcast_to(design, (*design.shape[:2], coef.shape[1]))
     eta = np.einsum("npb,pb->nb", design, coef)
     mu = expit(eta)
     variance = w * mu * (1 - mu)

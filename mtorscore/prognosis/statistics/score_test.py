@@ -87,7 +87,7 @@ class _CoxTest:
             np.ascontiguousarray(x), design, fitted, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied,
             self.per_row, self.nuisance, self.per_event, self.mean_z,
         )  # fmt: skip
-        return _statistic(sums[0], sums[1], sums[2:], self.block)
+        return statistic(sums[0], sums[1], sums[2:], self.block)
 
 
 def residual_statistics(test: ScoreTest, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
