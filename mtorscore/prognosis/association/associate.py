@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -407,26 +408,19 @@ def _residual(
     """Test the residual of each score after regression on the confounder; random scores are treated alike."""
     design = np.column_stack([np.ones(len(z)), z])
     onto = np.linalg.pinv(design)
-
-    def left_of(scores: FloatArray) -> FloatArray:
-        out: FloatArray = scores - design @ (onto @ scores)
-        return out
-
-    left = left_of(x)
+    left = x - design @ (onto @ x)
     sd = left.std(axis=0, ddof=1)
     told = sd > 1e-8
     left = np.where(told, left / np.where(told, sd, 1.0), 0.0)
     effects = _estimate(part, left[:, None, :], part.events < EVENTS_PER_PARAMETER, options)
     test = part.score_test(None)
     observed = test(left)
+    of_residuals = partial(residual_statistics, test, design=design, onto=onto)
     for k, row in enumerate(rows):
         if told[k] and np.isfinite(effects.coef[k]):
             row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
             row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
-            name = row["signature"]
-            controls.request(
-                row, name, part.index, lambda s: residual_statistics(test, s, design, onto), observed[k], residual=True
-            )
+            controls.request(row, row["signature"], part.index, of_residuals, observed[k], residual=True)
 
 
 def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
