@@ -36,7 +36,7 @@ from mtorscore.prognosis.endpoints.checks import check_counts, check_level, chec
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import estimate, make_outcomes, Outcome, proportionalities
+from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcomes, proportionalities
 from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, subdistribution
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
