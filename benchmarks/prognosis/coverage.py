@@ -16,17 +16,18 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import mtorscore
-from benchmarks.prognosis import coverage_closed, coverage_resampled
-from benchmarks.prognosis.coverage_settings import SETTINGS, Found, Setting, table
+from benchmarks.prognosis import coverage_batched, coverage_closed, coverage_resampled
+from benchmarks.prognosis.coverage_settings import SETTINGS, Setting, table
 from mtorscore._blas_threads import one_blas_thread
 
 Counts = dict[tuple[str, int, float, str], list[int]]
-Group = Callable[[Setting, np.random.Generator], Found]
+Group = Callable[[Setting, np.random.Generator], Any]
 CLOSED, RESAMPLED = 10_000, 1_000
 CHUNK = {True: 250, False: 25}
 HERE = Path(__file__).parent
@@ -43,7 +44,8 @@ than half, the statistic is not offered there."""
 
 def groups() -> dict[str, tuple[Group, int]]:
     """Name of a group of statistics -> what simulates one cohort, and how many are wanted."""
-    closed: dict[str, tuple[Group, int]] = {name: (f, CLOSED) for name, f in coverage_closed.GROUPS.items()}
+    closed: dict[str, tuple[Group, int]] = {name: (f, CLOSED) for name, f in coverage_batched.GROUPS.items()}
+    closed |= {name: (f, CLOSED) for name, f in coverage_closed.GROUPS.items()}
     return closed | {name: (f, RESAMPLED) for name, f in coverage_resampled.GROUPS.items()}
 
 
@@ -52,11 +54,14 @@ def simulate(group: Group, setting: Setting, repetitions: int, rng: np.random.Ge
     out: Counts = {}
     with warnings.catch_warnings(), one_blas_thread(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for _ in range(repetitions):
-            for name, truth, hit in group(setting, rng):
+        batched = group in coverage_batched.GROUPS.values()
+        for _ in range(repetitions // coverage_batched.COHORTS if batched else repetitions):
+            for name, truth, hit, *valid in group(setting, rng):
                 row = out.setdefault((name, setting.n, setting.share, truth), [0, 0, 0])
-                row[2 if hit is None else 1] += 1
-                row[0] += bool(hit)
+                known = valid[0] if valid else np.array([hit is not None])
+                row[0] += int((np.asarray(hit, dtype=bool) & known).sum())
+                row[1] += int(known.sum())
+                row[2] += int((~known).sum())
     return out
 
 

@@ -9,19 +9,17 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.prognosis.coverage_settings import EFFECT, EMPTY, Found, Setting, censor_limit, labels, pair, survival
-from mtorscore._outcome_terms import EVENTS_PER_PARAMETER, MIN_EVENTS
+from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.prognosis.association.effects import pseudo_values, restricted_mean_of, trend_test
 from mtorscore.prognosis.association.meta_analysis import combine
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
-from mtorscore.prognosis.endpoints.outcome_models import BinaryOutcome, Outcome, SurvivalOutcome
 from mtorscore.prognosis.prediction.calibration import likelihood_ratio
 from mtorscore.prognosis.prediction.tasks import make_task
-from mtorscore.prognosis.statistics import cox, fine_gray
+from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.concordance import concordance, with_interval
-from mtorscore.prognosis.statistics.fine_gray import SubdistributionSets
 from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_interval
-from mtorscore.prognosis.statistics.inference import profile, wald
-from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, logrank_statistic, product_limit
+from mtorscore.prognosis.statistics.inference import wald
+from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, product_limit
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
 from mtorscore.prognosis.statistics.smoothing import spline_basis
 
@@ -30,79 +28,22 @@ BOTH = EFFECT * np.sqrt(3)
 """SD of the sum of score and confounder, of correlation 0.5, times the effect."""
 
 
-def effect_of(outcome: Outcome, columns: list[FloatArray], truth: float) -> tuple[bool, str] | None:
-    """Whether `associate` finds another effect of the first column than the true one, and by which form."""
-    x = np.column_stack(columns)
-    sd = x.std(axis=0)
-    x = ((x - x.mean(axis=0)) / sd)[:, :, None]
-    if outcome.events < MIN_EVENTS:
-        return None
-    if outcome.events >= EVENTS_PER_PARAMETER * x.shape[1]:
-        e = wald(outcome.fit(x))
-        if not e.infinite.any():
-            return bool(abs(e.coef[0] - truth * sd[0]) > Z * e.se[0]), "Wald"
-    p = float(profile(outcome.fit, x, interval=False, null=truth * sd[0]).p[0])
-    return (p < 0.05, "Firth") if np.isfinite(p) else None
-
-
-def _ratio(name: str, truth: str, found: tuple[bool, str] | None, *, covers: bool) -> Found:
-    kind = "coverage" if covers else "type I"
-    if found is None:
-        yield f"{kind}: {name}", truth, None
-    else:
-        yield f"{kind}: {name}", truth, found[0] != covers
-
-
-def association(setting: Setting, rng: np.random.Generator) -> Found:
-    """Cox models: unadjusted, adjusted, residual; proportional hazards; concordance."""
-    score, other = pair(setting.n, rng)
-    null = SurvivalOutcome(survival(np.zeros(setting.n), 0.0, setting.share, rng))
-    yield from _ratio("hazard ratio", "null", effect_of(null, [score], 0.0), covers=False)
-    yield from _null_tests(null, score)
-    some = SurvivalOutcome(survival(EFFECT * score, EFFECT, setting.share, rng))
-    yield from _ratio("hazard ratio", "effect", effect_of(some, [score], EFFECT), covers=True)
-    both = SurvivalOutcome(survival(EFFECT * (score + other), BOTH, setting.share, rng))
-    yield from _ratio("adjusted hazard ratio", "effect", effect_of(both, [score, other], EFFECT), covers=True)
-    apart = SurvivalOutcome(survival(EFFECT * other, EFFECT, setting.share, rng))
-    yield from _ratio("adjusted hazard ratio", "null", effect_of(apart, [score, other], 0.0), covers=False)
-    design = np.column_stack([np.ones(setting.n), other])
-    left = score - design @ np.linalg.lstsq(design, score, rcond=None)[0]
-    yield from _ratio("hazard ratio of the residual score", "null", effect_of(apart, [left], 0.0), covers=False)
-    for outcome, truth, target in ((null, "null", 0.5), (some, "effect", true_concordance(setting.share))):
-        c = concordance(score, outcome.data.time, outcome.data.event)
-        good = outcome.events >= MIN_EVENTS and with_interval(c, outcome.events)
+def ranking(setting: Setting, rng: np.random.Generator) -> Found:
+    """Concordance of a score, and the area under the ROC curve."""
+    score = rng.normal(size=setting.n)
+    for truth, effect in (("null", 0.0), ("effect", EFFECT)):
+        data = survival(effect * score, effect, setting.share, rng)
+        c = concordance(score, data.time, data.event)
+        good = data.n_events >= MIN_EVENTS and with_interval(c, data.n_events)
+        target = true_concordance(setting.share) if effect else 0.5
         yield "coverage: Harrell's C (c_low, c_high)", truth, bool(c.low <= target <= c.high) if good else None
-
-
-NULL_TESTS = (
-    "type I: proportional hazards (ph_p)",
-    "type I: score test of the random signatures",
-    "type I: log-rank at the median",
-    "type I: log-rank of thirds",
-    "type I: log-rank, trend of thirds",
-)
-
-
-def _null_tests(outcome: SurvivalOutcome, score: FloatArray) -> Found:
-    data, valid = outcome.data, outcome.events >= MIN_EVENTS
-    if not valid:
-        for name in NULL_TESTS:
-            yield name, "null", None
-        return
-    x = ((score - score.mean()) / score.std())[:, None]
-    fit = outcome.fit(x[:, :, None])
-    ph = outcome.proportionality(x, fit.coef[:, 0])
-    yield "type I: proportional hazards (ph_p)", "null", bool(ph < 0.05)
-    z = outcome.score_test(None)(score[:, None])[0]
-    yield "type I: score test of the random signatures", "null", bool(abs(z) > Z)
-    groups = (score > np.median(score)).astype(np.int64)
-    p = logrank_statistic(data.time, data.event, groups)[2]
-    yield "type I: log-rank at the median", "null", bool(p < 0.05)
-    thirds = np.searchsorted(np.quantile(score, [1 / 3, 2 / 3]), score).astype(np.int64)
-    p = logrank_statistic(data.time, data.event, thirds)[2]
-    yield "type I: log-rank of thirds", "null", bool(p < 0.05)
-    p = logrank_statistic(data.time, data.event, thirds, scores=np.arange(1.0, 4))[2]
-    yield "type I: log-rank, trend of thirds", "null", bool(p < 0.05)
+        y = labels(effect * score, setting.share, rng)
+        events = int(min(y.sum(), setting.n - y.sum()))
+        c = concordance(score, np.where(y == 1, 0.0, 1.0), y == 1)
+        good = events >= MIN_EVENTS and with_interval(c, events)
+        target = true_area(setting.share) if effect else 0.5
+        inside = bool(c.low <= target <= c.high) if good else None
+        yield "coverage: area under the ROC curve (c_low, c_high)", truth, inside
 
 
 @cache
@@ -197,33 +138,6 @@ def _per_group(data: SurvivalData, x: FloatArray, beta: float, truth: str, rng: 
     yield "coverage: hazard ratio of a subgroup", truth, bool(e.low[0] <= beta <= e.high[0])
 
 
-def label(setting: Setting, rng: np.random.Generator) -> Found:
-    """Logistic models and areas under the ROC curve."""
-    score, other = pair(setting.n, rng)
-
-    def drawn(risk: FloatArray) -> BinaryOutcome | None:
-        y = labels(risk, setting.share, rng)
-        ones = np.ones(setting.n)
-        data = LabelData("y", pd.RangeIndex(setting.n), y, ("0", "1"), False, ones, EMPTY)
-        return BinaryOutcome(data) if 0 < y.sum() < setting.n else None
-
-    for name, columns, risk, truth, beta in (
-        ("odds ratio", [score], 0 * score, "null", 0.0),
-        ("odds ratio", [score], EFFECT * score, "effect", EFFECT),
-        ("adjusted odds ratio", [score, other], EFFECT * other, "null", 0.0),
-        ("adjusted odds ratio", [score, other], EFFECT * (score + other), "effect", EFFECT),
-    ):
-        outcome = drawn(risk)
-        found = None if outcome is None else effect_of(outcome, columns, beta)
-        yield from _ratio(name, truth, found, covers=beta > 0)
-        if name == "odds ratio":
-            c = None if outcome is None else outcome.discrimination(score, np.ones((2, setting.n)))
-            known = outcome is not None and outcome.events >= MIN_EVENTS and c is not None
-            target = 0.5 if beta == 0 else true_area(setting.share)
-            inside = bool(c.low <= target <= c.high) if known and c is not None else None
-            yield "coverage: area under the ROC curve (c_low, c_high)", truth, inside
-
-
 @cache
 def true_area(share: float, n: int = 400_000) -> float:
     """Area under the ROC curve of the score in a large cohort."""
@@ -291,18 +205,4 @@ def pooled(setting: Setting, rng: np.random.Generator) -> Found:
         yield "coverage: prediction interval of five cohorts", truth, inside
 
 
-def competing(setting: Setting, rng: np.random.Generator) -> Found:
-    """Subdistribution hazards of an event whose competitor takes three tenths."""
-    n = setting.n
-    score = rng.normal(size=n)
-    data = survival(np.zeros(n), 0.0, setting.share, rng)
-    status = np.where(data.event, 1 + (rng.random(n) < 0.3), 0).astype(np.int64)
-    if (status == 1).sum() < MIN_EVENTS:
-        yield "type I: subdistribution hazard ratio", "null", None
-        return
-    x = ((score - score.mean()) / score.std())[:, None, None]
-    e = wald(fine_gray.fit(SubdistributionSets(data.time, status), x))
-    yield "type I: subdistribution hazard ratio", "null", bool(e.p[0] < 0.05)
-
-
-GROUPS = {f.__name__: f for f in (association, curves, courses, label, calibration, others, pooled, competing)}
+GROUPS = {f.__name__: f for f in (ranking, curves, courses, calibration, others, pooled)}
