@@ -299,14 +299,11 @@ def _blocks(scores: pd.DataFrame, outcome: Outcome) -> list[_Block]:
 def _unadjusted(
     block: _Block, name: str, multiplicities: FloatArray, controls: NegativeControls, options: _Options
 ) -> None:
-    outcome = block.outcome
-    few = outcome.events < EVENTS_PER_PARAMETER
+    outcome, few = block.outcome, block.outcome.events < EVENTS_PER_PARAMETER
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
     if outcome.events == 0 or outcome.n < 2:
-        block.rows += [
-            blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j])
-            for j, signature in enumerate(block.names)
-        ]
+        for j, signature in enumerate(block.names):
+            block.rows.append(blank_row(signature, name, "unadjusted", "", outcome, 1, effects, j, block.sd[j]))
         return
     test = outcome.score_test(None)
     observed = test(block.x)
@@ -439,8 +436,7 @@ def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
 def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -> Effects:
     """Fit the models; those with separation again with Firth's penalty."""
     if outcome.events == 0 or outcome.n < 2:
-        nan = np.full(x.shape[2], np.nan)
-        empty = np.zeros(x.shape[2], dtype=bool)
+        nan, empty = np.full(x.shape[2], np.nan), np.zeros(x.shape[2], dtype=bool)
         return Effects(nan, nan, nan, nan, nan, np.full(x.shape[1:], np.nan), firth, empty, empty, nan, nan)
     effects = estimate(outcome, x, firth=firth, level=options.level)
     if firth or not outcome.has_firth or not effects.infinite.any():
