@@ -170,11 +170,11 @@ def _inverse(stacked: FloatArray, limit: float = 1e12) -> tuple[FloatArray, Bool
 
     The product of the Frobenius norms of a matrix and its inverse is never below it and costs no singular values.
     """
+    inverse: FloatArray = np.full_like(stacked, np.nan)
     try:
-        inverse = np.linalg.inv(stacked)
+        inverse = np.asarray(np.linalg.inv(stacked), dtype=np.float64)
     except np.linalg.LinAlgError:
         good: BoolArray = np.asarray(np.linalg.cond(stacked) < limit)
-        inverse = np.full_like(stacked, np.nan)
         inverse[good] = np.linalg.inv(stacked[good])
         return inverse, good
     with np.errstate(over="ignore", invalid="ignore"):
