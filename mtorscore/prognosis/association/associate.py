@@ -20,7 +20,6 @@ from mtorscore.prognosis.association.negative_controls import (
     PROLIFERATION,
     Confounder,
     NegativeControls,
-    confounder_of,
 )
 from mtorscore.prognosis.association.outliers import outliers_of
 from mtorscore.prognosis.association.quality import the_outcome_itself, why_not_valid
@@ -262,13 +261,10 @@ def _one_endpoint(
     inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], controls: NegativeControls, options: _Options
 ) -> list[dict[str, Any]]:
     blocks = _blocks(inputs.scores, outcome)
-    confounders = [confounder_of(inputs, item) for item in adjust]
-    known = {c.label for c in confounders}
-    confounders += [c for c in controls.confounders() if c.label not in known]
     multiplicities = bootstrap_multiplicities(len(outcome.index), options.n_boot, options.seed)
     for block in blocks:
         _unadjusted(block, name, multiplicities[:, outcome.index.get_indexer(block.outcome.index)], controls, options)
-        for confounder in confounders:
+        for confounder in controls.beside(adjust):
             _adjusted(block, name, confounder, outcome, multiplicities, controls, options)
     order = {str(c): i for i, c in enumerate(inputs.scores.columns)}
     rows = [row for block in blocks for row in block.rows]

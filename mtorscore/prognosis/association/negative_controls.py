@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -232,6 +234,7 @@ class NegativeControls:
         self.seed = seed
         self.nulls: list[dict[str, Any]] = []
         self._requests: dict[str, list[Request]] = {}
+        self._beside: list[Confounder] | None = None
 
     def confounders(self) -> list[Confounder]:
         """Return the confounders that are adjusted for by default, one at a time."""
@@ -244,6 +247,17 @@ class NegativeControls:
                 found = Confounder(role, None, note=f"{role}: {why}")
             out.append(found)
         return out
+
+    def beside(self, adjust: Sequence[Any]) -> list[Confounder]:
+        """Return what scores are adjusted for, one at a time: the items of `adjust`, then the default confounders.
+
+        They are scored once and serve all endpoints.
+        """
+        if self._beside is None:
+            found = [confounder_of(self.inputs, item) for item in adjust]
+            known = {c.label for c in found}
+            self._beside = found + [c for c in self.confounders() if c.label not in known]
+        return self._beside
 
     @property
     def why_not(self) -> str | None:
@@ -299,17 +313,23 @@ class NegativeControls:
         n_sets = min(self.n_random, MOST_REFITTED) if registry.get(inputs.method).holds_cohort else self.n_random
         rows = inputs.scores.index
         drawn = _random_scores(expression, templates, streams, n_sets, inputs.method, self.seed, inputs.params)
-        for k, scores in drawn:
-            for row, index, test, observed, residual in self._requests[names[k]]:
-                part = scores if index.equals(rows) else scores[rows.get_indexer(index)]
-                null = null_statistics(test, part)
-                if residual:
-                    row["residual_null_p"] = compare_with_null(null, observed)[1]
-                    continue
-                row["null_percentile"], row["null_p"], row["n_null"] = compare_with_null(null, observed)
-                self._record(row, null, observed)
-                if n_sets < self.n_random:
-                    row["reason"].append(f"{n_sets} random signatures ({inputs.method} is refitted for each)")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for k, scores in drawn:
+                requests = self._requests[names[k]]
+                tested = pool.map(lambda r, s=scores: null_statistics(r[2], _rows(s, rows, r[1])), requests)
+                for request, null in zip(requests, tested, strict=True):
+                    self._compare(request, null, n_sets)
+
+    def _compare(self, request: Request, null: FloatArray, n_sets: int) -> None:
+        """Fill in one row."""
+        row, _, _, observed, residual = request
+        if residual:
+            row["residual_null_p"] = compare_with_null(null, observed)[1]
+            return
+        row["null_percentile"], row["null_p"], row["n_null"] = compare_with_null(null, observed)
+        self._record(row, null, observed)
+        if n_sets < self.n_random:
+            row["reason"].append(f"{n_sets} random signatures ({self.inputs.method} is refitted for each)")
 
     def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
         """Keep quantiles of the null as text, since pandas copies the attributes of a table at every step."""
@@ -318,6 +338,10 @@ class NegativeControls:
             named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
             text = " ".join(f"{q:.5g}" for q in quantiles)
             self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
+
+
+def _rows(scores: FloatArray, have: pd.Index, wanted: pd.Index) -> FloatArray:
+    return scores if wanted.equals(have) else scores[have.get_indexer(wanted)]
 
 
 def _random_scores(
