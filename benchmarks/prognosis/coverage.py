@@ -1,9 +1,10 @@
 """Coverage of every interval and error of every test that `mtorscore.prognosis` prints, with a verdict that can fail.
 
-Run as ``python -m benchmarks.prognosis.coverage [STATE] [MINUTES]``: counts are appended to STATE (``coverage.jsonl``
-in the working directory) chunk by chunk, so that a killed run goes on where it was; every chunk writes ``coverage.tsv``
-beside this file and ``docs/evidence/prognosis_coverage.md``. 10,000 cohorts for closed forms and 1,000 for resampled
-ones, of 60, 160 and 360 patients with 10% and 40% events, with and without an effect; about two hours on one core.
+Run as ``python -m benchmarks.prognosis.coverage [STATE] [MINUTES] [GROUPS]``: counts are appended to STATE
+(``coverage.jsonl`` beside this file) chunk by chunk, so that a killed run goes on where it was; at the end it writes
+``coverage.tsv`` and ``docs/evidence/prognosis_coverage.md``. 10,000 cohorts for closed forms and 1,000 for resampled
+ones, of 60, 160 and 360 patients with 10% and 40% events, with and without an effect; about an hour and a half on one
+core that does nothing else. What has fewer cohorts than that in the table is "not shown".
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def _markdown(rows: pd.DataFrame) -> str:
 
 def main() -> None:
     """Go on until everything has its repetitions or the time is up; round by round, so that all settings advance."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("coverage.jsonl")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "coverage.jsonl"
     until = time.monotonic() + 60 * (float(sys.argv[2]) if len(sys.argv) > 2 else 1e6)
     only = sys.argv[3].split(",") if len(sys.argv) > 3 else None
     _, done, _ = read_state(path)
