@@ -52,7 +52,8 @@ class Evaluation:
     adequacy
         Sample-size criteria, computed before fitting, per model.
     calibration
-        Of the out-of-fold predictions, per model: calibration slope with interval (folds as strata), observed and
+        Of the out-of-fold predictions, per model: calibration slope (folds as strata) with an interval for these
+        predictions, which leaves the refitting out and is not shown to hold, observed and
         expected risk at the horizon (the middle evaluation time) and their ratio with interval; ICI, E50, E90 and
         scaled Brier score.
     calibration_curves
