@@ -200,6 +200,7 @@ def run_workflow(
         Code 1 if the workflow failed for any other reason.
     """
     from mtorscore.pipeline.config import load_config, lock_run, parse_value, with_paths, workflow_folder
+    from mtorscore.pipeline.own_checks import check_recipe_groups
 
     raw = _read_yaml(config)
     raw.update(
@@ -209,6 +210,9 @@ def run_workflow(
         }
     )
     checked = load_config(with_paths(raw, [config], overrides))
+    if door == RECIPE:
+        for cohort in checked.cohorts.values():
+            check_recipe_groups(cohort.recipe, checked.data)
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(workflow_folder() / "main.smk")),
         *("--cores", str(cores), "--configfile", str(config), "--nocolor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,16 @@ import numpy as np
 from mtorscore._atomic import write_whole
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import are_cells, pseudobulk_of
+from mtorscore.pp.groups import named_groups
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
     from anndata import AnnData
 
     from mtorscore.collection import SignatureCollection
 
-__all__ = ["export", "tumour_normal_ranking"]
+__all__ = ["export", "group_ranking"]
 
 
 def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
@@ -36,7 +39,8 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
-        The files written. CLS and RNK need tumours and normals (two of each at least); where a cohort has none,
+        The files written. CLS and RNK need tumours and normals, or groups of the user's own with a reference (two of
+        each at least); where a cohort has none,
         a ``README.txt`` in their place says so.
     """
     from mtorscore.io import gsea
@@ -46,24 +50,28 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     adata = load_cohort(folder)
     if are_cells(adata):
         return _export_cells(adata, signatures, out)
-    kinds = adata.obs["sample_type"].astype(str).to_numpy()
+    labels, names = named_groups(adata)
+    names = names or ["tumour", "normal"]
+    kinds = (labels if len(labels) else adata.obs["sample_type"]).astype(str).reindex(adata.obs_names)
     # Tumours first: a CLS file names classes in the order of the samples, and GSEA compares the first with the second.
-    samples = adata[[*np.flatnonzero(kinds == "tumour"), *np.flatnonzero(kinds == "normal")]].copy()
+    samples = adata[[i for name in names for i in np.flatnonzero(kinds == name)]].copy()
     paths = [
         gsea.write_gmt(signatures, out / "signatures.gmt"),
         gsea.write_gct(samples, out / "expression.gct", layer="log"),
         gsea.write_txt(samples, out / "expression.txt", layer="log"),
     ]
     samples.X = samples.layers["log"]
-    groups = samples.obs["sample_type"].astype(str)
-    if groups.value_counts().reindex(["tumour", "normal"], fill_value=0).min() < 2:
-        text = "No CLS and RNK: they need at least two tumours and two normals.\n"
-        return [*paths, write_whole(out / "README.txt", text)]
-    return [
-        *paths,
-        gsea.write_cls(groups, out / "phenotype.cls"),
-        gsea.write_rnk(tumour_normal_ranking(samples), out / "tumour_vs_normal.rnk"),
-    ]
+    groups = kinds.loc[samples.obs_names]
+    if len(names) < 2 or groups.value_counts().reindex(names, fill_value=0).min() < 2:
+        needed = "two tumours and two normals" if names == ["tumour", "normal"] else "two samples of each group"
+        return [*paths, write_whole(out / "README.txt", f"No CLS and RNK: they need at least {needed}.\n")]
+    paths.append(gsea.write_cls(groups, out / "phenotype.cls"))
+    for name in names[:-1]:
+        pair = groups.isin([name, names[-1]]).to_numpy()
+        ranking = group_ranking(samples[pair], (groups[pair] == name).to_numpy())
+        file = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{name}_vs_{names[-1]}")
+        paths.append(gsea.write_rnk(ranking, out / f"{file}.rnk"))
+    return paths
 
 
 def _export_cells(adata: AnnData, signatures: SignatureCollection, out: Path) -> list[Path]:
@@ -80,27 +88,28 @@ def _export_cells(adata: AnnData, signatures: SignatureCollection, out: Path) ->
     return [*paths, write_whole(out / "README.txt", text)]
 
 
-def tumour_normal_ranking(adata: AnnData) -> pd.Series:
-    """Rank genes by the signal-to-noise ratio of tumours against normals, as GSEA does.
+def group_ranking(adata: AnnData, first: npt.NDArray[np.bool_]) -> pd.Series:
+    """Rank genes by the signal-to-noise ratio of one group, such as tumours, against the others, as GSEA does.
 
     Parameters
     ----------
     adata
-        Observations x genes on log scale, ``obs["sample_type"]`` with ``tumour`` and ``normal``.
+        Observations x genes on log scale.
+    first
+        ``(n_obs,)``: whether an observation is of the group.
 
     Returns
     -------
     pandas.Series
-        Gene -> (mean tumour - mean normal) / (SD tumour + SD normal), highest first, ties by gene name. As in GSEA
-        an SD is at least 0.2 times the absolute mean, and 0.2 where the mean is 0 (Subramanian et al., PNAS 2005;
+        Gene -> (mean of the group - mean of the others) / (sum of both SD), highest first, ties by gene name. As in
+        GSEA an SD is at least 0.2 times the absolute mean, and 0.2 where the mean is 0 (Subramanian et al., PNAS 2005;
         the floor is documented in the GSEA user guide).
     """
     import pandas as pd
 
     values = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
-    tumour = (adata.obs["sample_type"] == "tumour").to_numpy()
     means, spreads = [], []
-    for rows in (tumour, ~tumour):
+    for rows in (first, ~first):
         mean = values[rows].mean(axis=0, dtype=np.float64)
         spread = values[rows].std(axis=0, ddof=1, dtype=np.float64)
         floor = np.where(mean == 0, 0.2, 0.2 * np.abs(mean))

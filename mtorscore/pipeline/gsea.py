@@ -11,6 +11,7 @@ from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.relate import TUMOUR, endpoints_of
 from mtorscore.pipeline.table_files import write_result
+from mtorscore.pp.groups import named_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +47,9 @@ def enrich(
     Returns
     -------
     pathlib.Path
-        The file. Compared are tumours with normals, and within tumours the two groups of every label (such as
-        recurrence within 24 months), where each group has at least three samples; a cohort with nothing to compare
-        gives a header and no rows.
+        The file. Compared are tumours with normals (or each of the user's groups with their reference), and within
+        tumours the two groups of every label (such as recurrence within 24 months), where each group has at least
+        three samples; a cohort with nothing to compare gives a header and no rows.
     """
     from mtorscore import tl
 
@@ -66,10 +67,17 @@ def enrich(
 
 def _comparisons(adata: AnnData) -> Iterator[tuple[str, AnnData, tuple[str, str]]]:
     """Yield name, samples with a column ``group``, and its two values, the positive one first."""
+    labels, names = named_groups(adata)
     kinds = adata.obs["sample_type"].astype(str)
+    for name in names[:-1]:
+        pair = labels[labels.isin([name, names[-1]])]
+        if _enough(pair, (name, names[-1])):
+            samples = adata[pair.index].copy()
+            samples.obs["group"] = pair.astype(str)
+            yield f"{name} against {names[-1]}", samples, (name, names[-1])
     both = adata[kinds.isin(["tumour", "normal"]).to_numpy()].copy()
     both.obs["group"] = both.obs["sample_type"].astype(str)
-    if _enough(both.obs["group"], ("tumour", "normal")):
+    if not names and _enough(both.obs["group"], ("tumour", "normal")):
         yield TUMOUR, both, ("tumour", "normal")
     in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
     tumours = adata[(kinds == "tumour").to_numpy() & in_outcome]

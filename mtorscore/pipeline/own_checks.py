@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtorscore._doors import RECIPE, at_door
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 from mtorscore.pipeline.tables import events_of, read_clinical_table
@@ -16,7 +17,7 @@ from mtorscore.pipeline.tables import events_of, read_clinical_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClinicalTable", "OwnData", "check_files", "check_groups", "check_outcome", "unit_of"]
+__all__ = ["ClinicalTable", "OwnData", "check_files", "check_groups", "check_outcome", "check_recipe_groups", "unit_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +309,52 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
             DataWarning,
         )
     return groups.reference or None
+
+
+def check_recipe_groups(recipe: str, data: str | None) -> None:
+    """Refuse a recipe whose groups have something without a meaning, as far as its clinical tables tell.
+
+    Parameters
+    ----------
+    recipe
+        Path of a recipe; those that ship were checked on their files.
+    data
+        Folder of the raw files.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence for each thing.
+    """
+    from mtorscore.errors import MtorscoreError
+    from mtorscore.io.clinical import read_clinical
+    from mtorscore.pp.cohort import recipe_files
+    from mtorscore.pp.cohort_recipes import load_recipe
+    from mtorscore.pp.groups import Groups, as_published, problems, values_of, with_reference
+
+    if not recipe.endswith((".yaml", ".yml")):
+        return
+    chosen = load_recipe(recipe)
+    if chosen.group is None or not chosen.clinical:
+        return
+    groups = Groups.of(chosen.group)
+    try:
+        files = recipe_files(chosen, data)[-len(chosen.clinical) :]
+        options = [{k: c[k] for k in ("key", "sheet") if k in c} for c in chosen.clinical]
+        tables = [read_clinical(f, **o) for f, o in zip(files, options, strict=True)]
+    except MtorscoreError:
+        # The steps say what is wrong with the files.
+        return
+    table = next((t for t in tables if groups.column in t), None)
+    if table is None:
+        return
+    groups, _ = with_reference(groups, values_of(as_published(table, groups.column)))
+    # Other columns may stand in the matrix file; rows that belong to no sample are not compared.
+    known = [*map(str, table.columns), *groups.columns]
+    with at_door(RECIPE):
+        wrong = problems(groups, values_of(as_published(table, groups.column)), known)
+    if wrong:
+        raise ConfigError(f"{recipe}: {' '.join(wrong)}")
 
 
 def _of_matrix(own: OwnData) -> dict[str, pd.Series]:

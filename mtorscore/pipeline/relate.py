@@ -15,6 +15,7 @@ from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import summarise_cells
 from mtorscore.pipeline.table_files import read_table, write_result
+from mtorscore.pp.groups import named_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +228,8 @@ def _tasks(adata: AnnData, tumours: AnnData, labels: Sequence[str]) -> Iterator[
         yield tumours.obs[tumours.obs[label].notna()], label, baseline
     both = adata.obs[adata.obs["sample_type"].isin(["tumour", "normal"])].copy()
     both[TUMOUR] = (both["sample_type"] == "tumour").astype(float)
-    if _two_classes(both[TUMOUR]):
+    # Groups of the user's own are compared by the step contrast; several of them are no one class.
+    if len(named_groups(adata)[1]) <= 2 and _two_classes(both[TUMOUR]):
         # Stage and the like are known for patients with tumours only, hence they would give the label away.
         yield both, TUMOUR, []
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,12 +14,16 @@ from mtorscore._doors import option
 from mtorscore.errors import examples
 from mtorscore.io.tables.cell_text import is_missing
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 __all__ = [
     "Groups",
     "as_design",
     "as_published",
     "group_columns",
     "in_order",
+    "named_groups",
     "problems",
     "sample_types",
     "values_of",
@@ -157,6 +161,32 @@ def _listed(value: Any) -> tuple[str, ...]:
 
 def _same(value: str) -> str:
     return value.strip().lower()
+
+
+def named_groups(adata: AnnData) -> tuple[pd.Series, list[str]]:
+    """Return the groups of a prepared cohort whose values stand for themselves, and their names, the reference last.
+
+    Parameters
+    ----------
+    adata
+        Observations with ``comparison_group`` and ``uns["design"]``, as `resolve_patients` writes them.
+
+    Returns
+    -------
+    labels : pandas.Series
+        Group of each observation; empty where the cohort has no such groups.
+    names : list of str
+        The other groups, from the highest, then the reference.
+    """
+    design = adata.uns.get("design", {})
+    order = [str(v) for v in design.get("order", ())]
+    reference = str(design.get("reference", "")) or (order[0] if order else "")
+    if not reference:
+        return pd.Series(dtype=object), []
+    labels = adata.obs["comparison_group"].astype(object).dropna()
+    others = order or [str(v) for v in design["groups"]]
+    there = set(labels)
+    return labels, [*(g for g in reversed(others) if g != reference and g in there), reference]
 
 
 def as_published(obs: pd.DataFrame, column: str) -> pd.Series:

@@ -14,7 +14,8 @@ import yaml
 
 import mtorscore as mt
 from mtorscore.errors import ConfigError, DataWarning
-from mtorscore.pipeline import compare_groups, load_cohort, prepare, read_table, score
+from mtorscore.pipeline import compare_groups, enrich, export, load_cohort, prepare, read_table, score
+from mtorscore.pipeline.own_checks import check_recipe_groups
 from mtorscore.pipeline.own_data import OwnData, write_inputs
 from mtorscore.report.data.run_files import read_run
 from mtorscore.report.group_text import group_counts, group_words
@@ -175,3 +176,24 @@ def test_one_group_is_compared_with_nothing(files: Path) -> None:
     table = compared(files)
     assert not len(table)
     assert "contrasts" in read_run(files / "run").cohorts[0].missing
+
+
+def test_a_recipe_is_checked_in_the_dry_run(files: Path) -> None:
+    group = {"column": "stage", "order": ["normal", "cirrhosis"], "leave_out": ["HGDN"]}
+    recipe = {"id": "r", "expression": {"file": "m.tsv"}, "clinical": [{"file": "c.csv"}], "group": group}
+    (files / "r.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(ConfigError, match=r"LGDN \(6 samples\), HCC .* Give each one: group.order: in the recipe or"):
+        check_recipe_groups(str(files / "r.yaml"), None)
+    recipe["group"] = group | {"leave_out": ["HGDN", "LGDN", "HCC"]}
+    (files / "r.yaml").write_text(yaml.safe_dump(recipe))
+    check_recipe_groups(str(files / "r.yaml"), None)
+
+
+def test_files_for_gsea_and_enrichment_bear_the_names_of_the_groups(files: Path) -> None:
+    compared(files, group="stage", order=STAGES, leave_out=())
+    folder = files / "run/own"
+    written = {p.name for p in export(folder, SIGNATURES)}
+    assert {"phenotype.cls", "HCC_vs_normal.rnk", "LGDN_vs_normal.rnk"} <= written
+    assert (folder / "export/phenotype.cls").read_text().splitlines()[1] == "# HCC HGDN LGDN cirrhosis normal"
+    found = read_table(enrich(folder, SIGNATURES, permutations=10))
+    assert list(dict.fromkeys(found["comparison"])) == [f"{s} against normal" for s in reversed(STAGES[1:])]
