@@ -418,12 +418,74 @@ META = Table(
     printed="signature endpoint cohorts n events hr hr_low hr_high p i2",
 )  # fmt: skip
 
+ACTIVATION = Table(
+    "activation", "relate/activation.tsv", (
+        METHOD, SIGNATURE,
+        Column("n_tumour", "count", "tumours"),
+        Column("n_reference", "count", "samples of normal tissue"),
+        Column("difference", "number", "mean of tumours minus mean of normal tissue, in SD of normal tissue"),
+        Column("difference_low", "number", "lower end of its 95% interval, by bootstrap of both"),
+        Column("difference_high", "number", "upper end of its 95% interval"),
+        Column("p", "p-value", "rank test (Mann-Whitney)"),
+        Column("q", "p-value", "p value adjusted for the number of signatures tested (Benjamini and Hochberg)"),
+        Column("threshold", "number", "score beyond which a tumour counts as active"),
+        Column("active", "share", "share of tumours beyond it, on the side of activity"),
+        Column("active_low", "share", "lower end of its 95% interval"),
+        Column("active_high", "share", "upper end of its 95% interval"),
+        Column("sign", "number", "1 where the score rises with activity, -1 where it falls"),
+        Column("called", "flag", "whether tumours may be called active"),
+        REASON,
+    ),
+    step="relate", printed="signature n_tumour n_reference difference difference_low difference_high active called",
+    empty="There are not three tumours and three samples of normal tissue, so tumours were not compared with it.",
+    report=True, script=True,
+)  # fmt: skip
+
+BOARD = Table(
+    "board", "", (
+        Column("cohort", "text", "cohort"),
+        Column("branch", "text", "branch of the pathway"),
+        Column("title", "text", "the same in words"),
+        SIGNATURE, METHOD,
+        Column("sign", "number", "1 where the score rises with mTOR activity, -1 where it falls, 0 where neither is "
+               "claimed"),
+        Column("level_of_evidence", "text", "what a transcript score can mean here"),
+        Column("grade", "text", "how the signature fared against measured activity in tumours of this kind"),
+        Column("coverage", "share", "share of the signature's genes in the matrix"),
+        Column("compared", "text", "what is compared with what, and in which unit"),
+        Column("shift", "number", "shift"),
+        Column("shift_low", "number", "lower end of its 95% interval"),
+        Column("shift_high", "number", "upper end of its 95% interval"),
+        Column("active", "share", "share of tumours beyond the reference, where a call is allowed"),
+        Column("active_low", "share", "lower end of its 95% interval"),
+        Column("active_high", "share", "upper end of its 95% interval"),
+        Column("not_called", "text", "why no share is given"),
+        ENDPOINT,
+        Column("n", "count", "patients"),
+        Column("events", "count", "events"),
+        Column("hr", "number", "hazard ratio per SD of the score"),
+        Column("hr_low", "number", "lower end of its 95% interval"),
+        Column("hr_high", "number", "upper end of its 95% interval"),
+        Column("p", "p-value", "its p value"),
+        Column("q", "p-value", "adjusted for the number of signatures tested"),
+        VALID,
+        Column("valid_reason", "text", "why the ratio cannot be trusted"),
+        Column("proportional", "flag", "whether no change of the ratio over time was found"),
+        Column("beside", "text", "beside which negative controls the association holds"),
+        Column("holds", "flag", "whether it is valid, significant (q), beyond random signatures and beside "
+               "proliferation"),
+        Column("readable", "flag", "whether the score may be read here"),
+        REASON,
+    ),
+    empty="No leading signature was scored.",
+)  # fmt: skip
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASS_EFFECTS, CLASSIFIERS),
         *(KAPLAN_MEIER, NULLS, SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS),
-        *(CONTRASTS, GSEA, META),
+        *(ACTIVATION, CONTRASTS, GSEA, META, BOARD),
     )
 }
-"""Name -> table, in the order in which a run writes them; `META` is computed by the report and not written."""
+"""Name -> table, in the order in which a run writes them; the report computes `META` and `BOARD`."""

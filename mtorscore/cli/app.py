@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mtorscore._version import __version__
-from mtorscore.cli import contrasts, data, doctor, runs, scoring, signatures
+from mtorscore.cli import contrasts, data, doctor, patients, runs, scoring, signatures
 
 __all__ = ["app"]
 
@@ -29,6 +29,7 @@ runs.register(app)
 data.register(app)
 scoring.register(app)
 contrasts.register(app)
+patients.register(app)
 doctor.register(app)
 
 

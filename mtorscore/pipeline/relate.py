@@ -10,6 +10,7 @@ from mtorscore import prognosis, results
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
+from mtorscore.pipeline.activation import activation_rows
 from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
@@ -96,7 +97,7 @@ def relate(
             f"columns are {examples(tumours.obs, 8)}.",
             DataWarning,
         )
-    associations, curves, nulls, effects = [], [], [], []
+    associations, curves, nulls, effects, shifts = [], [], [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
     for method in methods:
         scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
@@ -123,6 +124,7 @@ def relate(
                 curve = prognosis.kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
                 curves.append(curve.assign(method=method))
                 nulls.append(_nulls(records, leads(scores.columns, context=context), method))
+        shifts.append(activation_rows(adata, scores, signatures, leads(scores.columns, context=context), seed, method))
         leading = scores[leads(scores.columns, confounders=False, context=context)]
         for rows, label, baseline in _tasks(adata, tumours, labels):
             curves_wanted = method == methods[0] and label != TUMOUR
@@ -140,6 +142,7 @@ def relate(
         write_result(nulls, results.NULLS, folder),
         *(write_result(models.parts[table.name], table, folder) for table in PREDICTED),
         write_result(summarise_cells(adata, folder, methods), results.CELLS, folder),
+        write_result(shifts, results.ACTIVATION, folder),
     ]
 
 

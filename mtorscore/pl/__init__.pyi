@@ -1,3 +1,4 @@
+from .branch_board import board as board
 from .cells import dotplot as dotplot
 from .cells import ridge as ridge
 from .cells import umap as umap
@@ -7,6 +8,7 @@ from .gene_contributions import contributions as contributions
 from .outcome import forest as forest
 from .outcome import km as km
 from .outcome import null_distribution as null_distribution
+from .pathway_map import pathway as pathway
 from .prediction import calibration as calibration
 from .prediction import decision_curve as decision_curve
 from .prediction import meta_forest as meta_forest

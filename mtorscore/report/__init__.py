@@ -6,6 +6,7 @@ without JavaScript, and by one small interactive layer that reads the result tab
 
 from __future__ import annotations
 
-from mtorscore.report.page import write
+from mtorscore.report.page import board, write
+from mtorscore.report.patient_page import passport
 
-__all__ = ["write"]
+__all__ = ["board", "passport", "write"]

@@ -7,11 +7,14 @@ import math
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtorscore._atomic import write_whole
 from mtorscore.collection import SignatureCollection
+from mtorscore.pl.branch_board import branches_of
 from mtorscore.report import text
+from mtorscore.report.board import board_rows, sentence
+from mtorscore.report.board_view import board_view, map_view
 from mtorscore.report.combined import checklist, combined
 from mtorscore.report.data.described import Described, branch_titles, describe, level_meanings, without_readout
 from mtorscore.report.data.described import leads as leads_of
@@ -21,6 +24,10 @@ from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import endpoints_predicted
 from mtorscore.report.payload import columns, payload
 from mtorscore.report.tables import meanings, printed
+from mtorscore.results import BOARD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STYLES = ("report.css",)
 _SCRIPTS = ("core.js", "charts.js", "outcome.js", "cells.js", "tables.js", "app.js")
@@ -52,6 +59,33 @@ def write(results_dir: str | Path) -> Path:
     return write_whole(run.folder / "report.html", page)
 
 
+def board(results_dir: str | Path) -> pd.DataFrame:
+    """Return the board of a run: whether each branch is up, how sure that is, and whether it matters.
+
+    Parameters
+    ----------
+    results_dir
+        As for `write`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cohort, leading signature and scoring method; the manual lists the columns of the table ``board``.
+        `mtorscore.pl.board` and `mtorscore.pl.pathway` draw it.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or holds no cohort.
+    """
+    import pandas as pd
+
+    run = read_run(Path(results_dir))
+    described = describe(_scored(run), _collection(run), [c.context for c in run.cohorts if c.context])
+    rows = [board_rows(run, described, leads_of(described, [c.context]), c) for c in run.cohorts if not c.cells]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(BOARD.names))
+
+
 def render(run: Run) -> str:
     """Return the page of a run as text."""
     import jinja2
@@ -79,7 +113,8 @@ def render(run: Run) -> str:
         caveats=text.caveats(run),
         reading_note=text.reading_note(run),
         methods_text=text.methods_text(run, described),
-        cohorts=[_view(c, run, described) for c in run.cohorts],
+        cohorts=[_view(c, i, run, described) for i, c in enumerate(run.cohorts)],
+        sections=_sections(run),
         any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
@@ -98,10 +133,11 @@ def render(run: Run) -> str:
     )
 
 
-def _view(cohort: Cohort, run: Run, described: dict[str, Described]) -> dict[str, Any]:
+def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
-    pictures = overview.cohort_pictures(cohort, method, described, leads_of(described, [cohort.context]))
-    return {
+    shown = leads_of(described, [cohort.context])
+    pictures = overview.cohort_pictures(cohort, method, described, shown)
+    return _first_screen(cohort, number, run, described, shown) | {
         "cohort": cohort,
         "method": method,
         "facts": text.facts(cohort),
@@ -112,6 +148,35 @@ def _view(cohort: Cohort, run: Run, described: dict[str, Described]) -> dict[str
         "templates": templates(cohort, template_values(cohort, method)[0]),
         "pictures": pictures,
     }
+
+
+def _first_screen(
+    cohort: Cohort, number: int, run: Run, described: dict[str, Described], shown: list[str]
+) -> dict[str, Any]:
+    """Return the board, the map and the sentence of a cohort."""
+    if cohort.cells:
+        return {"board": None, "map": None, "sentence": text.cells_sentence(cohort), "beside_this": []}
+    branches = branches_of(board_rows(run, described, shown, cohort))
+    said = sentence(branches)
+    if not branches:
+        return {"board": None, "map": None, "sentence": said, "beside_this": []}
+    return {
+        "board": board_view(branches, [m for m in run.methods if m in cohort.scores]),
+        "map": map_view(branches, f"branch-{number}"),
+        "sentence": said,
+        "beside_this": [text.power_sentence(cohort)] if cohort.endpoints else [],
+    }
+
+
+def _sections(run: Run) -> list[tuple[str, str]]:
+    cells = [("cells", "Single cells")] if any(c.cells for c in run.cohorts) else []
+    return [
+        ("summary", "Board and map"), ("findings", "Findings"), ("signature", "One signature"),
+        ("groups", "Groups"), ("outcome", "Outcome"), ("prediction", "Prediction"), ("meta", "Across cohorts"),
+        ("scores", "Scores"), *cells,
+        ("enrichment", "Enrichment"), ("drugs", "Drug classes"), ("notes", "How to read"), ("data", "Data"),
+        ("coverage", "Coverage"), ("methods", "Methods"), ("provenance", "Provenance"),
+    ]  # fmt: skip
 
 
 def _scored(run: Run) -> list[str]:

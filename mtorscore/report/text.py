@@ -125,7 +125,7 @@ def findings(cohort: Cohort, method: str | None, described: dict[str, Described]
         Sentences, those about groups first; where there is neither group nor outcome, one that states this.
     """
     if cohort.cells:
-        return [_cells_sentence(cohort)]
+        return [cells_sentence(cohort)]
     about = groups(cohort, method, described)
     table = cohort.table("associations")
     needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
@@ -195,7 +195,8 @@ def opposed_words(cohort: Cohort, described: dict[str, Described]) -> list[str]:
     ]
 
 
-def _cells_sentence(cohort: Cohort) -> str:
+def cells_sentence(cohort: Cohort) -> str:
+    """Say how many cells of how many samples there are, and what the unit of comparison is."""
     samples = cohort.obs["sample"].nunique()
     types = cohort.obs["cell_type"].nunique()
     shown = f" ({len(cohort.obs):,} of them are drawn)" if cohort.total > len(cohort.obs) else ""

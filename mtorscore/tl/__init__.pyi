@@ -11,6 +11,8 @@ from .analysis.gsea import prerank as prerank
 from .analysis.method_agreement import agreement as agreement
 from .analysis.sample_comparison import compare_samples as compare_samples
 from .analysis.set_tests import set_test as set_test
+from .analysis.single_patient import Passport as Passport
+from .analysis.single_patient import passport as passport
 from .analysis.translation import translation_efficiency as translation_efficiency
 from .engine.random_signatures import random_scores as random_scores
 from .engine.random_signatures import random_signatures as random_signatures

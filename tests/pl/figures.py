@@ -177,6 +177,38 @@ def explained() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def board() -> pd.DataFrame:
+    """Return a board of nine branches and three methods, two of which may not be read and one is disputed."""
+    rng = np.random.default_rng(11)
+    names = {
+        "pi3k": "PI3K input", "mtorc2_akt": "mTORC2, AKT and FOXO", "mtorc1": "mTORC1 output",
+        "s6k": "S6K and ribosome biogenesis", "eif4e": "4E-BP, eIF4E and 5'TOP translation",
+        "srebp1": "SREBP-1 lipogenesis", "srebp2": "SREBP-2 cholesterol synthesis",
+        "autophagy_tfeb": "Autophagy and TFEB", "confounder": "Proliferation",
+    }  # fmt: skip
+    shifts = dict(zip(names, (-0.4, 0.6, 1.2, 0.9, 1.4, 0.1, 0.4, 5.2, 2.6), strict=True))
+    reasons = {"mtorc2_akt": "opposed in tumours of this kind (HCC)", "srebp2": "3 of 20 genes are in the matrix"}
+    rows = []
+    for branch, title in names.items():
+        for k, method in enumerate(("singscore", "ssgsea", "zscore")):
+            shift = shifts[branch] + 0.25 * (k - 1) * (2 if branch == "srebp1" else 1)
+            hr = float(np.exp(rng.normal(0.35 if branch in ("s6k", "eif4e") else 0.0, 0.05)))
+            holds = branch == "s6k"
+            level = "translational" if branch == "eif4e" else "transcriptional"
+            rows.append({
+                "cohort": "TCGA-LIHC", "branch": branch, "title": title, "signature": f"{branch.upper()}_LEAD",
+                "method": method, "sign": 1, "level_of_evidence": level, "coverage": 0.95,
+                "grade": "opposed" if branch == "mtorc2_akt" else "none", "shift": shift, "shift_low": shift - 0.4,
+                "compared": "tumours against normal tissue, in SD of normal",
+                "shift_high": shift + 0.4, "active": np.nan if branch == "pi3k" else 0.3 + 0.1 * k, "endpoint": "OS",
+                "n": 153, "events": 55, "hr": hr, "hr_low": hr / 1.3, "hr_high": hr * 1.3, "q": 0.03 if holds else 0.4,
+                "valid": True, "proportional": True, "holds": holds, "readable": branch not in reasons,
+                "beside": f"random signatures: {'yes' if holds else 'no'}; proliferation: yes; stage: cannot be said",
+                "reason": reasons.get(branch, ""),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def diagnosed() -> Diagnosis:
     """Return checks of the signatures, one of which is the proliferation score itself and one has a single gene."""
     rng = np.random.default_rng(6)
@@ -205,6 +237,8 @@ def compared() -> Comparison:
 
 
 EXAMPLES: dict[str, Callable[[], Any]] = {
+    "board": lambda: pl.board(board()),
+    "pathway": lambda: pl.pathway(board()),
     "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
     "violin": lambda: pl.violin(*scores(), columns=4),
     "landscape": lambda: pl.landscape(*scores(), branches=BRANCHES),

@@ -63,15 +63,16 @@ def test_one_file_under_its_name(path: Path, results: Path) -> None:
 def test_sections_in_order(page: Page) -> None:
     sections = [a["id"] for t, a in page.elements if t == "section"]
     assert sections == [
-        "summary", "data", "coverage", "scores", "signature", "groups", "enrichment", "outcome", "prediction", "meta",
-        "drugs", "methods", "provenance",
+        "summary", "findings", "signature", "groups", "outcome", "prediction", "meta", "scores", "enrichment", "drugs",
+        "notes", "data", "coverage", "methods", "provenance",
     ]  # fmt: skip
 
 
-def test_caveats_come_first_and_simulation_is_loud(page: Page) -> None:
+def test_the_answer_comes_first_and_simulation_is_loud(page: Page) -> None:
     words = page.words
-    assert words.index("SIMULATED DATA") < words.index("Summary")
-    assert words.index("Caveats") < words.index("Findings")
+    assert words.index("SIMULATED DATA") < words.index("branches that can be read")
+    assert words.index("branches that can be read") < words.index("Smallest p")
+    assert words.index("80% power") < words.index("Smallest p")
     assert "there are no patients" in words
     assert words.count("simulated") > 5
     assert "information beyond proliferation" in words
@@ -97,7 +98,11 @@ def test_ids_are_unique_and_links_land(page: Page) -> None:
 
 
 def test_figures_have_names(page: Page) -> None:
-    figures = [a for t, a in page.elements if t == "svg"]
+    figures = [a for t, a in page.elements if t == "svg" and a.get("class") != "pathway"]
+    maps = [a for t, a in page.elements if t == "svg" and a.get("class") == "pathway"]
+    # The map holds links, so it is a group.
+    assert maps
+    assert all(a.get("role") == "group" and a.get("aria-label") for a in maps)
     assert len(figures) >= 12
     assert all(a.get("role") == "img" and len(str(a.get("aria-label"))) > 20 for a in figures)
 

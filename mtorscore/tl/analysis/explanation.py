@@ -87,7 +87,8 @@ def explain(
     signatures
         Collection, mapping or path; the shipped library by default.
     n_top
-        Genes at the head of the table for which `score_without_top` is computed.
+        Genes at the head of the table for which `score_without_top` is computed; 0 leaves out all rescoring that
+        the contributions do not need.
 
     Returns
     -------
@@ -206,7 +207,7 @@ def _genes(case: _Case, entry: Signature, collection: SignatureCollection, n_top
         found = _Added.left_out(over, plan, i, case.row, scores)
         table["score_without"] = scores[0 if scores.shape[0] == 1 else case.row]
     else:
-        table["score_without"] = without.each(present, only_row=True)[-1]
+        table["score_without"] = without.each(present, only_row=True)[-1] if n_top else np.nan
     table["value"], table["contribution"], table["cohort_mean"] = found.value, found.contribution, found.mean
     apart = found.contribution - found.mean if np.isfinite(found.mean).any() and over.n_obs > 1 else found.contribution
     table = table.iloc[np.argsort(-np.abs(apart), kind="stable")].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""How much one library says: coverage of the passport's intervals."""

@@ -1,0 +1,245 @@
+"""The board: per cohort and branch, whether it is up, how sure that is, and whether it matters.
+
+One row per branch and scoring method, read from the tables of a run. Nothing is judged here by a threshold of its own:
+`valid`, `reason`, intervals, q values and grades come from the tables and the library, and a claim is what they say
+under every method that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtorscore.collection import CONFOUNDER
+from mtorscore.collection.grades import OPPOSED
+from mtorscore.pl.branch_board import Branch
+from mtorscore.report.data.described import Described, branch_titles
+from mtorscore.report.data.run_files import Cohort, Run
+from mtorscore.results import BOARD
+
+__all__ = ["board_rows", "sentence"]
+
+NOT_PATHWAY = (CONFOUNDER, "context", "drug")
+"""Branches that no claim on the pathway is made from."""
+RANDOM, PROLIFERATION = "random signatures", "proliferation"
+
+
+def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], cohort: Cohort) -> pd.DataFrame:
+    """Return the board of one cohort, one row per leading signature and method.
+
+    Parameters
+    ----------
+    run
+        The run.
+    described
+        Signature -> description.
+    shown
+        The leading signatures in this cohort's tissue.
+    cohort
+        Its results.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `mtorscore.results.BOARD`.
+    """
+    known = [n for n in shown if n in described and described[n].branch not in ("context", "drug")]
+    # Of the confounders the first leads: proliferation.
+    controls = [n for n in known if described[n].branch == CONFOUNDER]
+    rows = [
+        _row(cohort, described[name], method)
+        for name in known
+        if name not in controls[1:]
+        for method in run.methods
+        if method in cohort.scores and name in cohort.scores[method].columns
+    ]
+    return BOARD.arrange(pd.DataFrame(rows))
+
+
+def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "cohort": cohort.name, "branch": entry.branch, "title": branch_titles().get(entry.branch, entry.branch),
+        "signature": entry.id, "method": method, "sign": entry.sign, "level_of_evidence": entry.level,
+        "grade": entry.grades.get(cohort.context or "", ""),
+    }  # fmt: skip
+    coverage = _first(cohort.table("coverage"), signature=entry.id)
+    row |= {"coverage": coverage.get("coverage", np.nan)}
+    row |= _shift(cohort, entry.id, method) | _effect(cohort, entry.id, method)
+    against = [str(coverage.get("reason") or "")] if isinstance(coverage.get("reason"), str) else []
+    if bool(coverage.get("one_direction", False)):
+        against.append("one direction of the signature is absent from the matrix")
+    if row["grade"] == OPPOSED:
+        against.append(f"{OPPOSED} in tumours of this kind ({cohort.context})")
+    row["reason"] = "; ".join(filter(None, against))
+    row["readable"] = not row["reason"]
+    return row
+
+
+def _shift(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
+    """Return the shift of tumours from normal tissue, or the contrast of the design at hand."""
+    found = _first(cohort.table("activation"), signature=name, method=method)
+    columns = ("difference", "difference_low", "difference_high", "active", "active_low", "active_high")
+    values = {c: float(found.get(c, np.nan)) for c in columns}
+    called = bool(found.get("called", False))
+    if not called:
+        values |= dict.fromkeys(columns[3:], np.nan)
+    out: dict[str, Any] = dict(zip(("shift", "shift_low", "shift_high"), [values[c] for c in columns[:3]], strict=True))
+    out |= {c: values[c] for c in columns[3:]}
+    out |= {"compared": "tumours against normal tissue, in SD of normal" if found else "", "not_called": ""}
+    if found and not called:
+        out["not_called"] = str(found.get("reason") or "")
+    if not found:
+        out |= _contrast(cohort, name, method)
+    return out
+
+
+def _contrast(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
+    found = _first(cohort.table("contrasts"), signature=name, method=method)
+    if not found:
+        return {}
+    names = ("hedges_g", "g_low", "g_high")
+    values = dict(zip(("shift", "shift_low", "shift_high"), (float(found.get(c, np.nan)) for c in names), strict=True))
+    return values | {"compared": f"{found.get('contrast', '')}, in residual SD (Hedges' g)"}
+
+
+def _effect(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
+    """Return the effect on the first endpoint, and beside which negative controls it holds."""
+    table = cohort.table("associations")
+    if not len(table):
+        return {"holds": False, "beside": ""}
+    endpoint = str(table["endpoint"].iloc[0])
+    alone = _first(table, signature=name, method=method, endpoint=endpoint, model="unadjusted")
+    if not alone:
+        return {"endpoint": endpoint, "holds": False, "beside": ""}
+    alpha = 1 - float(alone.get("level") or 0.95)
+    marks = {RANDOM: _below(alone.get("null_p"), alpha)}
+    adjusted = table[(table["signature"] == name) & (table["method"] == method) & (table["endpoint"] == endpoint)]
+    for found in adjusted[adjusted["model"] == "adjusted"].to_dict(orient="records"):
+        marks[str(found["adjusted_for"])] = _below(found["p"], alpha) if _true(found.get("valid", True)) else None
+    significant, valid = _below(alone.get("q"), alpha), _true(alone.get("valid", True))
+    proportional = not _below(alone.get("ph_p"), alpha)
+    holds = bool(valid and significant and marks[RANDOM] and marks.get(PROLIFERATION))
+    return {
+        "endpoint": endpoint, "n": alone.get("n"), "events": alone.get("events"), "hr": alone.get("hr"),
+        "hr_low": alone.get("hr_low"), "hr_high": alone.get("hr_high"), "p": alone.get("p"), "q": alone.get("q"),
+        "valid": valid, "valid_reason": "" if valid else str(alone.get("reason") or ""), "proportional": proportional,
+        "beside": "; ".join(f"{k}: {_word(v)}" for k, v in marks.items()), "holds": holds,
+    }  # fmt: skip
+
+
+def _word(mark: bool | None) -> str:
+    return "cannot be said" if mark is None else "yes" if mark else "no"
+
+
+def _below(value: Any, alpha: float) -> bool | None:
+    if value is None or not np.isfinite(float(value)):
+        return None
+    return bool(float(value) < alpha)
+
+
+def _true(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "1", "1.0")
+
+
+def _first(table: pd.DataFrame, **where: Any) -> dict[str, Any]:
+    """Return the first row in which the columns have the values; nothing where there is none."""
+    if not len(table) or not set(where) <= set(table.columns):
+        return {}
+    keep = np.ones(len(table), dtype=np.bool_)
+    for column, value in where.items():
+        keep &= (table[column] == value).to_numpy(dtype=bool)
+    rows = table[keep]
+    return {str(k): v for k, v in rows.iloc[0].to_dict().items()} if len(rows) else {}
+
+
+def sentence(branches: Sequence[Branch]) -> str:
+    """Say in one sentence which branches hold, which are shifted, and how many cannot be judged.
+
+    Parameters
+    ----------
+    branches
+        As `branches_of` returns them.
+
+    Returns
+    -------
+    str
+        Names only rows that may be read, of branches of the pathway; a claim is true under every method of the board.
+    """
+    own = [b for b in branches if b.branch not in NOT_PATHWAY]
+    read = [b for b in own if b.readable]
+    if not own:
+        return "No branch of the pathway was scored."
+    if not read:
+        return f"None of the {len(own)} branches can be read here: {_reasons(own)}."
+    parts = [p for p in (_outcome(read), _shifts(read)) if p]
+    text = f"Of the {len(read)} branches that can be read, " + "; ".join(parts)
+    if not parts:
+        text = f"{len(read)} branches can be read; there is nothing to compare them with, and no outcome"
+    unread = len(own) - len(read)
+    if unread:
+        text += f"; {unread} cannot be judged ({_reasons([b for b in own if not b.readable])})"
+    return text + "."
+
+
+def _outcome(read: Sequence[Branch]) -> str:
+    tested = [b for b in read if any(np.isfinite(_float(r.get("hr"))) for r in b.rows)]
+    if not tested:
+        return ""
+    endpoint = str(tested[0].rows[0]["endpoint"])
+    events = int(_float(tested[0].rows[0]["events"]))
+    judged = [b for b in tested if all(bool(r.get("valid")) for r in b.rows)]
+    if not judged:
+        return f"none can be judged for {endpoint} ({events} events)"
+    holding = [b for b in judged if b.holds]
+    if not holding:
+        return f"none is associated with {endpoint} ({events} events) beside proliferation and among random signatures"
+    verb = "holds" if len(holding) == 1 else "hold"
+    note = [b.title for b in holding if not all(bool(r.get("proportional")) for r in b.rows)]
+    text = (
+        f"{_listed(holding)} {verb} for {endpoint} ({events} events) beside proliferation and among random signatures"
+    )
+    return text + (f" (the ratio of {', '.join(note)} changes over time)" if note else "")
+
+
+def _shifts(read: Sequence[Branch]) -> str:
+    compared = [b for b in read if b.shift]
+    if not compared:
+        return ""
+    parts = []
+    for direction, word in (("up", "rise"), ("down", "fall")):
+        moved = [b for b in compared if b.shift == direction]
+        if moved:
+            parts.append(f"{_some(moved, len(compared))} {word if len(moved) > 1 else word + 's'}")
+    apart = [b for b in compared if b.shift == "methods disagree"]
+    if apart:
+        parts.append(f"methods disagree in sign on {_listed(apart)}")
+    against = str(compared[0].rows[0]["compared"]).partition(",")[0]
+    return (f"{', '.join(parts)} ({against})") if parts else f"no shift was shown ({against})"
+
+
+def _some(moved: Sequence[Branch], total: int) -> str:
+    """Name a few branches, count many."""
+    if len(moved) <= 4:
+        return _listed(moved)
+    return f"all {total}" if len(moved) == total else f"{len(moved)} of {total}"
+
+
+def _listed(branches: Sequence[Branch]) -> str:
+    titles = [b.title for b in branches]
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def _reasons(branches: Sequence[Branch]) -> str:
+    heads = pd.Series([_head(b.reason) for b in branches]).value_counts()
+    return ", ".join(f"{head} {n}" for head, n in heads.items())
+
+
+def _head(reason: str) -> str:
+    return "evidence against" if OPPOSED in reason else "coverage"
+
+
+def _float(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,175 @@
+"""The board and the map as parts of the page: places of marks, words, and what a screen reader hears."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mtorscore.pl.branch_board import Branch, controls_of
+from mtorscore.pl.pathway_map import EDGES, HALF_HEIGHT, HALF_WIDTH, HEIGHT, NODES, WIDTH, border, node_words, value_of
+
+__all__ = ["board_view", "map_view"]
+
+SPAN, RATIO = 4.0, 3.0
+"""Ends of the axes: SD, and the hazard ratio and its inverse; what lies beyond is drawn as an arrow at the end."""
+X, MIDDLE = 200.0, 100.0
+SHAPES = ("circle", "square", "diamond", "triangle")
+WORDS = {"up": "up", "down": "down", "not shown": "not shown", "methods disagree": "methods disagree", "": ""}
+
+
+def board_view(branches: Sequence[Branch], methods: Sequence[str]) -> dict[str, Any]:
+    """Return what the template draws of one cohort's board.
+
+    Parameters
+    ----------
+    branches
+        As `mtorscore.pl.branch_board.branches_of` returns them.
+    methods
+        Scoring methods, in their order.
+
+    Returns
+    -------
+    dict
+        ``rows``, whether there is anything compared, called or related to an outcome, and the axes' words.
+    """
+    rows = [_row(b, methods) for b in branches]
+    seen: dict[str, int] = {}
+    for row in rows:
+        seen[row["branch"]] = seen.get(row["branch"], 0) + 1
+        # Several signatures of a user stand in one branch; ids are unique all the same.
+        row["key"] = row["branch"] if seen[row["branch"]] == 1 else f"{row['branch']}-{seen[row['branch']]}"
+    first: dict[str, Any] = next((r for b in branches for r in b.rows if math.isfinite(_float(r["hr"]))), {})
+    return {
+        "rows": rows,
+        "methods": [{"name": m, "shape": SHAPES[k % len(SHAPES)]} for k, m in enumerate(methods)],
+        "compared": next((r["compared"] for b in branches for r in b.rows if r["compared"]), ""),
+        "called": any(r["active"] for r in rows),
+        "outcome": f"{first['endpoint']}, {_float(first['events']):.0f} events" if first else "",
+    }
+
+
+def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
+    tint = "muted" if not branch.readable or branch.shift not in ("up", "down") else branch.shift
+    share = branch.active
+    controls = controls_of(branch)
+    return {
+        "branch": branch.branch,
+        "title": branch.title,
+        "signature": branch.signature,
+        "grade": branch.grade or "not tested",
+        "readable": branch.readable,
+        "reason": branch.reason,
+        "holds": branch.holds and branch.readable,
+        "shift": WORDS[branch.shift],
+        "tint": tint,
+        "shifts": [_mark(r, ("shift", "shift_low", "shift_high"), methods, SPAN, log=False) for r in branch.rows],
+        "effects": [_mark(r, ("hr", "hr_low", "hr_high"), methods, math.log(RATIO), log=True) for r in branch.rows],
+        "effect_note": _effect_note(branch),
+        "active": _share(share) if share else "",
+        "bar": (share[0] * X, max((share[1] - share[0]) * X, 3)) if share else None,
+        "not_called": next((str(r["not_called"]) for r in branch.rows if r.get("not_called")), ""),
+        "controls": _controls(controls),
+        "coverage": _percent(branch.rows[0].get("coverage")),
+    }
+
+
+def _controls(controls: Mapping[str, str]) -> dict[str, str]:
+    """Return beside how many controls an association holds, beside which it does not, and all of them in words."""
+    if not controls:
+        return {"count": "", "lost": "", "every": ""}
+    names = {k: k.replace("_", " ").lower() for k in controls}
+    lost = [names[k] for k, v in controls.items() if v == "no"]
+    return {
+        "count": f"{sum(v == 'yes' for v in controls.values())} of {len(controls)}",
+        "lost": f"not: {', '.join(lost)}" if 0 < len(lost) <= 2 else "",
+        "every": "; ".join(f"{names[k]}: {v}" for k, v in controls.items()),
+    }
+
+
+def _mark(row: dict[str, Any], names: tuple[str, str, str], methods: Sequence[str], span: float, *, log: bool) -> Any:
+    """Return the places of an estimate and its interval on an axis of 200 units; None where there is none."""
+    value, low, high = (_float(row.get(n)) for n in names)
+    if log:
+        value, low, high = (math.log(v) if v > 0 else math.nan for v in (value, low, high))
+    if not math.isfinite(value):
+        return None
+    k = list(methods).index(row["method"])
+    shown = f"{math.exp(value) if log else value:.2f}"
+    ends = ("", "") if not math.isfinite(low) else tuple(f"{math.exp(v) if log else v:.2f}" for v in (low, high))
+    text = f"{row['method']} {shown}" + (f" ({ends[0]} to {ends[1]})" if ends[0] else "")
+    return {
+        "x": _place(value, span), "low": _place(low, span) if ends[0] else None,
+        "high": _place(high, span) if ends[0] else None, "beyond": -1 if value < -span else 1 if value > span else 0,
+        "shape": SHAPES[k % len(SHAPES)], "y": 8 + 10 * k, "text": text,
+    }  # fmt: skip
+
+
+def _place(value: float, span: float) -> float:
+    return round(MIDDLE + MIDDLE * min(max(value, -span), span) / span, 1)
+
+
+def _effect_note(branch: Branch) -> str:
+    """Say why a ratio may not be read, or that it changes over time."""
+    for row in branch.rows:
+        if row.get("valid_reason"):
+            return str(row["valid_reason"])
+    if any(math.isfinite(_float(r["hr"])) and r.get("proportional") is False for r in branch.rows):
+        return "the ratio changes over time"
+    return ""
+
+
+def _share(share: tuple[float, float]) -> str:
+    low, high = (f"{100 * s:.0f}" for s in share)
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def _percent(value: Any) -> str:
+    return f"{_float(value):.0%}" if math.isfinite(_float(value)) else ""
+
+
+def map_view(branches: Sequence[Branch], anchor: str) -> dict[str, Any]:
+    """Return what the template draws of the map.
+
+    Parameters
+    ----------
+    branches
+        Of one cohort.
+    anchor
+        Beginning of the ids of the board's rows, which nodes lead to.
+
+    Returns
+    -------
+    dict
+        Size, edges and nodes.
+    """
+    found = {b.branch: b for b in branches}
+    edges = []
+    for start, end, activates in EDGES:
+        (x0, y0), (x1, y1) = border(NODES[start], NODES[end]), border(NODES[end], NODES[start])
+        edges.append({"x0": round(x0, 1), "y0": round(y0, 1), "x1": round(x1, 1), "y1": round(y1, 1), "on": activates})
+    nodes = []
+    for node in NODES.values():
+        branch = found.get(node.branch)
+        value = value_of(branch) if branch else math.nan
+        nodes.append(
+            {
+                "name": node.name, "x": node.x - HALF_WIDTH, "y": node.y - HALF_HEIGHT, "mx": node.x, "my": node.y,
+                "words": node_words(branch, value).replace("\N{MINUS SIGN}", "-"),
+                "dashed": branch is None or branch.level != "transcriptional",
+                "fill": _fill(value), "href": f"#{anchor}-{node.branch}" if branch else "",
+            }
+        )  # fmt: skip
+    size = {"width": WIDTH, "height": HEIGHT, "node_width": 2 * HALF_WIDTH, "node_height": 2 * HALF_HEIGHT}
+    return size | {"edges": edges, "nodes": nodes}
+
+
+def _fill(value: float) -> tuple[str, float]:
+    """Return the class of a node's colour and its strength, 0 to 0.6."""
+    if not math.isfinite(value):
+        return ("unknown", 1.0)
+    return ("up" if value > 0 else "down", round(0.6 * min(abs(value), 3.0) / 3.0, 2))
+
+
+def _float(value: Any) -> float:
+    return math.nan if value is None else float(value)

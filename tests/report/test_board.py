@@ -1,0 +1,134 @@
+"""The sentence of the board says what its table says, and nothing that a row forbids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.pl.branch_board import branches_of
+from mtorscore.pl.pathway_map import value_of
+from mtorscore.report.board import sentence
+from mtorscore.report.board_view import board_view, map_view
+
+METHODS = ("singscore", "zscore")
+NAMES = {"mtorc1": "mTORC1 output", "s6k": "S6K", "srebp1": "SREBP-1", "confounder": "Proliferation", "drug": "Drug"}
+
+
+def row(branch: str, method: str, **changed: Any) -> dict[str, Any]:
+    return {
+        "cohort": "A", "branch": branch, "title": NAMES[branch], "signature": f"{branch}_LEAD", "method": method,
+        "level_of_evidence": "transcriptional", "grade": "none", "coverage": 1.0,
+        "compared": "tumours against normal tissue, in SD of normal", "shift": 1.0, "shift_low": 0.5, "shift_high": 1.5,
+        "active": 0.4, "active_low": 0.3, "active_high": 0.5, "not_called": "", "endpoint": "OS", "n": 300,
+        "events": 90, "hr": 1.5, "hr_low": 1.2, "hr_high": 1.9, "p": 0.001, "q": 0.01, "valid": True,
+        "valid_reason": "", "proportional": True, "beside": "random signatures: yes; proliferation: yes",
+        "holds": True, "readable": True, "reason": "",
+    } | changed  # fmt: skip
+
+
+def table(**per_branch: dict[str, Any]) -> pd.DataFrame:
+    rows = [row(b, m, **per_branch.get(b, {})) for b in NAMES for m in METHODS]
+    return pd.DataFrame(rows)
+
+
+def said(rows: pd.DataFrame) -> str:
+    return sentence(branches_of(rows))
+
+
+def test_all_hold() -> None:
+    text = said(table())
+    assert text.startswith("Of the 3 branches that can be read, mTORC1 output, S6K and SREBP-1 hold for OS (90 events)")
+    assert "Proliferation" not in text
+    assert "Drug" not in text
+    assert text.endswith(".")
+
+
+def test_none_holds_is_said_so() -> None:
+    text = said(table(**{b: {"holds": False} for b in NAMES}))
+    assert "none is associated with OS (90 events) beside proliferation and among random signatures" in text
+    assert " hold " not in text
+
+
+def test_one_branch_only() -> None:
+    text = said(table(mtorc1={"holds": False}, srebp1={"holds": False}))
+    assert "S6K holds for OS" in text
+
+
+@pytest.mark.parametrize(
+    ("planted", "why"),
+    [
+        ({"readable": False, "reason": "opposed in tumours of this kind (HCC)"}, "evidence against 1"),
+        ({"readable": False, "reason": "3 of 20 genes are in the matrix, less than half"}, "coverage 1"),
+    ],
+)
+def test_a_row_that_may_not_be_read_is_counted_and_never_named(planted: dict[str, Any], why: str) -> None:
+    text = said(table(s6k=planted))
+    assert "S6K" not in text
+    assert f"1 cannot be judged ({why})" in text
+    assert "Of the 2 branches" in text
+
+
+def test_an_invalid_ratio_is_no_claim() -> None:
+    text = said(table(s6k={"valid": False, "holds": False}, mtorc1={"valid": False, "holds": False}))
+    outcome = text.split(";")[0]
+    assert "S6K" not in outcome
+    assert "mTORC1" not in outcome
+    few = {b: {"valid": False, "holds": False, "events": 3} for b in NAMES}
+    assert "none can be judged for OS (3 events)" in said(table(**few))
+
+
+def test_a_claim_is_true_under_every_method() -> None:
+    rows = table()
+    rows.loc[(rows["branch"] == "s6k") & (rows["method"] == "zscore"), "holds"] = False
+    assert "mTORC1 output and SREBP-1 hold" in said(rows)
+    rows.loc[(rows["branch"] == "srebp1") & (rows["method"] == "zscore"), ["shift", "shift_low", "shift_high"]] = (
+        -1.0,
+        -1.5,
+        -0.5,
+    )
+    text = said(rows)
+    assert "methods disagree in sign on SREBP-1" in text
+    branch = next(b for b in branches_of(rows) if b.branch == "srebp1")
+    assert branch.shift == "methods disagree"
+    assert np.isnan(value_of(branch))
+
+
+def test_a_ratio_that_changes_over_time_is_said() -> None:
+    text = said(table(s6k={"proportional": False}))
+    assert "the ratio of S6K changes over time" in text
+
+
+def test_shifts_need_every_interval() -> None:
+    rows = table()
+    rows.loc[(rows["branch"] == "s6k") & (rows["method"] == "zscore"), "shift_low"] = -0.1
+    text = said(rows)
+    assert "mTORC1 output and SREBP-1 rise (tumours against normal tissue)" in text
+    down = {"shift": -1.0, "shift_low": -1.5, "shift_high": -0.5}
+    assert "S6K falls" in said(table(s6k=down))
+
+
+def test_without_an_outcome_or_anything_to_compare() -> None:
+    nothing = {"hr": np.nan, "shift": np.nan, "shift_low": np.nan, "shift_high": np.nan, "holds": False}
+    alone = said(table(**dict.fromkeys(NAMES, nothing)))
+    assert alone.startswith("3 branches can be read; there is nothing to compare")
+    assert "hold" not in said(table(**{b: {"hr": np.nan, "holds": False} for b in NAMES}))
+    unread = {b: {"readable": False, "reason": "opposed in HCC"} for b in NAMES}
+    assert said(table(**unread)) == "None of the 3 branches can be read here: evidence against 3."
+
+
+def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
+    rows = table(srebp1={"shift": 9.0, "shift_low": 8.0, "shift_high": 10.0})
+    view = board_view(branches_of(rows), METHODS)
+    shown = {r["branch"]: r for r in view["rows"]}
+    assert [m["shape"] for m in view["methods"]] == ["circle", "square"]
+    assert len(shown["s6k"]["shifts"]) == 2
+    assert shown["srebp1"]["shifts"][0]["beyond"] == 1
+    assert shown["srebp1"]["shifts"][0]["x"] == 200.0
+    assert "9.00 (8.00 to 10.00)" in shown["srebp1"]["shifts"][0]["text"]
+    assert shown["s6k"]["active"] == "40%"
+    nodes = {n["name"]: n for n in map_view(branches_of(rows), "b")["nodes"]}
+    assert nodes["mTORC1"]["href"] == "#b-mtorc1"
+    assert nodes["PTEN loss"]["words"] == "no readout"

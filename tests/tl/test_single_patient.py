@@ -1,0 +1,166 @@
+"""`tl.passport`: one patient beside a frozen cohort."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import mtorscore as mt
+from mtorscore.collection import Composite, Signature, SignatureCollection
+from mtorscore.errors import DataError
+from mtorscore.tl.analysis.count_depth import DepthCalibration, repeat_library, thin
+
+GENES = [f"G{i}" for i in range(800)]
+pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
+
+
+def cohort(n: int = 30, seed: int = 0, depth: float = 60_000) -> ad.AnnData:
+    """Return counts whose genes G0 to G29 rise together from patient to patient."""
+    random = np.random.default_rng(seed)
+    base = np.random.default_rng(1).gamma(0.5, 1.0, 800) + 0.01
+    level = random.normal(0, 0.7, n)
+    rates = base * random.lognormal(0, 0.4, (n, 800))
+    rates[:, :30] *= np.exp(level)[:, None]
+    counts = random.poisson(rates / rates.sum(axis=1, keepdims=True) * depth * random.uniform(0.7, 1.3, (n, 1)))
+    obs = pd.DataFrame({"level": level}, index=[f"P{i}" for i in range(n)])
+    return ad.AnnData(counts.astype(float), obs=obs, var=pd.DataFrame(index=pd.Index(GENES)))
+
+
+def signatures() -> SignatureCollection:
+    return SignatureCollection(
+        [
+            Signature(id="RISING", up=tuple(GENES[:30]), branch="srebp1", title="what rises"),
+            Signature(id="SIGNED", up=tuple(GENES[100:120]), down=tuple(GENES[200:215])),
+            Signature(id="ABSENT", up=("G1", "X1", "X2", "X3")),
+            Composite(id="BOTH", parts={"RISING": 1.0, "SIGNED": -1.0}),
+        ]
+    )
+
+
+def read(reference: ad.AnnData, patient: ad.AnnData, **options: Any) -> mt.tl.Passport:
+    return mt.tl.passport(patient, 0, reference, signatures=signatures(), **options)
+
+
+def test_a_patient_is_placed_among_the_cohort() -> None:
+    reference = cohort()
+    high = reference[[int(np.argmax(reference.obs["level"]))]].copy()
+    high.obs_names = ["NEW"]
+    found = read(reference, high)
+    row = found.branches.set_index("signature").loc["RISING"]
+    assert row["percentile"] > 90
+    assert row["percentile_low"] < row["percentile"] <= 100
+    assert row["low"] < row["score"] < row["high"]
+    assert bool(row["can_be_said"])
+    assert row["branch"] == "srebp1"
+    assert set(row["carrying_genes"].split(", ")) <= set(GENES[:30])
+    mt.tl.score(high, signatures(), method="singscore")
+    assert row["score"] == pytest.approx(high.obsm["score_singscore"].iloc[0]["RISING"], abs=1e-12)
+
+
+def test_its_own_library_in_the_cohort_is_left_out_and_gives_the_full_depth() -> None:
+    reference = cohort()
+    patient = reference[["P3"]].copy()
+    patient.X = thin(np.asarray(patient.X), 0.5, np.random.default_rng(0))
+    found = mt.tl.passport(patient, "P3", reference, signatures=signatures())
+    assert found.n_reference == reference.n_obs - 1
+    assert found.full_depth == pytest.approx(np.asarray(reference["P3"].X).sum(), rel=1e-9)
+    assert found.share == pytest.approx(0.5, abs=0.02)
+    assert any("left out of it" in n for n in found.notes)
+
+
+def test_what_cannot_be_said_says_why() -> None:
+    reference = cohort()
+    shallow = reference[["P3"]].copy()
+    shallow.X = thin(np.asarray(shallow.X), 0.05, np.random.default_rng(0))
+    found = mt.tl.passport(shallow, "P3", reference, signatures=signatures())
+    assert not found.branches["can_be_said"].any()
+    assert found.branches["low"].isna().all()
+    assert "less than 10% of full depth" in found.branches["reason"].iloc[1]
+    few = read(reference[:8].copy(), reference[["P20"]].copy())
+    assert not few.branches["can_be_said"].any()
+    assert "fewer than 10" in " ".join(few.notes)
+    coverage = read(reference, reference[["P20"]].copy()).branches.set_index("signature").loc["ABSENT"]
+    assert not coverage["can_be_said"]
+    assert coverage["reason"] == "25% of its genes are in the matrix"
+
+
+def test_values_that_are_no_counts_have_a_place_but_no_interval_of_counts() -> None:
+    reference = cohort()
+    logged = ad.AnnData(np.log2(np.asarray(reference.X) + 1), obs=reference.obs, var=reference.var)
+    found = mt.tl.passport(logged, "P3", logged, signatures=signatures())
+    row = found.branches.set_index("signature").loc["RISING"]
+    assert np.isfinite(row["percentile_low"])
+    assert np.isnan(row["low"])
+    assert row["can_be_said"]
+    assert any("not counts" in n for n in found.notes)
+    with pytest.raises(DataError, match="hand over both as counts"):
+        mt.tl.passport(reference, "P3", logged, signatures=signatures())
+
+
+def test_a_matrix_of_other_genes_is_refused() -> None:
+    reference = cohort()
+    with pytest.raises(DataError, match="identifiers"):
+        read(reference, reference[["P3"], :400].copy())
+    with pytest.raises(DataError, match="0 observations are named 'Q'"):
+        mt.tl.passport(reference, "Q", reference, signatures=signatures())
+
+
+def test_the_record_is_plain_json_and_the_same_for_one_seed() -> None:
+    reference = cohort()
+    patient = reference[["P3"]].copy()
+    patient.X = thin(np.asarray(patient.X), 0.3, np.random.default_rng(0))
+    one, two = (mt.tl.passport(patient, "P3", reference, signatures=signatures(), seed=5) for _ in range(2))
+    assert json.dumps(one.to_dict(), allow_nan=False) == json.dumps(two.to_dict(), allow_nan=False)
+    assert one.to_dict()["branches"][0]["signature"] == "RISING"
+
+
+@pytest.mark.parametrize("method", ["singscore", "ucell"])
+@pytest.mark.parametrize("seed", [0, pytest.param(-1, id="random")])
+def test_intervals_cover_the_full_depth(method: str, seed: int) -> None:
+    """A small version of benchmarks/passport/depth.py; its table has 93% to 97% everywhere."""
+    seed = int(np.random.SeedSequence().entropy) % 2**32 if seed < 0 else seed  # type: ignore[arg-type]
+    print(f"seed {seed}")
+    random = np.random.default_rng(seed)
+    x = np.asarray(cohort(30, seed=seed % 1000).X)
+    var = pd.DataFrame(index=pd.Index(GENES))
+    some = SignatureCollection(signatures().signatures[:2])
+
+    def score(counts: Any) -> Any:
+        adata = ad.AnnData(counts, var=var)
+        mt.tl.score(adata, some, method=method)
+        return adata.obsm[f"score_{method}"].to_numpy()
+
+    covered, widths = [], []
+    for i in range(0, 30, 6):
+        calibration = DepthCalibration.learn(np.delete(x, i, axis=0), score, 0.3, random)
+        full = score(x[[i]])[0]
+        thinned = thin(np.repeat(x[[i]], 30, axis=0), 0.3, random)
+        spread = np.subtract(*np.quantile(score(thinned), [0.975, 0.025], axis=0))
+        for k in range(4):
+            found = calibration.predict(thinned[k], score, 0.95, random)
+            covered.append((found.low <= full) & (full <= found.high))
+            widths.append((found.high - found.low)[spread > 0] / spread[spread > 0])
+    # 40 correlated intervals: a share of 95% that scatters by at most 4 points, with room for five of these.
+    assert np.mean(covered) > 0.75
+    assert np.median(np.concatenate(widths)) < 1.9
+
+
+def test_a_library_at_full_depth_has_the_range_of_a_second_one() -> None:
+    random = np.random.default_rng(3)
+    rates = np.random.default_rng(4).gamma(0.5, 1.0, 800) + 0.01
+    rates *= 60_000 / rates.sum()
+    var = pd.DataFrame(index=pd.Index(GENES))
+
+    def score(counts: Any) -> Any:
+        adata = ad.AnnData(counts, var=var)
+        mt.tl.score(adata, SignatureCollection(signatures().signatures[:1]), method="singscore")
+        return adata.obsm["score_singscore"].to_numpy()
+
+    libraries = score(random.poisson(rates, (400, 800)).astype(float))
+    found = repeat_library(random.poisson(rates).astype(float), score, 0.95, random)
+    assert 0.6 < float(found.se[0] / libraries.std()) < 1.6
