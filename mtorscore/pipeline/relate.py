@@ -10,8 +10,8 @@ from mtorscore import prognosis, results
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
-from mtorscore.pipeline.activation import activation_rows
 from mtorscore.pipeline.config import DEFAULTS
+from mtorscore.pipeline.group_contrasts import activation_rows
 from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import summarise_cells
