@@ -149,6 +149,14 @@ def relate(
     time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
+    event_value: Annotated[
+        str | None,
+        typer.Option(help="Value of the event column that means the event, such as 0 where 1 means censored."),
+    ] = None,
+    competing: Annotated[
+        str | None,
+        typer.Option(help="Column that is 1 where a competing event ended follow-up, such as any death."),
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of a label, instead of time and event.")] = None,
     positive: Annotated[
         str | None,
@@ -180,6 +188,7 @@ def relate(
     For example:
 
         mtorscore relate scores.tsv --clinical clinical.tsv --time OS.time --event OS --unit days
+        mtorscore relate scores.tsv --clinical clinical.tsv --time DSS.time --event DSS --competing OS
         mtorscore relate scores.tsv --clinical clinical.tsv --label recurrence --positive yes
         mtorscore relate scores.tsv --clinical clinical.tsv --label subclass --classes S3,S2,S1
         mtorscore relate scores.tsv --clinical clinical.tsv --label grade --order G1,G2,G3,G4
@@ -191,6 +200,8 @@ def relate(
         raise ConfigError("Give either --time and --event, or --label.")
     if label is None and (positive is not None or classes or order or balanced):
         raise ConfigError("--positive, --classes, --order and --balanced speak of --label; name the column as well.")
+    if label is not None and (event_value is not None or competing is not None):
+        raise ConfigError("--event-value and --competing speak of --time and --event, not of --label.")
     columns = _listed(adjust)
     joined = join_clinical(scores, clinical, normals=label is not None)
     values, table, who = joined.scores, joined.clinical, joined.patients
@@ -199,7 +210,8 @@ def relate(
         more: dict[str, Any] = {"balanced": balanced, "patients": who, **named}
         result = relate_label(values, table, label, positive=positive, baseline=columns, **more)
     else:
-        result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns)
+        asked: dict[str, Any] = {"event_value": event_value, "competing": competing}
+        result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns, **asked)
     _write(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")

@@ -263,7 +263,15 @@ def events_of(column: pd.Series, source: object) -> pd.Series:
 
 
 def relate_survival(
-    scores: pd.DataFrame, clinical: pd.DataFrame, *, time: str, event: str, unit: str, adjust: Sequence[str] = ()
+    scores: pd.DataFrame,
+    clinical: pd.DataFrame,
+    *,
+    time: str,
+    event: str,
+    unit: str,
+    adjust: Sequence[str] = (),
+    event_value: str | None = None,
+    competing: str | None = None,
 ) -> pd.DataFrame:
     """Fit Cox models of every score; see `mtorscore.prognosis.associate`.
 
@@ -275,6 +283,10 @@ def relate_survival(
         Columns of the endpoint and the unit of its times; events are 1 and 0, or words such as Dead and Alive.
     adjust
         Clinical columns to adjust for, one at a time.
+    event_value
+        The value of `event` that means the event, as text; every other one means none.
+    competing
+        Column that is 1 where a competing event ended follow-up.
 
     Returns
     -------
@@ -282,10 +294,13 @@ def relate_survival(
         One row per signature and model.
     """
     from mtorscore import prognosis
+    from mtorscore.prognosis.endpoints.coding import names_in
 
-    if event in clinical:
-        clinical = clinical.assign(**{event: events_of(clinical[event], "The clinical table")})
-    endpoint = prognosis.Endpoint.survival(time=time, event=event, unit=unit)
+    coded = [c for c in (event if event_value is None else None, competing) if c is not None and c in clinical]
+    clinical = clinical.assign(**{c: events_of(clinical[c], "The clinical table") for c in coded})
+    if event_value is not None and event in clinical:
+        clinical = clinical.assign(**{event: names_in(clinical[event])})
+    endpoint = prognosis.Endpoint.survival(time, event, unit, competing=competing, event_value=event_value)
     return prognosis.associate(scores, clinical, endpoint, adjust=tuple(adjust))
 
 

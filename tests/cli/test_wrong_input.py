@@ -154,6 +154,24 @@ def clinical(path: Path, names: list[str], events: list[int]) -> Path:
     return path
 
 
+def test_the_value_of_the_event_and_competing_events_are_options(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.DataFrame(
+        {"sample": SAMPLES, "t": np.linspace(10, 900, 30), "censored": [1, 0] * 15, "OS": [0, 1, 1] * 10}
+    )
+    table.to_csv(tmp_path / "c.tsv", sep="\t", index=False)
+    asked = ("relate", scored, "-c", tmp_path / "c.tsv", "--time", "t", "--event", "censored")
+    works(*asked, "--event-value", "0", "--competing", "OS", "-o", tmp_path / "a.tsv")
+    result = pd.read_csv(tmp_path / "a.tsv", sep="\t")
+    assert result["events"].iloc[0] == 15
+    assert result["competing"].iloc[0].startswith("10 competing event(s)")
+    assert np.isfinite(result["subdistribution_hr"].iloc[0])
+    assert "censored" in fails(capsys, *asked, "--event-value", "no")
+    label = ("relate", scored, "-c", tmp_path / "c.tsv", "--label", "OS", "--event-value", "1")
+    assert "--event-value" in fails(capsys, *label)
+
+
 def test_relating_works(scored: Path, tmp_path: Path) -> None:
     table = clinical(tmp_path / "c.tsv", SAMPLES, [0, 1] * 15)
     works("relate", scored, "-c", table, "--time", "OS.time", "--event", "OS", "-o", tmp_path / "a.tsv")

@@ -91,6 +91,8 @@ def _models(table: pd.DataFrame) -> str:
         positive = ", ".join(dict.fromkeys(map(str, own["positive"].dropna()))) if "positive" in own else ""
         if effect == "hazard ratio":
             parts.append("Cox models" + (f" (ties: {str(ties).capitalize()})" if ties else ""))
+            if "subdistribution_hr" in own and own["subdistribution_hr"].notna().any():
+                parts.append("models of the subdistribution hazard (Fine and Gray, robust errors)")
         elif effect == "odds ratio":
             ordered = "proportional_p" in own and own["proportional_p"].notna().any()
             several = "against" in own and own["against"].notna().any()
