@@ -164,12 +164,18 @@ def alone(work: Callable[[], str]) -> str:
 
 
 def read_all_of_hdf5(path: Path) -> str:
-    """Open a file with h5py alone and read every dataset."""
+    """Open a file with h5py alone and read every dataset and attribute."""
     import h5py
+
+    def read(_: str, node: Any) -> None:
+        dict(node.attrs)
+        if isinstance(node, h5py.Dataset):
+            node[()]
 
     try:
         with h5py.File(path) as file:
-            file.visititems(lambda _, node: node[()] is None if isinstance(node, h5py.Dataset) else None)
+            read("", file)
+            file.visititems(read)
     except BaseException as error:
         return f"h5py raises {type(error).__name__}"
     return "h5py reads it"
