@@ -86,7 +86,7 @@ def _find(places: Sequence[Path], name: str, recipe: Recipe) -> Path:
     for candidate in (c for folder in places for c in (folder / name, folder / Path(name).name)):
         if candidate.exists():
             return candidate
-    where = " or ".join(str(folder) for folder in places)
+    where = " or ".join(dict.fromkeys(str(folder) for folder in places))
     raise ConfigError(
         f"cohort {recipe.id} needs {name}, and it is not in {where}. Give the folder that holds {Path(name).parts[0]}/."
     )
