@@ -254,8 +254,8 @@ each were a donor; the consensus correlation is limma's, and somewhat above 5% w
 
 {_markdown(type_one, _SHOWN)}
 
-`limma` is the rate of limma's own p-values on the first {R_REPETITIONS} repetitions (donors:
-{R_REPETITIONS // 5}), `ours_there` ours on the same,
+`limma` is the rate of limma's own p-values on the first {R_REPETITIONS} repetitions (fewer where R
+takes long; `limma_repetitions` of the file says how many), `ours_there` ours on the same,
 `most_apart` the largest difference between two p-values. `contrast, robust` is Welch's test, or the paired test.
 
 ## Power
