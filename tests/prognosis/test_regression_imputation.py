@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from mtorscore.errors import DataError, FormatError
 from mtorscore.prognosis import ClinicalEncoder, Endpoint, evaluate, fit_model, load_model, validate
 from mtorscore.prognosis.endpoints.imputation_model import JointNormal
-from mtorscore.prognosis.models.model_file import ARRAYS
+from mtorscore.prognosis.models.model_file import ARRAYS, FURTHER
 from mtorscore.prognosis.models.model_header import checked_fields, header_of
 
 ENDPOINT = Endpoint.survival("t", "e", unit="years")
@@ -112,7 +112,7 @@ def test_a_broken_imputation_in_a_file_is_refused() -> None:
     x, clinical = cohort(2)
     model = fit_model(x, clinical, ENDPOINT, ["size", "weight"], impute="regression")
     header = header_of(model, asdict(model.endpoint))
-    arrays = {k: getattr(model, k) for k in ARRAYS}
+    arrays = {k: getattr(model, k) for k in (*ARRAYS, *FURTHER)}
     checked_fields(header, arrays, Path("m"))
     header["training"]["imputation"][1] = [1.0, 5.0]
     with pytest.raises(FormatError, match="imputation"):
