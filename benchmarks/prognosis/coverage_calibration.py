@@ -36,6 +36,8 @@ from mtorscore.prognosis.statistics.smoothing import KNOTS
 
 Z = float(stats.norm.ppf(0.975))
 PER_CLUSTER = 4
+WANTED = 10_000
+"""With fewer cohorts nothing is shown."""
 
 
 def _fit(time_: FloatArray, event: FloatArray, x: FloatArray, clusters: FloatArray | None) -> tuple[float, float]:
@@ -149,7 +151,7 @@ GROUPS: dict[str, Callable[[Setting, np.random.Generator], Found]] = {
 
 def main() -> None:
     """Simulate everything and write the table."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else WANTED
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "coverage_calibration.tsv"
     counts = {}
     for number, setting in enumerate(SETTINGS):
@@ -157,9 +159,9 @@ def main() -> None:
             began = time.monotonic()
             counts |= simulate(group, setting, repetitions, np.random.default_rng((20, number, k)))
             print(setting, list(GROUPS)[k], f"{time.monotonic() - began:.0f} s", flush=True)
-    found = table(counts, {name: repetitions for name, *_ in counts})
-    line = head().replace("prognosis.coverage;", "prognosis.coverage_calibration;")
-    out.write_text(f"# {line}\n" + found.to_csv(sep="\t", index=False), encoding="utf-8")
+        found = table(counts, {name: WANTED for name, *_ in counts})
+        line = head().replace("prognosis.coverage;", f"prognosis.coverage_calibration {repetitions};")
+        out.write_text(f"# {line}\n" + found.to_csv(sep="\t", index=False), encoding="utf-8")
     print(found.to_string())
 
 
