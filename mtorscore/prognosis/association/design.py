@@ -58,7 +58,10 @@ class Design:
         joint = clusters = None
         if names:
             table = pick_columns(clinical, names, "column(s) of strata").astype(object)
-            joint = table.astype(str).agg(" / ".join, axis=1).where(table.notna().all(axis=1))
+            joint = pd.Series(
+                [" / ".join(map(str, r)) for r in table.itertuples(index=False)], table.index, dtype=object
+            )
+            joint = joint.where(table.notna().all(axis=1))
             words.append(f"stratified by {', '.join(map(str, names))}")
         if cluster is not None:
             clusters = pick_columns(clinical, [cluster], "cluster column(s)")[cluster].astype(object)
