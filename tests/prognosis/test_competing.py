@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import mtorscore as mt
+from benchmarks.prognosis import competing as simulation
 from mtorscore.prognosis import (
     Endpoint,
     RidgeCox,
@@ -369,3 +370,14 @@ def test_no_subdistribution_ratio_says_why(simulated: Cohort) -> None:
     label = associate(simulated.table[["x1"]], simulated.table, early, negative_controls=())
     assert "competing event(s): stand for no event" in label["competing"].iloc[0]
     assert label["subdistribution_hr"].isna().all()
+
+
+@pytest.mark.parametrize("seed", [1, None], ids=["fixed", "random"])
+def test_level_and_coverage_of_the_simulation(seed: int | None) -> None:
+    chosen = int(np.random.SeedSequence().entropy % 2**31) if seed is None else seed  # type: ignore[operator]
+    print(f"seed {chosen}")
+    found = simulation.rates(60, 0.4, 0.0, 300, 0, chosen).set_index("statistic")["rate"]
+    # Four Monte-Carlo errors around the nominal rates.
+    assert found["type I: subdistribution hazard ratio"] < 0.05 + 4 * 0.0126
+    assert found["coverage: subdistribution hazard ratio"] > 0.95 - 4 * 0.0126
+    assert found["coverage: cumulative incidence, log-log"] > 0.95 - 4 * 0.0126
