@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mtorscore._version import __version__
-from mtorscore.cli import contrasts, data, doctor, patients, runs, scoring, signatures
+from mtorscore.cli import classes, contrasts, data, doctor, patients, runs, scoring, signatures
 
 __all__ = ["app"]
 
@@ -28,6 +28,7 @@ app.add_typer(signatures.app, name="signatures")
 runs.register(app)
 data.register(app)
 scoring.register(app)
+classes.register(app)
 contrasts.register(app)
 patients.register(app)
 doctor.register(app)

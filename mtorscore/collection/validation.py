@@ -128,8 +128,9 @@ def first_problem(path: Path, text: str | None = None) -> Problem | None:
 
 
 def entry_files(folder: Path) -> list[Path]:
-    """Return the YAML files of entries in a folder and below, sorted."""
-    return sorted(p for p in folder.rglob("*.y*ml") if p.name not in _NOT_ENTRIES)
+    """Return the YAML files of entries in a folder and below, sorted; schemes of classes are no entries."""
+    found = (p for p in folder.rglob("*.y*ml") if p.name not in _NOT_ENTRIES)
+    return sorted(p for p in found if "classes" not in p.relative_to(folder).parts[:-1])
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 from .analysis.cell_summaries import smooth as smooth
 from .analysis.cell_summaries import summarise as summarise
+from .analysis.classes import classify as classify
 from .analysis.comparison import compare_methods as compare_methods
 from .analysis.contrasts import contrast as contrast
 from .analysis.detection_limits import samples_needed as samples_needed

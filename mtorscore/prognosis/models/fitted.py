@@ -23,6 +23,7 @@ from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
 from mtorscore.prognosis.models.card import card_of
+from mtorscore.prognosis.models.class_calls import calls_of
 from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
 from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
@@ -188,6 +189,27 @@ class FittedModel:
         self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
         return self._named(KINDS[self.kind].prediction(linear.to_numpy(), self.intercepts), linear.index)
+
+    def classify(self, X: Any, clinical: pd.DataFrame | None = None, *, reject: float = 0.5) -> pd.DataFrame:
+        """Call the class of every observation; a class less probable than `reject` is not called.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `mtorscore.tl.classify`, with `probability` and ``probability_<class>`` instead of distances; `p` and `q`
+            are missing.
+
+        Raises
+        ------
+        EndpointError
+            If the model tells no classes apart.
+        """
+        if not KINDS[self.kind].has_classes:
+            raise EndpointError(f"Model {self.name} predicts a {self.kind} endpoint, no classes.")
+        p = self.predict(X, clinical)
+        if isinstance(p, pd.Series):
+            p = pd.DataFrame({self.classes[0]: 1 - p, self.classes[1]: p})
+        return calls_of(p, reject).assign(scheme=self.name, caller=KINDS[self.kind].title.removesuffix("."))
 
     def _named(self, values: FloatArray, index: pd.Index) -> pd.Series | pd.DataFrame:
         if values.ndim == 2:
