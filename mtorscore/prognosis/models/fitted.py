@@ -23,7 +23,7 @@ from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.scoring_record import check_same_scoring, scoring_by, scoring_of
 from mtorscore.prognosis.models import model_file
 from mtorscore.prognosis.models.card import card_of
-from mtorscore.prognosis.models.class_calls import calls_of
+from mtorscore.prognosis.models.class_calls import calls_of, scored_anew
 from mtorscore.prognosis.models.clinical_part import coded_baseline, encoded
 from mtorscore.prognosis.models.model_header import header_of
 from mtorscore.prognosis.models.model_kinds import KINDS, ModelKind, kind_of
@@ -145,7 +145,7 @@ class FittedModel:
             scored = SignatureScorer.from_reference(self.reference).transform(x)
             return pd.DataFrame(scored)
         if is_anndata(x):
-            raise DataError(f"Model {self.name} was fitted on scores; hand over adata.obsm['score_...'].")
+            return scored_anew(self.name, self.scores, self.signatures, self.scoring, x)
         return x if isinstance(x, pd.DataFrame) else pd.DataFrame(x, columns=list(self.scores))
 
     @property

@@ -107,7 +107,8 @@ def assess_calibration(
     views = task.views(predictions)
     if views:
         parts = [assess_calibration(one, own, times, level) for one, own in views]
-        return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+        columns = zip(*parts, strict=True)
+        return tuple(pd.concat([t for t in c if len(t)] or [c[0]], ignore_index=True) for c in columns)
     data = task.data
     horizon = float(times[len(times) // 2]) if len(times) else data.horizon
     rows, curves, decisions, smooth = [], [], [], []
