@@ -16,8 +16,9 @@ from typing import Any
 import anndata as ad
 import yaml
 
-from mtorscore.collection import SignatureCollection, scheme
+from mtorscore.collection import SignatureCollection
 from mtorscore.pipeline.config import current
+from mtorscore.tl import scheme
 from mtorscore.tl.analysis.class_samples import read_markers
 from mtorscore.tl.analysis.class_templates import rank_weights
 

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 import mtorscore as mt
-from mtorscore.collection import SignatureCollection, scheme
+from mtorscore.collection import SignatureCollection
 from mtorscore.prognosis.statistics.metrics import kappa, recall
+from mtorscore.tl import scheme
 
 HERE = Path(__file__).parent
 NAMES = ("S1", "S2", "S3")

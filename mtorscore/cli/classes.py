@@ -48,12 +48,12 @@ def classify(
         mtorscore classify counts.tsv --scheme model.zip --reject 0.6
     """
     from mtorscore.pipeline import write_table
-    from mtorscore.pipeline.classes import called
+    from mtorscore.pipeline.tables import call_classes
 
     source = standard_input() if expression == "-" else Path(expression)
     reading = {"organism": organism, "orientation": orientation, "ids": ids, "units": units}
     options = {"caller": caller, "reference": reference, "cancer": cancer, "alpha": alpha}
-    table = called(source, scheme, reject=reject, reading=reading, options=options)
+    table = call_classes(source, scheme, reject=reject, reading=reading, options=options)
     if out == "-":
         table.to_csv(sys.stdout, sep="\t", index=False, float_format="%.17g", na_rep="NA")
         return

@@ -1,7 +1,3 @@
-from .class_schemes import Scheme as Scheme
-from .class_schemes import Template as Template
-from .class_schemes import scheme as scheme
-from .class_schemes import schemes as schemes
 from .collection import SignatureCollection as SignatureCollection
 from .collection import library as library
 from .conversion import SignaturesLike as SignaturesLike

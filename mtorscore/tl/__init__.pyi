@@ -1,5 +1,8 @@
 from .analysis.cell_summaries import smooth as smooth
 from .analysis.cell_summaries import summarise as summarise
+from .analysis.class_schemes import Scheme as Scheme
+from .analysis.class_schemes import scheme as scheme
+from .analysis.class_schemes import schemes as schemes
 from .analysis.classes import classify as classify
 from .analysis.comparison import compare_methods as compare_methods
 from .analysis.contrasts import contrast as contrast

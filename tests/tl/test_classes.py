@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from mtorscore import tl
 from mtorscore.cli.app import app
-from mtorscore.collection import SignatureCollection, library, scheme, schemes
+from mtorscore.collection import SignatureCollection, library
 from mtorscore.collection.library_files import library_folder
 from mtorscore.datasets import simulate_cohort
 from mtorscore.errors import DataError, FormatError, MethodError, SignatureError
 from mtorscore.prognosis import Endpoint, fit_model, load_model
-from mtorscore.tl import SignatureScorer
+from mtorscore.tl import SignatureScorer, scheme, schemes
 
 IDS = {"boyault", "cca_prognosis", "cca_stem_cell", "chiang", "hb_16gene", "hb_c1c2", "hcc_proliferation", "hoshida"}
 CLASSES = {

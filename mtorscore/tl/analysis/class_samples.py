@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.collection import Scheme
 from mtorscore.errors import DataError, examples
 from mtorscore.pp import detect_scale
+from mtorscore.tl.analysis.class_schemes import Scheme
 
 if TYPE_CHECKING:
     from anndata import AnnData

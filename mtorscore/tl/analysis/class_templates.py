@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.collection import Scheme
 from mtorscore.errors import MethodError
 from mtorscore.tl.analysis.class_samples import Markers
+from mtorscore.tl.analysis.class_schemes import Scheme
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.collection import Scheme, scheme
 from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.tl.analysis.class_samples import Markers, check_cancer, check_scale, doubts, read_markers
+from mtorscore.tl.analysis.class_schemes import Scheme, scheme
 from mtorscore.tl.analysis.class_templates import fragile_genes, nearest_template, rank_scores, standardised
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def classify(
     adata
         Observations x genes (current symbols), on log scale.
     scheme
-        ``"hoshida"`` or another id of `mtorscore.collection.schemes`, a YAML file, or a `Scheme`. Also a fitted model
+        ``"hoshida"`` or another id of `mtorscore.tl.schemes`, a YAML file, or a `Scheme`. Also a fitted model
         of classes (`prognosis.load_model`), whose ``classify`` is then called.
     caller
         ``"template"``: cosine distance to each class's template after standardising every marker by a reference.

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from mtorscore.collection.collection import SignatureCollection, library
-from mtorscore.collection.entries import Signature
+from mtorscore.collection import Signature, SignatureCollection, library
 from mtorscore.collection.library_files import library_folder
 from mtorscore.collection.yaml_text import Loader
 from mtorscore.errors import FormatError, SignatureError, nearest
