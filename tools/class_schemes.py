@@ -19,8 +19,7 @@ import yaml
 from mtorscore.collection import SignatureCollection
 from mtorscore.pipeline.config import current
 from mtorscore.tl import scheme
-from mtorscore.tl.analysis.class_samples import read_markers
-from mtorscore.tl.analysis.class_templates import rank_weights
+from mtorscore.tl.analysis.class_samples import rank_weights, read_markers
 
 FOLDER = Path(__file__).parents[1] / "signatures" / "classes"
 HEPATOCYTE = [

@@ -1,4 +1,4 @@
-"""What a classification reads of the samples: percentiles of the markers, and whether the tissue is the scheme's."""
+"""What a classification reads of the samples (percentiles of the markers, tissue), and how near they are to templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.pp import detect_scale
 from mtorscore.tl.analysis.class_schemes import Scheme
 
@@ -22,6 +22,13 @@ FloatArray = npt.NDArray[np.float64]
 LEAST_LINEAGE = 8
 """With fewer genes of a lineage in the matrix nothing is said of the tissue."""
 ROWS = 500
+LEAST_COHORT, LEAST_ALONE = 20, 10
+"""Observations that a cohort needs to be its own reference; where the scheme has none, fewer must do."""
+ELSEWHERE = 0.75
+"""Median distance of the markers' means from the frozen ones, in SDs, from which on a cohort is of another platform."""
+MOST_LOST = 10
+"""A call that hangs on more genes than this is not called fragile."""
+BLOCK = 200
 
 
 @dataclass
@@ -175,3 +182,155 @@ def _note(reasons: list[list[str]], at: Iterable[bool], text: str) -> None:
     for reason, hit in zip(reasons, at, strict=True):
         if hit:
             reason.append(text)
+
+
+def standardised(markers: Markers, scheme: Scheme, reference: str) -> tuple[FloatArray, str]:
+    """Return ``(n, G)`` markers in SDs from a reference, and which reference in words.
+
+    Raises
+    ------
+    MethodError
+        If the scheme has no frozen reference and the cohort is too small.
+    """
+    frozen = scheme.reference.get("genes", {})
+    n, x = len(markers.index), markers.values
+    known = np.array([g in frozen for g in markers.genes], dtype=bool)
+    least = LEAST_COHORT if frozen else LEAST_ALONE
+    if reference == "frozen" or (frozen and n < least):
+        if not frozen:
+            raise MethodError(f"Scheme {scheme.id} has no frozen reference; use reference='cohort' ({least} or more).")
+        if reference == "cohort":
+            raise MethodError(f"{n} observation(s) are too few to be their own reference; {least} at least.")
+        return _by_frozen(x, markers, frozen, known), f"frozen: {scheme.reference['cohort']}"
+    if n < least:
+        raise MethodError(
+            f"Scheme {scheme.id} has no frozen reference, and {n} observation(s) are too few to be their own; {least} "
+            "at least."
+        )
+    own = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    few = "" if n >= LEAST_COHORT else ", which is few"
+    said = f"this cohort: {n} observations{few}"
+    if reference == "cohort" or not frozen:
+        return own, said
+    off = _off(x, markers, frozen, known)
+    if off > ELSEWHERE:
+        return own, f"{said} (its markers lie {off:.1f} SD off the frozen reference: another platform or case mix)"
+    return _by_frozen(x, markers, frozen, known), f"frozen: {scheme.reference['cohort']}"
+
+
+def _by_frozen(x: FloatArray, markers: Markers, frozen: dict[str, Any], known: npt.NDArray[np.bool_]) -> FloatArray:
+    mean = np.array([frozen[g][0] if k else 0.0 for g, k in zip(markers.genes, known, strict=True)])
+    sd = np.array([frozen[g][1] if k else 0.0 for g, k in zip(markers.genes, known, strict=True)])
+    out: FloatArray = np.where(sd > 0, (x - mean) / np.where(sd > 0, sd, 1.0), 0.0)
+    return out
+
+
+def _off(x: FloatArray, markers: Markers, frozen: dict[str, Any], known: npt.NDArray[np.bool_]) -> float:
+    if not known.any():
+        return float("inf")
+    z = _by_frozen(x, markers, frozen, known)[:, known]
+    return float(np.median(np.abs(z.mean(axis=0))))
+
+
+def templates_of(markers: Markers) -> FloatArray:
+    """``(K, G)`` templates of unit length: 1 for up, -1 for down, 0 for the markers of other classes."""
+    t = markers.up.astype(np.float64) - markers.down
+    out: FloatArray = t / np.sqrt((t**2).sum(axis=1, keepdims=True))
+    return out
+
+
+def nearest_template(
+    z: FloatArray, markers: Markers, n_permutations: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return ``(n, K)`` cosines, ``(n,)`` p of the nearest, and ``(n, G)`` standardised markers of unit length.
+
+    Under the null the markers are exchanged among each other; p counts how often the nearest template is as near.
+    """
+    size = np.sqrt((z**2).sum(axis=1, keepdims=True))
+    unit = np.where(size > 0, z / np.where(size > 0, size, 1.0), np.nan)
+    t = templates_of(markers)
+    cosine = unit @ t.T
+    p = _exceeds(unit, t, cosine.max(axis=1), n_permutations, rng)
+    return cosine, p, unit
+
+
+def _exceeds(
+    unit: FloatArray, t: FloatArray, observed: FloatArray, n_permutations: int, rng: np.random.Generator
+) -> FloatArray:
+    hits = np.zeros(len(unit))
+    values = np.where(np.isfinite(unit), unit, 0.0)
+    for first in range(0, n_permutations, BLOCK):
+        many = min(BLOCK, n_permutations - first)
+        shuffled = np.concatenate([t[:, rng.permutation(t.shape[1])] for _ in range(many)])
+        null = (values @ shuffled.T).reshape(len(unit), many, len(t)).max(axis=2)
+        hits += (null >= observed[:, None] - 1e-12).sum(axis=1)
+    out: FloatArray = np.where(np.isfinite(observed), (hits + 1) / (n_permutations + 1), np.nan)
+    return out
+
+
+def rank_weights(markers: Markers) -> FloatArray:
+    """``(K, G)`` weights of a rank score: mean of the up genes less that of the down genes.
+
+    A class with genes of one direction alone is set against the genes of the other classes.
+    """
+    out = np.zeros(markers.up.shape)
+    for k in range(len(out)):
+        up, down = markers.up[k], markers.down[k]
+        rest = ~(up | down)
+        for sign, own in ((1.0, up if up.any() else rest), (-1.0, down if down.any() else rest)):
+            if own.any():
+                out[k, own] += sign / own.sum()
+    return out
+
+
+def rank_scores(
+    markers: Markers, scheme: Scheme, n_permutations: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, str]:
+    """Return ``(n, K)`` rank scores in SDs of the frozen reference, ``(n,)`` p, and the reference in words.
+
+    Raises
+    ------
+    MethodError
+        If the scheme has no frozen reference: a single sample has nothing else to be compared with.
+    """
+    frozen = scheme.reference.get("scores", {})
+    lacking = [c for c in markers.classes if c not in frozen]
+    if lacking:
+        raise MethodError(
+            f"Scheme {scheme.id} has no frozen reference of rank scores, so a single sample cannot be called; use "
+            "caller='template' on a cohort."
+        )
+    centre, spread = (np.array([float(frozen[c][i]) for c in markers.classes]) for i in (0, 1))
+    weights = rank_weights(markers)
+    scores = (markers.values @ weights.T - centre) / spread
+    # The differences to the reference of random markers of the same sizes: their percentiles have no class.
+    hits = np.zeros(len(scores))
+    spreads = np.sqrt((weights**2).sum(axis=1)) / np.sqrt(12)
+    observed = ((markers.values @ weights.T - centre) / spreads).max(axis=1)
+    for _ in range(n_permutations):
+        shuffled = weights[:, rng.permutation(weights.shape[1])]
+        hits += ((markers.values @ shuffled.T) / spreads).max(axis=1) >= observed - 1e-12
+    p: FloatArray = (hits + 1) / (n_permutations + 1)
+    return scores, p, f"frozen: {scheme.reference['cohort']}"
+
+
+def fragile_genes(markers: Markers, values: FloatArray, unit: FloatArray | None) -> list[str]:
+    """Return per sample the fewest genes without which another class is nearer, the strongest first; empty for many."""
+    t = templates_of(markers) if unit is not None else rank_weights(markers)
+    x = markers.values if unit is None else unit
+    order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), axis=1, kind="stable")
+    out = []
+    for i in range(len(values)):
+        first, second = order[i, 0], order[i, 1]
+        gap = float(values[i, first] - values[i, second])
+        parts = x[i] * (t[first] - t[second])
+        if not np.isfinite(gap) or not np.isfinite(parts).all():
+            out.append("")
+            continue
+        # A rank score is in SDs of its reference: its gap is what the weighted percentiles explain in proportion.
+        whole = float(parts.sum())
+        parts = parts if unit is not None or whole <= 0 else parts * (gap / whole)
+        strongest = np.argsort(-parts)[: MOST_LOST + 1]
+        needed = int(np.searchsorted(np.cumsum(parts[strongest]), gap)) + 1
+        out.append(", ".join(markers.genes[j] for j in strongest[:needed]) if needed <= MOST_LOST else "")
+    return out

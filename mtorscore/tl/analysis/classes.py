@@ -18,9 +18,18 @@ import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, MethodError, examples
-from mtorscore.tl.analysis.class_samples import Markers, check_cancer, check_scale, doubts, read_markers
+from mtorscore.tl.analysis.class_samples import (
+    Markers,
+    check_cancer,
+    check_scale,
+    doubts,
+    fragile_genes,
+    nearest_template,
+    rank_scores,
+    read_markers,
+    standardised,
+)
 from mtorscore.tl.analysis.class_schemes import Scheme, scheme
-from mtorscore.tl.analysis.class_templates import fragile_genes, nearest_template, rank_scores, standardised
 
 if TYPE_CHECKING:
     from anndata import AnnData
