@@ -1,4 +1,4 @@
-"""What a classification reads of the samples (percentiles of the markers, tissue), and how near they are to templates."""
+"""What a classification reads of the samples, percentiles of the markers and tissue, and how near templates are."""
 
 from __future__ import annotations
 
