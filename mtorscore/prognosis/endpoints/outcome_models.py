@@ -373,7 +373,7 @@ def proportionalities(outcome: Outcome, x: FloatArray, coef: FloatArray) -> Floa
     """P-values of `Outcome.proportionality` in B models, ``(n, p, B)`` and ``(p, B)``; NaN without an estimate."""
     if isinstance(outcome, SurvivalOutcome) and outcome.events >= 2:
         return cox.proportionality(outcome.risk, x, coef)
-    known = np.isfinite(coef).all(axis=0)
+    known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(coef).all(axis=0))
     found = [outcome.proportionality(x[:, :, b], coef[:, b]) if known[b] else np.nan for b in range(x.shape[2])]
     return np.array(found, dtype=np.float64)
 
