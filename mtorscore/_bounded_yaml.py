@@ -6,6 +6,7 @@ of aliases grows to any size once somebody walks through it. The events of a tex
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -43,7 +44,7 @@ def check_bounds(text: str) -> None:
     sizes: dict[str, int | None] = {}
     open_values: list[tuple[str | None, int]] = []
     total = 0
-    for event in yaml.parse(text, Loader=_EVENTS):
+    for event in _events(text):
         if isinstance(event, yaml.DocumentStartEvent):
             sizes.clear()
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -68,6 +69,17 @@ def check_bounds(text: str) -> None:
             total += size
         if total > MOST_VALUES:
             raise _refused(f"with its aliases it holds more than {MOST_VALUES:,} values", event)
+
+
+def _events(text: str) -> Iterator[Any]:
+    """Yield the events of a text; recent parsers have a bound of their own, which they meet first as they look ahead."""
+    try:
+        yield from yaml.parse(text, Loader=_EVENTS)
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" not in str(error.problem):
+            raise
+        problem = f"it nests deeper than {MOST_DEPTH} levels"
+        raise UnboundedError(problem=problem, problem_mark=error.problem_mark) from error
 
 
 def _refused(problem: str, event: Any) -> UnboundedError:
