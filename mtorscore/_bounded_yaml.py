@@ -72,7 +72,7 @@ def check_bounds(text: str) -> None:
 
 
 def _events(text: str) -> Iterator[Any]:
-    """Yield the events of a text; recent parsers have a bound of their own, which they meet first as they look ahead."""
+    """Yield the events of a text; recent parsers have a bound of their own, met first as they look ahead."""
     try:
         yield from yaml.parse(text, Loader=_EVENTS)
     except yaml.MarkedYAMLError as error:
