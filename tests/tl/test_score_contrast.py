@@ -157,4 +157,4 @@ def test_refusals() -> None:
     with pytest.raises(DataError, match="None of the genes of 1 signature"):
         score_contrast(as_written("limma", r), [mt.Signature(id="X", up=("Z1", "Z2"))])
     with pytest.raises(DataError, match="no table of differential expression but 10 observations"):
-        score_contrast(mt.datasets.simulate_cohort(n_tumours=10, seed=0)[:10])
+        score_contrast(mt.datasets.simulate_cohort(n_tumours=60, seed=0)[:10].copy())
