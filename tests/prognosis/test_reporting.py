@@ -66,13 +66,13 @@ def test_models_are_named_as_they_were_fitted() -> None:
     clinical["dx"] = np.where(clinical["event"] == 1, "HCC", "normal")
     label = associate(x, clinical, Endpoint.label("dx", positive="HCC"), negative_controls=())
     methods = answers("remark", associations=label)["10"]
-    assert "Logistic models (of HCC)" in methods
+    assert "logistic models (of HCC)" in methods
     assert "Cox" not in methods
     assert "proportional hazards" not in answers("remark", associations=label)["18"].lower()
     breslow = associate(x, clinical, ENDPOINT, negative_controls=(), ties="breslow", strata="stage")
     assert "Cox models (ties: Breslow), stratified by stage" in answers("remark", associations=breslow)["10"]
     both = answers("tripod+ai", associations=label, evaluation=evaluate("forest", x, clinical, ENDPOINT, n_repeats=1, n_boot=0))  # fmt: skip  # noqa: E501
-    assert "Logistic models" in both["12"]
+    assert "logistic models" in both["12"]
     assert "random survival forest" in both["12"].lower() or "RandomSurvivalForest" in both["12"]
 
 

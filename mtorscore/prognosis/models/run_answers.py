@@ -40,7 +40,7 @@ def known_answers(run: Mapping[str, Any]) -> dict[str, str]:
 def _associations(table: pd.DataFrame) -> dict[str, str]:
     """Read a table of `associate`, also one that went through a file."""
     plain = table[table["model"] == "unadjusted"]
-    out = {"methods": f"{_sentence(_models(table))} {_firth(table)}{_family(table)}"}
+    out = {"methods": f"{_models(table)}. {_firth(table)}{_family(table)}"}
     out["limitations"] = (
         f"{int((~table['valid'].astype(bool)).sum())} of {len(table)} rows are marked as not to be trusted, each with "
         "its reason."
