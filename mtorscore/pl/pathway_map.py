@@ -37,7 +37,7 @@ NODES: dict[str, Node] = {
     "growth": Node("Growth factors", "insulin_igf", 60, 24),
     "ras": Node("Ras, MAPK, Mnk", "ras_mnk", 60, 302),
     "pi3k": Node("PI3K", "pi3k", 60, 74),
-    "pten": Node("PTEN loss", "pten", 170, 74),
+    "pten": Node("Loss of PTEN", "pten", 170, 74),
     "akt": Node("mTORC2, AKT", "mtorc2_akt", 60, 128),
     "tsc": Node("TSC, RHEB", "tsc", 170, 128),
     "ampk": Node("AMPK, LKB1", "ampk_lkb1", 280, 128),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore._doors import option
+from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.io.clinical import read_clinical
 from mtorscore.pp._barcodes import parse_barcode
@@ -248,7 +249,7 @@ def warn_follow_up(days: pd.Series, endpoint: str, column: str, unit: str) -> No
         kind, others = "longest follow-up would only be", longer[longer.index(unit) + 1 :]
     else:
         return
-    span = f"{longest / 365.25:.0f} years" if longest > 730 else f"{longest:.0f} days"
+    span = f"{longest / DAYS['years']:.0f} years" if longest > 730 else f"{longest:.0f} days"
     hint = (
         f"If they are {' or '.join(others)}, say so: {option('unit', others[-1])}." if others else "Check the column."
     )

@@ -59,8 +59,9 @@ def test_batched_decisions_are_those_of_associate(n_events: int) -> None:
         assert wrong[j] == (row["p"] < 0.05)
 
 
-@pytest.mark.parametrize("seed", [4, int(np.random.default_rng().integers(1_000_000))])
-def test_small_version(seed: int) -> None:
+@pytest.mark.parametrize("given", [4, pytest.param(None, id="random")])
+def test_small_version(given: int | None) -> None:
+    seed = int(np.random.default_rng().integers(1_000_000)) if given is None else given
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
     for group in (coverage_batched.effects, coverage_batched.nulls, coverage_batched.label_effects):
@@ -72,8 +73,9 @@ def test_small_version(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [5, int(np.random.default_rng().integers(1_000_000))])
-def test_small_version_of_resampled_intervals(seed: int) -> None:
+@pytest.mark.parametrize("given", [5, pytest.param(None, id="random")])
+def test_small_version_of_resampled_intervals(given: int | None) -> None:
+    seed = int(np.random.default_rng().integers(1_000_000)) if given is None else given
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
     for group in (coverage_resampled.refitting, coverage_resampled.cross_validated):

@@ -131,4 +131,4 @@ def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
     assert shown["s6k"]["active"] == "40%"
     nodes = {n["name"]: n for n in map_view(branches_of(rows), "b")["nodes"]}
     assert nodes["mTORC1"]["href"] == "#b-mtorc1"
-    assert nodes["PTEN loss"]["words"] == "no readout"
+    assert nodes["Loss of PTEN"]["words"] == "no readout"

@@ -125,6 +125,7 @@ class SurvivalOutcome:
     ratio_columns: RatioColumns = HAZARD_RATIO
     fractional_weights: bool = False
     has_firth: bool = True
+    has_subdistribution: bool = True
 
     @cached_property
     def risk(self) -> RiskSets:

@@ -8,7 +8,7 @@ freedom, and the normal p-value stands beside them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -32,11 +32,17 @@ class Subdistribution:
     normal_p: FloatArray
 
 
+def _follows_time(outcome: Outcome) -> bool:
+    """Whether the outcome has times, which competing events end; each kind of outcome says so itself."""
+    return getattr(outcome, "has_subdistribution", False)
+
+
 def how_competing(outcome: Outcome) -> str:
     """Say how competing events count in a row of associations; nothing where there is none."""
-    if isinstance(outcome, SurvivalOutcome):
+    if _follows_time(outcome):
         return competing_text(
-            outcome.data, "censored in hr, p and c_index, kept at risk in the subdistribution columns (Fine and Gray)"
+            cast(SurvivalOutcome, outcome).data,
+            "censored in hr, p and c_index, kept at risk in the subdistribution columns (Fine and Gray)",
         )
     data = getattr(outcome, "data", None)
     return "" if data is None else competing_text(data, "stand for no event")
@@ -61,9 +67,12 @@ def subdistribution(outcome: Outcome, x: FloatArray, level: float, *, few: bool)
     Subdistribution or str
         Or why there are none; empty without competing events.
     """
-    if not isinstance(outcome, SurvivalOutcome) or not outcome.data.n_competing:
+    if not _follows_time(outcome):
         return ""
+    outcome = cast(SurvivalOutcome, outcome)
     data = outcome.data
+    if not data.n_competing:
+        return ""
     if few or data.entry is not None:
         return f"no subdistribution hazard ratio ({'too few events' if few else 'entry times'})"
     risk = fine_gray.SubdistributionSets(data.time, data.status, outcome.strata)
