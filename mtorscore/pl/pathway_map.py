@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mtorscore.collection.library_files import library_meta
 from mtorscore.errors import DataError
 from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
@@ -31,35 +32,19 @@ class Node:
     y: float
 
 
-WIDTH, HEIGHT = 460.0, 330.0
+_MAP = library_meta()["map"]
+WIDTH, HEIGHT = float(_MAP["width"]), float(_MAP["height"])
 """Size of the drawing, in the units of the places."""
 NODES: dict[str, Node] = {
-    "growth": Node("Growth factors", "insulin_igf", 60, 24),
-    "ras": Node("Ras, MAPK, Mnk", "ras_mnk", 60, 302),
-    "pi3k": Node("PI3K", "pi3k", 60, 74),
-    "pten": Node("Loss of PTEN", "pten", 170, 74),
-    "akt": Node("mTORC2, AKT", "mtorc2_akt", 60, 128),
-    "tsc": Node("TSC, RHEB", "tsc", 170, 128),
-    "ampk": Node("AMPK, LKB1", "ampk_lkb1", 280, 128),
-    "mtorc1": Node("mTORC1", "mtorc1", 225, 186),
-    "feedback": Node("Feedback", "feedback", 60, 186),
-    "s6k": Node("S6K, ribosomes", "s6k", 60, 246),
-    "eif4e": Node("4E-BP, eIF4E", "eif4e", 170, 246),
-    "srebp1": Node("SREBP-1", "srebp1", 280, 246),
-    "srebp2": Node("SREBP-2", "srebp2", 380, 246),
-    "hif": Node("HIF, VEGF", "hypoxia_vegf", 170, 302),
-    "tfeb": Node("Autophagy, TFEB", "autophagy_tfeb", 380, 186),
-    "pparg": Node("PPARgamma", "pparg", 280, 302),
-    "bcl2": Node("BCL2 family", "survival_bcl2", 380, 302),
+    branch: Node(str(node["name"]), branch, float(node["x"]), float(node["y"]))
+    for branch, node in _MAP["nodes"].items()
 }
 # From, to, whether it activates.
-EDGES: tuple[tuple[str, str, bool], ...] = (
-    ("growth", "pi3k", True), ("pten", "pi3k", True), ("pi3k", "akt", True), ("akt", "tsc", False),
-    ("ampk", "tsc", True), ("tsc", "mtorc1", False), ("ampk", "mtorc1", False), ("mtorc1", "s6k", True),
-    ("mtorc1", "eif4e", True), ("mtorc1", "srebp1", True), ("mtorc1", "srebp2", True), ("mtorc1", "tfeb", False),
-    ("ras", "eif4e", True), ("eif4e", "hif", True), ("srebp1", "pparg", True), ("eif4e", "bcl2", True),
-    ("s6k", "feedback", True), ("feedback", "akt", False),
-)  # fmt: skip
+EDGES: tuple[tuple[str, str, bool], ...] = tuple(
+    (start, end, activates)
+    for activates, kind in ((True, "activates"), (False, "inhibits"))
+    for start, end in _MAP[kind]
+)
 HALF_WIDTH, HALF_HEIGHT = 49.0, 15.0
 
 

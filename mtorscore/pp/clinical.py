@@ -222,7 +222,7 @@ def _per_patient(table: pd.DataFrame) -> pd.DataFrame:
 
 
 # Longer than any cohort was followed, and shorter than any that looks at outcomes of cancer, in days.
-_TOO_LONG = 60 * 365.25
+_TOO_LONG = 60 * DAYS["years"]
 _SHORT, _SHORT_MEDIAN, _SHORT_MOST, _LEAST = 183, 92, 366, 31
 
 
