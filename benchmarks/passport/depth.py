@@ -26,9 +26,10 @@ from mtorscore.collection import Signature, SignatureCollection, leads, library
 from mtorscore.errors import MtorscoreWarning
 from mtorscore.tl.analysis.count_depth import DepthCalibration, thin
 
-SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
+SHARES = (0.1, 0.3, 0.6, 0.9)
 METHODS = ("singscore", "ucell")
 THINNINGS = 40
+LIBRARIES = 10
 LEVEL = 0.95
 
 
@@ -63,6 +64,7 @@ def rows(counts: Path | None, repeats: int, seed: int = 0) -> Iterator[dict[str,
         for method in METHODS:
             for share in SHARES:
                 random = np.random.default_rng([seed, int(share * 100)])
+                print(f"{name}, {method}, {share}", flush=True)
                 yield from _rows(name, x, genes, present, method, share, repeats, random)
 
 
@@ -86,7 +88,7 @@ def _rows(
         return adata.obsm[f"score_{method}"].to_numpy()
 
     covered, widths, shifts, left = [], [], [], []
-    for i in np.linspace(0, len(x) - 1, min(len(x), 12)).astype(int):
+    for i in np.linspace(0, len(x) - 1, min(len(x), LIBRARIES)).astype(int):
         calibration = DepthCalibration.learn(np.delete(x, i, axis=0), score, share, random)
         full = score(x[i : i + 1])[0]
         thinned = thin(np.repeat(x[i : i + 1], THINNINGS, axis=0), share, random)

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 import mtorscore as mt
 from mtorscore.cli.app import app
 from mtorscore.errors import DataError, FormatError
+from mtorscore.io.formats.stored_matrices import check_zarr
 
 GENES = ["TP53", "EGFR", "MTOR", "RPTOR", "RICTOR", "AKT1", "TSC1", "TSC2", "RHEB", "PTEN"]
 SETS = {"a": ["TP53", "MTOR", "AKT1"], "b": ["EGFR", "PTEN", "TSC2"]}
@@ -405,3 +406,17 @@ def test_a_file_of_zeros_may_be_much_smaller_than_its_matrix(tmp_path: Path) -> 
 def test_a_matrix_with_values_of_objects_is_no_crash_in_memory() -> None:
     with pytest.raises(DataError):
         mt.tl.score(anndata_of(np.full((6, 10), "1", dtype=object)), SETS, method="ucell")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_large_sparse_store_with_few_values_is_sound(tmp_path: Path, version: int) -> None:
+    """Its shape stands among the attributes of a group, which stores nothing itself."""
+    x = sparse.random(60_000, 2_000, density=1e-6, format="csr", random_state=0, dtype=np.float32)
+    names = pd.Index([f"c{i}" for i in range(60_000)]), pd.Index([f"G{i}" for i in range(2_000)])
+    adata = ad.AnnData(x, obs=pd.DataFrame(index=names[0]), var=pd.DataFrame(index=names[1]))
+    path = tmp_path / "large.zarr"
+    with warnings.catch_warnings(), ad.settings.override(zarr_write_format=version):
+        warnings.simplefilter("ignore")
+        adata.write_zarr(path)
+    check_zarr(path)
+    assert "60,000" in str(mt.io.describe(path)) or "60000" in str(mt.io.describe(path))

@@ -147,7 +147,9 @@ def _check_metadata(file: Path, path: Path) -> None:
     gathered = described.get("consolidated_metadata") or {} if file.name == "zarr.json" else {}
     entries = {file.parent: described}
     for name, entry in (gathered or (described if file.name == ".zmetadata" else {})).get("metadata", {}).items():
-        entries[file.parent / name.removesuffix("/.zarray")] = entry
+        # Attributes may speak of a shape too: a sparse matrix is a group with one.
+        if not name.endswith((".zattrs", ".zgroup")):
+            entries[file.parent / name.removesuffix("/.zarray")] = entry
     for folder, entry in entries.items():
         if isinstance(entry, dict) and "shape" in entry:
             _check_array(entry, folder, path)
