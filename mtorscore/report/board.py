@@ -16,6 +16,7 @@ import pandas as pd
 from mtorscore.collection import CONFOUNDER
 from mtorscore.collection.grades import OPPOSED
 from mtorscore.pl.branch_board import Branch
+from mtorscore.prognosis.association.quality import counts_of, lacking
 from mtorscore.report.data.described import Described, branch_titles
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.results import BOARD
@@ -61,21 +62,28 @@ def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], 
 
 def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "cohort": cohort.name, "branch": entry.branch, "title": branch_titles().get(entry.branch, entry.branch),
+        "cohort": cohort.name, "branch": entry.branch, "title": _title(entry),
         "signature": entry.id, "method": method, "sign": entry.sign, "level_of_evidence": entry.level,
         "grade": entry.grades.get(cohort.context or "", ""),
     }  # fmt: skip
     coverage = _first(cohort.table("coverage"), signature=entry.id)
     row |= {"coverage": coverage.get("coverage", np.nan)}
     row |= _shift(cohort, entry.id, method) | _effect(cohort, entry.id, method)
-    against = [str(coverage.get("reason") or "")] if isinstance(coverage.get("reason"), str) else []
-    if bool(coverage.get("one_direction", False)):
-        against.append("one direction of the signature is absent from the matrix")
+    against = [_text(coverage.get("reason"))]
+    if coverage and not against[0]:
+        against.append(lacking(*counts_of(pd.Series(coverage))))
     if row["grade"] == OPPOSED:
         against.append(f"{OPPOSED} in tumours of this kind ({cohort.context})")
     row["reason"] = "; ".join(filter(None, against))
     row["readable"] = not row["reason"]
     return row
+
+
+def _title(entry: Described) -> str:
+    """Return the branch in words; a confounder, of which there are many, by its own title."""
+    if entry.branch == CONFOUNDER and entry.title:
+        return entry.title
+    return branch_titles().get(entry.branch, entry.branch)
 
 
 def _shift(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
@@ -125,9 +133,13 @@ def _effect(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
     return {
         "endpoint": endpoint, "n": alone.get("n"), "events": alone.get("events"), "hr": alone.get("hr"),
         "hr_low": alone.get("hr_low"), "hr_high": alone.get("hr_high"), "p": alone.get("p"), "q": alone.get("q"),
-        "valid": valid, "valid_reason": "" if valid else str(alone.get("reason") or ""), "proportional": proportional,
+        "valid": valid, "valid_reason": "" if valid else _text(alone.get("reason")), "proportional": proportional,
         "beside": "; ".join(f"{k}: {_word(v)}" for k, v in marks.items()), "holds": holds,
     }  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _word(mark: bool | None) -> str:

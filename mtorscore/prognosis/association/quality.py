@@ -15,7 +15,17 @@ from mtorscore.collection import Entry, Signature, SignatureCollection
 from mtorscore.collection.grades import OPPOSED, context_named
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 
-__all__ = ["OPPOSED", "grade_in", "graded_words", "lacking_genes", "opposed_in", "the_outcome_itself", "why_not_valid"]
+__all__ = [
+    "OPPOSED",
+    "counts_of",
+    "grade_in",
+    "graded_words",
+    "lacking",
+    "lacking_genes",
+    "opposed_in",
+    "the_outcome_itself",
+    "why_not_valid",
+]
 
 TOO_GOOD = 0.97
 """A concordance or AUC beyond this (or below 1 less this) is seldom biology."""
@@ -32,7 +42,7 @@ def why_not_valid(inputs: Inputs, tissue: str | None = None) -> dict[str, str]:
         if isinstance(entry, Signature) and inputs.expression is not None:
             why = lacking_genes(entry, inputs.expression)
         elif inputs.coverage is not None and name in inputs.coverage.index:
-            why = _lacking(*counts_of(inputs.coverage.loc[name]))
+            why = lacking(*counts_of(inputs.coverage.loc[name]))
         if grade_in(entry, tissue) == OPPOSED:
             why = "; ".join(filter(None, [why, *graded_words(entry, tissue)]))
         if why:
@@ -82,7 +92,7 @@ def lacking_genes(signature: Signature, expression: Expression) -> str:
     """Say that less than half of a signature's genes are in the matrix, or none of one direction; else nothing."""
     present = expression.column_of
     found = [sum(g in present for g in set(side)) for side in (signature.up, signature.down)]
-    return _lacking(found[0], len(set(signature.up)), found[1], len(set(signature.down)))
+    return lacking(found[0], len(set(signature.up)), found[1], len(set(signature.down)))
 
 
 def counts_of(row: pd.Series) -> tuple[int, int, int, int]:
@@ -91,7 +101,14 @@ def counts_of(row: pd.Series) -> tuple[int, int, int, int]:
     return tuple(0 if v is None or not np.isfinite(v) else int(v) for v in found)  # type: ignore[return-value]
 
 
-def _lacking(up: int, all_up: int, down: int, all_down: int) -> str:
+def lacking(up: int, all_up: int, down: int, all_down: int) -> str:
+    """Say that less than half of a signature's genes were found, or none of one direction; else nothing.
+
+    Parameters
+    ----------
+    up, all_up, down, all_down
+        Genes found and genes of the signature, per direction.
+    """
     total = all_up + all_down
     if total and 2 * (up + down) < total:
         return f"{up + down} of {total} genes are in the matrix, less than half"
