@@ -203,13 +203,13 @@ def test_the_heat_map_explains_every_colour(shown: Browser) -> None:
 
 def test_every_control_has_a_name_and_can_be_reached(shown: Browser) -> None:
     nameless = shown.js("""
-      const named = (e) => e.getAttribute('aria-label') || e.innerText?.trim() || e.closest('label');
+      const named = (e) => e.getAttribute('aria-label') || e.textContent?.trim() || e.closest('label');
       return [...document.querySelectorAll('button, select, input, a[href], [tabindex], canvas, svg[role]')]
         .filter((e) => !e.closest('[hidden]') && !named(e)).map((e) => e.outerHTML.slice(0, 80));""")
     assert nameless == []
     shown.js("document.activeElement.blur(); scrollTo(0, 0)")
     reached = set()
-    for _ in range(25):
+    for _ in range(60):
         shown.key("Tab", 9)
         reached.add(shown.js("return document.activeElement.id || document.activeElement.tagName"))
     assert {"theme", "pick-method", "pick-signature", "A"} <= reached
