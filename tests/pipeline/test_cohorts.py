@@ -11,7 +11,12 @@ import pytest
 from mtorscore.pipeline import load_cohort, prepare, read_table
 from mtorscore.pipeline.relate import endpoints_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    # What is left out is warned of with its rules, and counted here.
+    pytest.mark.filterwarnings("ignore:.*(are left out|is left out):mtorscore.errors.DataWarning"),
+]
 
 
 def counts(obs: pd.DataFrame) -> dict[str, int]:
