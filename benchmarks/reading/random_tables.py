@@ -620,7 +620,7 @@ def judge(case: Case, folder: Path) -> tuple[str, str]:
             outcome, why = _outcome(case, path)
         except MtorscoreError as error:
             outcome, why = ("right", "") if case.truth in ("refused", "no matrix") else ("refused", str(error))
-        except Exception:
+        except Exception:  # any error that is not ours counts as wrong, and is kept with its place
             outcome, why = "wrong", traceback.format_exc(limit=-2)
     silent = not any(case.word in str(w.message) for w in caught)
     if case.truth == "warns" and outcome == "right" and silent:

@@ -19,6 +19,7 @@ from mtorscore.collection import (
     as_collection,
     leads,
 )
+from mtorscore.collection.grades import NOT_TESTED, OPPOSED
 from mtorscore.errors import DataError, examples
 from mtorscore.pp import detect_scale
 from mtorscore.tl.analysis.count_depth import (
@@ -443,14 +444,14 @@ def _judged(table: pd.DataFrame, entries: Sequence[Entry], why: str, tissue: str
     """Add grade, whether the place in the cohort may be read, and the reason."""
     grades, said, reasons = [], [], []
     for entry, row in zip(entries, table.to_dict(orient="records"), strict=True):
-        grade = entry.grades.get(tissue, "not tested") if tissue else ""
+        grade = entry.grades.get(tissue, NOT_TESTED) if tissue else ""
         against = []
         if not np.isfinite(row["score"]):
             against.append("no score")
         if not row["coverage"] >= LEAST_COVERAGE:
             against.append(f"{row['coverage']:.0%} of its genes are in the matrix")
-        if grade == "opposed":
-            against.append(f"opposed by measured activity in {tissue}")
+        if grade == OPPOSED:
+            against.append(f"{OPPOSED} by measured activity in {tissue}")
         if not np.isfinite(row["percentile"]):
             against.append("no place in the cohort")
         grades.append(grade)
