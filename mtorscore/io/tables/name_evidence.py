@@ -27,16 +27,21 @@ _CELL_LINES = (
     r"hcc-?lm\d|smmc-?7721|bel-?7402|qgy-?\d+|l-?o2|li-?7|hle|hlf|rbe|hucc-?t1|tfk-?1|kkk?u-?\w*\d+|egi-?1|hek-?293t?|"
     r"mcf-?(?:7|10a)\w*|hela|a549|hct-?116|thle-?2|heparg|focus|aml-?12|hepa-?1-?6|mef\w*"
 )
+# Further words after a mark. No word holds an underscore here, so that a text is split in one way only: where it could
+# be split in many, a long row of underscores would be tried in all of them.
+_MORE = r"(?:(?:_*[ .-]_*|_+)[^\W_]{1,12})*_*"
 _FIELD = re.compile(
-    rf"^(?:(?:{_WORDS})(?:[ ._-]?#?\d{{1,5}}[A-Za-z]?)?(?:[ ._-](?:\w{{1,12}}))*|(?:\w{{1,8}}[ ._-])?(?:{_CELL_LINES})"
-    rf"(?:[ ._-]\w{{1,12}})*|\d{{1,6}}[ ._-]?(?:T|N|TT|NT|P|A|L|PT|TU|NO|tumou?r|normal|adj)\d?)$",
+    rf"^(?:(?:{_WORDS})(?:[ ._-]?#?\d{{1,5}}[A-Za-z]?)?{_MORE}|(?:\w{{1,8}}[ ._-])?(?:{_CELL_LINES}){_MORE}|"
+    rf"\d{{1,6}}[ ._-]?(?:T|N|TT|NT|P|A|L|PT|TU|NO|tumou?r|normal|adj)\d?)$",
     re.IGNORECASE,
 )
-_CELL_LINE = re.compile(rf"^(?:{_CELL_LINES})(?:[ ._-]?\w{{1,12}})*$", re.IGNORECASE)
+_CELL_LINE = re.compile(rf"^(?:{_CELL_LINES})(?:[ .-]?\w)*$", re.IGNORECASE)
 _BARCODE = re.compile(r"^(?:\w+[_-])?[ACGT]{10,}(?:-\d+)?$")
 # What examples and simulations call genes; G1 may also be a group, so this is weak evidence.
 _INVENTED = re.compile(r"^(?:g|genes?|feat(?:ure)?|probe|transcript|tx|locus|tag)[ ._-]?\d+$", re.IGNORECASE)
 _STEM = re.compile(r"^(?P<stem>.*?[^\d]|)(?P<number>\d+)(?P<end>[^\d]{0,12})$")
+# Nobody names a sample with more characters.
+_LONGEST = 200
 _MOUSE = re.compile(r"^[A-Z][a-z0-9]{2,}[A-Za-z0-9.-]*$")
 _SAMPLE_LIKE = re.compile(
     r"tumou?r|normal|patient|sample|control|replicate|\brep\b|(?:^|[ ._-])rep\d|\.bam$|\.cel$", re.I
@@ -60,9 +65,14 @@ class NameEvidence:
 
 def looks_like_sample(name: str) -> bool:
     """Whether a name is a common one for a sample of this field, by itself."""
-    if kind_of(name) == "sample" or _BARCODE.match(name):
+    if _certainly_sample(name):
         return True
-    return bool(_FIELD.match(name) or _SAMPLE_LIKE.search(name))
+    return len(name) <= _LONGEST and bool(_FIELD.match(name) or _SAMPLE_LIKE.search(name))
+
+
+def _certainly_sample(name: str) -> bool:
+    """Whether a name is a sample's by an identifier, a cell barcode or a cell line."""
+    return kind_of(name) == "sample" or (len(name) <= _LONGEST and bool(_BARCODE.match(name) or _CELL_LINE.match(name)))
 
 
 def _in_series(names: Sequence[str]) -> set[str]:
@@ -136,7 +146,7 @@ def weigh_names(names: Sequence[str], most: int = 400) -> NameEvidence:
             genes += 0.5
             continue
         certain = weight == 1.0 and kind not in ("symbol",)
-        sample = 1.0 if kind_of(name) == "sample" or _BARCODE.match(name) or _CELL_LINE.match(name) else 0.0
+        sample = 1.0 if _certainly_sample(name) else 0.0
         if not sample and not certain:
             if looks_like_sample(name):
                 sample = 0.4 if weight == 1.0 and name not in series else 0.9
