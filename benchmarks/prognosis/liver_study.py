@@ -17,11 +17,12 @@ import pandas as pd
 
 from mtorscore import library, read, tl
 from mtorscore.collection import CONFOUNDER
+from mtorscore.collection.grades import OPPOSED
 from mtorscore.collection.library_files import library_meta
 from mtorscore.errors import MtorscoreWarning
 from mtorscore.pp import prepare_cohort
 from mtorscore.prognosis import Endpoint, associate, fit_model, meta_analyse, tcga_advice, validate
-from mtorscore.prognosis.association.quality import OPPOSED, grade_in, graded_words
+from mtorscore.tl.engine.readability import grade_in, graded_words
 
 ROOT = Path(__file__).parents[2]
 METHOD = "singscore"

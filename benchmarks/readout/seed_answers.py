@@ -32,7 +32,7 @@ from mtorscore._atomic import write_whole
 from mtorscore.collection import library
 from mtorscore.collection.grades import CONTEXTS, NOT_TESTED, evidence
 from mtorscore.collection.library_files import SEED_COLUMNS, library_folder
-from mtorscore.prognosis.association.quality import opposed_in
+from mtorscore.tl.engine.readability import opposed_in
 
 TABLES = Path(__file__).parent / "tables"
 DRUGS = {"sirolimus": "DB00877", "everolimus": "DB01590", "temsirolimus": "DB06287", "metformin": "DB00331",

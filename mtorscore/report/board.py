@@ -16,10 +16,10 @@ import pandas as pd
 from mtorscore.collection import CONFOUNDER
 from mtorscore.collection.grades import OPPOSED
 from mtorscore.pl.branch_board import Branch
-from mtorscore.prognosis.association.quality import counts_of, lacking
 from mtorscore.report.data.described import Described, branch_titles
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.results import BOARD
+from mtorscore.tl.engine.readability import counts_of, lacking
 
 __all__ = ["board_rows", "sentence"]
 

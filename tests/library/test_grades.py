@@ -19,10 +19,10 @@ from mtorscore.cli.signatures import app
 from mtorscore.collection import Composite, grades
 from mtorscore.collection.lead_signatures import lead_of, leads, why_no_lead
 from mtorscore.errors import FormatError, SignatureError
-from mtorscore.prognosis.association.quality import grade_in
 from mtorscore.report import text as report_text
 from mtorscore.report.data.described import describe
 from mtorscore.report.data.run_files import Cohort
+from mtorscore.tl.engine.readability import grade_in
 from tests.conftest import ROOT
 
 EVIDENCE = ROOT / "signatures" / "evidence.tsv"

@@ -14,8 +14,10 @@ from mtorscore.collection import Signature
 from mtorscore.errors import CoverageWarning, StatisticsWarning
 from mtorscore.prognosis import Endpoint, associate
 from mtorscore.prognosis.association import quality
-from mtorscore.prognosis.association.quality import grade_in, why_not_valid
+from mtorscore.prognosis.association.quality import why_not_valid
 from mtorscore.prognosis.endpoints.inputs import Inputs
+from mtorscore.tl.engine import readability
+from mtorscore.tl.engine.readability import grade_in
 
 ENDPOINT = Endpoint.survival("time", "event")
 GENES = [f"G{i}" for i in range(60)]
@@ -88,9 +90,10 @@ def test_a_grade_by_tissue_is_looked_up() -> None:
 def test_an_entry_that_is_opposed_in_the_tissue_is_not_valid(
     cohort: ad.AnnData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        quality, "grade_in", lambda e, tissue: "opposed" if tissue == "liver" and e.id == "WHOLE" else None
-    )
+    for module in (quality, readability):
+        monkeypatch.setattr(
+            module, "grade_in", lambda e, tissue: "opposed" if tissue == "liver" and e.id == "WHOLE" else None
+        )
     scores = cohort.obsm["score_singscore"][["WHOLE", "STROMA"]]
     inputs = Inputs(scores, cohort.obs, None, SIGNATURES, None, {})
     assert why_not_valid(inputs, "liver") == {"WHOLE": "this entry is graded opposed in liver"}

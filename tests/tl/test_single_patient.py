@@ -86,7 +86,28 @@ def test_what_cannot_be_said_says_why() -> None:
     assert "fewer than 10" in " ".join(few.notes)
     coverage = read(reference, reference[["P20"]].copy()).branches.set_index("signature").loc["ABSENT"]
     assert not coverage["can_be_said"]
-    assert coverage["reason"] == "25% of its genes are in the matrix"
+    assert coverage["reason"] == "1 of 4 genes are in the matrix, less than half"
+
+
+def test_an_absent_direction_and_a_part_that_lacks_genes_cannot_be_said() -> None:
+    reference = cohort()
+    one_side = Signature(id="ONE_SIDE", up=tuple(GENES[:20]), down=("X1", "X2", "X3"))
+    few = Signature(id="FEW", up=("G1", "X1", "X2", "X3"))
+    asked = SignatureCollection([one_side, few, Composite(id="SUM", parts={"ONE_SIDE": 1.0, "FEW": 1.0})])
+    patient = reference[["P20"]].copy()
+    found = mt.tl.passport(patient, 0, reference, signatures=asked).branches.set_index("signature")
+    assert not found["can_be_said"].any()
+    assert found.loc["ONE_SIDE", "reason"] == "none of the 3 down genes is in the matrix: one direction is absent"
+    assert found.loc["SUM", "reason"].startswith("of its part ONE_SIDE, none of the 3 down genes")
+
+
+def test_the_tissue_is_read_in_any_case() -> None:
+    reference = cohort()
+    entry = next(e for e in mt.library() if isinstance(e, Signature) and e.grades.get("HCC") == "as expected")
+    renamed = ad.AnnData(reference.X, obs=reference.obs, var=pd.DataFrame(index=[*entry.genes, *GENES][:800]))
+    asked = SignatureCollection([entry])
+    found = mt.tl.passport(renamed[["P3"]].copy(), 0, renamed, signatures=asked, tissue="hcc")
+    assert found.branches["grade"].tolist() == ["as expected"]
 
 
 def test_values_that_are_no_counts_have_a_place_but_no_interval_of_counts() -> None:

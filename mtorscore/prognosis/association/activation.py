@@ -13,11 +13,11 @@ from scipy import stats
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.errors import DataError
-from mtorscore.prognosis.association.quality import opposed_in
 from mtorscore.prognosis.endpoints.inputs import is_anndata, read_inputs
 from mtorscore.prognosis.prediction.folds import patients_of
 from mtorscore.prognosis.statistics.quantiles import least_reference, predictive_quantile, share_beyond
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.tl.engine.readability import opposed_in
 
 __all__ = ["MIN_REFERENCE", "activation"]
 

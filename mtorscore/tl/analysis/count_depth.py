@@ -20,7 +20,16 @@ from scipy import stats
 
 from mtorscore.errors import DataError
 
-__all__ = ["FEWEST_LIBRARIES", "SHALLOWEST", "DepthCalibration", "FullDepth", "repeat_library", "thin"]
+__all__ = [
+    "FEWEST_LIBRARIES",
+    "SHALLOWEST",
+    "DepthCalibration",
+    "FullDepth",
+    "ThinnedCohort",
+    "repeat_library",
+    "thin",
+    "thin_cohort",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 ScoreCounts: TypeAlias = Callable[[Array], Array]
@@ -67,6 +76,22 @@ class FullDepth(NamedTuple):
     se: Array
 
 
+class ThinnedCohort(NamedTuple):
+    """A cohort thinned to a share of its depth, ``(n_repeats, n_libraries, n_sets)`` each.
+
+    Attributes
+    ----------
+    errors
+        Score at full depth minus that of the thinned library.
+    first, second
+        Change of the thinned score by one halving of its depth, and by the next.
+    """
+
+    errors: Array
+    first: Array
+    second: Array
+
+
 @dataclass(frozen=True)
 class DepthCalibration:
     """How scores at a share of the full depth differ from those at full depth, learned from a cohort.
@@ -111,28 +136,23 @@ class DepthCalibration:
         DataError
             If there are fewer than `FEWEST_LIBRARIES` libraries, or the share is below `SHALLOWEST`.
         """
-        if not SHALLOWEST <= share <= 1:
-            raise DataError(f"A depth of {share:.2f} of the full one was not simulated ({SHALLOWEST} to 1 were).")
-        if len(counts) < FEWEST_LIBRARIES:
-            raise DataError(
-                f"{len(counts)} libraries are too few to learn what depth does; at least {FEWEST_LIBRARIES} are needed."
-            )
-        chosen = counts[np.unique(np.linspace(0, len(counts) - 1, min(len(counts), MOST_LIBRARIES)).astype(int))]
-        full = score(np.rint(chosen))
-        errors, first, second = [], [], []
-        for _ in range(-(-LEARNED_FROM // len(chosen))):
-            thinned = thin(chosen, share, random)
-            scored, one, two = _halved(thinned, score, random)
-            errors.append(full - scored)
-            first.append(one)
-            second.append(two)
-        return cls._fit(share, np.concatenate(errors), np.concatenate(first), np.concatenate(second), len(chosen))
+        return cls.fit(share, thin_cohort(counts, score, share, random))
 
     @classmethod
-    def _fit(cls, share: float, errors: Array, first: Array, second: Array, n_libraries: int) -> DepthCalibration:
-        n_sets = errors.shape[1]
+    def fit(cls, share: float, cohort: ThinnedCohort) -> DepthCalibration:
+        """Learn from a cohort that was thinned; `df` counts libraries, however often each was thinned.
+
+        Parameters
+        ----------
+        share
+            To which it was thinned.
+        cohort
+            See `thin_cohort`.
+        """
+        n_sets, df = cohort.errors.shape[2], cohort.errors.shape[1] - 3
+        errors, first, second = (part.reshape(-1, n_sets) for part in cohort)
         coefficients, inverse = np.full((3, n_sets), np.nan), np.full((n_sets, 3, 3), np.nan)
-        sd, df = np.full(n_sets, np.nan), n_libraries - 3
+        sd = np.full(n_sets, np.nan)
         for k in range(n_sets):
             design = np.column_stack([np.ones(len(errors)), first[:, k], second[:, k]])
             known = np.isfinite(design).all(axis=1) & np.isfinite(errors[:, k])
@@ -164,6 +184,34 @@ class DepthCalibration:
         se = self.residual_sd * np.sqrt(1 + leverage)
         half = stats.t.ppf(0.5 + level / 2, self.df) * se
         return FullDepth(estimate, estimate - half, estimate + half, se)
+
+
+def thin_cohort(counts: Array, score: ScoreCounts, share: float, random: np.random.Generator) -> ThinnedCohort:
+    """Thin the libraries of a cohort and score them: at most `MOST_LIBRARIES`, small cohorts several times.
+
+    Parameters
+    ----------
+    counts, score, share, random
+        See `DepthCalibration.learn`.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than `FEWEST_LIBRARIES` libraries, or the share is below `SHALLOWEST`.
+    """
+    if not SHALLOWEST <= share <= 1:
+        raise DataError(f"A depth of {share:.2f} of the full one was not simulated ({SHALLOWEST} to 1 were).")
+    if len(counts) < FEWEST_LIBRARIES:
+        raise DataError(
+            f"{len(counts)} libraries are too few to learn what depth does; at least {FEWEST_LIBRARIES} are needed."
+        )
+    chosen = counts[np.unique(np.linspace(0, len(counts) - 1, min(len(counts), MOST_LIBRARIES)).astype(int))]
+    full = score(np.rint(chosen))
+    parts = []
+    for _ in range(-(-LEARNED_FROM // len(chosen))):
+        scored, first, second = _halved(thin(chosen, share, random), score, random)
+        parts.append((full - scored, first, second))
+    return ThinnedCohort(*(np.stack(part) for part in zip(*parts, strict=True)))
 
 
 def repeat_library(counts: Array, score: ScoreCounts, level: float, random: np.random.Generator) -> FullDepth:

@@ -34,6 +34,7 @@ from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.outcome import finish
 from mtorscore.tl.engine.prepare import ScoreOptions, prepare
+from mtorscore.tl.engine.readability import grade_in, graded_words, lacking_in
 from mtorscore.tl.scoring import score_cohort
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ PASSPORT_COLUMNS: dict[str, str] = {
     "can_be_said": "whether the place in the cohort may be read",
     "reason": "why not, or what to keep in mind",
 }
-LEAST_COVERAGE = 0.5
 # Share of the cohort's genes that a patient's matrix must hold, so that ranks mean the same in both.
 LEAST_SHARED = 0.8
 N_DRAWS = 2000
@@ -386,6 +386,7 @@ def _branches(
                 "percentile_low": low,
                 "percentile_high": high,
                 "coverage": _coverage(scorer, entry),
+                "lacking": lacking_in(scorer.coverage, entry),
             }
         )
     return pd.DataFrame(rows)
@@ -444,14 +445,14 @@ def _judged(table: pd.DataFrame, entries: Sequence[Entry], why: str, tissue: str
     """Add grade, whether the place in the cohort may be read, and the reason."""
     grades, said, reasons = [], [], []
     for entry, row in zip(entries, table.to_dict(orient="records"), strict=True):
-        grade = entry.grades.get(tissue, NOT_TESTED) if tissue else ""
+        grade = grade_in(entry, tissue) or NOT_TESTED if tissue else ""
         against = []
         if not np.isfinite(row["score"]):
             against.append("no score")
-        if not row["coverage"] >= LEAST_COVERAGE:
-            against.append(f"{row['coverage']:.0%} of its genes are in the matrix")
+        if row["lacking"]:
+            against.append(row["lacking"])
         if grade == OPPOSED:
-            against.append(f"{OPPOSED} by measured activity in {tissue}")
+            against += graded_words(entry, tissue)
         if not np.isfinite(row["percentile"]):
             against.append("no place in the cohort")
         grades.append(grade)

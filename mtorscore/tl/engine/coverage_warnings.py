@@ -12,6 +12,7 @@ from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
 from mtorscore.pp.scale import LARGEST_LOG
 from mtorscore.tl.engine.plan import Plan
+from mtorscore.tl.engine.readability import LEAST_COVERAGE
 from mtorscore.tl.engine.spec import MethodSpec
 
 __all__ = ["warn_composites", "warn_coverage", "warn_ignored", "warn_other_names", "warn_scale"]
@@ -44,7 +45,7 @@ def warn_coverage(plan: Plan, collection: SignatureCollection, universe: Sequenc
     low = [
         f"{name} ({round(100 * share)}%)"
         for name, share in zip(plan.coverage["signature"], plan.coverage["coverage"], strict=True)
-        if share < 0.5
+        if share < LEAST_COVERAGE
     ]
     found = []
     if low:
