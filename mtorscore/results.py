@@ -25,7 +25,10 @@ from mtorscore._result_columns import (
     Table,
 )  # fmt: skip
 
-__all__ = ["TABLES", "Column", "Table"]
+__all__ = ["FORMAT", "TABLES", "Column", "Table"]
+
+FORMAT = 2
+"""Raised whenever a table of a run comes to mean something else; those of 0.1.0 were 1."""
 
 NO_OUTCOME = "This cohort has no survival data, so no score was related to an outcome."
 

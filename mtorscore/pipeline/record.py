@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from mtorscore._doors import DOOR, RECIPE, at_door
 from mtorscore.errors import MtorscoreError, MtorscoreWarning
 from mtorscore.pipeline.table_files import write_json
+from mtorscore.results import FORMAT
 
 __all__ = [
     "ERROR_PREFIX",
@@ -86,6 +87,7 @@ def write_run_record(folder: str | Path, config: Mapping[str, Any], *, signature
         versions[name] = metadata.version(name)
     content = {
         "name": config["run"],
+        "format": FORMAT,
         "cohorts": list(config["cohorts"]),
         "config": dict(config),
         "signatures_hash": signatures_hash,

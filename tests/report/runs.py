@@ -15,6 +15,7 @@ from mtorscore import report
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.datasets import simulate_cohort
 from mtorscore.prognosis import Endpoint, associate, calibration_curve, decision_curve, kaplan_meier
+from mtorscore.results import FORMAT
 
 NAMES = [
     "HALLMARK_MTORC1_SIGNALING", "RIBI_CORE", "SREBP1_LIPOGENIC_CORE", "SREBP2_CHOLESTEROL_CORE",
@@ -106,8 +107,9 @@ def write_predictions(folder: Path, clinical: pd.DataFrame, endpoint: Endpoint) 
 def write_record(folder: Path, cohorts: list[str], signatures: str = "library") -> None:
     config = {"run": folder.name, "methods": ["singscore", "zscore"], "signatures": signatures, "null_sets": 100}
     record = {
-        "name": folder.name, "cohorts": cohorts, "config": config, "signatures_hash": "0123456789abcdef",
-        "versions": {"mtorscore": "0.1.0"}, "written": "2026-01-02T03:04:05+00:00",
+        "format": FORMAT, "name": folder.name, "cohorts": cohorts, "config": config,
+        "signatures_hash": "0123456789abcdef", "versions": {"mtorscore": "0.1.0"},
+        "written": "2026-01-02T03:04:05+00:00",
         "command": "mtorscore run --config own.yaml",
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")

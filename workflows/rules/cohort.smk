@@ -14,6 +14,7 @@ rule acquire:
         mem_mb=2000,
         runtime=30,
     params:
+        made_by=MADE_BY,
         cohort=lambda w: cohort_of(w),
         data=CONFIG.data,
         raw=lambda w: raw_of(w),
@@ -38,6 +39,7 @@ rule prepare:
         mem_mb=4000,
         runtime=30,
     params:
+        made_by=MADE_BY,
         cohort=lambda w: cohort_of(w),
         data=CONFIG.data,
     script:
@@ -63,6 +65,7 @@ rule score:
         mem_mb=4000,
         runtime=60,
     params:
+        made_by=MADE_BY,
         signatures=CONFIG.signatures,
         signatures_hash=SIGNATURES_HASH,
         methods=CONFIG.methods,
@@ -88,6 +91,7 @@ rule relate:
         mem_mb=4000,
         runtime=120,
     params:
+        made_by=MADE_BY,
         signatures=CONFIG.signatures,
         signatures_hash=SIGNATURES_HASH,
         options=CONFIG.relate_options(),
@@ -111,6 +115,7 @@ rule contrast:
         mem_mb=4000,
         runtime=60,
     params:
+        made_by=MADE_BY,
         methods=CONFIG.methods,
         seed=CONFIG.seed,
     script:
@@ -132,6 +137,7 @@ rule gsea:
         mem_mb=4000,
         runtime=60,
     params:
+        made_by=MADE_BY,
         signatures=CONFIG.signatures,
         signatures_hash=SIGNATURES_HASH,
         permutations=CONFIG.gsea_permutations,
@@ -155,6 +161,7 @@ rule export:
         mem_mb=4000,
         runtime=30,
     params:
+        made_by=MADE_BY,
         signatures=CONFIG.signatures,
         signatures_hash=SIGNATURES_HASH,
     script:

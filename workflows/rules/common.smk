@@ -11,7 +11,8 @@ from mtorscore.pipeline.config import (
     open_signatures,
     with_paths,
 )
-from mtorscore.results import TABLES
+from mtorscore import __version__ as VERSION
+from mtorscore.results import FORMAT, TABLES
 
 CONFIG = load_config(
     with_paths(config, workflow.configfiles, workflow.config_settings.config)
@@ -19,6 +20,8 @@ CONFIG = load_config(
 RUN = f"{CONFIG.results}/{CONFIG.run}"
 COHORTS = list(CONFIG.cohorts)
 SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash
+# Part of every step: what another version computed is computed again and not mixed with what this one says.
+MADE_BY = f"mtorscore {VERSION}, tables of format {FORMAT}"
 
 # Steps are processes of their own: the record of a run reads there how it was started.
 os.environ.setdefault(COMMAND, command_line())

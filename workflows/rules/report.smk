@@ -23,6 +23,7 @@ rule report:
         mem_mb=4000,
         runtime=30,
     params:
+        made_by=MADE_BY,
         config=CONFIG.as_dict(),
         signatures_hash=SIGNATURES_HASH,
     script:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection.grades import context_named
-from mtorscore.errors import DataError, FormatError
-from mtorscore.results import TABLES, Table
+from mtorscore.errors import DataError, DataWarning, FormatError, warn
+from mtorscore.results import FORMAT, TABLES, Table
 
 MOST_CELLS = 4000
 TRACKS = (
@@ -28,6 +28,13 @@ TRACKS = (
     "age",
     *ENDPOINTS,
     "recurrence_24m",
+)
+
+
+OLDER_RUN = (
+    "These tables were written by mtorscore 0.1.0. They do not say the positive class of a label, the horizon, the "
+    "level of an interval, or how well a signature reads its branch in this tissue; their groups and units may have "
+    "been guessed. Run the same command again: every step is then made anew."
 )
 
 
@@ -177,6 +184,9 @@ def read_run(folder: Path) -> Run:
         raise DataError(f"There is no results folder {folder}. Give the folder of one run, such as results/demo.")
     notes: list[str] = []
     record = _json(folder / "run.json", notes)
+    if record and record.get("format", 1) < FORMAT:
+        notes.append(OLDER_RUN)
+        warn(f"{folder}: {OLDER_RUN}", DataWarning)
     names = [str(n) for n in record.get("cohorts", [])]
     found = sorted(p.parent.name for p in folder.glob("*/cohort.h5ad"))
     names = [n for n in names if n in found] + [n for n in found if n not in names]

@@ -40,7 +40,7 @@ def prediction_pictures(draw: Drawer) -> list[Picture]:
 
 def _rows(cohort: Cohort, name: str, endpoint: str) -> pd.DataFrame:
     table = cohort.table(name)
-    return table[table["endpoint"].astype(str) == endpoint].copy()
+    return table[table["endpoint"].astype(str) == endpoint].copy() if "endpoint" in table else table
 
 
 def _by(rows: pd.DataFrame) -> str:
@@ -86,6 +86,8 @@ def _calibration_grid(rows: pd.DataFrame, smooth: pd.DataFrame) -> Figure:
 
 def _decision(draw: Drawer, endpoint: str) -> Picture:
     rows = _rows(draw.cohort, "decision", endpoint).rename(columns={"model": "strategy"})
+    if rows.empty:
+        return draw.none("decision", f"No decision curve was computed for {endpoint}.", endpoint)
     return draw.picture(
         "decision",
         lambda: pl.decision_curve(rows),
