@@ -39,6 +39,7 @@ ROOMS = (
     "tl.kernels",
     "pp",
     "io",
+    "io.alterations",
     "io.portals",
     "io.formats",
     "io.download",

@@ -21,7 +21,7 @@ from mtorscore.errors import SignatureError
 
 __all__ = ["CODES", "Problem", "entry_files", "first_problem", "validate"]
 
-_NOT_ENTRIES = {"library.yaml", "seed_map.yaml"}
+_NOT_ENTRIES = {"library.yaml", "seed_map.yaml", "alterations.yaml"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 from . import gsea as gsea
+from .alterations.reading import read_alterations as read_alterations
 from .clinical import read_clinical as read_clinical
 from .download.fetching import fetch as fetch
 from .gsea import read_cls as read_cls

@@ -75,18 +75,20 @@ def text(lines: Sequence[str]) -> str:
     return ""
 
 
+_BESIDE = "; read them with io.read_alterations, or hand them to a run as --alterations beside the expression"
 _COLUMNS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"hugo_symbol", "variant_classification"}), "mutations (MAF), not expression"),
-    (frozenset({"hugo_symbol", "tumor_sample_barcode"}), "mutations (MAF), not expression"),
-    (frozenset({"chromosome", "start_position", "reference_allele"}), "mutations (MAF), not expression"),
+    (frozenset({"hugo_symbol", "variant_classification"}), f"mutations (MAF), not expression{_BESIDE}"),
+    (frozenset({"hugo_symbol", "tumor_sample_barcode"}), f"mutations (MAF), not expression{_BESIDE}"),
+    (frozenset({"chromosome", "start_position", "reference_allele"}), f"mutations (MAF), not expression{_BESIDE}"),
     (frozenset({"chrom", "pos", "ref", "alt"}), "variants (as in a VCF), not expression"),
     (frozenset({"chr", "pos", "ref", "alt"}), "variants (as in a VCF), not expression"),
     (frozenset({"chr", "start", "end", "ref", "alt"}), "annotated variants, not expression"),
     (frozenset({"chrom", "loc_start", "loc_end", "seg_mean"}), "segments of copy number (SEG), not expression"),
     (frozenset({"chromosome", "start", "end", "segment_mean"}), "segments of copy number (SEG), not expression"),
     (frozenset({"chromosome", "start", "end", "num_probes"}), "segments of copy number (SEG), not expression"),
-    (frozenset({"gene_symbol", "locus_id", "cytoband"}), "copy number by gene (GISTIC), not expression"),
-    (frozenset({"gene_symbol", "gene_id", "cytoband"}), "copy number by gene (GISTIC), not expression"),
+    (frozenset({"gene_symbol", "locus_id", "cytoband"}), f"copy number by gene (GISTIC), not expression{_BESIDE}"),
+    (frozenset({"gene_symbol", "gene_id", "cytoband"}), f"copy number by gene (GISTIC), not expression{_BESIDE}"),
+    (frozenset({"sample_id", "site1_hugo_symbol"}), f"structural variants, not expression{_BESIDE}"),
     (frozenset({"unique_name", "descriptor", "wide_peak_limits"}), "peaks of copy number (GISTIC), not expression"),
     (frozenset({"chrom", "start", "end", "name", "score", "strand"}), "genomic intervals (BED), not a table of genes"),
     (frozenset({"chrom", "chromstart", "chromend"}), "genomic intervals (BED), not a table of genes"),

@@ -245,6 +245,11 @@ def check_signs(adata: AnnData) -> None:
         if (some != np.round(some)).any() or (finite != np.round(finite)).any():
             return
     dense = adata.X.toarray() if sparse.issparse(adata.X) else np.asarray(adata.X)
+    if finite.size and np.isin(finite, (-2, -1, 0, 1, 2)).all():
+        raise DataError(
+            "every value is a whole number from -2 to 2: these are levels of copy number, not expression. Read them "
+            "with io.read_alterations, or hand them to a run as --alterations beside the expression."
+        )
     rows, columns = np.nonzero(dense < 0)
     where = (
         f"{adata.obs_names[r]} x {adata.var_names[c]} = {dense[r, c]:g}" for r, c in zip(rows, columns, strict=True)
