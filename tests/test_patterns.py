@@ -26,6 +26,15 @@ MARKED = {
 }
 
 
+def parts(op: Any, value: Any) -> list[Any]:
+    """Return what stands inside a group, an alternative or a look-around."""
+    if op is opcodes.SUBPATTERN:
+        return [value[3]]
+    if op is opcodes.BRANCH:
+        return list(value[1])
+    return [value[1]] if op in (opcodes.ASSERT, opcodes.ASSERT_NOT) else []
+
+
 def repeats(tree: Any, inside: bool = False) -> bool:
     """Whether a repeat of varying length stands inside an unbounded one."""
     for op, value in tree:
@@ -33,10 +42,7 @@ def repeats(tree: Any, inside: bool = False) -> bool:
             low, high, body = value
             if (inside and low != high and high > 1) or repeats(body, inside or high > 3):
                 return True
-            continue
-        inner = {opcodes.SUBPATTERN: lambda v: [v[3]], opcodes.BRANCH: lambda v: v[1]}
-        inner |= dict.fromkeys((opcodes.ASSERT, opcodes.ASSERT_NOT), lambda v: [v[1]])
-        if op in inner and any(repeats(part, inside) for part in inner[op](value)):
+        elif any(repeats(part, inside) for part in parts(op, value)):
             return True
     return False
 
