@@ -69,6 +69,21 @@ def run(
         str | None,
         typer.Option(help="Unit of the times: days, weeks, months or years. Days, if the column's name says nothing."),
     ] = None,
+    event_value: Annotated[
+        str | None,
+        typer.Option(help="Value of the event column that means the event, such as 0 where 1 means censored."),
+    ] = None,
+    competing: Annotated[
+        str | None,
+        typer.Option(help="Column that is 1 where a competing event ended follow-up, such as any death."),
+    ] = None,
+    cancer: Annotated[
+        str | None,
+        typer.Option(
+            help="What the samples are of: HCC, CCA, HB, other tumours or cell lines. Scores are graded by what was "
+            "measured there."
+        ),
+    ] = None,
     units: Annotated[str | None, typer.Option(help=UNITS)] = None,
     organism: Annotated[str, typer.Option(help="Whose genes: human, or mouse (one-to-one orthologues).")] = "human",
     orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
@@ -113,7 +128,8 @@ def run(
     For example:
 
         mtorscore run expression.tsv --clinical clinical.tsv --time OS.time --event OS
-        mtorscore run matrix.csv --clinical c.csv --time months --unit months --event status
+        mtorscore run matrix.csv --clinical c.csv --time months --unit months --event status --cancer HCC
+        mtorscore run matrix.csv --clinical c.csv --time DSS.time --event DSS --competing OS
         mtorscore run matrix.csv --clinical c.csv --group tissue --tumour Tumor --normal Adjacent
         mtorscore run matrix.csv --clinical c.csv --group stage --order normal,cirrhosis,HCC --leave-out unknown
         mtorscore run matrix.csv --clinical c.csv --group tissue --reference adjacent --pair patient
@@ -138,7 +154,8 @@ def run(
         own = OwnData(
             name=name, expression=expression, clinical=clinical, units=units, organism=organism,
             orientation=orientation, ids=ids, platform=platform, platform_columns=parts(platform_columns),
-            mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit, group=group,
+            mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit,
+            event_value=event_value, competing=competing, cancer=cancer, group=group,
             tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=several(order),
             leave_out=several(leave_out), pair=pair, block=block, covariates=several(covariates),
         )  # fmt: skip

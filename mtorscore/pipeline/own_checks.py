@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore._doors import RECIPE, at_door
-from mtorscore._outcome_terms import DAYS
+from mtorscore._outcome_terms import DAYS, word_of
+from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 from mtorscore.pipeline.tables import events_of, read_clinical_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClinicalTable", "OwnData", "check_files", "check_groups", "check_outcome", "check_recipe_groups", "unit_of"]
+__all__ = [
+    "ClinicalTable",
+    "OwnData",
+    "check_files",
+    "check_groups",
+    "check_outcome",
+    "check_recipe_groups",
+    "happened",
+    "unit_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +49,10 @@ class OwnData:
         identifier and gene, a table of transcript and gene.
     time, event, unit
         Columns of the endpoint in the clinical table; a unit of None is read from the time column's name, else days.
+    event_value, competing
+        The one value of `event` that means the event; column of what ended follow-up as a competing event.
+    cancer
+        Whose evidence grades the scores: a context of `mtorscore.collection.grades`, in any case.
     group, tumour, normal
         Column of the clinical table, or of the matrix file, that tells groups of samples, and its values that mean
         tumours and normal tissue. Without the latter two, every value is a group of its own.
@@ -62,6 +76,9 @@ class OwnData:
     time: str | None = None
     event: str | None = None
     unit: str | None = None
+    event_value: str | None = None
+    competing: str | None = None
+    cancer: str | None = None
     group: str | None = None
     tumour: tuple[str, ...] | str = ()
     normal: tuple[str, ...] | str = ()
@@ -141,6 +158,7 @@ def check_files(own: OwnData) -> None:
         ("--organism", own.organism, ORGANISMS),
         ("--orientation", own.orientation, ORIENTATIONS),
         ("--unit", own.unit, tuple(DAYS)),
+        ("--cancer", own.cancer and (context_named(own.cancer) or own.cancer), tuple(CONTEXTS)),
     ):
         if value is not None and value not in known:
             near = nearest(value, known, 1)
@@ -179,7 +197,9 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
     """
     if (own.time is None) != (own.event is None):
         raise ConfigError("An endpoint needs both --time and --event.")
-    wanted = [c for c in (own.time, own.event) if c is not None]
+    if own.time is None and (own.event_value is not None or own.competing is not None):
+        raise ConfigError("--event-value and --competing speak of an endpoint: name it with --time and --event.")
+    wanted = [c for c in (own.time, own.event, own.competing) if c is not None]
     if wanted and table is None:
         raise ConfigError(f"The column(s) {examples(wanted)} are looked for in a clinical table: give --clinical.")
     if table is None:
@@ -192,11 +212,38 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
             f"{table.path} has no column {examples(missing)}; it has {examples(table.columns, 12)}.{hint}"
         )
     if own.time is not None and own.event is not None:
-        _check_endpoint(own.time, own.event, table)
+        _check_endpoint(own, own.time, own.event, table)
         _say_unit(own)
 
 
-def _check_endpoint(time: str, event: str, table: ClinicalTable) -> None:
+def happened(own: OwnData, table: ClinicalTable) -> pd.Series:
+    """Return 1 where the event happened and 0 where not, for the rows that say it.
+
+    Parameters
+    ----------
+    own
+        With `event`, and perhaps the one value that means it.
+    table
+        The clinical table.
+
+    Raises
+    ------
+    EndpointError
+        If a value may mean anything, or the value that means the event does not occur.
+    """
+    column = table.rows[str(own.event)].dropna()
+    if own.event_value is None:
+        return events_of(column, table.path)
+    words = column.map(word_of)
+    if word_of(own.event_value) not in set(words):
+        raise EndpointError(
+            f"{table.path}: no row has {own.event_value!r} (--event-value) in column {own.event}; it holds "
+            f"{examples(dict.fromkeys(words))}."
+        )
+    return (words == word_of(own.event_value)).astype(float)
+
+
+def _check_endpoint(own: OwnData, time: str, event: str, table: ClinicalTable) -> None:
     """Refuse times that are not numbers or all negative, and an endpoint without events."""
     import pandas as pd
 
@@ -212,8 +259,11 @@ def _check_endpoint(time: str, event: str, table: ClinicalTable) -> None:
     usable = times.index[times >= 0]
     if not len(usable):
         raise EndpointError(f"{table.path}: no row has a time of 0 or more in column {time}.")
+    if own.competing is not None:
+        events_of(table.rows[own.competing].dropna(), table.path)
+    codes = happened(own, table)
     known = table.rows.loc[usable, event].dropna()
-    if not (events_of(known, table.path) == 1.0).any():
+    if not (codes.loc[known.index] == 1.0).any():
         raise EndpointError(
             f"{table.path}: no row with a time has an event in column {event} (its values: "
             f"{examples(dict.fromkeys(known)) or 'none'}), so nothing can be related to it. Check how events are "

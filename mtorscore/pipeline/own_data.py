@@ -9,8 +9,15 @@ from typing import Any
 from mtorscore._atomic import write_whole
 from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore._outcome_terms import word_of
-from mtorscore.pipeline.own_checks import ClinicalTable, OwnData, check_files, check_groups, check_outcome, unit_of
-from mtorscore.pipeline.tables import events_of
+from mtorscore.pipeline.own_checks import (
+    ClinicalTable,
+    OwnData,
+    check_files,
+    check_groups,
+    check_outcome,
+    happened,
+    unit_of,
+)
 
 __all__ = ["OwnData", "write_inputs"]
 
@@ -74,6 +81,8 @@ def _recipe(own: OwnData, table: ClinicalTable | None) -> dict[str, Any]:
         "status": "unverified",
         "expression": _said(expression),
     }
+    if own.cancer is not None:
+        recipe["cancer"] = own.cancer
     if _said(genes):
         recipe["genes"] = _said(genes)
     if table is not None:
@@ -81,7 +90,8 @@ def _recipe(own: OwnData, table: ClinicalTable | None) -> dict[str, Any]:
     if table is not None and own.event is not None and own.time is not None:
         endpoint = own.event if own.event != own.time else "event"
         rule = {"time": own.time, "event": own.event, "unit": unit_of(own)}
-        recipe["endpoints"] = {endpoint: rule | _event_words(own.event, table)}
+        rule |= {} if own.competing is None else {"competing": own.competing}
+        recipe["endpoints"] = {endpoint: rule | _event_words(own, table)}
     if own.group is not None:
         recipe["group"] = own.section
     return recipe
@@ -95,10 +105,10 @@ def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(Path(path).resolve())
 
 
-def _event_words(event: str, table: ClinicalTable) -> dict[str, list[str]]:
+def _event_words(own: OwnData, table: ClinicalTable) -> dict[str, list[str]]:
     """Return which values of the event column mean that it happened."""
-    column = table.rows[event].dropna()
-    codes = events_of(column, table.path)
+    column = table.rows[str(own.event)].dropna()
+    codes = happened(own, table)
     words = {name: {word_of(v) for v in column[codes == code]} for name, code in _RECIPE_WORDS.items()}
     return {name: sorted(found) for name, found in words.items()}
 

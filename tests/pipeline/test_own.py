@@ -174,6 +174,33 @@ def test_endpoint_that_cannot_be_used(tmp_path: Path, times: list[object], event
         )
 
 
+def test_the_value_that_means_the_event_competing_events_and_the_cancer(own: OwnData, tmp_path: Path) -> None:
+    """Where 1 means censored, 0 is the event; another death competes; scores are graded by what is known of HCC."""
+    clinical = pd.read_csv(tmp_path / "clinical.csv").assign(other=[0] * 6 + [1] * 6)
+    clinical.to_csv(tmp_path / "clinical.csv", index=False)
+    told = replace(own, event_value="0", competing="other", cancer="hcc")
+    cohort = _prepared(told, tmp_path)
+    tumours = cohort[(cohort.obs["sample_type"] == "tumour").to_numpy()]
+    assert tumours.obs["died"].tolist() == [0.0, 1.0] * 4
+    assert tumours.obs["died.competing"].tolist() == [0.0] * 6 + [1.0] * 2
+    assert cohort.uns["context"] == "HCC"
+    assert endpoints_of(tumours)[0][0].competing == "died.competing"
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "sentence"),
+    [
+        ({"event_value": "2"}, EndpointError, r"no row has '2' \(--event-value\) in column died; it holds 1, 0"),
+        ({"competing": "others"}, EndpointError, "no column others"),
+        ({"time": None, "event": None, "competing": "died"}, ConfigError, "name it with --time and --event"),
+        ({"cancer": "HCCA"}, ConfigError, r"Unknown cancer 'HCCA' \(--cancer\); use HCC, CCA, HB, .* Did you mean HCC"),
+    ],
+)
+def test_what_an_outcome_cannot_mean(own: OwnData, tmp_path: Path, said: Any, error: Any, sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        write_inputs(replace(own, **said), tmp_path)
+
+
 def _prepared(own: OwnData, folder: Path) -> ad.AnnData:
     """Return the cohort that a run on these files would score."""
     config = load_config(yaml.safe_load(write_inputs(own, folder / "results").read_text()))
