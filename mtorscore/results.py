@@ -254,7 +254,6 @@ NULLS = Table(
         Column("quantiles", "text", "41 quantiles of their absolute statistics, least to largest, separated by blanks"),
     ),
     step="relate", empty="The scores of this cohort were not compared with random signatures.", report=True,
-    script=True,
 )  # fmt: skip
 
 SURVIVAL_MODELS = Table(
@@ -291,7 +290,7 @@ CALIBRATION = Table(
         Column("high", "share", "upper end of its 95% interval"),
         POSITIVE, COMPETING,
     ),
-    step="relate", report=True,
+    step="relate", report=True, script=True,
 )  # fmt: skip
 
 SMOOTH_CALIBRATION = Table(
@@ -307,7 +306,7 @@ SMOOTH_CALIBRATION = Table(
         Column("smoother", "text", "the smooth model"),
         POSITIVE, LEVEL,
     ),
-    step="relate", report=True,
+    step="relate", report=True, script=True,
 )  # fmt: skip
 
 DECISION = Table(
@@ -320,7 +319,7 @@ DECISION = Table(
         Column("acted", "share", "share of patients acted on"),
         POSITIVE, COMPETING,
     ),
-    step="relate", report=True,
+    step="relate", report=True, script=True,
 )  # fmt: skip
 
 CELLS = Table(

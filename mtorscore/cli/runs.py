@@ -179,16 +179,24 @@ def _settings(items: list[str]) -> dict[str, Any]:
 
 def report(
     results: Annotated[Path, typer.Argument(help="Folder of one run, such as results/demo.")],
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(help="Write the figures for papers too, in this format: svg, pdf or png; may be repeated."),
+    ] = None,
 ) -> None:
     """Write the report of a run afresh from the tables in its folder.
 
     For example:
 
         mtorscore report results/demo
+        mtorscore report results/demo --figures svg --figures pdf
     """
     from mtorscore import report as report_room
 
     typer.echo(str(report_room.write(results)))
+    if figures:
+        written = report_room.write_figures(results, figures)
+        typer.echo(f"{len(written) - 1} figures in {written[-1].parent}")
 
 
 def run_workflow(

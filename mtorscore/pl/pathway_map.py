@@ -53,13 +53,16 @@ def value_of(branch: Branch, colour: str = "shift") -> float:
 
     NaN where it may not be read, where methods disagree in sign, or where there is nothing.
     """
-    if not branch.readable or branch.shift == "methods disagree":
+    if not branch.readable or (colour == "shift" and branch.shift == "methods disagree"):
         return float("nan")
     values = [r["shift"] if colour == "shift" else r["hr"] for r in branch.rows]
     known = np.array([v for v in (float("nan") if v is None else float(v) for v in values) if np.isfinite(v)])
     if not known.size:
         return float("nan")
-    return float(np.median(known if colour == "shift" else np.log(known)))
+    if colour == "shift":
+        return float(np.median(known))
+    logs = np.log(known)
+    return float("nan") if len(set(np.sign(logs)) - {0.0}) > 1 else float(np.median(logs))
 
 
 def pathway(

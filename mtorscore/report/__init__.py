@@ -1,12 +1,12 @@
 """One self-contained HTML page per run, written from the results on disk.
 
-The page opens without a network. Its figures are drawn twice: as static vector graphics for print and for readers
-without JavaScript, and by one small interactive layer that reads the result tables.
+The page opens without a network. Board and map stand in it as inline graphics; its other figures are drawn by one small
+interactive layer that reads the result tables. `write_figures` writes them for papers, as vectors.
 """
 
 from __future__ import annotations
 
-from mtorscore.report.page import board, write
+from mtorscore.report.page import board, write, write_figures
 from mtorscore.report.patient_page import passport
 
-__all__ = ["board", "passport", "write"]
+__all__ = ["board", "passport", "write", "write_figures"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mtorscore.collection.grades import OPPOSED
 from mtorscore.pl.branch_board import Branch, controls_of
 from mtorscore.pl.pathway_map import EDGES, HALF_HEIGHT, HALF_WIDTH, HEIGHT, NODES, WIDTH, border, node_words, value_of
+from mtorscore.report.quotes import overview
 
-__all__ = ["board_view", "map_view"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["board_view", "map_view", "overview_view"]
 
 SPAN, RATIO = 4.0, 3.0
 """Ends of the axes: SD, and the hazard ratio and its inverse; what lies beyond is drawn as an arrow at the end."""
@@ -66,12 +71,64 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "shifts": [_mark(r, ("shift", "shift_low", "shift_high"), methods, SPAN, log=False) for r in branch.rows],
         "effects": [_mark(r, ("hr", "hr_low", "hr_high"), methods, math.log(RATIO), log=True) for r in branch.rows],
         "effect_note": _effect_note(branch),
+        "effect_short": _effect_short(branch),
         "active": _share(share) if share else "",
         "bar": (share[0] * X, max((share[1] - share[0]) * X, 3)) if share else None,
         "not_called": next((str(r["not_called"]) for r in branch.rows if r.get("not_called")), ""),
         "controls": _controls(controls),
         "coverage": _percent(branch.rows[0].get("coverage")),
+        "short": _unread(branch),
     }
+
+
+def _unread(branch: Branch) -> str:
+    """Say in two or three words why a row may not be read."""
+    if branch.readable:
+        return ""
+    return "evidence against" if OPPOSED in branch.reason else "genes missing"
+
+
+def overview_view(boards: Sequence[tuple[str, Sequence[Branch]]], across: pd.DataFrame, methods: Sequence[str]) -> Any:
+    """Return what the template draws of several cohorts: their shifts on one scale, and the combined effect.
+
+    Parameters
+    ----------
+    boards
+        Cohort and its branches.
+    across
+        The meta-analysis; its first endpoint is drawn.
+    methods
+        Scoring methods, in their order.
+
+    Returns
+    -------
+    dict
+        ``cohorts``, ``rows``, ``methods`` and the words of the combined effect.
+    """
+    endpoint = str(across["endpoint"].iloc[0]) if len(across) else ""
+    pooled = across[across["endpoint"].astype(str) == endpoint] if endpoint else across
+    rows = []
+    for row in overview(boards):
+        cells = [_row(b, methods) if b else None for b in row["cells"]]
+        found = pooled[pooled["signature"] == row["signature"]].to_dict(orient="records") if endpoint else []
+        marks = [_mark(r, ("hr", "hr_low", "hr_high"), methods, math.log(RATIO), log=True) for r in found]
+        beyond = [r for r in found if r["hr_low"] > 1 or r["hr_high"] < 1]
+        sure = bool(found) and len(beyond) == len(found) and len({r["hr"] > 1 for r in found}) == 1
+        rows.append(row | {"cells": cells, "pooled": marks, "sure": sure})
+    return {
+        "cohorts": [{"name": name, "compared": _compared(b), "events": _events(b)} for name, b in boards],
+        "rows": rows, "pooled": endpoint,
+        "methods": [{"name": m, "shape": SHAPES[k % len(SHAPES)]} for k, m in enumerate(methods)],
+    }  # fmt: skip
+
+
+def _compared(branches: Sequence[Branch]) -> str:
+    return next((str(r["compared"]) for b in branches for r in b.rows if r["compared"]), "nothing to compare with")
+
+
+def _events(branches: Sequence[Branch]) -> str:
+    first = next((r for b in branches for r in b.rows if math.isfinite(_float(r["hr"]))), None)
+    return f"{first['endpoint']}: {_float(first['events']):.0f} events" if first else "no outcome"
 
 
 def _controls(controls: Mapping[str, str]) -> dict[str, str]:
@@ -119,6 +176,12 @@ def _effect_note(branch: Branch) -> str:
     return ""
 
 
+def _effect_short(branch: Branch) -> str:
+    if any(r.get("valid_reason") for r in branch.rows):
+        return "not to be trusted"
+    return "changes over time" if _effect_note(branch) else ""
+
+
 def _share(share: tuple[float, float]) -> str:
     low, high = (f"{100 * s:.0f}" for s in share)
     return f"{low}%" if low == high else f"{low} to {high}%"
@@ -128,7 +191,7 @@ def _percent(value: Any) -> str:
     return f"{_float(value):.0%}" if math.isfinite(_float(value)) else ""
 
 
-def map_view(branches: Sequence[Branch], anchor: str) -> dict[str, Any]:
+def map_view(branches: Sequence[Branch], anchor: str, colour: str = "shift") -> dict[str, Any]:
     """Return what the template draws of the map.
 
     Parameters
@@ -137,6 +200,8 @@ def map_view(branches: Sequence[Branch], anchor: str) -> dict[str, Any]:
         Of one cohort.
     anchor
         Beginning of the ids of the board's rows, which nodes lead to.
+    colour
+        ``"shift"``, or ``"effect"``: the log hazard ratio, for a cohort in which nothing is compared.
 
     Returns
     -------
@@ -151,13 +216,15 @@ def map_view(branches: Sequence[Branch], anchor: str) -> dict[str, Any]:
     nodes = []
     for node in NODES.values():
         branch = found.get(node.branch)
-        value = value_of(branch) if branch else math.nan
+        value = value_of(branch, colour) if branch else math.nan
         nodes.append(
             {
                 "name": node.name, "x": node.x - HALF_WIDTH, "y": node.y - HALF_HEIGHT, "mx": node.x, "my": node.y,
                 "words": node_words(branch, value).replace("\N{MINUS SIGN}", "-"),
                 "dashed": branch is None or branch.level != "transcriptional",
-                "fill": _fill(value), "href": f"#{anchor}-{node.branch}" if branch else "",
+                "fill": _fill(value if colour == "shift" else 3 * value),
+                "href": f"#{anchor}-{node.branch}" if branch else "",
+                "signature": branch.signature if branch else "",
             }
         )  # fmt: skip
     size = {"width": WIDTH, "height": HEIGHT, "node_width": 2 * HALF_WIDTH, "node_height": 2 * HALF_HEIGHT}

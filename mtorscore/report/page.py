@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from mtorscore._atomic import write_whole
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import SignatureCollection
+from mtorscore.errors import DataError
 from mtorscore.pl.branch_board import branches_of
 from mtorscore.report import text
 from mtorscore.report.board import board_rows, sentence
-from mtorscore.report.board_view import board_view, map_view
+from mtorscore.report.board_view import board_view, map_view, overview_view
+from mtorscore.report.citations import bibtex, references, ris
 from mtorscore.report.combined import checklist, combined
 from mtorscore.report.data.described import Described, branch_titles, describe, level_meanings, without_readout
 from mtorscore.report.data.described import leads as leads_of
 from mtorscore.report.data.run_files import Cohort, Run, read_run
-from mtorscore.report.figures import overview
 from mtorscore.report.figures.drug_templates import template_values, templates
-from mtorscore.report.figures.prediction import endpoints_predicted
+from mtorscore.report.figures.prediction import predicted_words
 from mtorscore.report.payload import columns, payload
+from mtorscore.report.quotes import folded, quotes
 from mtorscore.report.tables import meanings, printed
 from mtorscore.results import BOARD
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _STYLES = ("report.css",)
-_SCRIPTS = ("core.js", "charts.js", "outcome.js", "cells.js", "tables.js", "app.js")
+_SCRIPTS = (
+    "core.js", "charts.js", "outcome.js", "groups.js", "cells.js", "tables.js", "save.js", "sample.js", "app.js",
+)  # fmt: skip
 
 
 def write(results_dir: str | Path) -> Path:
@@ -78,12 +83,43 @@ def board(results_dir: str | Path) -> pd.DataFrame:
     DataError
         If the folder does not exist or holds no cohort.
     """
-    import pandas as pd
-
     run = read_run(Path(results_dir))
     described = describe(_scored(run), _collection(run), [c.context for c in run.cohorts if c.context])
     rows = [board_rows(run, described, leads_of(described, [c.context]), c) for c in run.cohorts if not c.cells]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(BOARD.names))
+
+
+def write_figures(results_dir: str | Path, formats: Sequence[str] = ("svg", "pdf")) -> list[Path]:
+    """Write the figures of a run for papers, as vectors, into ``figures/`` of its results folder.
+
+    Parameters
+    ----------
+    results_dir
+        As for `write`.
+    formats
+        Suffixes: svg, pdf or png.
+
+    Returns
+    -------
+    list of pathlib.Path
+        One file per figure and format, by cohort, and ``captions.tsv``.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or holds no cohort, or a format is unknown.
+    """
+    from mtorscore.report.figures import vectors
+
+    wrong = [f for f in formats if f not in ("svg", "pdf", "png")]
+    if wrong:
+        raise DataError(f"Figures are written as svg, pdf or png, not as {wrong[0]!r}.")
+    run = read_run(Path(results_dir))
+    contexts = [c.context for c in run.cohorts]
+    described = describe(_scored(run), _collection(run), [c for c in contexts if c])
+    return vectors.write_figures(
+        run, described, leads_of(described, contexts), board(results_dir), combined(run)[0], formats
+    )  # fmt: skip
 
 
 def render(run: Run) -> str:
@@ -91,7 +127,9 @@ def render(run: Run) -> str:
     import jinja2
 
     contexts = [c.context for c in run.cohorts]
-    described = describe(_scored(run), _collection(run), [c for c in contexts if c])
+    collection = _collection(run)
+    described = describe(_scored(run), collection, [c for c in contexts if c])
+    works = references(run, described, collection)
     leads, levels = leads_of(described, contexts), level_meanings()
     across, note = combined(run)
     environment = jinja2.Environment(
@@ -107,18 +145,24 @@ def render(run: Run) -> str:
         "printed": lambda table, key: printed(key, table, leads, run.methods[0] if run.methods else None),
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
+    views = [_view(c, i, run, described) for i, c in enumerate(run.cohorts)]
+    boards = [v for v in views if v["branches"]]
+    several = len(boards) > 1
     return template.render(
         run=run,
         record=run.record,
         caveats=text.caveats(run),
         reading_note=text.reading_note(run),
         methods_text=text.methods_text(run, described),
-        cohorts=[_view(c, i, run, described) for i, c in enumerate(run.cohorts)],
+        cohorts=views,
+        overview=overview_view([(v["cohort"].name, v["branches"]) for v in boards], across, run.methods)
+        if several
+        else None,
+        overview_anchors=[v["number"] for v in boards],
         sections=_sections(run),
         any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
-        meta_picture=overview.combined_picture(across, run.methods, leads),
         levels=levels,
         described=described,
         data=payload(run, described, leads)
@@ -127,6 +171,9 @@ def render(run: Run) -> str:
             "noReadout": without_readout(),
             "levels": levels,
             "meta": columns(across) if len(across) else None,
+            "citations": {"bibtex": bibtex(works), "ris": ris(works)},
+            "endpointNames": {e: known.title for e, known in ENDPOINTS.items()},
+            "boards": [columns(v["table"]) for v in views],
         },
         css="\n".join(_static(name) for name in _STYLES),
         js="\n".join(_static(name) for name in _SCRIPTS),
@@ -135,36 +182,47 @@ def render(run: Run) -> str:
 
 def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
-    shown = leads_of(described, [cohort.context])
-    pictures = overview.cohort_pictures(cohort, method, described, shown)
-    return _first_screen(cohort, number, run, described, shown) | {
+    values, why = template_values(cohort, method or "")
+    return _first_screen(cohort, number, run, described) | {
+        "number": number,
         "cohort": cohort,
         "method": method,
         "facts": text.facts(cohort),
+        "flow": text.flow(cohort),
         "findings": text.findings(cohort, method, described),
         "groups": text.groups(cohort, method, described),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai", "probast")},
-        "predicted": [e for e in endpoints_predicted(cohort) if f"calibration:{e}" in pictures],
-        "templates": templates(cohort, template_values(cohort, method)[0]),
-        "pictures": pictures,
+        "predicted": predicted_words(cohort),
+        "templates": templates(cohort, values),
+        "no_templates": why,
     }
 
 
-def _first_screen(
-    cohort: Cohort, number: int, run: Run, described: dict[str, Described], shown: list[str]
-) -> dict[str, Any]:
+def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     """Return the board, the map and the sentence of a cohort."""
+    nothing: dict[str, Any] = dict.fromkeys(("board", "map", "map_note"))
+    nothing |= {"beside_this": [], "quotes": [], "folded": [], "branches": []}
     if cohort.cells:
-        return {"board": None, "map": None, "sentence": text.cells_sentence(cohort), "beside_this": []}
-    branches = branches_of(board_rows(run, described, shown, cohort))
-    said = sentence(branches)
+        return nothing | {"table": pd.DataFrame(), "sentence": text.cells_sentence(cohort)}
+    table = board_rows(run, described, leads_of(described, [cohort.context]), cohort)
+    branches = branches_of(table)
     if not branches:
-        return {"board": None, "map": None, "sentence": said, "beside_this": []}
+        return nothing | {"table": table, "sentence": sentence(branches)}
+    compared = next((r["compared"] for b in branches for r in b.rows if r["compared"]), "")
+    related = not compared and any(math.isfinite(float(r["hr"])) for b in branches for r in b.rows)
+    what = f"Numbers: {compared}." if compared else "No shift is known here."
+    if related:
+        what = "Numbers: logarithm of the hazard ratio per SD."
     return {
         "board": board_view(branches, [m for m in run.methods if m in cohort.scores]),
-        "map": map_view(branches, f"branch-{number}"),
-        "sentence": said,
-        "beside_this": [text.power_sentence(cohort)] if cohort.endpoints else [],
+        "map": map_view(branches, f"branch-{number}", "effect" if related else "shift"),
+        "map_note": f"{what} Median of the methods; red up, blue down. Dashed: a proxy, a component, or no readout.",
+        "sentence": sentence(branches),
+        "beside_this": [text.power_note(cohort)] if cohort.endpoints else [],
+        "quotes": quotes(branches, cohort.name),
+        "folded": folded(branches),
+        "branches": branches,
+        "table": table,
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore.collection import USER_BRANCH
 from mtorscore.report.data.described import Described, as_json
 from mtorscore.report.data.run_files import TRACKS, Cohort, Run
 from mtorscore.results import TABLES
@@ -17,6 +18,7 @@ from mtorscore.results import TABLES
 MISSING = 65535
 _STEPS = 65534
 _MOST_ROWS = 20000
+_LONG, _MOST_SINGLE = 200, 3e38
 
 
 def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> dict[str, Any]:
@@ -40,9 +42,20 @@ def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> 
         "run": run.name,
         "methods": run.methods,
         "signatures": as_json(described, described),
+        "genes": _genes(described),
+        "printed": {t.name: t.printed.split() for t in TABLES.values() if t.printed and t.script},
         "leads": list(leads),
         "cohorts": [_cohort(c, run.methods, list(described)) for c in run.cohorts],
     }
+
+
+def _genes(described: dict[str, Described]) -> dict[str, str]:
+    """Return signature -> its genes, for the search; those of the library alone."""
+    from mtorscore.collection import library
+
+    known = library(experimental=True)
+    own = {n for n, d in described.items() if d.branch == USER_BRANCH}
+    return {n: " ".join(sorted(known[n].genes)) for n in described if n in known and n not in own}
 
 
 def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
@@ -69,7 +82,20 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
             t.name: columns(cohort.table(t.name)) for t in TABLES.values() if t.script and t.name in cohort.tables
         },
         "missing": cohort.missing,
+        "pairs": _pairs(cohort),
     }
+
+
+def _pairs(cohort: Cohort) -> list[list[int]]:
+    """Return the positions of tumour and normal sample of the patients who have one of each."""
+    if "patient" not in cohort.obs or "sample_type" not in cohort.obs or cohort.cells:
+        return []
+    kinds, patients = cohort.obs["sample_type"].astype(str).to_numpy(), cohort.obs["patient"].astype(str).to_numpy()
+    of: dict[str, dict[str, list[int]]] = {}
+    for i, (kind, patient) in enumerate(zip(kinds, patients, strict=True)):
+        of.setdefault(patient, {}).setdefault(kind, []).append(i)
+    single = [[*p.get("tumour", []), *p.get("normal", [])] for p in of.values()]
+    return [at for at, p in zip(single, of.values(), strict=True) if len(at) == 2 and len(p.get("normal", ())) == 1]
 
 
 def _places(cohort: Cohort) -> dict[str, Any] | None:
@@ -136,9 +162,26 @@ def packed(scores: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
 
 
 def columns(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table column by column, for the sortable tables; at most 20,000 rows."""
+    """Return a table column by column, for the sortable tables; at most 20,000 rows, and long columns packed."""
     cut = table.head(_MOST_ROWS)
-    return {"rows": len(table), "columns": {str(c): column(cut[c]) for c in cut.columns if cut[c].notna().any()}}
+    make = _long_column if len(cut) >= _LONG else column
+    return {"rows": len(table), "columns": {str(c): make(cut[c]) for c in cut.columns if cut[c].notna().any()}}
+
+
+def _long_column(values: pd.Series) -> dict[str, Any]:
+    """Return a long column in fewer letters: codes as runs, numbers as base64 of single precision (seven digits)."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        exact = values.to_numpy(np.float64, na_value=np.nan)
+        single = np.where(np.abs(exact) < _MOST_SINGLE, exact, np.nan).astype("<f4")
+        return {"single": base64.b64encode(single.tobytes()).decode("ascii")}
+    found = column(values)
+    codes = np.asarray(found["codes"])
+    starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    lengths = np.diff(np.append(starts, len(codes)))
+    runs = np.column_stack([codes[starts], lengths]).ravel().tolist()
+    if len(runs) >= len(codes):
+        return found
+    return {"levels": found["levels"], "runs": runs, "ordered": found["ordered"]}
 
 
 def column(values: pd.Series) -> dict[str, Any]:

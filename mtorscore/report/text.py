@@ -107,6 +107,40 @@ def power_sentence(cohort: Cohort) -> str:
     )
 
 
+def power_note(cohort: Cohort) -> str:
+    """State the same of the first endpoint in one line, for the board."""
+    endpoint = cohort.endpoints[0]
+    known = pd.to_numeric(cohort.obs.loc[cohort.tumours, endpoint].astype(object), errors="coerce")
+    events = int((known == 1).sum())
+    least = math.exp(_POWER / math.sqrt(events))
+    return (
+        f"{endpoint}, {ENDPOINTS[endpoint].title if endpoint in ENDPOINTS else 'an outcome of this cohort'}: {events} "
+        f"events in {int(known.notna().sum())} patients give 80% power for a hazard ratio per SD of {least:.2f} or "
+        f"more, or {1 / least:.2f} or less. Absence of evidence is not evidence of absence."
+    )
+
+
+def flow(cohort: Cohort) -> list[str]:
+    """Return the steps from samples read to samples analysed that changed something, with the reasons."""
+    table, rules = cohort.flow, cohort.table("exclusions")
+    if not {"step", "samples"} <= set(table.columns) or not len(table):
+        return []
+    counts = [int(n) for n in table["samples"]]
+    out = [f"{counts[0]} samples read"]
+    steps = zip(table["step"].astype(str)[1:], counts[1:], counts[:-1], strict=True)
+    out += [f"{step}: {before - now} left out, {now} stay" for step, now, before in steps if now != before]
+    if {"rule", "effect"} <= set(rules.columns):
+        dropped = rules.loc[rules["effect"].astype(str) == "dropped", "rule"].astype(str).value_counts()
+        if len(dropped):
+            out[-1] += f" (left out in all: {', '.join(f'{n} {r}'.replace('_', ' ') for r, n in dropped.items())})"
+    last = table.iloc[-1]
+    if {"tumours", "normals"} <= set(table.columns):
+        tumours, normals = int(last["tumours"]), int(last["normals"])
+        other = counts[-1] - tumours - normals
+        out.append(f"analysed: {tumours} tumours, {normals} normal" + (f", {other} other" if other else ""))
+    return out
+
+
 def findings(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
     """Summarise the associations of a cohort per endpoint.
 

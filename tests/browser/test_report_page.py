@@ -215,12 +215,14 @@ def test_every_control_has_a_name_and_can_be_reached(shown: Browser) -> None:
     assert {"theme", "pick-method", "pick-signature", "A"} <= reached
 
 
-def test_print_shows_the_static_figures(shown: Browser) -> None:
+def test_print_shows_the_figures(shown: Browser) -> None:
     shown.view(700)  # the width of A4 between its margins
     shown.command("Emulation.setEmulatedMedia", media="print")
     shown_now = "return [...document.querySelectorAll('{}')].filter(e => e.getBoundingClientRect().height > 0).length"
-    assert shown.js(shown_now.format("figure[data-kind=forest] svg")) >= 2
-    assert shown.js(shown_now.format(".live")) == 0
+    for view in ("forest", "km", "heatmap"):
+        assert shown.js(shown_now.format(f"[data-view={view}] .view")) == 1, view
+    assert shown.js(shown_now.format(".controls, .js-table, nav.contents")) == 0
+    assert shown.js(shown_now.format("svg.pathway")) == 2
     assert shown.js(shown_now.format(".cohort")) == shown.js("return document.querySelectorAll('.cohort').length")
     right = "Math.max(...[...document.querySelectorAll('table, figure svg')].map(e => e.getBoundingClientRect().right))"
     assert shown.js(f"return {right}") <= 702, "nothing is cut at the edge of the paper"

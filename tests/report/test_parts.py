@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata
@@ -11,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtorscore.errors import ConfigError
+from mtorscore import report
+from mtorscore.errors import ConfigError, DataError
 from mtorscore.pipeline import prepare, read_table
 from mtorscore.report.data.run_files import read_run, thinned
 from mtorscore.report.figures.drug_templates import template_values, templates
@@ -32,11 +36,34 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_prediction_is_drawn_and_said(results: Path) -> None:
     page = Page(results / "report.html")
-    kinds = {a.get("data-kind") for _, a in page.elements}
-    assert {"calibration", "decision", "nulls", "forest", "km", "drugs", "combined"} - kinds <= {"drugs"}
+    views = {a.get("data-view") for _, a in page.elements}
+    assert {"calibration", "decision", "null", "forest", "km", "gsea", "correlation", "meta", "heatmap"} <= views
     assert "by 2 years: observed against predicted risk" in page.words
     assert "Predicting OS in held-out patients, Harrell's C: clinical 0.55 (0.50 to 0.63)" in page.words
     assert "research use only" in page.words
+
+
+def test_figures_for_papers_are_vectors_with_captions(results: Path, cells: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "two")
+    written = report.write_figures(copy, ["svg"])
+    kinds = {p.stem.partition("-")[0] for p in written if p.suffix == ".svg"}
+    wanted = {"board", "map", "calibration", "decision", "nulls", "forest", "km", "combined", "heatmap", "landscape"}
+    assert wanted <= kinds
+    captions = pd.read_csv(copy / "figures" / "captions.tsv", sep="\t")
+    assert len(captions) == len(written) - 1
+    assert captions["caption"].str.len().min() > 10
+    assert all("<text" in p.read_text(encoding="utf-8") for p in written[:3])
+    one = shutil.copytree(cells, tmp_path / "cells")
+    assert {"umap", "dotplot", "ridge"} <= {p.stem for p in report.write_figures(one, ["svg"])}
+    with pytest.raises(DataError, match="not as 'tiff'"):
+        report.write_figures(copy, ["tiff"])
+
+
+def test_the_page_draws_nothing_with_matplotlib(results: Path, tmp_path: Path) -> None:
+    code = "import sys; from mtorscore import report; report.write(sys.argv[1]); assert 'matplotlib' not in sys.modules"
+    copy = shutil.copytree(results, tmp_path / "two")
+    done = subprocess.run([sys.executable, "-c", code, str(copy)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_columns_dates_and_the_command_are_in_words(results: Path) -> None:
@@ -82,7 +109,7 @@ def test_without_normals_the_templates_say_why(cells: Path) -> None:
 def test_cells_have_their_section(cells: Path) -> None:
     page = Page(cells / "report.html")
     assert "cells" in [a["id"] for t, a in page.elements if t == "section"]
-    assert {"umap", "dotplot", "ridge"} <= {a.get("data-kind") for _, a in page.elements}
+    assert {"umap", "celltypes"} <= {a.get("data-view") for _, a in page.elements}
     assert "150 single cells of 3 sample(s) and 2 cell type(s), without outcome" in page.words
     raw = (cells / "report.html").read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="payload">(.*?)</script>', raw, re.DOTALL)

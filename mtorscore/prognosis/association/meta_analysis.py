@@ -79,6 +79,7 @@ def meta_analyse(
     if (everything["effect"] != HAZARD).any() and "positive" in everything:
         # Several classes of one label are effects of their own.
         split.append("positive")
+    everything = _marked_twins(everything, split)
     rows = [
         _one(part, dict(zip(split, key, strict=True)), tau2, hartung_knapp, level)
         for key, part in everything.groupby(split, sort=False, dropna=False)
@@ -140,29 +141,36 @@ def _one(part: pd.DataFrame, key: dict[str, Any], tau2: str, knapp: bool, level:
     if kinds:
         reasons.append("hazard ratios and odds ratios are not combined")
     row["valid"] = len(good) >= 2 and not kinds
-    twice = _same_estimates(good)
+    twice = ", ".join(map(str, good.loc[good["twin"], "cohort"]))
     if twice:
         reasons.append(f"{twice} hold the same estimates: one cohort twice")
         row["valid"] = False
     return row | {"reason": "; ".join([*reasons, *_overlap(good)])}
 
 
-def _same_estimates(good: pd.DataFrame) -> str:
-    """Name cohorts that have exactly the same numbers of the same patients, or of patients not told."""
-    columns = [c for c in ("n", "events", "ratio", "ratio_low", "ratio_high", "patients") if c in good]
-    rounded = good[columns].apply(lambda c: c.round(9) if pd.api.types.is_numeric_dtype(c.dtype) else c)
-    return ", ".join(map(str, good.loc[rounded.duplicated(keep=False), "cohort"]))
+def _marked_twins(everything: pd.DataFrame, split: Sequence[str]) -> pd.DataFrame:
+    """Mark cohorts that have exactly the same numbers of the same patients, or of patients not told, within an effect.
+
+    Only the columns that are read further on are kept.
+    """
+    numbers = ["n", "events", "ratio", "ratio_low", "ratio_high"]
+    kept = [c for c in ("patients", "positive", "horizon") if c in everything and c not in split]
+    good = everything.loc[everything["usable"], [*split, *numbers, *[c for c in kept if c == "patients"]]]
+    twins = good.assign(**{c: good[c].astype(float).round(9) for c in numbers}).duplicated(keep=False)
+    columns = [*split, "effect", "cohort", "log", "se", "usable", "n", "events", *kept]
+    return everything[columns].assign(twin=twins.reindex(everything.index, fill_value=False))
 
 
 def _overlap(good: pd.DataFrame) -> list[str]:
     """Say which cohorts share patients, where the tables tell who is in them."""
     if "patients" not in good:
         return []
-    told = good[good["patients"].astype(object).map(lambda v: isinstance(v, str)).astype(bool)].drop_duplicates(
-        "cohort"
-    )
-    digests = dict(zip(told["cohort"], told["patients"], strict=True))
-    return overlap_notes(digests, {c: int(n) for c, n in zip(told["cohort"], told["n"], strict=True)})
+    digests: dict[Any, str] = {}
+    sizes: dict[Any, int] = {}
+    for cohort, patients, n in zip(good["cohort"], good["patients"], good["n"], strict=True):
+        if isinstance(patients, str) and cohort not in digests:
+            digests[cohort], sizes[cohort] = patients, int(n)
+    return overlap_notes(digests, sizes)
 
 
 _COLUMNS = [

@@ -13,7 +13,7 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort
 from mtorscore.report.figures.cells import cell_pictures
 from mtorscore.report.figures.drug_templates import drug_picture
-from mtorscore.report.figures.picture import Drawer, Picture, small_multiples, to_svg
+from mtorscore.report.figures.picture import Drawer, Picture, small_multiples
 from mtorscore.report.figures.prediction import null_picture, prediction_pictures
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _STATIC_ENDPOINTS = 2
 def cohort_pictures(
     cohort: Cohort, method: str | None, described: dict[str, Described], leads: list[str]
 ) -> dict[str, Picture]:
-    """Draw the static figures of a cohort by its first method.
+    """Return the figures of a cohort by its first method.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def cohort_pictures(
     Returns
     -------
     dict
-        Kind (and endpoint) -> picture; what cannot be drawn is there with the reason.
+        Kind (and endpoint) -> picture, drawn when asked for; what cannot be drawn is there with the reason.
     """
     scores = cohort.scores.get(method or "", pd.DataFrame(index=cohort.obs.index))
     shown = [n for n in leads if n in scores.columns and scores[n].notna().any()]
@@ -216,14 +216,14 @@ def combined_picture(across: pd.DataFrame, methods: list[str], leads: list[str])
     rows = across[across["method"] == methods[0]] if len(across) and methods else across
     rows = rows[rows["signature"].isin(leads)] if len(rows) else rows
     if not len(rows):
-        return Picture("combined", "combined", "", "", "")
+        return Picture("combined", None, "", "", "No hazard ratios were combined.")
     endpoint = str(rows["endpoint"].iloc[0])
     rows = rows[rows["endpoint"] == endpoint].copy()
     rows["signature"] = pd.Categorical(rows["signature"], [n for n in leads if n in set(rows["signature"])])
     rows = rows.sort_values("signature")
     alt = f"Forest plot of combined hazard ratios of {len(rows)} signatures for {endpoint}."
     caption = f"{endpoint}, {methods[0]}: hazard ratios per SD combined over cohorts, unadjusted."
-    return Picture("combined", "combined", to_svg(pl.forest(rows), "combined", alt), alt, caption, endpoint=endpoint)
+    return Picture("combined", lambda: pl.forest(rows), alt, caption, endpoint=endpoint)
 
 
 def model_names(rows: pd.DataFrame) -> pd.Series:

@@ -27,6 +27,20 @@ def endpoints_predicted(cohort: Cohort) -> list[str]:
     return [str(e) for e in dict.fromkeys(table["endpoint"])] if "endpoint" in table else []
 
 
+def predicted_words(cohort: Cohort) -> list[str]:
+    """Say per predicted endpoint what calibration and decision curve are of."""
+    out = []
+    for endpoint in endpoints_predicted(cohort):
+        rows = _rows(cohort, "calibration", endpoint)
+        n = int(rows.groupby("model")["n"].sum().max()) if "n" in rows else 0
+        out.append(
+            f"{endpoint}{_by(rows)}: observed against predicted risk in groups of patients of equal size"
+            + (f" ({n} patients)" if n else "")
+            + ", each predicted by models fitted without them; and net benefit of acting on a predicted risk."
+        )
+    return out
+
+
 def prediction_pictures(draw: Drawer) -> list[Picture]:
     """Draw calibration and decision curve of every predicted endpoint."""
     out: list[Picture] = []

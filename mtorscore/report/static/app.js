@@ -39,6 +39,7 @@ function buildControls() {
     picker("Signature, by branch", "signature", signatureGroups, { class: "grow" }),
     el("div", { class: "selection" }, chosen, clear),
   );
+  buildFind(bar);
   const update = () => {
     chosen.parentElement.hidden = !state.selected.size;
     chosen.textContent = state.selected.size ? `${counted(state.selected.size)} selected` : "";
@@ -90,6 +91,10 @@ const FIGURES = [
   ["forest", drawForest, ["cohort", "method", "endpoint", "signature", "rows", "sort"]],
   ["km", drawKm, ["cohort", "method", "endpoint", "signature", "cut", "selected"]],
   ["null", drawModels, ["cohort", "method", "endpoint", "signature"]],
+  ["calibration", drawCalibration, ["cohort", "method", "endpoint", "predicted"]],
+  ["decision", drawDecision, ["cohort", "method", "endpoint", "predicted"]],
+  ["gsea", drawGsea, ["cohort", "comparison"]],
+  ["correlation", drawCorrelation, ["cohort", "method"]],
   ["meta", drawMeta, ["method", "endpoint", "signature"]],
 ];
 const live = [];
@@ -128,21 +133,32 @@ function start() {
     if (!root) continue;
     const figure = { root, holder: root.querySelector(".view"), draw, needs, stale: true, near: false };
     live.push(figure);
-    paint(figure);
     seen.observe(root);
   }
+  // What is not near the screen is drawn once the first screen stands, so that links land where they point.
+  const rest = () => { for (const figure of live) if (figure.stale) paint(figure); };
   const build = (node) => {
     if (node.dataset.done) return;
     node.dataset.done = "yes";
     const cohort = DATA.cohorts[Number(node.dataset.cohortTable)];
-    dataTable(node, cohort.tables[node.dataset.table], `${cohort.name} ${node.dataset.table}`);
+    dataTable(node, cohort.tables[node.dataset.table], `${cohort.name} ${node.dataset.table}`, DATA.printed[node.dataset.table]);
   };
   // What is on the page at first has its height at once, so that links land where they point.
-  const across = document.querySelector('[data-table="meta"]');
-  if (across && DATA.meta) dataTable(across, DATA.meta, `${DATA.run} across cohorts`);
+  const across = () => {
+    const holder = document.querySelector('[data-table="meta"]');
+    if (holder && DATA.meta) dataTable(holder, DATA.meta, `${DATA.run} across cohorts`, DATA.printed.meta);
+  };
   const buildShown = () => { for (const node of document.querySelectorAll(`[data-cohort-table="${state.cohort}"]`)) build(node); };
-  buildShown();
-  watchers.push((patch) => { if ("cohort" in patch) buildShown(); });
+  const later = () => {
+    rest();
+    across();
+    buildShown();
+    buildSaves();
+    watchers.push((patch) => { if ("cohort" in patch) buildShown(); });
+    watchers.push((patch) => { if ("cohort" in patch || "method" in patch || "selected" in patch) drawSample(); });
+    buildAddress();
+    document.documentElement.dataset.ready = "yes";
+  };
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {
       try {
@@ -156,10 +172,11 @@ function start() {
   }
   // Paper cannot be clicked: checklists are open on it.
   const closed = [];
-  addEventListener("beforeprint", () => { for (const d of document.querySelectorAll("details:not([open], .meanings)")) { d.open = true; closed.push(d); } });
+  addEventListener("beforeprint", () => {
+    hideTip(); for (const d of document.querySelectorAll("details:not([open], .meanings)")) { d.open = true; closed.push(d); } });
   addEventListener("afterprint", () => { for (const d of closed.splice(0)) d.open = false; });
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw({ size: true }); } });
-  document.documentElement.dataset.ready = "yes";
+  requestAnimationFrame(() => setTimeout(later));
 }
 start();

@@ -40,7 +40,7 @@ function surface(width, height, label) {
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   context.font = `12px ${css("--sans")}`;
-  return [canvas, context];
+  return [canvas, recording(context, width, height)];
 }
 
 function levelColour(column, code) {
@@ -77,7 +77,7 @@ function drawHeatmap(holder) {
   if (!table.size) return nothing(holder, cohort.missing.scores || "There are no scores.");
   const rows = chosenRows(state.rows);
   const order = sampleOrder();
-  const tracks = Object.keys(cohort.tracks).filter((t) => t !== "age" && !(cohort.unit === "cell" && t === "sample_type")).slice(0, 8);
+  const tracks = Object.keys(cohort.tracks).filter((t) => t !== "age" && !tooMany(cohort.tracks[t]) && !(cohort.unit === "cell" && t === "sample_type")).slice(0, 8);
   const focus = document.activeElement && holder.contains(document.activeElement) ? document.activeElement.dataset.row : null;
   const tools = el("div", { class: "tools" },
     small("Rows", "rows", [["leads", "One per branch, and confounders"], ["branch", "All of this branch"], ["all", "All signatures"]]),
@@ -92,7 +92,7 @@ function drawHeatmap(holder) {
     labels.append(el("button", {
       type: "button", "data-row": name, "aria-pressed": name === state.signature, title: name, style: `height:${high}px;line-height:${high}px`,
       onclick: () => change({ signature: name }),
-    }, clip(name, 60)));
+    }, clip(titled(name), 60)));
   }
   const place = el("div");
   grid.append(labels, place);
@@ -105,15 +105,20 @@ function drawHeatmap(holder) {
   const cell = width / order.length;
   const wide = Math.max(cell, 1) + 0.4;
   tracks.forEach((t, k) => order.forEach((i, x) => { c.fillStyle = trackColour(cohort.tracks[t], i); c.fillRect(x * cell, k * thin, wide, thin - 2); }));
+  const kinds = cohort.tracks.sample_type;
+  const own = kinds?.levels.includes("tumour") ? (i) => kinds.levels[kinds.codes[i]] !== "normal" : null;
   const z = rows.map((name) => {
     const values = table.get(name);
-    const [mean, sd] = meanSd(values);
+    // The scale is that of the samples that are not normal tissue, so that their share moves no colour.
+    const [mean, sd] = meanSd(values.filter((_, i) => !own || own(i)));
     return Float64Array.from(values, (v) => (v - mean) / (sd || 1));
   });
   z.forEach((values, k) => order.forEach((i, x) => {
     c.fillStyle = Number.isFinite(values[i]) ? shade(DIVERGING, (values[i] + 2.5) / 5) : css("--line");
     c.fillRect(x * cell, top + k * high, wide, high - 1);
   }));
+  const split = groupNow();
+  if (split) order.forEach((i, x) => { if (x && split.codes[i] !== split.codes[order[x - 1]]) { c.fillStyle = css("--paper"); c.fillRect(x * cell - 1.5, 0, 3, height); } });
   c.fillStyle = css("--mark");
   order.forEach((i, x) => { if (state.selected.has(i)) c.fillRect(x * cell, height - 7, wide, 6); });
   const base = c.getImageData(0, 0, canvas.width, canvas.height);
@@ -168,6 +173,7 @@ function drawHeatmap(holder) {
   const group = (name, ...parts) => key.append(el("div", {}, el("b", {}, name), ...parts));
   const chip = (colour, text) => el("span", { style: `--c:${colour}` }, text);
   group("score", ramp(DIVERGING, "\u22122.5 to +2.5 SD"));
+  const scale = own ? "0 and the SD are those of the samples that are not normal tissue" : "0 and the SD are those of all that is shown";
   const binary = tracks.filter((t) => isBinary(cohort.tracks[t]));
   for (const t of tracks) {
     const column = cohort.tracks[t];
@@ -180,8 +186,11 @@ function drawHeatmap(holder) {
   }
   if (binary.length) group(clip(binary.map((t) => t.replaceAll("_", " ")).join(", "), 60), chip(shade(BLUES, 0), "no"), chip(shade(BLUES, 1), "yes"));
   if (tracks.length) key.append(chip(css("--line"), "not known"));
-  holder.append(key);
+  holder.append(key, el("p", { class: "note" }, `${state.method}; ${counted(order.length)}; ${scale}. White lines part the groups.`));
 }
+
+// A track of many names would be as many colours that nobody can tell apart.
+function tooMany(column) { return Boolean(column.levels) && column.levels.length > 10; }
 
 function isBinary(column) {
   column.binary ??= Boolean(column.numbers) && column.numbers.every((v) => v == null || v === 0 || v === 1);
@@ -319,11 +328,19 @@ function drawStrip(holder) {
   });
   const marks = groups.flatMap((g, k) => g.members.map((i) => ({ i, x: k + 0.3 * (((i * 0.618034) % 1) * 2 - 1), y: values[i], colour: groupColour(g.name, k) })));
   const name = clip(state.signature, 50);
+  const paired = cohort.group === "sample_type" ? cohort.pairs : [];
+  const place = new Map(marks.map((m) => [m.i, m]));
   holder.replaceChildren(points(holder, {
     label: `Distribution of ${name} by ${cohort.group.replaceAll("_", " ")}: ${groups.map((g) => `${g.name} median ${fmt(quantile(g.sorted, 0.5))}, ${counted(g.n)}`).join("; ")}. Arrow keys read points.`,
-    x: [-0.6, levels.length - 0.4], y: padded(values), groups, marks, ylabel: "score",
+    x: [-0.6, levels.length - 0.4], y: padded(values), groups, marks, ylabel: `score (${state.method})`,
     text: (m) => `${name}: ${fmt(m.y)}`,
     over(c, xs, ys) {
+      if (paired.length) {
+        c.strokeStyle = css("--soft");
+        c.globalAlpha = 0.35;
+        for (const [a, b] of paired) { const [p, q] = [place.get(a), place.get(b)]; if (p && q) { c.beginPath(); c.moveTo(xs(p.x), ys(p.y)); c.lineTo(xs(q.x), ys(q.y)); c.stroke(); } }
+        c.globalAlpha = 1;
+      }
       c.strokeStyle = css("--ink");
       groups.forEach((g, k) => {
         if (g.n < 3) return;
@@ -332,7 +349,7 @@ function drawStrip(holder) {
         c.lineWidth = 1;
       });
     },
-  }), el("p", { class: "note" }, cohort.unit === "cell" ? "Lines are the quartiles over cells; compare samples, not cells." : "Lines are the quartiles. A difference between tumour and normal mixes activity with lineage and cell composition."));
+  }), el("p", { class: "note" }, cohort.unit === "cell" ? "Lines are the quartiles over cells; compare samples, not cells." : `${state.method}. Lines are the quartiles${paired.length ? `; thin lines join tumour and normal tissue of ${paired.length} patients` : ""}. A difference between tumour and normal mixes activity with lineage and cell composition.`));
 }
 
 function drawScatter(holder) {
@@ -358,5 +375,5 @@ function drawScatter(holder) {
   }));
   const key = el("div", { class: "key" });
   if (column?.levels && column.levels.length <= 8) column.levels.forEach((v, k) => key.append(el("span", { style: `--c:${levelColour(column, k)}` }, clip(v, 30))));
-  holder.append(key, el("p", { class: "note" }, `Spearman's correlation over ${tumours.length} ${cohort.unit === "cell" ? "cells" : "tumours"}: ${fmt(rho, 2) || "not defined"}. Signatures that share genes correlate for that reason alone.`));
+  holder.append(key, el("p", { class: "note" }, `${state.method}. Spearman's correlation over ${tumours.length} ${cohort.unit === "cell" ? "cells" : "tumours"}: ${fmt(rho, 2) || "not defined"}. Signatures that share genes correlate for that reason alone.`));
 }

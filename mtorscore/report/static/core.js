@@ -1,6 +1,18 @@
 "use strict";
 // Data, state and arithmetic. All text from the data reaches the page through textContent or canvas text only.
 const DATA = JSON.parse(document.getElementById("payload").textContent);
+// Long columns come packed: codes as runs, numbers as single precision.
+function unpack(column) {
+  if (column.runs) {
+    column.codes = [];
+    for (let k = 0; k < column.runs.length; k += 2) for (let i = 0; i < column.runs[k + 1]; i++) column.codes.push(column.runs[k]);
+  }
+  if (column.single) {
+    const bytes = Uint8Array.from(atob(column.single), (c) => c.charCodeAt(0));
+    column.numbers = Array.from(new Float32Array(bytes.buffer), (v) => (Number.isNaN(v) ? null : Number(v.toPrecision(6))));
+  }
+}
+for (const table of [...DATA.cohorts.flatMap((c) => Object.values(c.tables)), ...DATA.boards, ...(DATA.meta ? [DATA.meta] : [])]) for (const c of Object.values(table.columns)) unpack(c);
 const SIGNATURES = new Map(DATA.signatures.map((s) => [s.id, s]));
 const MISSING = 65535;
 const STEPS = 65534;
@@ -87,6 +99,7 @@ function cellOf(column, i) {
 const state = {
   cohort: 0, method: DATA.methods[0] || null, endpoint: null, signature: null, other: null,
   rows: "leads", order: "signature", cut: "median", sort: "branch", colour: "sample_type", paint: "signature", selected: new Set(),
+  predicted: null, comparison: null,
 };
 const watchers = [];
 

@@ -1,5 +1,5 @@
 // Tables that sort, search, page and download. The rows are those of the files on disk.
-const PAGE = 50;
+const PAGE = 12;
 const LONG = 72;
 
 // A long text is cut, so that rows keep their height; a button shows the rest.
@@ -11,10 +11,15 @@ function long(value) {
   return cell;
 }
 
-function dataTable(holder, table, name) {
-  const names = Object.keys(table.columns);
+// First come the columns that matter most, with what says whether a row may be trusted; a button shows all.
+const FIRST = ["signature", "contrast", "endpoint", "model", "adjusted_for", "metric", "hr", "hr_low", "hr_high", "odds_ratio", "value", "hedges_g", "nes", "p", "p_moderated", "q", "null_p", "valid"];
+function dataTable(holder, table, name, printed) {
+  const file = Object.keys(table.columns);
+  const names = [...FIRST.filter((n) => file.includes(n)), ...file.filter((n) => !FIRST.includes(n))];
   const columns = names.map((n) => table.columns[n]);
   const count = columns.length ? (columns[0].numbers || columns[0].codes).length : 0;
+  const few = printed ? names.filter((n) => [...printed, "method", "valid", "reason"].includes(n)) : names;
+  let shownColumns = new Set(few.length ? few.map((n) => names.indexOf(n)) : names.keys());
   const view = { order: [...Array(count).keys()], sort: null, down: false, text: "", shown: PAGE };
   const status = el("span", { class: "note", "aria-live": "polite" });
   const search = el("input", { type: "search", placeholder: "any text", "aria-label": `Search ${name}` });
@@ -55,6 +60,7 @@ function dataTable(holder, table, name) {
     const rows = matching();
     const part = rows.slice(0, view.shown);
     body.replaceChildren(...part.map((i) => el("tr", {}, ...columns.map((c, j) => {
+      if (!shownColumns.has(j)) return null;
       const value = cellOf(c, i);
       if (typeof value === "number") return el("td", { class: looks[j] }, fmt(value));
       return typeof value === "string" && value.length > LONG ? long(value) : el("td", { class: looks[j] }, clip(value ?? "", LONG));
@@ -65,18 +71,25 @@ function dataTable(holder, table, name) {
   }
   search.addEventListener("input", () => { view.text = search.value; view.shown = PAGE; refresh(); });
   more.addEventListener("click", () => { view.shown += 4 * PAGE; refresh(); });
-  const download = el("button", { type: "button", class: "quiet", onclick: () => saveTable(names, columns, matching(), name) }, "Download TSV");
+  const download = el("button", { type: "button", class: "quiet", onclick: () => saveTable(file, file.map((n) => table.columns[n]), matching(), name) }, "Download TSV");
+  const wide = el("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => {
+    const all = wide.getAttribute("aria-pressed") === "false";
+    wide.setAttribute("aria-pressed", String(all));
+    shownColumns = new Set(all ? names.keys() : few.map((n) => names.indexOf(n)));
+    heads.forEach((h, j) => { h.hidden = !shownColumns.has(j); });
+    refresh();
+  } }, `All ${names.length} columns`);
+  heads.forEach((h, j) => { h.hidden = !shownColumns.has(j); });
+  wide.hidden = shownColumns.size === names.length;
   const box = el("div", { class: "live-table", tabindex: "0", role: "region", "aria-label": name });
   box.append(el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body));
-  holder.append(el("div", { class: "js-table" }, el("div", { class: "tools" }, el("label", {}, "Search", search), download, status), box, more));
+  holder.append(el("div", { class: "js-table" }, el("div", { class: "tools" }, el("label", {}, "Search", search), download, wide, status), box, more));
+  // At first the rows with the smallest p stand on top.
+  const p = table.columns.p || table.columns.p_moderated;
+  if (p) view.order.sort((a, b) => (cellOf(p, a) ?? 2) - (cellOf(p, b) ?? 2) || a - b);
   refresh();
 }
 
 function saveTable(names, columns, rows, name) {
-  const clean = (value) => String(value ?? "").replace(/[\t\r\n]/g, " ");
-  const lines = [names.map(clean).join("\t"), ...rows.map((i) => columns.map((c) => clean(cellOf(c, i) ?? "NA")).join("\t"))];
-  const link = el("a", { download: `${name.replace(/[^\w.-]+/g, "-").slice(0, 80)}.tsv` });
-  link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/tab-separated-values" }));
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  saveText(tsvOf(names, rows.map((i) => columns.map((c) => cellOf(c, i)))), `${name}.tsv`, "text/tab-separated-values");
 }

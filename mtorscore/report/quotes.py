@@ -1,0 +1,111 @@
+"""Sentences of a board that may be quoted: true under every method that was asked for, or naming the one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mtorscore.collection import USER_BRANCH
+from mtorscore.pl.branch_board import Branch
+from mtorscore.report.board import NOT_PATHWAY
+from mtorscore.report.data.described import branch_titles
+
+__all__ = ["folded", "quotes"]
+
+_MOST = 4
+
+
+def quotes(branches: Sequence[Branch], cohort: str) -> list[str]:
+    """Return at most four sentences for a paper, from the rows that may be read.
+
+    Parameters
+    ----------
+    branches
+        As `mtorscore.pl.branch_board.branches_of` returns them.
+    cohort
+        Its name.
+
+    Returns
+    -------
+    list of str
+        Associations that hold first, then the largest shifts, then what methods disagree on.
+    """
+    read = [b for b in branches if b.readable and b.branch not in NOT_PATHWAY]
+    out = [_holding(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
+    moved = sorted((b for b in read if b.shift in ("up", "down")), key=lambda b: -_least(b))
+    out = out[:2] + [_moved(b, cohort) for b in moved[:2]]
+    apart = [b for b in read if b.shift == "methods disagree"]
+    if apart:
+        names = ", ".join(f"{b.title} ({_span(b, 'shift', '+.2f')} SD)" for b in apart)
+        out.append(f"In {cohort}, scoring methods disagree on the direction of {names}; no claim is made.")
+    return out[:_MOST]
+
+
+def _holding(branch: Branch, cohort: str) -> str:
+    first = branch.rows[0]
+    largest = max(float(r["q"]) for r in branch.rows)
+    text = (
+        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {first['endpoint']}: hazard ratio per SD "
+        f"{_span(branch, 'hr', '.2f')} by {_methods(branch)} ({int(float(first['events']))} events, "
+        f"q {_most(largest)}), adjusted for proliferation and beyond random signatures."
+    )
+    changing = not all(bool(r.get("proportional")) for r in branch.rows)
+    return text + (" The ratio changes over time." if changing else "")
+
+
+def _moved(branch: Branch, cohort: str) -> str:
+    against, _, unit = str(branch.rows[0]["compared"]).partition(",")
+    way = "higher" if branch.shift == "up" else "lower"
+    return (
+        f"In {cohort}, {branch.title} ({branch.signature}) is {way} ({against}): {_span(branch, 'shift', '+.2f')}"
+        f"{unit.replace(' in ', ' ')} by {_methods(branch)}, every 95% interval beyond 0."
+    )
+
+
+def _least(branch: Branch) -> float:
+    return min(abs(float(r["shift"])) for r in branch.rows if np.isfinite(float(r["shift"])))
+
+
+def _span(branch: Branch, column: str, form: str) -> str:
+    values = [float(r[column]) for r in branch.rows if np.isfinite(float(r[column]))]
+    low, high = (format(v, form) for v in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _methods(branch: Branch) -> str:
+    names = [str(r["method"]) for r in branch.rows]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _most(q: float) -> str:
+    return "below 0.001" if q < 0.001 else f"at most {q:.2g}"
+
+
+def folded(branches: Sequence[Branch]) -> list[str]:
+    """Return the branches of the pathway that have no leading signature on this board."""
+    shown = {b.branch for b in branches}
+    return [t for b, t in branch_titles().items() if b not in shown and b not in (*NOT_PATHWAY, USER_BRANCH)]
+
+
+def overview(boards: Sequence[tuple[str, Sequence[Branch]]]) -> list[dict[str, Any]]:
+    """Return the branches over cohorts, in the order of the boards.
+
+    Parameters
+    ----------
+    boards
+        Cohort and its branches.
+
+    Returns
+    -------
+    list of dict
+        ``title``, ``signature`` and ``cells``: per cohort its branch, None where it has no such row.
+    """
+    keys = dict.fromkeys((b.branch, b.signature) for _, branches in boards for b in branches)
+    out = []
+    for branch, signature in keys:
+        found = [next((b for b in bs if (b.branch, b.signature) == (branch, signature)), None) for _, bs in boards]
+        first = next(b for b in found if b)
+        out.append({"branch": branch, "title": first.title, "signature": signature, "cells": found})
+    return out

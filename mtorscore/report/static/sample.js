@@ -1,0 +1,132 @@
+// The address keeps the reader's choices; search finds samples, genes and signatures; one sample is a view of its own.
+const KEPT_STATE = ["cohort", "method", "endpoint", "signature", "other", "rows", "sort", "cut"];
+let anchor = "";
+
+function writeAddress() {
+  const parts = [`cohort=${encodeURIComponent(cohortNow().name)}`];
+  for (const key of KEPT_STATE.slice(1)) if (state[key] && state[key] !== START[key]) parts.push(`${key}=${encodeURIComponent(state[key])}`);
+  if (state.selected.size === 1) parts.push(`sample=${encodeURIComponent(cohortNow().observations[[...state.selected][0]])}`);
+  try { history.replaceState(null, "", `#${[anchor, ...parts].filter(Boolean).join("&")}`); } catch { /* an address that may not be changed, as within a frame */ }
+}
+
+function readAddress() {
+  const patch = {};
+  anchor = "";
+  for (const part of location.hash.slice(1).split("&")) {
+    const at = part.indexOf("=");
+    if (at < 0) { anchor = /^[\w-]+$/.test(part) && document.getElementById(part) ? part : anchor; continue; }
+    const key = part.slice(0, at);
+    let value;
+    try { value = decodeURIComponent(part.slice(at + 1)); } catch { continue; }
+    if (key === "cohort") { const k = DATA.cohorts.findIndex((c) => c.name === value); if (k >= 0) patch.cohort = k; } else if (key === "sample" || KEPT_STATE.includes(key)) patch[key] = value;
+  }
+  const { sample, ...rest } = patch;
+  const cohort = DATA.cohorts[patch.cohort ?? state.cohort];
+  const i = sample == null ? -1 : cohort.observations.indexOf(sample);
+  return i >= 0 ? { ...rest, selected: new Set([i]) } : rest;
+}
+
+const START = { ...state };
+
+function buildAddress() {
+  const allowed = { cut: ["median", "tertiles"], rows: ["leads", "branch", "all"], sort: ["branch", "hr", "p"] };
+  const clean = (patch) => { for (const key of Object.keys(allowed)) if (key in patch && !allowed[key].includes(patch[key])) delete patch[key]; return patch; };
+  const patch = clean(readAddress());
+  const { selected, ...rest } = patch;
+  if (Object.keys(rest).length) change(rest);
+  if (selected) change({ selected });
+  if (anchor) document.getElementById(anchor).scrollIntoView();
+  watchers.push(writeAddress);
+  addEventListener("hashchange", () => {
+    const found = clean(readAddress());
+    if (Object.keys(found).length) change(found);
+    if (anchor) document.getElementById(anchor).scrollIntoView();
+    const row = anchor && document.getElementById(anchor);
+    document.querySelectorAll(".board tr.found").forEach((r) => r.classList.remove("found"));
+    if (row?.matches(".board tr")) { row.classList.add("found"); choose(row.dataset.signature); }
+    writeAddress();
+  });
+}
+
+function choose(signature) { if (signature && tableNow().has(signature)) change({ signature }); }
+
+function buildFind(bar) {
+  const input = el("input", { type: "search", id: "find", autocomplete: "off", placeholder: "sample, gene, signature", "aria-controls": "found" });
+  const found = el("div", { id: "found", role: "region", "aria-label": "Found", hidden: true });
+  const row = (text, act) => el("button", { type: "button", onclick: () => { act(); found.hidden = true; input.value = ""; } }, text);
+  const look = () => {
+    const wanted = input.value.trim().toLowerCase();
+    const hits = [];
+    if (wanted.length > 1) {
+      DATA.cohorts.forEach((cohort, k) => {
+        for (let i = 0; i < cohort.observations.length && hits.length < 8; i++) if (cohort.observations[i].toLowerCase().includes(wanted)) hits.push(row(`Sample ${clip(cohort.observations[i], 60)}, ${clip(cohort.name, 30)}`, () => { change({ cohort: k }); showSample(i); }));
+      });
+      const genes = [...SIGNATURES.keys()].filter((n) => (DATA.genes[n] || "").toLowerCase().split(" ").includes(wanted));
+      if (genes.length) hits.push(el("p", {}, `Gene ${wanted.toUpperCase()} is in ${genes.length} signature${genes.length === 1 ? "" : "s"}:`), ...genes.slice(0, 14).map((n) => row(clip(n, 60), () => { choose(n); jump("signature"); })));
+      for (const s of SIGNATURES.values()) if (hits.length < 22 && `${s.id} ${s.title}`.toLowerCase().includes(wanted)) hits.push(row(`Signature ${clip(s.id, 60)}`, () => { choose(s.id); jump("signature"); }));
+    }
+    found.replaceChildren(...(hits.length ? hits : [el("p", {}, wanted.length > 1 ? "Nothing of that name." : "Write two letters or more.")]));
+    found.hidden = !wanted;
+  };
+  input.addEventListener("input", look);
+  input.addEventListener("keydown", (e) => { if (e.key === "Escape") { input.value = ""; found.hidden = true; } if (e.key === "Enter") found.querySelector("button")?.click(); });
+  bar.append(el("div", { class: "find" }, el("label", {}, "Find", input), found));
+}
+
+function jump(id) { anchor = id; document.getElementById(id).scrollIntoView(); writeAddress(); }
+function showSample(i) { change({ selected: new Set([i]) }); jump("sample"); }
+
+// Each lead's score of one sample, and its place among the samples that are not normal tissue.
+function placesOf(i) {
+  const cohort = cohortNow();
+  const kind = cohort.tracks.sample_type;
+  const others = [...cohort.observations.keys()].filter((j) => !kind || kind.levels[kind.codes[j]] !== "normal");
+  return DATA.leads.filter((n) => tableNow().has(n)).map((name) => {
+    const values = tableNow().get(name);
+    const among = finite(others.map((j) => values[j]));
+    const [mean, sd] = meanSd(among);
+    const below = among.filter((v) => v < values[i]).length + 0.5 * among.filter((v) => v === values[i]).length;
+    return { name, value: values[i], z: sd > 0 ? (values[i] - mean) / sd : NaN, place: (100 * below) / among.length, n: among.length };
+  });
+}
+
+function drawSample() {
+  const section = document.getElementById("sample");
+  const one = state.selected.size === 1 ? [...state.selected][0] : null;
+  section.hidden = one == null;
+  colourMaps();
+  if (one == null) return;
+  const cohort = cohortNow();
+  const name = cohort.observations[one];
+  const places = placesOf(one).filter((p) => Number.isFinite(p.value));
+  const facts = Object.entries(cohort.tracks).map(([t, column]) => [t.replaceAll("_", " "), cellOf(column, one)]).filter(([, v]) => v != null);
+  const heads = ["branch", "signature", "score", `place among ${places[0]?.n ?? 0} (percentile)`, "SD from their mean"];
+  const bar = (p) => svg("svg", { viewBox: "0 0 104 10", class: "place", role: "img", "aria-label": `percentile ${fmt(p.place, 2)}` }, svg("line", { class: "grid", x1: 2, x2: 102, y1: 5, y2: 5 }), svg("circle", { cx: 2 + p.place, cy: 5, r: 4, fill: css("--mark") }));
+  const rows = places.map((p) => el("tr", {}, el("th", { scope: "row" }, clip(titled(p.name), 50)), el("td", {}, el("button", { type: "button", class: "quiet link", onclick: () => { choose(p.name); jump("signature"); } }, clip(p.name, 50))), el("td", { class: "num" }, fmt(p.value)), el("td", {}, bar(p), ` ${fmt(p.place, 2)}`), el("td", { class: "num" }, Number.isFinite(p.z) ? fmt(p.z, 2) : "")));
+  const table = () => [["sample", "branch", "signature", "score", "percentile", "sd_from_mean", "n"], places.map((p) => [name, titled(p.name), p.name, p.value, p.place, p.z, p.n])];
+  const quoted = /^[\w.:-]+$/.test(name) ? name : "SAMPLE";
+  section.querySelector("[data-view=sample]").replaceChildren(
+    el("h3", {}, clip(name, 90), " ", el("button", { type: "button", class: "quiet save", onclick: () => saveText(tsvOf(...table()), `${DATA.run}-sample.tsv`, "text/tab-separated-values") }, "TSV"), " ", el("button", { type: "button", class: "quiet save", onclick: () => change({ selected: new Set() }) }, "Close")),
+    el("p", { class: "note" }, `${clip(cohort.name, 40)}, ${state.method}. ${facts.slice(0, 8).map(([t, v]) => `${clip(t, 30)} ${clip(typeof v === "number" ? fmt(v) : v, 40)}`).join("; ")}. The map above is coloured by this sample.`),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Places of this sample" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows))),
+    el("p", { class: "note" }, "A place without an interval says little of one patient. Genes behind each score, and intervals, are in the passport: ", el("code", {}, `mtorscore passport ${quoted} --reference COUNTS`), ". Research use only."));
+}
+
+// The maps show the shift or effect that they were drawn with, or the place of the one chosen sample.
+function colourMaps() {
+  const one = state.selected.size === 1 ? [...state.selected][0] : null;
+  const places = one == null ? null : new Map(placesOf(one).map((p) => [p.name, p.z]));
+  for (const map of document.querySelectorAll("svg.pathway")) {
+    const here = Number(map.closest("[data-cohort]").dataset.cohort) === state.cohort;
+    for (const node of map.querySelectorAll("a")) {
+      const [fill, words] = [node.querySelector(".fill"), node.querySelector(".small")];
+      node.kept ??= [fill.getAttribute("class"), fill.getAttribute("fill-opacity"), words.textContent];
+      const z = here && places ? places.get(node.dataset.signature) : undefined;
+      const known = Number.isFinite(z);
+      const [kind, strength, text] = z === undefined ? node.kept : [known ? `fill ${z > 0 ? "up" : "down"}` : "fill unknown", known ? (0.6 * Math.min(Math.abs(z), 3)) / 3 : 1, known ? `${z > 0 ? "+" : ""}${fmt(z, 2)} SD` : "no value"];
+      fill.setAttribute("class", kind);
+      fill.setAttribute("fill-opacity", strength);
+      words.textContent = text;
+    }
+  }
+}
