@@ -69,7 +69,7 @@ function dataTable(holder, table, name, printed) {
     more.hidden = rows.length <= view.shown;
     more.textContent = `Show ${Math.min(rows.length - view.shown, 4 * PAGE)} more`;
   }
-  search.addEventListener("input", () => { view.text = search.value; view.shown = PAGE; refresh(); });
+  search.addEventListener("input", () => { view.text = search.value; view.shown = view.text ? 4 * PAGE : PAGE; refresh(); });
   more.addEventListener("click", () => { view.shown += 4 * PAGE; refresh(); });
   const download = el("button", { type: "button", class: "quiet", onclick: () => saveTable(file, file.map((n) => table.columns[n]), matching(), name) }, "Download TSV");
   const wide = el("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => {
