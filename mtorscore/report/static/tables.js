@@ -76,13 +76,13 @@ function dataTable(holder, table, name, printed) {
     const all = wide.getAttribute("aria-pressed") === "false";
     wide.setAttribute("aria-pressed", String(all));
     shownColumns = new Set(all ? names.keys() : few.map((n) => names.indexOf(n)));
-    heads.forEach((h, j) => { h.hidden = !shownColumns.has(j); });
+    head.replaceChildren(...heads.filter((_, j) => shownColumns.has(j)));
     refresh();
   } }, `All ${names.length} columns`);
-  heads.forEach((h, j) => { h.hidden = !shownColumns.has(j); });
+  const head = el("tr", {}, ...heads.filter((_, j) => shownColumns.has(j)));
   wide.hidden = shownColumns.size === names.length;
   const box = el("div", { class: "live-table", tabindex: "0", role: "region", "aria-label": name });
-  box.append(el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body));
+  box.append(el("table", {}, el("thead", {}, head), body));
   holder.append(el("div", { class: "js-table" }, el("div", { class: "tools" }, el("label", {}, "Search", search), download, wide, status), box, more));
   // At first the rows with the smallest p stand on top.
   const p = table.columns.p || table.columns.p_moderated;
