@@ -25,6 +25,8 @@ from .endpoints.endpoints import Endpoint as Endpoint
 from .endpoints.endpoints import LabelData as LabelData
 from .endpoints.endpoints import SurvivalData as SurvivalData
 from .endpoints.tcga_advice import tcga_advice as tcga_advice
+from .genomics.pairs import alterations as alterations
+from .genomics.shares import alteration_shares as alteration_shares
 from .models.checklists import reporting_table as reporting_table
 from .models.fitted import FittedModel as FittedModel
 from .models.fitted import fit_model as fit_model

@@ -1,0 +1,1 @@
+"""DNA alterations beside scores, classes and outcome: shares, declared pairs of branch and gene, layers of evidence."""
