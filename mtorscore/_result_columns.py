@@ -133,3 +133,34 @@ COMPETING = Column(
     "competing", "text", "how many competing events there are, and how they count here; empty where there is none"
 )
 LEVEL = Column("level", "share", "confidence level of the intervals")
+TECHNICAL = Column(
+    "technical_sd", "number",
+    "standard deviation of the score by the noise of counts alone (random halves of the reads); missing where the "
+    "values are no counts",
+)  # fmt: skip
+
+
+def agreement(what: str, *, above: str, prefix: str = "") -> tuple[Column, ...]:
+    """Return the columns that say whether the scoring methods agree.
+
+    Parameters
+    ----------
+    what
+        The effect that they agree on.
+    above
+        What ``above`` means of it.
+    prefix
+        Of the columns' names.
+    """
+    return (
+        Column(f"{prefix}methods_agree", "flag",
+               f"whether all methods give {what} of one sign, and none differs; missing by one method"),
+        Column(f"{prefix}differ", "text", "methods of the rarer sign, or beyond the intervals of all others"),
+        Column(f"{prefix}claim", "text",
+               f"what may be claimed: above ({above}) or below by all methods, or by those named alone; that methods "
+               "disagree, that none finds it, or that it cannot be said"),
+    )  # fmt: skip
+
+
+BESIDE = (TECHNICAL.name, *(c.name for c in agreement("an effect", above="a higher one")))
+"""Names of the columns that a run adds to what is computed of each method: noise of counts, agreement of methods."""

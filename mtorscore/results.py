@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mtorscore._result_columns import (
     ADJUSTED_FOR,
+    BESIDE,
     COMPETING,
     ENDPOINT,
     HORIZON,
@@ -20,12 +21,14 @@ from mtorscore._result_columns import (
     PREDICTOR,
     REASON,
     SIGNATURE,
+    TECHNICAL,
     VALID,
     Column,
     Table,
+    agreement,
 )  # fmt: skip
 
-__all__ = ["FORMAT", "TABLES", "Column", "Table"]
+__all__ = ["BESIDE", "FORMAT", "TABLES", "Column", "Table"]
 
 FORMAT = 2
 """Raised whenever a table of a run comes to mean something else; those of 0.1.0 were 1."""
@@ -108,6 +111,17 @@ COVERAGE = Table(
     script=True,
 )  # fmt: skip
 
+TECHNICAL_NOISE = Table(
+    "technical", "scores/technical.tsv", (
+        METHOD, SIGNATURE, TECHNICAL,
+        Column("source", "text", "thinning: random halves of the reads of each sample"),
+        Column("n", "count", "samples that were halved"),
+        Column("n_splits", "count", "how often"),
+        REASON,
+    ),
+    step="score", empty="The values of this cohort are no counts, so that the noise of counts is not known.",
+)  # fmt: skip
+
 ASSOCIATIONS = Table(
     "associations", "relate/associations.tsv", (
         METHOD, SIGNATURE, ENDPOINT, MODEL, ADJUSTED_FOR,
@@ -160,7 +174,7 @@ ASSOCIATIONS = Table(
         Column("firth", "flag", "whether Firth's penalty for few events was used"),
         Column("patients", "text",
                "digest of who is in the model, by which cohorts with the same patients are recognised when combined"),
-        VALID, REASON,
+        VALID, REASON, TECHNICAL, *agreement("a ratio", above="a worse outcome with a higher score"),
     ),
     step="relate", printed="signature endpoint adjusted_for n events hr hr_low hr_high p q null_p", empty=NO_OUTCOME,
     report=True, script=True,
@@ -197,7 +211,7 @@ CLASS_EFFECTS = Table(
         Column("null_p", "p-value", "p value among those random signatures"),
         Column("n_null", "count", "how many random signatures"),
         Column("firth", "flag", "whether Firth's penalty was used, in the model of the two classes alone"),
-        VALID, REASON,
+        VALID, REASON, TECHNICAL, *agreement("an odds ratio", above="higher odds with a higher score"),
     ),
     step="relate",
     printed="signature endpoint adjusted_for positive against n events odds_ratio or_low or_high p q null_p",
@@ -365,6 +379,11 @@ CONTRASTS = Table(
         Column("q", "p-value",
                "p_moderated (p_t below ten signatures) adjusted for the number of signatures and groups tested "
                "(Benjamini and Hochberg), within one method and comparison"),
+        TECHNICAL,
+        Column("smallest_difference", "number",
+               "technical noise alone shows a larger difference in 5% of experiments of this design"),
+        Column("below_smallest", "flag", "whether the difference is within technical noise"),
+        *agreement("a difference", above="higher in the first group, or along the order"),
         REASON,
     ),
     step="contrast",
@@ -436,6 +455,9 @@ ACTIVATION = Table(
         Column("active_high", "share", "upper end of its 95% interval"),
         Column("sign", "number", "1 where the score rises with activity, -1 where it falls"),
         Column("called", "flag", "whether tumours may be called active"),
+        TECHNICAL,
+        *agreement("a difference", above="the score is higher in tumours"),
+        *agreement("a share", above="more than half of the tumours are active", prefix="active_"),
         REASON,
     ),
     step="relate", printed="signature n_tumour n_reference difference difference_low difference_high active called",
@@ -485,8 +507,18 @@ BOARD = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, ASSOCIATIONS, CLASS_EFFECTS, CLASSIFIERS),
-        *(KAPLAN_MEIER, NULLS, SURVIVAL_MODELS, PREDICTIONS, CALIBRATION, SMOOTH_CALIBRATION, DECISION, CELLS),
+        *(EXCLUSIONS, GENES, SCORES, COVERAGE, RATIOS, PANELS, TECHNICAL_NOISE, ASSOCIATIONS, CLASS_EFFECTS),
+        *(
+            CLASSIFIERS,
+            KAPLAN_MEIER,
+            NULLS,
+            SURVIVAL_MODELS,
+            PREDICTIONS,
+            CALIBRATION,
+            SMOOTH_CALIBRATION,
+            DECISION,
+            CELLS,
+        ),
         *(ACTIVATION, CONTRASTS, GSEA, META, BOARD),
     )
 }

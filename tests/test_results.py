@@ -20,7 +20,18 @@ from mtorscore.pipeline.table_files import write_result
 from mtorscore.pp import resolve_patients
 from mtorscore.prognosis import Endpoint
 from mtorscore.prognosis.association.associate import COLUMNS
-from mtorscore.results import ASSOCIATIONS, CALIBRATION, DECISION, EXCLUSIONS, GSEA, KAPLAN_MEIER, META, TABLES, Table
+from mtorscore.results import (
+    ASSOCIATIONS,
+    BESIDE,
+    CALIBRATION,
+    DECISION,
+    EXCLUSIONS,
+    GSEA,
+    KAPLAN_MEIER,
+    META,
+    TABLES,
+    Table,
+)
 from mtorscore.tl.analysis.gsea import COLUMNS as COMPUTED
 from tests.conftest import ROOT
 from tests.report.runs import NAMES
@@ -44,7 +55,8 @@ def test_paths_and_names_are_unique() -> None:
 
 
 def test_what_computes_a_table_gives_its_columns() -> None:
-    assert tuple(COLUMNS) == ASSOCIATIONS.names[1:]
+    assert BESIDE == ("technical_sd", "methods_agree", "differ", "claim")
+    assert (*COLUMNS, *BESIDE) == ASSOCIATIONS.names[1:]
     rng = np.random.default_rng(0)
     index = [f"p{i}" for i in range(60)]
     scores = pd.DataFrame({"A": rng.normal(size=60)}, index=index)
@@ -59,7 +71,7 @@ def test_what_computes_a_table_gives_its_columns() -> None:
     net = prognosis.decision_curve(risk, clinical, endpoint, horizon=365.25, thresholds=(0.2, 0.4))
     assert keys | set(net) - {"strategy"} == set(DECISION.names)
     table = prognosis.associate(scores, clinical, endpoint, negative_controls=(), n_boot=0)
-    assert {"method", *table.columns} == set(ASSOCIATIONS.names)
+    assert {"method", *table.columns, *BESIDE} == set(ASSOCIATIONS.names)
     combined = prognosis.meta_analyse({"a": table, "b": table, "c": table})
     assert {"method", *combined.columns} == set(META.names)
     evaluated = prognosis.evaluate(None, scores, clinical, endpoint, n_splits=2, n_repeats=1, n_boot=0).summary
@@ -83,11 +95,12 @@ def test_every_cohort_has_the_same_columns(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         cohort.write_h5ad(tmp_path / f"{name}.h5ad")
         prepare("simulated", tmp_path / name, simulated=tmp_path / f"{name}.h5ad")
-        score(tmp_path / name, SIGNATURES, ["singscore"])
+        methods = ["singscore", "ucell"]
+        score(tmp_path / name, SIGNATURES, methods)
         few: dict[str, Any] = {"null_sets": 0, "bootstraps": 0, "cv_folds": 2, "cv_repeats": 1}
-        relate(tmp_path / name, SIGNATURES, methods=["singscore"], **few)
+        relate(tmp_path / name, SIGNATURES, methods=methods, **few)
         enrich(tmp_path / name, SIGNATURES, permutations=0)
-        compare_groups(tmp_path / name, ["singscore"])
+        compare_groups(tmp_path / name, methods)
         headers[name] = {t.name: read_table(tmp_path / name / t.path.format(method="singscore")) for t in WRITTEN}
     assert len(headers["full"]["associations"]) > 0
     assert len(headers["full"]["classifiers"]) > 0
@@ -95,9 +108,17 @@ def test_every_cohort_has_the_same_columns(tmp_path: Path) -> None:
         full_names, bare_names = (list(headers[n][declared.name].columns) for n in ("full", "bare"))
         assert full_names == bare_names, declared.name
         assert declared.per_signature or full_names == list(declared.names), declared.name
+    for name in ("associations", "activation", "contrasts"):
+        table = headers["full"][name]
+        assert set(table["method"]) == set(methods), name
+        assert table["methods_agree"].notna().any(), name
+        assert (table["technical_sd"] > 0).all(), name
+        claims = table["claim"].str.contains(r"^(?:above|below): |^methods disagree$|^no method|^cannot be said$")
+        assert claims.all(), name
+    assert headers["full"]["activation"]["active_claim"].notna().all()
     for name in ("associations", "km", "null", "survival_models", "calibration", "decision"):
         assert not len(headers["bare"][name]), name
-    assert len(headers["bare"]["associations"].columns) == len(COLUMNS) + 1
+    assert len(headers["bare"]["associations"].columns) == len(COLUMNS) + len(BESIDE) + 1
 
 
 def test_an_undeclared_column_is_said_and_a_missing_one_is_added(tmp_path: Path) -> None:

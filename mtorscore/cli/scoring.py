@@ -193,7 +193,7 @@ def relate(
         mtorscore relate scores.tsv --clinical clinical.tsv --label subclass --classes S3,S2,S1
         mtorscore relate scores.tsv --clinical clinical.tsv --label grade --order G1,G2,G3,G4
     """
-    from mtorscore.pipeline.joined_scores import join_clinical
+    from mtorscore.pipeline.joined_scores import join_clinical, methods_beside
     from mtorscore.pipeline.tables import relate_label, relate_survival
 
     if (label is None) == (time is None or event is None):
@@ -211,7 +211,8 @@ def relate(
         result = relate_label(values, table, label, positive=positive, baseline=columns, **more)
     else:
         asked: dict[str, Any] = {"event_value": event_value, "competing": competing}
-        result = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns, **asked)
+        ratios = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns, **asked)
+        result = methods_beside(ratios)
     _write(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore.errors import ConfigError, DataError, MtorscoreError, MtorscoreWarning, examples
+from mtorscore.tl.analysis.method_agreement import with_agreement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
 
 __all__ = ["contrast_scores", "differential_expression", "score_table"]
-
-_OF_METHOD = re.compile(r"(?P<signature>.+) \((?P<method>\w+)\)")
 
 
 def differential_expression(path: Path) -> tuple[AnnData | None, str]:
@@ -96,8 +94,8 @@ def contrast_scores(
     Returns
     -------
     pandas.DataFrame
-        The table of `contrast`; by several methods with a column `method` in front, and `methods_agree` and `claim` of
-        `mtorscore.tl.agreement` behind.
+        The table of `contrast`; by several methods with a column `method` in front, and `methods_agree`, `differ` and
+        `claim` (see `mtorscore.tl.agreement`) behind.
 
     Raises
     ------
@@ -107,7 +105,7 @@ def contrast_scores(
     import pandas as pd
 
     from mtorscore import tl
-    from mtorscore.pipeline.joined_scores import join_clinical
+    from mtorscore.pipeline.joined_scores import by_method, join_clinical
 
     both = join_clinical(scores, clinical, every=True)
     values, about = both.scores, both.clinical
@@ -122,13 +120,11 @@ def contrast_scores(
     if covariates:
         keywords["covariates"] = about[list(covariates)]
     labels = None if group is None else _as_text(about[group])
-    by_method = _by_method(values)
-    tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method.items()}
+    tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method(values).items()}
     if len(tables) == 1:
         return next(iter(tables.values()))
     joined = pd.concat([t.assign(method=m) for m, t in tables.items()], ignore_index=True)
-    said = tl.agreement(tables)[["signature", "contrast", "methods_agree", "differ", "claim"]]
-    merged = joined.merge(said, on=["signature", "contrast"], how="left", validate="m:1")
+    merged = with_agreement(joined, by=("signature", "contrast"))
     return merged[["method", *[c for c in merged if c != "method"]]]
 
 
@@ -139,15 +135,3 @@ def _as_text(labels: pd.Series) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(labels):
         return labels.astype(object)
     return pd.Series([f"{v:g}" if pd.notna(v) else None for v in labels], index=labels.index, dtype=object)
-
-
-def _by_method(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    found = [_OF_METHOD.fullmatch(str(c)) for c in values.columns]
-    methods = list(dict.fromkeys(m["method"] for m in found if m is not None))
-    if not methods or any(m is None for m in found):
-        return {"": values}
-    out = {}
-    for method in methods:
-        columns = {c: m["signature"] for c, m in zip(values.columns, found, strict=True) if m and m["method"] == method}
-        out[method] = values[list(columns)].rename(columns=columns)
-    return out

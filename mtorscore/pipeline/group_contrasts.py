@@ -13,7 +13,9 @@ from mtorscore.collection import CONFOUNDER
 from mtorscore.errors import DataError
 from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.score import technical_of
 from mtorscore.pipeline.table_files import read_table, write_result
+from mtorscore.tl.analysis.method_agreement import with_agreement
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -58,11 +60,14 @@ def compare_groups(folder: str | Path, methods: Sequence[str], *, seed: int = DE
     parts = []
     for method in methods:
         scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
-        parts += [part.assign(method=method) for part in _contrasts(adata, scores, seed)]
+        noise = technical_of(folder, method)
+        parts += [part.assign(method=method) for part in _contrasts(adata, scores, noise, seed)]
+    if parts:
+        parts = [with_agreement(pd.concat(parts, ignore_index=True), by=("design", "contrast", "signature"))]
     return write_result(parts, results.CONTRASTS, folder)
 
 
-def _contrasts(adata: AnnData, scores: pd.DataFrame, seed: int) -> Iterator[pd.DataFrame]:
+def _contrasts(adata: AnnData, scores: pd.DataFrame, noise: pd.Series, seed: int) -> Iterator[pd.DataFrame]:
     from mtorscore import tl
 
     design = _plain(adata.uns.get("design", {}))
@@ -75,8 +80,9 @@ def _contrasts(adata: AnnData, scores: pd.DataFrame, seed: int) -> Iterator[pd.D
         covariates = obs[design["covariates"]] if "covariates" in design else None
         try:
             table = tl.contrast(
-                values, labels, covariates=covariates, n_permutations=_PERMUTATIONS, seed=seed, **keywords, **blocks
-            )
+                values, labels, covariates=covariates, technical=noise, n_permutations=_PERMUTATIONS, seed=seed,
+                **keywords, **blocks,
+            )  # fmt: skip
         except DataError:
             if design:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,11 @@ from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.io.tables.cell_text import holds_text
 from mtorscore.pipeline.tables import named_rows, read_clinical_table
 from mtorscore.pp.clinical import PATIENT, match_records
+from mtorscore.tl.analysis.method_agreement import with_agreement
 
-__all__ = ["Joined", "join_clinical"]
+__all__ = ["Joined", "by_method", "join_clinical", "methods_beside"]
+
+_OF_METHOD = re.compile(r"(?P<signature>.+) \((?P<method>\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,30 @@ def join_clinical(scores: Path, clinical: Path, *, normals: bool = False, every:
         return Joined(values, table, None)
     kept, patients = _one_each(table, normals=normals and joined_on != PATIENT)
     return Joined(values.loc[kept], table.loc[kept], patients)
+
+
+def by_method(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the scores of each method, columns named by signature; of an unnamed method under ``""``."""
+    found = [_OF_METHOD.fullmatch(str(c)) for c in values.columns]
+    methods = list(dict.fromkeys(m["method"] for m in found if m is not None))
+    if not methods or any(m is None for m in found):
+        return {"": values}
+    out = {}
+    for method in methods:
+        columns = {c: m["signature"] for c, m in zip(values.columns, found, strict=True) if m and m["method"] == method}
+        out[method] = values[list(columns)].rename(columns=columns)
+    return out
+
+
+def methods_beside(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to hazard ratios of ``signature (method)`` whether the methods agree; of one method nothing is added."""
+    parts = table["signature"].astype(str).str.extract(f"^{_OF_METHOD.pattern}$")
+    if parts.isna().any(axis=None) or parts["method"].nunique() < 2:
+        return table
+    keyed = table.assign(method=parts["method"], of=parts["signature"])
+    by = ("of", "endpoint", "model", "adjusted_for")
+    told = with_agreement(keyed, by=by, effect="hr", low="hr_low", high="hr_high", null=1.0)
+    return told.drop(columns=["method", "of"])
 
 
 def _one_each(table: pd.DataFrame, *, normals: bool) -> tuple[pd.Index, pd.Series | None]:

@@ -14,9 +14,11 @@ from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.group_contrasts import activation_rows
 from mtorscore.pipeline.predict import PREDICTED, Predictions, horizon_of
 from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.score import technical_of
 from mtorscore.pipeline.single_cells import summarise_cells
 from mtorscore.pipeline.table_files import read_table, write_result
 from mtorscore.pp.groups import named_groups
+from mtorscore.tl.analysis.method_agreement import with_agreement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,16 @@ __all__ = ["class_labels", "endpoints_of", "relate"]
 TUMOUR = "tumour_vs_normal"
 LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
+_OF_MODEL = ("signature", "endpoint", "model", "adjusted_for")
+_RATIO = {"by": _OF_MODEL, "effect": "hr", "low": "hr_low", "high": "hr_high", "null": 1.0}
+_ODDS = {
+    "by": (*_OF_MODEL, "positive", "against"), "effect": "odds_ratio", "low": "or_low", "high": "or_high", "null": 1.0,
+}  # fmt: skip
+_SHIFT = {"by": ("signature",), "effect": "difference", "low": "difference_low", "high": "difference_high"}
+_SHARE = {
+    "by": ("signature",), "effect": "active", "low": "active_low", "high": "active_high", "null": 0.5,
+    "prefix": "active_",
+}  # fmt: skip
 
 
 def relate(
@@ -136,14 +148,30 @@ def relate(
         if method == methods[0] and endpoints:
             _predict_survival(models, method, leading, tumours.obs, endpoints[0])
     return [
-        write_result(associations, results.ASSOCIATIONS, folder),
-        write_result(effects, results.CLASS_EFFECTS, folder),
+        write_result(_beside(associations, folder, _RATIO), results.ASSOCIATIONS, folder),
+        write_result(_beside(effects, folder, _ODDS), results.CLASS_EFFECTS, folder),
         write_result(curves, results.KAPLAN_MEIER, folder),
         write_result(nulls, results.NULLS, folder),
         *(write_result(models.parts[table.name], table, folder) for table in PREDICTED),
         write_result(summarise_cells(adata, folder, methods), results.CELLS, folder),
-        write_result(shifts, results.ACTIVATION, folder),
+        write_result(_beside(shifts, folder, _SHIFT, _SHARE), results.ACTIVATION, folder),
     ]
+
+
+def _beside(parts: Sequence[pd.DataFrame], folder: Path, *effects: Mapping[str, Any]) -> list[pd.DataFrame]:
+    """Join the tables of all methods; add the technical SD of each score, and whether the methods agree."""
+    import pandas as pd
+
+    known = [part for part in parts if len(part)]
+    if not known:
+        return list(parts)
+    table = pd.concat(known, ignore_index=True)
+    noise = pd.concat({m: technical_of(folder, m) for m in table["method"].unique()})
+    asked = pd.MultiIndex.from_frame(table[["method", "signature"]])
+    table["technical_sd"] = noise.reindex(asked).to_numpy() if len(noise) else float("nan")
+    for effect in effects:
+        table = with_agreement(table, **effect)
+    return [table]
 
 
 def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:

@@ -7,24 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from mtorscore import results
 from mtorscore.errors import DataError
 from mtorscore.pipeline.config import DEFAULTS, schema
 from mtorscore.pipeline.prepare import load_cohort
-from mtorscore.pipeline.table_files import write_result
+from mtorscore.pipeline.single_cells import are_cells
+from mtorscore.pipeline.table_files import read_table, write_result
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pandas as pd
     from anndata import AnnData
 
     from mtorscore.collection import SignatureCollection
 
-__all__ = ["LEAST_NORMALS", "REFERENCES", "reference_rows", "score"]
+__all__ = ["LEAST_NORMALS", "REFERENCES", "reference_rows", "score", "technical_of", "technical_rows"]
 
 REFERENCES = tuple(schema()["properties"]["reference"]["enum"])
 # A mean and an SD from fewer normals than this would say more of those few than of normal liver.
 LEAST_NORMALS = 20
+# Two halvings of 60 samples leave 120 differences to estimate one SD from.
+MOST_HALVED, N_SPLITS = 60, 2
 
 
 def score(
@@ -55,8 +60,8 @@ def score(
     list of pathlib.Path
         The files written: ``scores/<method>.tsv`` (observations x signatures and composites),
         ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``linear/ratio.tsv`` and
-        ``linear/panel.tsv`` (entries of these kinds, whatever the method), and ``scores/coverage.tsv``, whose column
-        ``standardised_by`` states the reference of each composite.
+        ``linear/panel.tsv`` (entries of these kinds, whatever the method), ``scores/coverage.tsv``, whose column
+        ``standardised_by`` states the reference of each composite, and ``scores/technical.tsv`` (see `technical_rows`).
 
     Raises
     ------
@@ -83,7 +88,57 @@ def score(
     coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")
     context = str(adata.uns.get("context", "")) or None
     coverage["grade"] = ["; ".join(signatures[n].graded(context)) for n in coverage.index]
-    return [*paths, write_result(coverage, results.COVERAGE, folder, index=True)]
+    noise = technical_rows(adata, signatures, methods, parameters)
+    return [
+        *paths,
+        write_result(coverage, results.COVERAGE, folder, index=True),
+        write_result(noise, results.TECHNICAL_NOISE, folder),
+    ]
+
+
+def technical_rows(
+    adata: AnnData,
+    signatures: SignatureCollection,
+    methods: Sequence[str],
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[pd.DataFrame]:
+    """Return the technical SD of each score by each method, from random halves of the reads of up to 60 samples.
+
+    Parameters
+    ----------
+    adata
+        The prepared cohort; ``X`` as published.
+    signatures, methods, parameters
+        As for `score`.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        Rows of `mtorscore.results.TECHNICAL_NOISE`; none where the values are no counts, or of cells.
+    """
+    from mtorscore import pp, tl
+
+    if are_cells(adata) or pp.detect_scale(adata).kind != "counts":
+        return []
+    chosen = np.unique(np.linspace(0, adata.n_obs - 1, min(adata.n_obs, MOST_HALVED)).astype(int))
+    some = adata[chosen].copy()
+    x = some.X.toarray() if sparse.issparse(some.X) else np.asarray(some.X)
+    # Quantifiers give decimals of reads.
+    some.X = np.rint(np.nan_to_num(x))
+    own: dict[str, Any] = {m: dict(p) for m, p in (parameters or {}).items() if m in methods}
+    found = tl.technical_sd(some, signatures, method=list(methods), n_splits=N_SPLITS, **own)
+    return [found.assign(n=some.n_obs)[list(results.TECHNICAL_NOISE.names)]]
+
+
+def technical_of(folder: str | Path, method: str) -> pd.Series:
+    """Return the technical SD per signature that `score` wrote; empty where it is not known."""
+    import pandas as pd
+
+    path = Path(folder) / results.TECHNICAL_NOISE.path
+    if not path.is_file():
+        return pd.Series(dtype=np.float64)
+    table = read_table(path)
+    return table[table["method"] == method].set_index("signature")["technical_sd"].astype(np.float64)
 
 
 def reference_rows(adata: AnnData, reference: str = DEFAULTS["reference"]) -> tuple[npt.NDArray[np.bool_], str]:

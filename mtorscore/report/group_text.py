@@ -6,7 +6,7 @@ import pandas as pd
 
 from mtorscore.report.data.run_files import Cohort
 
-__all__ = ["assumed_tumours", "group_counts", "group_words"]
+__all__ = ["agreeing", "assumed_tumours", "group_counts", "group_words"]
 
 
 def group_words(cohort: Cohort, method: str | None, left_out: list[str]) -> list[str]:
@@ -56,10 +56,19 @@ def _sentence(name: object, rows: pd.DataFrame, method: str) -> str:
         for r in top.itertuples()
     ]
     size = "Hedges' g per step" if trend else "Hedges' g"
-    return (
-        f"{head}: of {len(known)} mTOR signatures, {len(hits)} {word} with q < 0.05 ({sides}). Largest, as {size}: "
-        f"{', '.join(named)}."
-    )
+    more = agreeing(hits)
+    if "below_smallest" in hits and hits["below_smallest"].any():
+        more += f"; {int(hits['below_smallest'].sum())} within the noise of counts"
+    found = f"of {len(known)} mTOR signatures, {len(hits)} {word} with q < 0.05 ({sides}){more}"
+    return f"{head}: {found}. Largest, as {size}: {', '.join(named)}."
+
+
+def agreeing(hits: pd.DataFrame) -> str:
+    """Say of how many findings the methods agree; nothing where one method was scored."""
+    claims = hits["claim"].dropna().astype(str) if "claim" in hits else pd.Series(dtype=str)
+    if "methods_agree" not in hits or not hits["methods_agree"].notna().any():
+        return ""
+    return f"; {int(claims.str.contains(': all ').sum())} of them by every method"
 
 
 def _design(name: str, rows: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import model_names
 from mtorscore.report.figures.prediction import prediction_words
-from mtorscore.report.group_text import assumed_tumours, group_counts, group_words
+from mtorscore.report.group_text import agreeing, assumed_tumours, group_counts, group_words
 from mtorscore.results import ASSOCIATIONS
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
@@ -247,7 +247,7 @@ def _reason(rows: pd.DataFrame) -> str:
 
 
 def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
-    out = ""
+    out = agreeing(hits)
     if "null_p" in hits and hits["null_p"].notna().any():
         beyond = int((hits["null_p"] < 0.05).sum())
         verb = "is" if beyond == 1 else "are"

@@ -56,14 +56,14 @@ def inputs(folder: Path, **options: Any) -> Path:
     return write_inputs(OwnData(**own), folder / "results")
 
 
-def compared(folder: Path, **options: Any) -> pd.DataFrame:
+def compared(folder: Path, methods: Any = ("zscore",), **options: Any) -> pd.DataFrame:
     """Return the contrasts that a run writes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inputs(folder, **options)
         prepare(str(folder / "results/own/inputs/recipe.yaml"), folder / "run/own", data=folder)
-        score(folder / "run/own", SIGNATURES, ["zscore"])
-        path = compare_groups(folder / "run/own", ["zscore"])
+        score(folder / "run/own", SIGNATURES, methods)
+        path = compare_groups(folder / "run/own", methods)
     return read_table(path)
 
 
@@ -88,6 +88,31 @@ def test_an_ordered_series_has_a_trend_under_its_own_names(files: Path) -> None:
     assert first.startswith("Along normal < cirrhosis < LGDN < HGDN < HCC, 30 samples (zscore): of 4 mTOR signatures")
     assert "(1 rise, 0 fall). Largest, as Hedges' g per step: SREBP1_LIPOGENIC_CORE (+" in first
     assert group_counts(read_run(files / "run").cohorts[0]).to_dict() == dict.fromkeys(STAGES, 6)
+
+
+def test_claims_are_made_where_methods_agree_or_name_theirs(files: Path) -> None:
+    table = compared(files, ("zscore", "singscore"), group="stage", order=STAGES)
+    rising = table[(table["signature"] == RISING) & (table["design"] == "trend")]
+    assert rising["claim"].tolist() == ["above: all 2 methods"] * 2
+    assert rising["methods_agree"].tolist() == [True, True]
+    by_sign = table.groupby(["contrast", "signature"])["difference"].agg(lambda v: np.sign(v).nunique() == 1)
+    agree = table.groupby(["contrast", "signature"])["methods_agree"].first()
+    assert not (agree.astype(bool) & ~by_sign).any()
+    assert "(1 rise, 0 fall); 1 of them by every method." in said(files)[0]
+    alone = compared(files, group="stage", order=STAGES)
+    assert alone["methods_agree"].isna().all()
+    assert alone.loc[alone["signature"] == RISING, "claim"].iloc[0] == "above: zscore alone"
+    assert "by every method" not in said(files)[0]
+
+
+def test_a_difference_within_the_noise_of_counts_is_marked(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(2.0 ** (matrix() - 4))
+    pd.DataFrame(counts, matrix().index, SAMPLES).to_csv(tmp_path / "m.tsv", sep="\t")
+    clinical().to_csv(tmp_path / "c.csv", index=False)
+    table = compared(tmp_path, group="stage", order=STAGES, units="counts")
+    assert (table["technical_sd"] > 0).all()
+    near = table["difference"].abs() < table["smallest_difference"]
+    assert near.equals(table["below_smallest"].astype(bool))
 
 
 def test_pairs_are_compared_within_the_donor(files: Path) -> None:

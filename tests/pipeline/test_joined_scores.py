@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from mtorscore.errors import DataError, DataWarning
-from mtorscore.pipeline.joined_scores import join_clinical
-from mtorscore.pipeline.tables import relate_label
+from mtorscore.pipeline.joined_scores import join_clinical, methods_beside
+from mtorscore.pipeline.tables import relate_label, relate_survival
 
 PATIENTS = [f"TCGA-ZZ-{i:04d}" for i in range(20)]
 
@@ -68,3 +68,24 @@ def test_only_normals_is_said(tmp_path: Path) -> None:
     table = pd.DataFrame({"sample": PATIENTS, "OS": 1, "OS.time": 5})
     with pytest.raises(DataError, match="None of the 20 observations is a tumour"):
         join_clinical(*write(tmp_path, names, table))
+
+
+def test_ratios_by_several_methods_say_whether_these_agree(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"s{i}" for i in range(80)]
+    risk = rng.normal(size=80)
+    clinical = pd.DataFrame({"sample": names, "t": rng.exponential(900 * np.exp(-risk)), "e": 1})
+    parts = [
+        pd.DataFrame({"observation": names, "method": m, "A": k * risk, "B": rng.normal(size=80)})
+        for m, k in (("ucell", 1.0), ("mean", 5.0))
+    ]
+    pd.concat(parts).to_csv(tmp_path / "s.tsv", sep="\t", index=False)
+    clinical.to_csv(tmp_path / "c.tsv", sep="\t", index=False)
+    joined = join_clinical(tmp_path / "s.tsv", tmp_path / "c.tsv")
+    table = relate_survival(joined.scores, joined.clinical, time="t", event="e", unit="days")
+    told = methods_beside(table).set_index("signature")
+    alone = told[told["model"] == "unadjusted"]
+    assert alone.loc[["A (ucell)", "A (mean)"], "claim"].tolist() == ["above: all 2 methods"] * 2
+    assert list(told.columns) == [*table.columns[1:], "methods_agree", "differ", "claim"]
+    one = table[table["signature"].str.endswith("(mean)")]
+    assert methods_beside(one) is one

@@ -15,7 +15,7 @@ from mtorscore import tl
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection
 from mtorscore.errors import DataError, IgnoredWarning
 from mtorscore.pipeline import read_table, score
-from mtorscore.pipeline.score import reference_rows
+from mtorscore.pipeline.score import N_SPLITS, reference_rows, technical_of
 
 SIGNATURES = SignatureCollection(
     [
@@ -114,7 +114,10 @@ def test_refuses_a_reference_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_step_ranks_once_for_all_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many passes as `tl.score` with the same methods: references come from the same pass as the scores."""
+    """As many passes as `tl.score` with the same methods: references come from the same pass as the scores.
+
+    Halves of the reads are other matrices: one pass for each half of each split, whatever the number of methods.
+    """
     import collections
 
     from mtorscore.tl.engine import prepare as engine
@@ -143,5 +146,21 @@ def test_the_step_ranks_once_for_all_methods(tmp_path: Path, monkeypatch: pytest
     once = dict(calls)
     calls.clear()
     score(tmp_path / "c", library, methods)
-    assert dict(calls) == once
+    assert {name: n - 2 * N_SPLITS for name, n in calls.items()} == once
     assert once["execute"] == 1
+
+
+def test_the_noise_of_counts_stands_beside_the_scores(tmp_path: Path) -> None:
+    adata = cohort(tmp_path)
+    adata.X = np.random.default_rng(1).poisson(np.asarray(adata.X)).astype(float)
+    mt.pp.add_log_layer(adata, scale="counts")
+    adata.write_h5ad(tmp_path / "cohort.h5ad")
+    score(tmp_path, SIGNATURES, METHODS)
+    for method in METHODS:
+        told = technical_of(tmp_path, method)
+        spread = read_table(tmp_path / "scores" / f"{method}.tsv", index="observation").std()
+        assert (told[["A", "B"]] > 0).all()
+        assert (told[["A", "B"]] < spread[["A", "B"]]).all()
+    cohort(tmp_path)  # logs of no counts
+    score(tmp_path, SIGNATURES, METHODS)
+    assert technical_of(tmp_path, "singscore").empty

@@ -47,6 +47,13 @@ def test_thinning_tells_the_noise_of_counting_again(rates: np.ndarray, method: s
     assert set(table["source"]) == {"thinning"}
 
 
+def test_several_methods_share_the_halves(rates: np.ndarray) -> None:
+    both = technical_sd(counted(rates, 1), SETS, method=["singscore", "mean"], n_splits=2, mean={})
+    for method, part in both.groupby("method"):
+        alone = technical_sd(counted(rates, 1), SETS, method=str(method), n_splits=2)
+        np.testing.assert_allclose(part["technical_sd"], alone["technical_sd"], rtol=1e-9)
+
+
 def test_replicates_hold_more_than_counting(rates: np.ndarray) -> None:
     rng = np.random.default_rng(5)
     noisy = [counted(rates * np.exp(rng.normal(scale=0.5, size=rates.shape)), s) for s in (1, 2, 3)]

@@ -16,13 +16,13 @@ from mtorscore.prognosis.endpoints.outcome_models import Outcome
 from mtorscore.prognosis.endpoints.subdistribution import how_competing
 from mtorscore.prognosis.statistics.inference import Effects, ratio
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-from mtorscore.results import ASSOCIATIONS
+from mtorscore.results import ASSOCIATIONS, BESIDE
 
 NOT_PROPORTIONAL = 0.01
 """A smaller p-value of the proportional-hazards test is mentioned in the reason; the ratio is then an average."""
 
 # The scoring method is added by whoever scored.
-COLUMNS = list(ASSOCIATIONS.names[1:])
+COLUMNS = [name for name in ASSOCIATIONS.names[1:] if name not in BESIDE]
 CLASS_COLUMNS = ("against", "overall_p", "proportional_p")
 """Further columns where a label has more than two classes."""
 

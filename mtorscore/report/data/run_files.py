@@ -342,7 +342,8 @@ def _table(path: Path, text: int | None = None) -> pd.DataFrame:
 
 
 def _flags(table: pd.DataFrame, declared: Table) -> pd.DataFrame:
-    found = [c for c in declared.flags if c in table]
+    # A flag that is missing throughout, as agreement is of one method, stays missing.
+    found = [c for c in declared.flags if c in table and table[c].notna().any()]
     return table.assign(**{c: table[c].astype(str).str.lower().eq("true") for c in found})
 
 

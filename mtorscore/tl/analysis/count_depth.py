@@ -1,11 +1,13 @@
 """What the depth of a library does to scores: binomial thinning, and the score that the full depth would give.
 
 A library of depth d (a share of the full one) is a binomial thinning of the full library. Its score is noisier, and, as
-ranks of rarely read genes tie at 0, shifted. Both can be seen in a cohort at full depth: its libraries are thinned to
-the same share, and the error e = score(full) - score(thinned) is regressed on how the thinned score goes on to change
-when the library is halved twice more (the extrapolation of simulation-extrapolation, Cook and Stefanski, J Am Stat
-Assoc 1994;89:1314-1328, with the curve learned from the cohort). The interval is that of a prediction by this
-regression.
+ranks of rarely read genes tie at 0, shifted. What the full depth would hold is drawn from the posterior of the counts:
+the rate of each gene varies between libraries of the cohort by a gamma distribution (by moments, the Poisson part taken
+off), and the reads that were not seen are Poisson at a rate drawn given the reads that were. The score of such draws
+would be right if genes varied independently. They do not, so it is calibrated where the truth is known: libraries of
+the cohort are thinned to the same share, and the error, score(full) - score(thinned), is regressed on what the draws
+say it is. The variance about that regression is a constant and a multiple of the variance of the draws' scores, as the
+error is not the same in every library (most of a rank score can be clipped). The interval is that of a prediction.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ __all__ = [
     "SHALLOWEST",
     "DepthCalibration",
     "FullDepth",
+    "GeneRates",
     "ThinnedCohort",
     "repeat_library",
     "thin",
@@ -36,13 +39,15 @@ ScoreCounts: TypeAlias = Callable[[Array], Array]
 
 # Below this share of the full depth nothing was simulated.
 SHALLOWEST = 0.1
-# Libraries of a cohort from which an error can be learned: three coefficients and a variance.
+# Libraries of a cohort from which an error can be learned: two coefficients and a variance.
 FEWEST_LIBRARIES = 10
 # Errors that are learned from at least; small cohorts are thinned several times.
 LEARNED_FROM = 120
-# Thinnings over which a halved score is averaged.
-HALVINGS = 4
 MOST_LIBRARIES = 120
+# Draws of the full library.
+DRAWS = 8
+# Of a gene's rate between libraries: no less than this squared coefficient of variation, and no smaller gamma shape.
+LEAST_VARIATION, LEAST_SHAPE = 0.01, 0.05
 
 
 def thin(counts: Array, share: float, random: np.random.Generator) -> Array:
@@ -67,6 +72,63 @@ def thin(counts: Array, share: float, random: np.random.Generator) -> Array:
     return random.binomial(np.rint(counts).astype(np.int64), share).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class GeneRates:
+    """Rates of genes in the libraries of a cohort, as shares of a library's reads.
+
+    Attributes
+    ----------
+    total, squares
+        ``(n_genes,)`` sums over libraries of the rates, and of their squares.
+    n
+        Libraries.
+    depth
+        Median reads of a library.
+    """
+
+    total: Array
+    squares: Array
+    n: int
+    depth: float
+
+    @classmethod
+    def of(cls, counts: Array) -> GeneRates:
+        """Return the rates of ``(n_libraries, n_genes)`` counts."""
+        depths = counts.sum(axis=1)
+        rates = counts / np.where(depths > 0, depths, 1.0)[:, None]
+        return cls(rates.sum(axis=0), np.square(rates).sum(axis=0), len(counts), float(np.median(depths)))
+
+    def without(self, counts: Array) -> GeneRates:
+        """Return the rates of the other libraries, without the one with these counts."""
+        rates = counts / max(float(counts.sum()), 1.0)
+        return GeneRates(self.total - rates, self.squares - rates**2, self.n - 1, self.depth)
+
+    def draw(self, counts: Array, share: float, random: np.random.Generator) -> Array:
+        """Draw what a library would hold at full depth, given the reads that it holds at `share` of it.
+
+        Parameters
+        ----------
+        counts
+            ``(n_genes,)`` of the library.
+        share, random
+            As in `thin`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(DRAWS, n_genes)``.
+        """
+        mean = np.maximum(self.total / self.n, 0.0)
+        seen = (self.squares / self.n - mean**2) * self.n / max(self.n - 1, 1)
+        variance = np.maximum(seen - mean / max(self.depth, 1.0), LEAST_VARIATION * mean**2)
+        shape = np.maximum(mean**2 / np.where(variance > 0, variance, 1.0), LEAST_SHAPE)
+        full = counts.sum() / share
+        # A gene that no library of the cohort has is drawn as it was read.
+        rate = shape / np.maximum(mean, 1e-12) + full * share
+        drawn = random.gamma(np.broadcast_to(shape + counts, (DRAWS, counts.size))) / rate
+        return np.asarray(counts + random.poisson(drawn * full * (1 - share)), dtype=np.float64)
+
+
 class FullDepth(NamedTuple):
     """Scores as the full depth would give them, ``(n_sets,)`` each: estimate, interval, and standard error."""
 
@@ -83,13 +145,15 @@ class ThinnedCohort(NamedTuple):
     ----------
     errors
         Score at full depth minus that of the thinned library.
-    first, second
-        Change of the thinned score by one halving of its depth, and by the next.
+    drawn
+        What the draws say it is: their mean score minus that of the thinned library.
+    spread
+        Variance of the draws' scores.
     """
 
     errors: Array
-    first: Array
-    second: Array
+    drawn: Array
+    spread: Array
 
 
 @dataclass(frozen=True)
@@ -100,19 +164,22 @@ class DepthCalibration:
     ----------
     share
         Of the full depth.
+    rates
+        Of the cohort's genes.
     coefficients
-        ``(3, n_sets)``: of 1, of the change by one halving, of the change by the next.
-    residual_sd
-        ``(n_sets,)`` of the errors about the regression.
+        ``(2, n_sets)``: of 1, and of the error by the draws.
+    variance
+        ``(2, n_sets)`` of the errors about the regression: a constant, and per unit of the variance of draws.
     inverse
-        ``(n_sets, 3, 3)`` inverse cross-products of the predictors.
+        ``(n_sets, 2, 2)`` inverse cross-products of the predictors.
     df
         Degrees of freedom: libraries less coefficients.
     """
 
     share: float
+    rates: GeneRates
     coefficients: Array
-    residual_sd: Array
+    variance: Array
     inverse: Array
     df: int
 
@@ -136,34 +203,35 @@ class DepthCalibration:
         DataError
             If there are fewer than `FEWEST_LIBRARIES` libraries, or the share is below `SHALLOWEST`.
         """
-        return cls.fit(share, thin_cohort(counts, score, share, random))
+        return cls.fit(share, GeneRates.of(np.rint(counts)), thin_cohort(counts, score, share, random))
 
     @classmethod
-    def fit(cls, share: float, cohort: ThinnedCohort) -> DepthCalibration:
+    def fit(cls, share: float, rates: GeneRates, cohort: ThinnedCohort) -> DepthCalibration:
         """Learn from a cohort that was thinned; `df` counts libraries, however often each was thinned.
 
         Parameters
         ----------
         share
             To which it was thinned.
+        rates
+            Of its genes.
         cohort
             See `thin_cohort`.
         """
-        n_sets, df = cohort.errors.shape[2], cohort.errors.shape[1] - 3
-        errors, first, second = (part.reshape(-1, n_sets) for part in cohort)
-        coefficients, inverse = np.full((3, n_sets), np.nan), np.full((n_sets, 3, 3), np.nan)
-        sd = np.full(n_sets, np.nan)
+        n_sets, df = cohort.errors.shape[2], cohort.errors.shape[1] - 2
+        errors, drawn, spread = (part.reshape(-1, n_sets) for part in cohort)
+        coefficients, inverse = np.full((2, n_sets), np.nan), np.full((n_sets, 2, 2), np.nan)
+        variance = np.full((2, n_sets), np.nan)
         for k in range(n_sets):
-            design = np.column_stack([np.ones(len(errors)), first[:, k], second[:, k]])
-            known = np.isfinite(design).all(axis=1) & np.isfinite(errors[:, k])
+            known = np.isfinite(errors[:, k]) & np.isfinite(drawn[:, k]) & np.isfinite(spread[:, k])
             if known.sum() < 4:
                 continue
-            design, error = design[known], errors[known, k]
+            error, design = errors[known, k], np.column_stack([np.ones(known.sum()), drawn[known, k]])
             inverse[k] = np.linalg.pinv(design.T @ design)
             coefficients[:, k] = inverse[k] @ design.T @ error
-            rest = error - design @ coefficients[:, k]
-            sd[k] = np.sqrt(rest @ rest / (known.sum() - 3))
-        return cls(share, coefficients, sd, inverse, df)
+            squares = (error - design @ coefficients[:, k]) ** 2 * known.sum() / (known.sum() - 2)
+            variance[:, k] = _variance(squares, spread[known, k])
+        return cls(share, rates, coefficients, variance, inverse, df)
 
     def predict(self, counts: Array, score: ScoreCounts, level: float, random: np.random.Generator) -> FullDepth:
         """Say what one library's scores would be at full depth.
@@ -177,11 +245,11 @@ class DepthCalibration:
         level
             Coverage of the interval.
         """
-        scored, first, second = _halved(np.rint(counts)[None, :], score, random)
-        x = np.stack([np.ones(scored.shape[1]), first[0], second[0]])
-        estimate = scored[0] + np.einsum("ik,ik->k", x, self.coefficients)
+        scored, drawn, spread = _drawn(np.rint(counts), score, self.share, self.rates, random)
+        x = np.stack([np.ones(scored.size), drawn])
+        estimate = scored + np.einsum("ik,ik->k", x, self.coefficients)
         leverage = np.einsum("ik,kij,jk->k", x, self.inverse, x)
-        se = self.residual_sd * np.sqrt(1 + leverage)
+        se = np.sqrt((self.variance[0] + self.variance[1] * spread) * (1 + leverage))
         half = stats.t.ppf(0.5 + level / 2, self.df) * se
         return FullDepth(estimate, estimate - half, estimate + half, se)
 
@@ -205,13 +273,17 @@ def thin_cohort(counts: Array, score: ScoreCounts, share: float, random: np.rand
         raise DataError(
             f"{len(counts)} libraries are too few to learn what depth does; at least {FEWEST_LIBRARIES} are needed."
         )
-    chosen = counts[np.unique(np.linspace(0, len(counts) - 1, min(len(counts), MOST_LIBRARIES)).astype(int))]
-    full = score(np.rint(chosen))
-    parts = []
-    for _ in range(-(-LEARNED_FROM // len(chosen))):
-        scored, first, second = _halved(thin(chosen, share, random), score, random)
-        parts.append((full - scored, first, second))
-    return ThinnedCohort(*(np.stack(part) for part in zip(*parts, strict=True)))
+    every = np.rint(counts)
+    chosen = every[np.unique(np.linspace(0, len(counts) - 1, min(len(counts), MOST_LIBRARIES)).astype(int))]
+    rates, full = GeneRates.of(every), score(chosen)
+    repeats = -(-LEARNED_FROM // len(chosen))
+    out = np.full((3, repeats, *full.shape), np.nan)
+    for r in range(repeats):
+        for i, thinned in enumerate(thin(chosen, share, random)):
+            # What a library holds at full depth is not known to its own draws.
+            scored, *told = _drawn(thinned, score, share, rates.without(chosen[i]), random)
+            out[:, r, i] = full[i] - scored, *told
+    return ThinnedCohort(*out)
 
 
 def repeat_library(counts: Array, score: ScoreCounts, level: float, random: np.random.Generator) -> FullDepth:
@@ -235,8 +307,27 @@ def repeat_library(counts: Array, score: ScoreCounts, level: float, random: np.r
     return FullDepth(whole, whole - half, whole + half, se)
 
 
-def _halved(counts: Array, score: ScoreCounts, random: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Return scores, how they differ from those of half of each library, and these from those of a quarter."""
-    scored = score(counts)
-    half, quarter = (np.mean([score(thin(counts, s, random)) for _ in range(HALVINGS)], axis=0) for s in (0.5, 0.25))
-    return scored, scored - half, half - quarter
+def _drawn(
+    counts: Array, score: ScoreCounts, share: float, rates: GeneRates, random: np.random.Generator
+) -> tuple[Array, Array, Array]:
+    """Return scores of one library, how far the mean of draws of its full depth is from them, and their variance."""
+    scores = score(np.vstack([counts[None, :], rates.draw(counts, share, random)]))
+    return scores[0], scores[1:].mean(axis=0) - scores[0], scores[1:].var(axis=0, ddof=1)
+
+
+def _variance(squares: Array, spread: Array) -> Array:
+    """Return the constant and the slope, neither below 0, of squared residuals on the variance of draws.
+
+    Weighted by the inverse square of the fit, as the variance of a squared normal residual is.
+    """
+    from scipy.optimize import nnls
+
+    if not spread.mean() > 0 or not squares.mean() > 0:
+        return np.array([squares.mean(), 0.0])
+    # Brought to a scale of 1, whatever the units of the score.
+    y, x = squares / squares.mean(), np.column_stack([np.ones(spread.size), spread / spread.mean()])
+    weights, found = np.ones(y.size), np.zeros(2)
+    for _ in range(3):
+        found = nnls(x * weights[:, None], y * weights)[0]
+        weights = 1 / np.maximum(x @ found, 1e-9)
+    return np.asarray(found * squares.mean() / np.array([1.0, spread.mean()]))

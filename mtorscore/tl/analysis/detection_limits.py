@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def technical_sd(
     adata: AnnData,
     signatures: SignaturesLike = None,
     *,
-    method: str = "singscore",
+    method: str | Sequence[str] = "singscore",
     layer: str | None = None,
     replicates: str | None = None,
     n_splits: int = 10,
@@ -50,7 +51,8 @@ def technical_sd(
     signatures
         As in `score`.
     method
-        A scoring method. Those of ranks take counts, others the log layer of each half.
+        A scoring method, or several, which share one pass over each half. Those of ranks take counts, others the log
+        layer of each half.
     layer
         Layer of the counts.
     replicates
@@ -60,14 +62,15 @@ def technical_sd(
     seed
         Of the splits.
     **params
-        Of the method.
+        Of the method; of several, one mapping per method (``ucell={"max_rank": 1000}``).
 
     Returns
     -------
     pandas.DataFrame
-        One row per signature: ``signature, technical_sd`` (of replicates where there are any, else of counting),
-        ``source`` (``replicates`` or ``thinning``), ``sd_thinning, sd_replicates, n_splits, n_replicates`` (degrees of
-        freedom), ``reason``. Hand it to ``contrast(technical=...)``.
+        One row per signature (and, of several methods, ``method``): ``signature, technical_sd`` (of replicates where
+        there are any, else of counting), ``source`` (``replicates`` or ``thinning``), ``sd_thinning, sd_replicates,
+        n_splits, n_replicates`` (degrees of freedom), ``reason``. Hand that of one method to
+        ``contrast(technical=...)``.
 
     Raises
     ------
@@ -78,15 +81,23 @@ def technical_sd(
     collection = as_collection(signatures)
     names = [s.id for s in collection.signatures]
     rng = np.random.default_rng(seed)
-    squares = []
+    squares: list[dict[str, _Float]] = []
     for _ in range(n_splits):
         half = rng.binomial(counts, 0.5)
-        first, second = (_scores(v, adata, collection, method, params)[names] for v in (half, counts - half))
-        squares.append(((first - second).to_numpy(dtype=np.float64) / 2) ** 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a score that is NaN everywhere
-        thinned = np.sqrt(np.nanmean(np.array(squares), axis=(0, 1)))
+        first, second = (_scores(v, adata, collection, method, params) for v in (half, counts - half))
+        squares.append({m: ((first[m] - second[m])[names].to_numpy(dtype=np.float64) / 2) ** 2 for m in first})
     repeated, degrees = _replicates(adata, counts, collection, method, params, replicates, names)
+    tables = []
+    for name in squares[0]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a score that is NaN everywhere
+            thinned = np.sqrt(np.nanmean(np.array([found[name] for found in squares]), axis=(0, 1)))
+        table = _table(names, thinned, repeated.get(name, np.full(len(names), np.nan)), n_splits, degrees)
+        tables.append(table if isinstance(method, str) else table.assign(method=name)[["method", *table.columns]])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _table(names: list[str], thinned: _Float, repeated: _Float, n_splits: int, degrees: int) -> pd.DataFrame:
     known = np.isfinite(repeated)
     table = pd.DataFrame({"signature": names, "technical_sd": np.where(known, repeated, thinned)})
     table["source"] = np.where(known, "replicates", "thinning")
@@ -109,28 +120,29 @@ def _counts(adata: AnnData, layer: str | None) -> npt.NDArray[np.int64]:
     return np.round(values).astype(np.int64)
 
 
-def _scores(values: npt.NDArray[np.int64], adata: AnnData, collection: Any, method: str, params: Any) -> pd.DataFrame:
+def _scores(
+    values: npt.NDArray[np.int64], adata: AnnData, collection: Any, method: str | Sequence[str], params: Any
+) -> dict[str, pd.DataFrame]:
     from anndata import AnnData
 
+    methods = [method] if isinstance(method, str) else list(method)
     bare = AnnData(values.astype(np.float64), obs=adata.obs[[]].copy(), var=adata.var[[]].copy())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MtorscoreWarning)  # coverage is that of the scores themselves
         layer = None
-        if method not in _RANKS:
+        if not _RANKS.issuperset(methods):
             add_log_layer(bare, scale="counts")
             layer = "log"
         score(bare, collection, method=method, layer=layer, **params)
-    table: pd.DataFrame = bare.obsm[f"score_{method}"]
-    return table
+    return {m: bare.obsm[f"score_{m}"] for m in methods}
 
 
 def _replicates(
-    adata: AnnData, counts: npt.NDArray[np.int64], collection: Any, method: str, params: Any, column: str | None,
-    names: list[str],
-) -> tuple[_Float, int]:  # fmt: skip
-    unknown: _Float = np.full(len(names), np.nan)
+    adata: AnnData, counts: npt.NDArray[np.int64], collection: Any, method: str | Sequence[str], params: Any,
+    column: str | None, names: list[str],
+) -> tuple[dict[str, _Float], int]:  # fmt: skip
     if column is None:
-        return unknown, 0
+        return {}, 0
     if column not in adata.obs:
         raise DataError(f"`replicates` names the column {column!r}, which .obs does not have.")
     codes = pd.factorize(adata.obs[column])[0]
@@ -138,9 +150,12 @@ def _replicates(
     degrees = int(known.sum()) - len(np.unique(codes[known]))
     if degrees < 1:
         raise DataError(f"No value of {column} stands twice, so there are no technical replicates.")
-    values = _scores(counts, adata, collection, method, params)[names][known]
-    within = values - values.groupby(codes[known]).transform("mean")
-    return np.sqrt((within.to_numpy(dtype=np.float64) ** 2).sum(axis=0) / degrees), degrees
+    out: dict[str, _Float] = {}
+    for name, table in _scores(counts, adata, collection, method, params).items():
+        values = table[names][known]
+        within = values - values.groupby(codes[known]).transform("mean")
+        out[name] = np.sqrt((within.to_numpy(dtype=np.float64) ** 2).sum(axis=0) / degrees)
+    return out, degrees
 
 
 def samples_needed(

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, MethodError, examples
 
-__all__ = ["agreement"]
+__all__ = ["agreement", "with_agreement"]
 
+_Float = npt.NDArray[np.float64]
 _COLUMNS = (
     "n_methods", "n_above", "n_below", "least", "most", "found_above", "found_below", "differ", "methods_agree",
     "claim",
@@ -72,54 +74,102 @@ def agreement(
     rows = []
     for key, part in joined.groupby(keys, sort=False, dropna=False):
         values = key if isinstance(key, tuple) else (key,)
-        rows.append(dict(zip(keys, values, strict=True)) | _of_one(part, null))
+        rows.append(dict(zip(keys, values, strict=True)) | _of_one(*_arrays(part), null))
     return pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
 
 
-def _of_one(part: pd.DataFrame, null: float) -> dict[str, Any]:
-    known = part[np.isfinite(part["effect"].to_numpy(dtype=np.float64))]
-    above, below = known["effect"] > null, known["effect"] < null
-    found_above = known.loc[known["low"] > null, "method"].tolist()
-    found_below = known.loc[known["high"] < null, "method"].tolist()
-    differ = _differing(known, above, below)
-    agree = len(known) > 1 and not differ and (bool(above.all()) or bool(below.all()))
+def with_agreement(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str],
+    effect: str = "hedges_g",
+    low: str = "g_low",
+    high: str = "g_high",
+    null: float = 0.0,
+    prefix: str = "",
+) -> pd.DataFrame:
+    """Add to a table of several methods whether they agree on each effect.
+
+    Parameters
+    ----------
+    table
+        With a column ``method``; rows of one method alone are told so in `claim`.
+    by
+        Columns that name one effect; missing values count as a value.
+    effect, low, high, null
+        See `agreement`.
+    prefix
+        Of the new columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `table` with ``methods_agree`` (missing for an effect of one method), ``differ`` and ``claim``.
+    """
+    agree: list[Any] = [None] * len(table)
+    differ, claim = [""] * len(table), [""] * len(table)
+    named = table[["method", effect, low, high]].set_axis(["method", "effect", "low", "high"], axis=1)
+    groups = table.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
+    for places in _places(groups):
+        found = _of_one(*_arrays(named.iloc[places]), null)
+        for i in places:
+            agree[i] = found["methods_agree"] if found["n_methods"] > 1 else None
+            differ[i], claim[i] = found["differ"], found["claim"]
+    told = {"methods_agree": pd.array(agree, dtype="boolean"), "differ": differ, "claim": claim}
+    return table.assign(**{prefix + k: v for k, v in told.items()})
+
+
+def _places(groups: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(order) else []
+
+
+def _arrays(part: pd.DataFrame) -> tuple[list[str], _Float, _Float, _Float]:
+    """Return method, effect and interval of the rows whose effect is known."""
+    effect, low, high = (pd.to_numeric(part[c]).to_numpy(dtype=np.float64) for c in ("effect", "low", "high"))
+    known = np.isfinite(effect)
+    methods = [str(m) for m, k in zip(part["method"], known, strict=True) if k]
+    return methods, effect[known], low[known], high[known]
+
+
+def _of_one(methods: list[str], effect: _Float, low: _Float, high: _Float, null: float) -> dict[str, Any]:
+    above, below = effect > null, effect < null
+    found_above = [m for m, f in zip(methods, low > null, strict=True) if f]
+    found_below = [m for m, f in zip(methods, high < null, strict=True) if f]
+    differ = _differing(methods, effect, low, high, above, below)
+    agree = len(methods) > 1 and not differ and (bool(above.all()) or bool(below.all()))
+    told = bool(np.isfinite(low).any() or np.isfinite(high).any())
     return {
-        "n_methods": len(known),
+        "n_methods": len(methods),
         "n_above": int(above.sum()),
         "n_below": int(below.sum()),
-        "least": known["effect"].min() if len(known) else np.nan,
-        "most": known["effect"].max() if len(known) else np.nan,
+        "least": effect.min() if len(methods) else np.nan,
+        "most": effect.max() if len(methods) else np.nan,
         "found_above": ",".join(found_above),
         "found_below": ",".join(found_below),
         "differ": ",".join(differ),
         "methods_agree": agree,
-        "claim": _claim(known, above, below, found_above, found_below),
+        "claim": _claim(len(methods), above, below, found_above, found_below) if told else "cannot be said",
     }
 
 
-def _differing(known: pd.DataFrame, above: pd.Series, below: pd.Series) -> list[str]:
+def _differing(methods: list[str], effect: _Float, low: _Float, high: _Float, above: Any, below: Any) -> list[str]:
     rarer = above if 0 < above.sum() < below.sum() else below if 0 < below.sum() < above.sum() else None
-    names = [] if rarer is None else known.loc[rarer, "method"].tolist()
     if rarer is None and above.any() and below.any():
-        return [str(m) for m in known["method"]]
-    for i, (_, row) in enumerate(known.iterrows()):
-        others = known.drop(index=known.index[i])
-        outside = (others["low"] > row["effect"]) | (others["high"] < row["effect"])
-        if len(others) and outside.all() and row["method"] not in names:
-            names.append(row["method"])
-    return [str(n) for n in names]
+        return methods
+    names = [] if rarer is None else [m for m, r in zip(methods, rarer, strict=True) if r]
+    outside = (low[None, :] > effect[:, None]) | (high[None, :] < effect[:, None])
+    np.fill_diagonal(outside, True)
+    far = [] if len(methods) < 2 else [m for m, row in zip(methods, outside, strict=True) if row.all()]
+    return names + [m for m in far if m not in names]
 
 
-def _claim(
-    known: pd.DataFrame, above: pd.Series, below: pd.Series, found_above: list[str], found_below: list[str]
-) -> str:
-    if not len(known) or known[["low", "high"]].isna().all(axis=None):
-        return "cannot be said"
+def _claim(n: int, above: Any, below: Any, found_above: list[str], found_below: list[str]) -> str:
     if not found_above and not found_below:
         return "no method finds it"
     if (found_above and below.any()) or (found_below and above.any()):
         return "methods disagree"
     side, found = ("above", found_above) if found_above else ("below", found_below)
-    if len(found) == len(known) > 1:
-        return f"{side}: all {len(known)} methods"
+    if len(found) == n > 1:
+        return f"{side}: all {n} methods"
     return f"{side}: {', '.join(found)} alone"
