@@ -47,15 +47,15 @@ def signatures(genes: list[str]) -> SignatureCollection:
 
 def cohorts(counts: Path | None) -> Iterator[tuple[str, np.ndarray[Any, Any], list[str]]]:
     """Yield name, counts and genes of each cohort."""
-    for seed, n in SIMULATED:
-        adata = mt.datasets.simulate_cohort(n_tumours=n, n_normals=0, seed=seed)
-        yield f"simulated, {n} libraries", np.rint(np.asarray(adata.X, dtype=float)), list(map(str, adata.var_names))
     if counts is not None:
         adata = mt.read(counts)
         mt.pp.harmonise_genes(adata)
         x = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
         name = f"{counts.name.split('_')[0]}, {adata.n_obs} libraries"
         yield name, np.nan_to_num(np.asarray(x, dtype=float)), list(map(str, adata.var_names))
+    for seed, n in SIMULATED:
+        adata = mt.datasets.simulate_cohort(n_tumours=n, n_normals=0, seed=seed)
+        yield f"simulated, {n} libraries", np.rint(np.asarray(adata.X, dtype=float)), list(map(str, adata.var_names))
 
 
 def cell(

@@ -5,6 +5,7 @@ from .cells import umap as umap
 from .checks import comparison as comparison
 from .checks import diagnosis as diagnosis
 from .gene_contributions import contributions as contributions
+from .group_scores import groups as groups
 from .outcome import forest as forest
 from .outcome import km as km
 from .outcome import null_distribution as null_distribution

@@ -10,7 +10,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from mtorscore import pl
+from mtorscore import pl, tl
 from mtorscore.collection import Signature
 from mtorscore.tl.analysis.comparison import Comparison
 from mtorscore.tl.analysis.diagnosis import Diagnosis
@@ -236,11 +236,32 @@ def compared() -> Comparison:
     return Comparison(table.assign(pearson=table["spearman"]), pd.DataFrame(), {m: pd.DataFrame() for m in methods})
 
 
+STAGES = ("normal", "cirrhosis", "dysplasia", "early", "advanced")
+
+
+def staged() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two scores of eight patients in five stages, one of which rises, and their stages and patients."""
+    rng = np.random.default_rng(5)
+    step, patient = np.tile(np.arange(5.0), 8), np.repeat(np.arange(8), 5)
+    own = rng.normal(0, 0.5, 8)[patient]
+    values = {"LIPOGENESIS": 0.3 * step + own + rng.normal(0, 0.3, 40), "LYSOSOME": own + rng.normal(0, 0.3, 40)}
+    obs = pd.DataFrame({"stage": np.array(STAGES)[step.astype(int)], "patient": patient}, [f"s{i}" for i in range(40)])
+    return pd.DataFrame(values, obs.index), obs
+
+
+def by_stage() -> Any:
+    """Return the figure of a trend within patients."""
+    scores, obs = staged()
+    found = tl.contrast(scores, obs["stage"], order=STAGES, block=obs["patient"])
+    return pl.groups(scores, found, obs, groupby="stage", pair="patient")
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "board": lambda: pl.board(board()),
     "pathway": lambda: pl.pathway(board()),
     "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
     "violin": lambda: pl.violin(*scores(), columns=4),
+    "groups": by_stage,
     "landscape": lambda: pl.landscape(*scores(), branches=BRANCHES),
     "correlation": lambda: pl.correlation(*scores()),
     "coverage": lambda: pl.coverage(coverage_table()),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtorscore import pl
+from mtorscore import pl, tl
 from mtorscore.collection import Signature
 from mtorscore.errors import DataError
 from mtorscore.pl import theme
@@ -364,3 +364,43 @@ def test_calibration_draws_a_band_only_with_a_smooth_curve() -> None:
     assert fills == [0, 1]
     assert plain.axes[0].lines[1].get_linestyle() == "-"
     assert banded.axes[0].lines[-1].get_linestyle() == "None"
+
+
+def test_groups_say_difference_interval_and_p_of_the_contrast() -> None:
+    scores, obs = f.staged()
+    trend = tl.contrast(scores, obs["stage"], order=f.STAGES)
+    figure = pl.groups(scores, trend, obs, groupby="stage")
+    row = trend.set_index("signature").loc["LIPOGENESIS"]
+    said = f"+{row['difference']:.2f} (+{row['low']:.2f} to +{row['high']:.2f}) per step, {theme.p_text(row['p_t'])}"
+    assert f"LIPOGENESIS\n{said}" in texts(figure)
+    assert [t.get_text().split("\n")[0] for t in figure.axes[0].get_xticklabels()] == list(f.STAGES)
+    against = tl.contrast(scores, obs["stage"], control="normal")
+    figure = pl.groups(scores, against, obs, groupby="stage", order=f.STAGES)
+    assert sum(t.startswith("p ") for t in texts(figure)) == 8
+    named = against.assign(contrast=against["contrast"].str.replace(" - ", " against "))
+    assert texts(pl.groups(scores, named, obs, groupby="stage", order=f.STAGES)) == texts(figure)
+
+
+def test_pairs_are_joined_and_an_incomplete_one_is_not() -> None:
+    scores, obs = f.staged()
+    kept = obs["stage"].isin(["normal", "early"])
+    scores, obs = scores[kept], obs[kept]
+    table = tl.contrast(scores, obs["stage"], treated="early", control="normal", pair=obs["patient"])
+    figure = pl.groups(scores, table, obs, groupby="stage", pair="patient", signatures=["LYSOSOME"])
+    grey = [line for line in figure.axes[0].lines if line.get_color() == theme.GREY]
+    assert len(grey) == 8
+    figure = pl.groups(scores.iloc[1:], table, obs.iloc[1:], groupby="stage", pair="patient", signatures=["LYSOSOME"])
+    assert len([line for line in figure.axes[0].lines if line.get_color() == theme.GREY]) == 7
+
+
+def test_groups_refuse_what_they_cannot_tell() -> None:
+    scores, obs = f.staged()
+    table = tl.contrast(scores, obs["stage"], control="normal")
+    with pytest.raises(DataError, match="No contrast is about groups of patient"):
+        pl.groups(scores, table, obs, groupby="patient")
+    with pytest.raises(DataError, match="hand over those of one"):
+        pl.groups(scores, pd.concat([table.assign(method=m) for m in "ab"]), obs, groupby="stage")
+    with pytest.raises(DataError, match="No observation is in group 'late'"):
+        pl.groups(scores, table, obs, groupby="stage", order=["normal", "late"])
+    missing = table.assign(low=np.nan, high=np.nan, p_t=np.nan, p_moderated=np.nan)
+    assert any("p not available" in t for t in texts(pl.groups(scores, missing, obs, groupby="stage")))

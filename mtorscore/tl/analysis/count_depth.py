@@ -173,7 +173,8 @@ class DepthCalibration:
     inverse
         ``(n_sets, 2, 2)`` inverse cross-products of the predictors.
     df
-        Degrees of freedom: libraries less coefficients.
+        ``(n_sets,)`` degrees of freedom: thinnings less coefficients, where those of one library count as often as
+        their errors are apart from one another (by their intraclass correlation).
     """
 
     share: float
@@ -181,7 +182,7 @@ class DepthCalibration:
     coefficients: Array
     variance: Array
     inverse: Array
-    df: int
+    df: Array
 
     @classmethod
     def learn(cls, counts: Array, score: ScoreCounts, share: float, random: np.random.Generator) -> DepthCalibration:
@@ -207,7 +208,7 @@ class DepthCalibration:
 
     @classmethod
     def fit(cls, share: float, rates: GeneRates, cohort: ThinnedCohort) -> DepthCalibration:
-        """Learn from a cohort that was thinned; `df` counts libraries, however often each was thinned.
+        """Learn from a cohort that was thinned.
 
         Parameters
         ----------
@@ -218,10 +219,10 @@ class DepthCalibration:
         cohort
             See `thin_cohort`.
         """
-        n_sets, df = cohort.errors.shape[2], cohort.errors.shape[1] - 2
+        repeats, n, n_sets = cohort.errors.shape
         errors, drawn, spread = (part.reshape(-1, n_sets) for part in cohort)
         coefficients, inverse = np.full((2, n_sets), np.nan), np.full((n_sets, 2, 2), np.nan)
-        variance = np.full((2, n_sets), np.nan)
+        variance, df = np.full((2, n_sets), np.nan), np.full(n_sets, float(n - 2))
         for k in range(n_sets):
             known = np.isfinite(errors[:, k]) & np.isfinite(drawn[:, k]) & np.isfinite(spread[:, k])
             if known.sum() < 4:
@@ -229,8 +230,10 @@ class DepthCalibration:
             error, design = errors[known, k], np.column_stack([np.ones(known.sum()), drawn[known, k]])
             inverse[k] = np.linalg.pinv(design.T @ design)
             coefficients[:, k] = inverse[k] @ design.T @ error
-            squares = (error - design @ coefficients[:, k]) ** 2 * known.sum() / (known.sum() - 2)
-            variance[:, k] = _variance(squares, spread[known, k])
+            rest = error - design @ coefficients[:, k]
+            variance[:, k] = _variance(rest**2 * known.sum() / (known.sum() - 2), spread[known, k])
+            if known.all() and repeats > 1:
+                df[k] = repeats * n / (1 + (repeats - 1) * _intraclass(rest.reshape(repeats, n))) - 2
         return cls(share, rates, coefficients, variance, inverse, df)
 
     def predict(self, counts: Array, score: ScoreCounts, level: float, random: np.random.Generator) -> FullDepth:
@@ -331,3 +334,15 @@ def _variance(squares: Array, spread: Array) -> Array:
         found = nnls(x * weights[:, None], y * weights)[0]
         weights = 1 / np.maximum(x @ found, 1e-9)
     return np.asarray(found * squares.mean() / np.array([1.0, spread.mean()]))
+
+
+def _intraclass(rest: Array) -> float:
+    """Return how errors ``(n_repeats, n_libraries)`` of one library correlate, by their mean squares.
+
+    No less than 0, and 1 where there is no error at all.
+    """
+    repeats, n = rest.shape
+    between = repeats * np.sum((rest.mean(axis=0) - rest.mean()) ** 2) / (n - 1)
+    within = np.sum((rest - rest.mean(axis=0)) ** 2) / (n * (repeats - 1))
+    total = between + (repeats - 1) * within
+    return max(float((between - within) / total), 0.0) if total > 0 else 1.0
