@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mtorscore._atomic import write_whole
 from mtorscore._version import __version__
 from mtorscore.collection import CONFOUNDER
@@ -18,6 +20,7 @@ from mtorscore.tl import Passport
 __all__ = ["passport"]
 
 MOST_GENES = 25
+MOST_ABSENT = 12
 
 
 def passport(record: Passport, path: str | Path) -> Path:
@@ -100,8 +103,10 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     text = _number(score)
     if math.isfinite(row["low"]):
         text += f" ({_number(row['low'])} to {_number(row['high'])})"
+    # Confounders are many, and each has a title of its own.
+    own = row["title"] if row["branch"] == CONFOUNDER else ""
     return row | {
-        "branch_title": titles.get(row["branch"], row["branch"]),
+        "branch_title": own or titles.get(row["branch"], row["branch"]),
         "level_meaning": meanings.get(row["level"], row["level"]),
         "x_low": 2 * low if known else 0,
         "x_width": max(2 * (high - low), 1) if known else 0,
@@ -112,23 +117,53 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _genes(record: Passport) -> list[tuple[str, list[dict[str, str]]]]:
+def _genes(record: Passport) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Return signature, note and genes of each table of contributions."""
     if not len(record.genes):
         return []
-    found = []
-    for name, rows in record.genes.groupby("signature", sort=False):
-        present = rows[rows["present"].astype(bool)].head(MOST_GENES)
-        shown = [
+    return [(str(name), _sum(rows), _bars(rows)) for name, rows in record.genes.groupby("signature", sort=False)]
+
+
+def _bars(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the first genes with the geometry of their bars: 100 wide, 0 in the middle, the largest at an end."""
+    present = rows[rows["present"].astype(bool)].head(MOST_GENES)
+    numbers = present[["contribution", "cohort_mean"]].to_numpy(dtype=float)
+    most = max((abs(v) for v in numbers.ravel() if math.isfinite(v)), default=0.0) or 1.0
+    shown = []
+    for r in present.to_dict(orient="records"):
+        here, mean = (50 * float(r[c]) / most if math.isfinite(r[c]) else 0.0 for c in ("contribution", "cohort_mean"))
+        shown.append(
             {
                 "gene": str(r["gene"]),
                 "direction": str(r["direction"]),
                 "contribution": _number(r["contribution"]),
                 "cohort_mean": _number(r["cohort_mean"]),
+                "x": round(50 + min(here, 0.0), 1),
+                "width": round(abs(here), 1),
+                "mean": round(50 + mean, 1),
+                "raises": here > 0,
             }
-            for r in present.to_dict(orient="records")
-        ]
-        found.append((str(name), shown))
-    return found
+        )
+    return shown
+
+
+def _sum(rows: pd.DataFrame) -> str:
+    """Say what the contributions add up to, and which genes are not there."""
+    first = rows.iloc[0]
+    total, baseline = (float(first.get(c, math.nan)) for c in ("total", "baseline"))
+    notes = []
+    if math.isfinite(total):
+        known = int(rows["present"].astype(bool).sum())
+        genes = f"{known} gene{'s' * (known != 1)}"
+        what = f"{_number(total)}, the {first['adds_up_to']}"
+        notes.append(f"The contributions of {genes} and a baseline of {_number(baseline)} add up to {what}.")
+    elif "total" in rows:
+        notes.append("A contribution is the score less the score without the gene; these do not add up.")
+    absent = [str(g) for g in rows.loc[~rows["present"].astype(bool), "gene"]]
+    if absent:
+        more = f" and {len(absent) - MOST_ABSENT} more" if len(absent) > MOST_ABSENT else ""
+        notes.append(f"Not in the matrix: {', '.join(absent[:MOST_ABSENT])}{more}.")
+    return " ".join(notes)
 
 
 def _number(value: float) -> str:

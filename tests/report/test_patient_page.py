@@ -71,3 +71,16 @@ def test_nothing_readable_is_said_so(tmp_path: Path) -> None:
     table = record().branches.assign(can_be_said=False, reason="too shallow")
     page = mt.report.passport(record(branches=table), tmp_path / "p.html").read_text(encoding="utf-8")
     assert "No branch can be read in this library." in page
+
+
+def test_contributions_of_the_patient_stand_with_what_they_add_up_to(tmp_path: Path) -> None:
+    """As `tl.explain` gives them, for the one sample that the page is about."""
+    genes = record().genes.assign(baseline=0.02, total=0.12, adds_up_to="score")
+    page = mt.report.passport(record(genes=genes), tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "The contributions of 1 gene and a baseline of 0.02 add up to 0.12, the score." in page
+    assert "Not in the matrix: XX." in page
+    assert '<rect x="50.0" y="2.5" width="50.0"' in page  # the largest reaches an end
+    assert '<line x1="75.0" x2="75.0"' in page  # the cohort's mean, half as large
+    one_out = genes.assign(total=np.nan, baseline=np.nan, adds_up_to="not a sum")
+    page = mt.report.passport(record(genes=one_out), tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "these do not add up" in page

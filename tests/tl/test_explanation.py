@@ -131,6 +131,10 @@ def test_removing_genes_is_a_rescoring_without_them(method: str) -> None:
         assert not found["adds_up_to"].iloc[0].startswith("score")
 
 
+def test_every_method_is_looked_at() -> None:
+    assert sorted(ADDS_UP + LEFT_OUT) == sorted(mt.tl.methods().index)
+
+
 def test_the_gene_that_was_planted_comes_first() -> None:
     adata = cohort(3)
     adata.X[3, 50] = 45.0

@@ -108,6 +108,7 @@ def test_the_tissue_is_read_in_any_case() -> None:
     asked = SignatureCollection([entry])
     found = mt.tl.passport(renamed[["P3"]].copy(), 0, renamed, signatures=asked, tissue="hcc")
     assert found.branches["grade"].tolist() == ["as expected"]
+    assert found.tissue == "HCC"
 
 
 def test_values_that_are_no_counts_have_a_place_but_no_interval_of_counts() -> None:

@@ -19,7 +19,7 @@ from mtorscore.collection import (
     as_collection,
     leads,
 )
-from mtorscore.collection.grades import NOT_TESTED, OPPOSED
+from mtorscore.collection.grades import NOT_TESTED, OPPOSED, context_named
 from mtorscore.errors import DataError, examples
 from mtorscore.pp import detect_scale
 from mtorscore.tl.analysis.count_depth import (
@@ -187,7 +187,7 @@ def passport(
     return Passport(
         sides.name,
         method,
-        tissue or "",
+        context_named(tissue) or tissue or "",
         level,
         sides.depth,
         full,
