@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtorscore.collection import CONFOUNDER
+from mtorscore.collection import CONFOUNDER, USER_BRANCH
 from mtorscore.collection.grades import OPPOSED
 from mtorscore.pl.branch_board import Branch
 from mtorscore.report.data.described import Described, branch_titles
@@ -80,9 +80,11 @@ def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:
 
 
 def _title(entry: Described) -> str:
-    """Return the branch in words; a confounder, of which there are many, by its own title."""
+    """Return the branch in words; a confounder by its title, a signature of the user by its name."""
     if entry.branch == CONFOUNDER and entry.title:
         return entry.title
+    if entry.branch == USER_BRANCH:
+        return entry.id
     return branch_titles().get(entry.branch, entry.branch)
 
 

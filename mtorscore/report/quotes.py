@@ -86,6 +86,8 @@ def _most(q: float) -> str:
 def folded(branches: Sequence[Branch]) -> list[str]:
     """Return the branches of the pathway that have no leading signature on this board."""
     shown = {b.branch for b in branches}
+    if shown <= {*NOT_PATHWAY, USER_BRANCH}:
+        return []
     return [t for b, t in branch_titles().items() if b not in shown and b not in (*NOT_PATHWAY, USER_BRANCH)]
 
 
@@ -100,12 +102,17 @@ def overview(boards: Sequence[tuple[str, Sequence[Branch]]]) -> list[dict[str, A
     Returns
     -------
     list of dict
-        ``title``, ``signature`` and ``cells``: per cohort its branch, None where it has no such row.
+        ``title``, ``signature`` (the first lead) and ``cells``: per cohort its branch, None where it has no such row.
     """
-    keys = dict.fromkeys((b.branch, b.signature) for _, branches in boards for b in branches)
+    keys = dict.fromkeys(_key(b) for _, branches in boards for b in branches)
     out = []
-    for branch, signature in keys:
-        found = [next((b for b in bs if (b.branch, b.signature) == (branch, signature)), None) for _, bs in boards]
+    for key in keys:
+        found = [next((b for b in branches if _key(b) == key), None) for _, branches in boards]
         first = next(b for b in found if b)
-        out.append({"branch": branch, "title": first.title, "signature": signature, "cells": found})
+        out.append({"branch": first.branch, "title": first.title, "signature": first.signature, "cells": found})
     return out
+
+
+def _key(branch: Branch) -> tuple[str, str]:
+    """Return what is one row: a branch, whatever its lead in a tissue; each of a user's signatures."""
+    return (branch.branch, branch.signature if branch.branch in (*NOT_PATHWAY, USER_BRANCH) else "")

@@ -8,12 +8,14 @@ function picker(label, key, options, extra = {}) {
     }));
     select.value = state[key] == null ? "" : String(state[key]);
     select.disabled = select.options.length < 2;
+    if (select.parentElement) select.parentElement.hidden = !select.options.length;
   };
   const update = () => fill(options());
   select.addEventListener("change", () => change({ [key]: key === "cohort" ? Number(select.value) : select.value }));
   watchers.push(update);
+  const box = el("label", extra, label, select);
   update();
-  return el("label", extra, label, select);
+  return box;
 }
 
 const plain = (items) => items.map((item) => [null, [item]]);

@@ -41,7 +41,7 @@ function buildAddress() {
     const found = clean(readAddress());
     if (Object.keys(found).length) change(found);
     if (anchor) document.getElementById(anchor).scrollIntoView();
-    const row = anchor && document.getElementById(anchor);
+    const row = anchor ? document.getElementById(anchor) : null;
     document.querySelectorAll(".board tr.found").forEach((r) => r.classList.remove("found"));
     if (row?.matches(".board tr")) { row.classList.add("found"); choose(row.dataset.signature); }
     writeAddress();

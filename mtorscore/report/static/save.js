@@ -165,8 +165,8 @@ function buildSaves() {
   });
   document.querySelectorAll(".answer[data-cohort] table.board").forEach((table) => {
     const k = Number(table.closest("[data-cohort]").dataset.cohort);
-    const note = table.closest(".answer").querySelector(".note");
-    note.append(" ", saveButtons(() => boardPicture(table), () => recordRows(tableRows(DATA.boards[k])), () => `board-${DATA.cohorts[k].name}`));
+    const note = table.closest(".scroll");
+    note.after(saveButtons(() => boardPicture(table), () => recordRows(tableRows(DATA.boards[k])), () => `board-${DATA.cohorts[k].name}`));
   });
   for (const button of document.querySelectorAll("[data-cite]")) {
     const kind = button.dataset.cite;
