@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtorscore._atomic import write_whole
+from mtorscore.errors import DataError
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.single_cells import are_cells, pseudobulk_of
 from mtorscore.pp.groups import named_groups
@@ -25,6 +26,8 @@ __all__ = ["export", "group_ranking"]
 
 def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     """Write ``export/signatures.gmt``, ``expression.gct``, ``phenotype.cls`` and ``tumour_vs_normal.rnk``.
+
+    ``cbioportal/`` holds scores (singscore) and p values as cBioPortal imports gene-set scores.
 
     Of cells the matrix is one column per sample and cell type, counts added up (``pseudobulk.gct``).
     ``expression.txt`` holds the same matrix in GSEA's TXT format, for gseapy, which cannot read any GCT file.
@@ -60,6 +63,7 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
         gsea.write_gct(samples, out / "expression.gct", layer="log"),
         gsea.write_txt(samples, out / "expression.txt", layer="log"),
     ]
+    paths += _portal_files(samples, signatures, out / "cbioportal", Path(folder).name)
     samples.X = samples.layers["log"]
     groups = kinds.loc[samples.obs_names]
     if len(names) < 2 or groups.value_counts().reindex(names, fill_value=0).min() < 2:
@@ -72,6 +76,25 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
         file = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{name}_vs_{names[-1]}")
         paths.append(gsea.write_rnk(ranking, out / f"{file}.rnk"))
     return paths
+
+
+def _portal_files(samples: AnnData, signatures: SignatureCollection, out: Path, study: str) -> list[Path]:
+    """Write scores and p values as cBioPortal imports them, by a method whose scores lie between -1 and 1."""
+    from mtorscore.collection import SignatureCollection
+    from mtorscore.io.gene_set_scores import write_gene_set_scores
+    from mtorscore.tl.scoring import score
+
+    method = "singscore"
+    if not samples.n_obs:
+        return []
+    plain = SignatureCollection(list(signatures.signatures))
+    scored = score(samples, plain, method=method, layer="log", pvalues=True, copy=True)
+    try:
+        return write_gene_set_scores(
+            scored.obsm[f"score_{method}"], scored.obsm[f"pval_{method}"], out, study=study, method=method
+        )
+    except DataError as error:
+        return [write_whole(out / "README.txt", f"No files for cBioPortal: {error}\n")]
 
 
 def _export_cells(adata: AnnData, signatures: SignatureCollection, out: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from mtorscore.report.combined import checklist, combined
 from mtorscore.report.data.described import Described, branch_titles, describe, level_meanings, without_readout
 from mtorscore.report.data.described import leads as leads_of
 from mtorscore.report.data.run_files import Cohort, Run, read_run
+from mtorscore.report.exchange import write_exchange
 from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import predicted_words
 from mtorscore.report.payload import columns, payload
@@ -50,7 +51,8 @@ def write(results_dir: str | Path) -> Path:
     Returns
     -------
     pathlib.Path
-        The page: one file, no network, all text from the data escaped.
+        The page: one file, no network, all text from the data escaped. Beside it stand ``mtorscore_mqc.json`` for
+        MultiQC and ``ro-crate-metadata.json``, which describes the folder.
 
     Raises
     ------
@@ -60,8 +62,10 @@ def write(results_dir: str | Path) -> Path:
         If a file is not what its name promises.
     """
     run = read_run(Path(results_dir))
-    page = render(run)
-    return write_whole(run.folder / "report.html", page)
+    page, views = _rendered(run)
+    written = write_whole(run.folder / "report.html", page)
+    write_exchange(run, [v["table"] for v in views], {v["cohort"].name: v["sentence"] for v in views})
+    return written
 
 
 def board(results_dir: str | Path) -> pd.DataFrame:
@@ -124,6 +128,11 @@ def write_figures(results_dir: str | Path, formats: Sequence[str] = ("svg", "pdf
 
 def render(run: Run) -> str:
     """Return the page of a run as text."""
+    return _rendered(run)[0]
+
+
+def _rendered(run: Run) -> tuple[str, list[dict[str, Any]]]:
+    """Return the page, and what it shows of each cohort."""
     import jinja2
 
     contexts = [c.context for c in run.cohorts]
@@ -148,7 +157,7 @@ def render(run: Run) -> str:
     views = [_view(c, i, run, described) for i, c in enumerate(run.cohorts)]
     boards = [v for v in views if v["branches"]]
     several = len(boards) > 1
-    return template.render(
+    page = template.render(
         run=run,
         record=run.record,
         caveats=text.caveats(run),
@@ -178,6 +187,7 @@ def render(run: Run) -> str:
         css="\n".join(_static(name) for name in _STYLES),
         js="\n".join(_static(name) for name in _SCRIPTS),
     )
+    return page, views
 
 
 def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
