@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import signal
 import sys
 import warnings
@@ -67,12 +68,24 @@ def _run(arguments: list[str], signals: Signals) -> None:
                 raise
     except MtorscoreError as error:
         _fail(str(error), 2, error, debug)
+    except SystemExit as ended:
+        # The parser ends with an error where the reader of our output has gone.
+        if isinstance(ended.__context__, BrokenPipeError):
+            _end_quietly()
+        raise
     except OSError as error:
         _fail(_system_sentence(error), 2 if error.errno in _MENDABLE else 1, error, debug)
     except MemoryError as error:
         _fail(f"{type(error).__name__}: {error}", 1, error, debug)
     except Exception as error:
         _fail(f"Unexpected {type(error).__name__}: {error}. Run again with --debug for details.", 1, error, debug)
+
+
+def _end_quietly() -> None:
+    """Leave when the reader of our output has gone, as ``head`` does: it has what it wanted."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0) from None
 
 
 def _say_ended(number: int) -> None:

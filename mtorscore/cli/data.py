@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mtorscore.cli.verbosity import quiet
 
 __all__ = [
     "IDS",
@@ -60,6 +63,8 @@ def describe(
     from mtorscore import io
 
     typer.echo(str(io.describe(path, orientation=orientation) if orientation else io.describe(path)))
+    if not quiet():
+        typer.echo(f"Next: mtorscore score {shlex.quote(str(path))} --out scores.tsv", err=True)
 
 
 def read(

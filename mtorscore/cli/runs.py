@@ -13,12 +13,13 @@ import typer
 
 from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
 from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts, several
-from mtorscore.cli.step_messages import explain, refusal, say_warnings
+from mtorscore.cli.step_messages import explain, refusal, say_board, say_warnings
 from mtorscore.errors import ConfigError
 
 __all__ = ["register", "run_workflow"]
 
 _PROGRESS = re.compile(r"(\d+) of (\d+) steps")
+_FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
 
 
 def register(app: typer.Typer) -> None:
@@ -255,6 +256,7 @@ def run_workflow(
     say_warnings(run_folder, start)
     if code != 0:
         explain(run_folder, tail, start)
+    say_board(run_folder)
     typer.echo(f"Report: {(run_folder / 'report.html').resolve()}")
 
 
@@ -317,8 +319,9 @@ def _follow(command: list[str], door: str) -> tuple[int, list[str]]:
         TimeRemainingColumn(), TextColumn("{task.fields[rate]}"),
     )  # fmt: skip
     tail: list[str] = []
-    # Where no terminal is, all that would be left of the bar is an empty line.
+    # Where no terminal is, a bar would be an empty line: there is a line for each step instead.
     hidden = quiet() or not sys.stderr.isatty()
+    rule = ""
     # A folder named mtorscore in the working directory, such as a clone, must not be taken for the package.
     environment = os.environ | {
         "PYTHONSAFEPATH": "1", COMMAND: command_line(), STARTED_BY: str(os.getpid()), DOOR: door,
@@ -341,7 +344,11 @@ def _follow(command: list[str], door: str) -> tuple[int, list[str]]:
         start = time.monotonic()
         for line in job.stderr or ():
             tail = [*tail[-200:], line.rstrip()]
+            if done := _FINISHED.search(line):
+                rule = done[1]
             if found := _PROGRESS.search(line):
+                if hidden and not quiet():
+                    typer.echo(f"{found[1]} of {found[2]}{f': {rule}' if rule else ''}", err=True)
                 per_minute = 60 * int(found[1]) / max(time.monotonic() - start, 1e-3)
                 progress.update(
                     task, completed=int(found[1]), total=int(found[2]), rate=f"{per_minute:.1f} steps a minute"

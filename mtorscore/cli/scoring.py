@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+# Columns of a terminal below which methods are listed one after the other.
+_NARROW = 72
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -52,10 +55,19 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="For machines."
     from rich.table import Table
 
     shown = [c for c in ("name", "cohort_dependent", "signed", "weighted", "input_scale", "range") if c in table]
+    console = Console()
+    rows = [["yes" if v is True else "no" if v is False else str(v) for v in row] for row in table[shown].to_numpy()]
+    if console.width < _NARROW:
+        # A table of six columns cannot be read here: one method after the other.
+        for name, *values in rows:
+            typer.echo(
+                "\n".join([name, *(f"  {c.replace('_', ' ')}: {v}" for c, v in zip(shown[1:], values, strict=True))])
+            )
+        return
     grid = Table(*(c.replace("_", " ") for c in shown))
-    for row in table[shown].itertuples(index=False):
-        grid.add_row(*("yes" if v is True else "no" if v is False else str(v) for v in row))
-    Console().print(grid)
+    for row in rows:
+        grid.add_row(*row)
+    console.print(grid)
 
 
 def score(
@@ -141,6 +153,7 @@ def score(
     if out != "-" and not quiet():
         counts = f"{adata.n_obs} observations, {len(collection.signatures)} signatures"
         typer.echo(f"{out}: {counts}, {', '.join(names)}{f', of {made}' if made else ''}")
+        typer.echo(f"Next: mtorscore relate {out} --clinical CLINICAL --time TIME --event EVENT --unit UNIT", err=True)
 
 
 def relate(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
+from mtorscore.pl.branch_board import Branch, controls_of
 
-__all__ = ["explain", "refusal", "say_warnings"]
+if TYPE_CHECKING:
+    from rich.table import Table
 
+__all__ = ["explain", "refusal", "say_board", "say_warnings"]
+
+# Columns of a terminal below which the board keeps three of its own.
+_NARROW = 90
 # What these steps warn of is about the user's files, and is said whenever they are used.
 _ABOUT_DATA = ("acquire", "prepare")
 
@@ -43,6 +52,65 @@ def say_warnings(run_folder: Path, start: float) -> None:
     if later:
         where = ", ".join(str(log) for log in list(later)[:3]) + (", ..." if len(later) > 3 else "")
         typer.echo(f"{sum(later.values())} remark(s) on later steps are in {where}.", err=True)
+
+
+def say_board(run_folder: Path) -> None:
+    """Print the board of each cohort and the sentence above it, as the report's first screen has them.
+
+    Parameters
+    ----------
+    run_folder
+        The run's results folder, whose tables are complete.
+    """
+    from rich.console import Console
+
+    from mtorscore import report
+    from mtorscore.pl.branch_board import branches_of
+    from mtorscore.report.board import sentence
+
+    if quiet():
+        return
+    table = report.board(run_folder)
+    console = Console(highlight=False)
+    for cohort, part in table.groupby("cohort", sort=False):
+        branches = branches_of(part)
+        console.print(_board(str(cohort), branches, narrow=console.width < _NARROW))
+        console.print(sentence(branches), markup=False, soft_wrap=False)
+
+
+def _board(cohort: str, branches: Sequence[Branch], *, narrow: bool) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    methods = ", ".join(dict.fromkeys(str(r["method"]) for b in branches for r in b.rows))
+    compared = next((str(r["compared"]) for b in branches for r in b.rows if r["compared"]), "")
+    heads = ["branch", "shift", "active", "hazard ratio", "holds beside", "evidence"]
+    kept = heads[:2] + heads[3:4] if narrow else heads
+    caption = f"{compared or 'nothing compared'}; ranges over {methods}; bold rows hold"
+    out = Table(*kept, title=Text(cohort), caption=Text(caption), box=box.SIMPLE, title_justify="left")
+    for branch in branches:
+        share = branch.active
+        held = controls_of(branch)
+        cells = {
+            "branch": branch.title,
+            "shift": " ".join(filter(None, (_range(branch, "shift", "+.1f"), branch.shift))),
+            "active": f"{share[0]:.0%} to {share[1]:.0%}" if share else "no call",
+            "hazard ratio": _range(branch, "hr", ".2f"),
+            "holds beside": f"{sum(v == 'yes' for v in held.values())} of {len(held)}" if held else "",
+            "evidence": (branch.grade or "not tested") if branch.readable else f"not to be read: {branch.reason}",
+        }
+        style = "bold" if branch.holds and branch.readable else "dim" if not branch.readable else ""
+        out.add_row(*(Text(cells[h], style=style) for h in kept))
+    return out
+
+
+def _range(branch: Branch, column: str, form: str) -> str:
+    values = [float(r[column]) for r in branch.rows if r[column] is not None and math.isfinite(float(r[column]))]
+    if not values:
+        return ""
+    low, high = (format(v, form) for v in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def explain(run_folder: Path, tail: list[str], start: float) -> None:

@@ -159,14 +159,14 @@ def logged(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _warnings_to(log: TextIO) -> Iterator[None]:
-    """Write our warnings as one line each, which the command line repeats; others as Python does."""
+    """Write every warning as one line; the command line repeats ours."""
     before = warnings.showwarning
 
-    def show(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
+    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, MtorscoreWarning):
             print(f"{WARNING_PREFIX}{' '.join(str(message).split())}", file=log)
         else:
-            print(warnings.formatwarning(message, category, filename, lineno), file=log, end="")
+            print(f"{category.__name__}: {' '.join(str(message).split())}", file=log)
 
     warnings.showwarning = show
     try:

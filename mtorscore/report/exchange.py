@@ -19,7 +19,8 @@ __all__ = ["CRATE", "MULTIQC", "write_exchange"]
 
 MULTIQC, CRATE = "mtorscore_mqc.json", "ro-crate-metadata.json"
 _TYPES = {
-    ".html": "text/html", ".tsv": "text/tab-separated-values", ".json": "application/json", ".h5ad": "application/x-hdf5",
+    ".html": "text/html", ".tsv": "text/tab-separated-values", ".json": "application/json",
+    ".h5ad": "application/x-hdf5",
     ".gmt": "text/tab-separated-values", ".svg": "image/svg+xml", ".pdf": "application/pdf", ".txt": "text/plain",
 }  # fmt: skip
 
@@ -81,8 +82,8 @@ def multiqc_content(run: Run, boards: Sequence[pd.DataFrame]) -> dict[str, Any]:
     return {
         "id": "mtorscore",
         "section_name": "mTOR branches",
-        "description": f"Branch scores of the run {run.name} by mtorscore {__version__}: shifts and hazard ratios by the "
-        "first method, of rows that may be read.",
+        "description": f"Branch scores of the run {run.name} by mtorscore {__version__}: shifts and hazard ratios "
+        "by the first method, of rows that may be read.",
         "plot_type": "table",
         "pconfig": {"id": "mtorscore_board", "title": "mtorscore: board"},
         "headers": {"observations": {"title": "observations", "format": "{:,.0f}"}} | headers,
@@ -119,7 +120,8 @@ def crate(run: Run, sentences: Mapping[str, str]) -> dict[str, Any]:
         root["datePublished"] = written
     action: dict[str, Any] = {
         "@id": "#run", "@type": "CreateAction", "name": str(run.record.get("command") or "mtorscore"),
-        "instrument": {"@id": "#mtorscore"}, "result": [{"@id": n} for n in names], "description": f"Configuration: {config}",
+        "instrument": {"@id": "#mtorscore"}, "result": [{"@id": n} for n in names],
+        "description": f"Configuration: {config}",
     }  # fmt: skip
     if written:
         action["endTime"] = written

@@ -47,7 +47,8 @@ def test_the_crate_lists_every_file_and_says_what_tables_hold(results: Path, tmp
 def test_references_are_escaped() -> None:
     work = Reference("k", "A & B_{c} 100%", year="2018", doi="10.1/x_y", note="two\nlines")
     assert bibtex([work]) == (
-        "@article{k,\n  title = {A \\& B\\_(c) 100\\%},\n  year = {2018},\n  doi = {10.1/x\\_y},\n  note = {two lines}\n}\n"
+        "@article{k,\n  title = {A \\& B\\_(c) 100\\%},\n  year = {2018},\n  doi = {10.1/x\\_y},\n"
+        "  note = {two lines}\n}\n"
     )
     assert ris([work]).splitlines() == [
         "TY  - JOUR", "ID  - k", "TI  - A & B_{c} 100%", "PY  - 2018", "DO  - 10.1/x_y", "N1  - two lines", "ER  - ",
