@@ -319,7 +319,7 @@ def test_what_evaluate_says_beyond_ranking() -> None:
     clinical = survival_table(0.9 * x["A"].to_numpy(), rng, events=0.6).assign(age=rng.normal(60, 9, 240))
     found = evaluate(None, x, clinical, SURVIVAL, baseline=["age"], n_repeats=2, n_boot=20)
     calibration = found.calibration.set_index("model")
-    assert calibration.loc["score", "slope_low"] < 1 < calibration.loc["score", "slope_high"]
+    assert calibration.loc["score", "slope_conditional_low"] < 1 < calibration.loc["score", "slope_conditional_high"]
     assert calibration.loc["score", "oe_low"] < 1 < calibration.loc["score", "oe_high"]
     assert np.isnan(calibration.loc["dummy", "calibration_slope"])
     assert (found.calibration_curves.groupby("model")["n"].sum() == 240).all()

@@ -144,7 +144,7 @@ def intervals(level: float) -> dict[str, pd.DataFrame]:
         "concordance": pd.DataFrame([[c.low, c.high]]),
         "evaluation": found.summary[found.summary["model"] != "dummy"][["low", "high"]],
         "evaluated calibration": found.calibration_curves[["low", "high"]],
-        "evaluated slope": found.calibration[["slope_low", "slope_high"]].dropna(),
+        "evaluated slope": found.calibration[["slope_conditional_low", "slope_conditional_high"]].dropna(),
         "evaluated ratio": found.calibration[["oe_low", "oe_high"]],
         "label's calibration": by_label.calibration_curves[["low", "high"]],
         "validation": external.summary[["low", "high"]],

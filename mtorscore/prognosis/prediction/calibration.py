@@ -30,7 +30,8 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 Task = PredictionTask[Any]
 
 THRESHOLDS = tuple(float(t) for t in np.round(np.arange(0.05, 0.65, 0.05), 2))
-CALIBRATION = ["model", "calibration_slope", "slope_low", "slope_high", "observed", "expected", "observed_expected"]
+CALIBRATION = ["model", "calibration_slope", "slope_conditional_low", "slope_conditional_high"]
+CALIBRATION += ["observed", "expected", "observed_expected"]
 CALIBRATION += ["oe_low", "oe_high", "ici", "e50", "e90", "scaled_brier", "horizon", "positive", "competing"]
 CALIBRATION += ["reason"]
 
@@ -158,7 +159,7 @@ def _pooled(slopes: FloatArray, level: float) -> dict[str, float]:
         return {}
     mean, error = known.mean(axis=0)
     half = stats.norm.ppf(0.5 + level / 2) * error
-    return {"calibration_slope": mean, "slope_low": mean - half, "slope_high": mean + half}
+    return {"calibration_slope": mean, "slope_conditional_low": mean - half, "slope_conditional_high": mean + half}
 
 
 def _observed_expected(task: Task, risk: FloatArray, horizon: float, level: float) -> dict[str, float]:

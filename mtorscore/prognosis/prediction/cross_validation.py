@@ -52,10 +52,10 @@ class Evaluation:
     adequacy
         Sample-size criteria, computed before fitting, per model.
     calibration
-        Of the out-of-fold predictions, per model: calibration slope (folds as strata) with an interval for these
-        predictions, which leaves the refitting out and is not shown to hold, observed and
-        expected risk at the horizon (the middle evaluation time) and their ratio with interval; ICI, E50, E90 and
-        scaled Brier score.
+        Of the out-of-fold predictions, per model: calibration slope (folds as strata) with
+        ``slope_conditional_low`` and ``_high``, an interval for these predictions held fixed (the refitting is left out
+        of it); observed and expected risk at the horizon (the middle evaluation time) and their ratio with interval;
+        ICI, E50, E90 and scaled Brier score.
     calibration_curves
         Groups by predicted risk (mean over repeats) per model; see `calibration_curve`.
     decision
