@@ -15,6 +15,7 @@ from mtorscore.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
 __all__ = ["register"]
 
@@ -104,6 +105,13 @@ def score(
     platform_columns: Annotated[str | None, typer.Option(help=PLATFORM_COLUMNS)] = None,
     mapping: Annotated[Path | None, typer.Option(help=MAPPING)] = None,
     tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of an AnnData file instead of X.")] = None,
+    memory: Annotated[
+        str, typer.Option(help="For .h5ad and .zarr, which are scored block by block: memory for the blocks.")
+    ] = "1GB",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Blocks worked on at the same time; all cores by default.")
+    ] = None,
 ) -> None:
     """Score an expression matrix.
 
@@ -111,7 +119,10 @@ def score(
     as they are, unless --harmonise brings both the matrix and the lists to current symbols. Values are scored as they
     are; --log makes logarithms of counts and linear values first, which most methods are made for. The table has one
     row per observation and one column per signature; with several methods it has a column
-    `method` and one row per observation and method.
+    `method` and one row per observation and method. `--out` that ends in .parquet, .h5ad or .zarr holds the scores as
+    the Python call does.
+
+    An .h5ad or .zarr file is never loaded: it is scored in blocks, and a run that was killed goes on where it was.
 
     For example:
 
@@ -119,18 +130,13 @@ def score(
         mtorscore score counts.tsv --signatures mine.gmt --coverage coverage.tsv
         mtorscore score estimated_counts.tsv --units counts --log --method zscore
         zcat counts.tsv.gz | mtorscore score - --out - | head
+        mtorscore score atlas.h5ad --method ucell --out scores.parquet --memory 500MB
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
     from mtorscore.pipeline.config import check_methods, current
-    from mtorscore.pipeline.tables import (
-        GeneNames,
-        Reading,
-        check_overlap,
-        log_layer,
-        read_expression,
-        scores_table,
-    )
+    from mtorscore.pipeline.stream_scores import Asked, can_stream, stream_scores
+    from mtorscore.pipeline.tables import GeneNames, Reading, check_overlap, log_layer, read_expression
 
     if organism not in ("human", "mouse"):
         raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
@@ -140,20 +146,39 @@ def score(
     harmonise = signatures is None if harmonise is None else harmonise
     if harmonise and signatures is not None:
         collection = current(collection, str(signatures))
-    source = standard_input() if expression == "-" else Path(expression)
     named = GeneNames(organism, platform, parts(platform_columns), mapping)
-    reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log)
-    adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
-    check_overlap(adata, collection)
-    made = log_layer(adata) if log else ""
-    tl.score(adata, collection, method=names, layer="log" if log else None)
-    _write(scores_table(adata, names), out)
+    if expression != "-" and not (log or units or orientation) and can_stream(Path(expression), out):
+        asked = Asked(
+            methods=tuple(names), harmonise=harmonise, names=named, ids=ids, layer=layer, memory=memory,
+            threads=threads, progress=not quiet(),
+        )  # fmt: skip
+        done = stream_scores(Path(expression), collection, asked, out)
+        found, n_obs, made = done.coverage, done.n_obs, ""
+    else:
+        source = standard_input() if expression == "-" else Path(expression)
+        reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log)
+        adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
+        check_overlap(adata, collection)
+        made = log_layer(adata) if log else ""
+        tl.score(adata, collection, method=names, layer="log" if log else layer, threads=threads)
+        found, n_obs = adata.uns["mtorscore"][names[0]]["coverage"], adata.n_obs
+        _write_scores(adata, names, out)
     if coverage is not None:
-        _write(adata.uns["mtorscore"][names[0]]["coverage"].reset_index(), str(coverage))
+        _write(found.reset_index(), str(coverage))
     if out != "-" and not quiet():
-        counts = f"{adata.n_obs} observations, {len(collection.signatures)} signatures"
+        counts = f"{n_obs} observations, {len(collection.signatures)} signatures"
         typer.echo(f"{out}: {counts}, {', '.join(names)}{f', of {made}' if made else ''}")
         typer.echo(f"Next: mtorscore relate {out} --clinical CLINICAL --time TIME --event EVENT --unit UNIT", err=True)
+
+
+def _write_scores(adata: AnnData, methods: list[str], out: str) -> None:
+    from mtorscore.pipeline.stream_scores import OUTPUTS, write_scores
+    from mtorscore.pipeline.tables import scores_table
+
+    if Path(out).suffix in OUTPUTS:
+        write_scores(adata, out)
+    else:
+        _write(scores_table(adata, methods), out)
 
 
 def relate(

@@ -237,7 +237,10 @@ def _check_random_null(plan: Plan, reference: Reference | None) -> None:
 def source_over(source: Any, reference: Reference, universe: Sequence[str], policy: str) -> Any:
     """Return the source with its columns brought into the reference's order."""
     columns = reference.columns_in(universe, policy=policy)
-    return source if columns is None else replace(source, columns=columns, n_vars=len(columns))
+    if columns is None:
+        return source
+    stored = columns if source.columns is None else source.columns[columns]
+    return replace(source, columns=stored, n_vars=len(columns))
 
 
 def masked_rows(mask: npt.ArrayLike | str | None, n_obs: int, obs: Callable[[], Any]) -> npt.NDArray[np.int64] | None:

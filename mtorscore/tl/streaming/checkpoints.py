@@ -23,7 +23,17 @@ from mtorscore.errors import DataError, examples
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.streaming.disk_matrix import DiskFile
 
-__all__ = ["Finished", "Parts", "content_of", "read_scores", "stamps_of", "write_h5ad", "write_parquet", "write_zarr"]
+__all__ = [
+    "Finished",
+    "Parts",
+    "atomic_folder",
+    "content_of",
+    "read_scores",
+    "stamps_of",
+    "write_h5ad",
+    "write_parquet",
+    "write_zarr",
+]
 
 Tables = Mapping[str, Array]
 Columns = Mapping[str, Sequence[str]]
@@ -249,7 +259,7 @@ def write_zarr(out: Path, scores: Finished) -> None:
     import zarr
     from anndata.io import write_elem
 
-    with _atomic_folder(out) as temporary:
+    with atomic_folder(out) as temporary:
         shutil.copytree(scores.file.path, temporary)
         copy = zarr.open_group(str(temporary), mode="r+", use_consolidated=False)
         names = scores.file.obs_names()
@@ -259,7 +269,7 @@ def write_zarr(out: Path, scores: Finished) -> None:
 
 
 @contextmanager
-def _atomic_folder(out: Path) -> Iterator[Path]:
+def atomic_folder(out: Path) -> Iterator[Path]:
     """Yield the name of a folder to make, of this process alone, that takes the place of `out` at the end.
 
     What processes that were killed left behind is removed; the caller holds the lock of `out`.

@@ -1,23 +1,46 @@
-"""Progress bar for streaming."""
+"""Progress of streaming: a bar on a terminal, one line a minute elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from mtorscore.tl.streaming.stream_source import StreamSource
 
 __all__ = ["progress_bar"]
 
+EVERY = 60.0
+"""Seconds between two lines where nobody watches."""
+SHORT = 10.0
+"""What takes less is not spoken of there."""
+
 
 @contextmanager
 def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None]:
-    """Show a progress bar with observations per second."""
+    """Show on standard error how many observations are done, how many a second, and the time left."""
     if not wanted:
         yield
         return
+    total = source.n_obs if what == "scoring" else None
+    try:
+        if sys.stderr.isatty():
+            with _bar(what, total) as advance:
+                source.on_rows = advance
+                yield
+        else:
+            lines = _Lines(what, total, sys.stderr)
+            source.on_rows = lines.advance
+            yield
+            lines.end()
+    finally:
+        source.on_rows = None
+
+
+@contextmanager
+def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -30,9 +53,32 @@ def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None
     shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} cells"))
     with Progress(*shown, Speed(), TimeRemainingColumn(), console=Console(file=sys.stderr)) as bar:
         # The number of passes that a method needs to learn is not known, so that bar has no end.
-        task = bar.add_task(what, total=source.n_obs if what == "scoring" else None, visible=what == "scoring")
-        source.on_rows = lambda n: bar.update(task, advance=n, visible=True)
-        try:
-            yield
-        finally:
-            source.on_rows = None
+        task = bar.add_task(what, total=total, visible=total is not None)
+        yield lambda n: bar.update(task, advance=n, visible=True)
+
+
+class _Lines:
+    """One line a minute, and one at the end."""
+
+    def __init__(self, what: str, total: int | None, stream: TextIO) -> None:
+        self.what, self.total, self.stream = what, total, stream
+        self.done, self.began = 0, time.monotonic()
+        self.said = self.began
+
+    def advance(self, n: int) -> None:
+        self.done += n
+        if time.monotonic() - self.said >= EVERY:
+            self.said = time.monotonic()
+            self._say()
+
+    def end(self) -> None:
+        if time.monotonic() - self.began >= SHORT:
+            self._say()
+
+    def _say(self) -> None:
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        speed = self.done / seconds
+        words = f"{self.what}: {self.done:,} cells, {speed:,.0f} cells/s"
+        if self.total is not None and 0 < self.done < self.total:
+            words += f", about {(self.total - self.done) / speed / 60:.0f} min left"
+        print(words, file=self.stream, flush=True)

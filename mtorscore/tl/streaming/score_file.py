@@ -40,6 +40,7 @@ from mtorscore.tl.streaming.checkpoints import (
     write_zarr,
 )
 from mtorscore.tl.streaming.disk_matrix import DiskFile, check_kind, open_file
+from mtorscore.tl.streaming.gene_names import GeneNaming, NamedGenes, name_genes
 from mtorscore.tl.streaming.output_lock import only_writer
 from mtorscore.tl.streaming.progress import progress_bar
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
@@ -47,7 +48,7 @@ from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, pars
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DiskOptions", "refuse_cohort", "refuse_random_nulls", "score_block", "score_file"]
+__all__ = ["DiskOptions", "plain", "refuse_cohort", "refuse_random_nulls", "score_block", "score_file"]
 
 WRITE_BYTES = 16 << 20
 AT_ONCE = 2
@@ -72,6 +73,8 @@ class DiskOptions:
         Show a bar with cells per second on standard error.
     resume
         Resume an unfinished run; False starts again.
+    naming
+        How the genes are named; by the file, if nothing is said.
     """
 
     mask_obs: npt.ArrayLike | str | None = None
@@ -80,6 +83,7 @@ class DiskOptions:
     out: str | Path | None = None
     progress: bool = False
     resume: bool = True
+    naming: GeneNaming | None = None
 
 
 @dataclass
@@ -90,6 +94,7 @@ class _Job:
     collection: SignatureCollection
     options: ScoreOptions
     rows: npt.NDArray[np.int64] | None
+    genes: NamedGenes
     source: Any = None
     plans: list[Plan] = field(default_factory=list)
     scale: str | None = None
@@ -142,10 +147,13 @@ def _score(
         if min(file.matrix.shape) == 0:
             raise DataError(f"The matrix is empty: {file.matrix.shape[0]} observations x {file.matrix.shape[1]} genes.")
         rows = masked_rows(disk.mask_obs, file.matrix.shape[0], lambda: file.element("obs"))
-        job = _Job(file, collection, options, rows)
         source = StreamSource.over(file.matrix, rows, block=disk.block, most_bytes=block_bytes(budget))
         source.threads = options.threads
         _refuse_all_missing(source, file)
+        with progress_bar(disk.progress, source, "reading copies of genes"):
+            job = _Job(file, collection, options, rows, name_genes(file, source, disk.naming))
+        if job.genes.columns is not None:
+            source.columns, source.n_vars = job.genes.columns, len(job.genes.names)
         parts = None
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
@@ -179,7 +187,7 @@ def _prepare(job: _Job, source: StreamSource, parts: Parts | None) -> None:
         refuse_cohort(plan, "A file is scored in blocks")
         return _learn(plan, over, parts)
 
-    job.source, job.plans = prepare(source, job.file.genes, job.collection, job.options, learn=learn_blockwise)
+    job.source, job.plans = prepare(source, job.genes.names, job.collection, job.options, learn=learn_blockwise)
     warn_scale(job.plans, source)
     refuse_random_nulls(job.plans)
     job.scale = _scale(job)
@@ -245,8 +253,9 @@ def _tables(job: _Job, part: Source) -> dict[str, Array]:
     tables = score_block(part, job.plans, job.collection, job.options)
     if job.scale is not None:
         shim = _Described({"source": {"scale": "log1p" if job.scale == "ln" else job.scale}})
-        raw = Source(part.matrix, part.n_obs, len(job.file.genes), None, part.block, None, part.offset)
-        tables |= ratios_and_panels(shim, job.collection, None, raw, job.file.genes)
+        genes = job.genes
+        raw = Source(part.matrix, part.n_obs, len(genes.names), None, part.block, genes.columns, part.offset)
+        tables |= ratios_and_panels(shim, job.collection, None, raw, genes.names)
         job.linear = shim.uns.get("mtorscore", {})
     job.columns = {key: names for key, (names, _) in tables.items()}
     return {key: values for key, (_, values) in tables.items()}
@@ -347,7 +356,7 @@ def _assemble(job: _Job, parts: Parts, target: Path) -> Path:
             break
     records = _records(job, empty)
     if target.suffix == ".parquet":
-        records = json.loads(json.dumps(records, default=_plain))
+        records = json.loads(json.dumps(records, default=plain))
     WRITERS[target.suffix](target, Finished(parts, job.columns, job.file, job.rows, records))
     parts.remove()
     return target
@@ -355,7 +364,7 @@ def _assemble(job: _Job, parts: Parts, target: Path) -> Path:
 
 def _records(job: _Job, empty: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(job.linear)
-    genes_hash = universe_hash(job.file.genes)
+    genes_hash = universe_hash(job.genes.names)
     for name, plan in zip(job.options.methods, job.plans, strict=True):
         key, reference = job.options.key(name), job.options.references.get(name)
         gone = dict(zip(job.columns[key], empty[key], strict=True))
@@ -365,7 +374,8 @@ def _records(job: _Job, empty: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a table or an array as what JSON holds."""
     if hasattr(value, "to_dict"):
         return value.reset_index().to_dict("list")
     return value.tolist() if hasattr(value, "tolist") else str(value)
@@ -387,7 +397,7 @@ def _identity(job: _Job, content: str) -> dict[str, Any]:
         "shape": list(job.file.matrix.shape),
         "layer": options.layer or "X",
         "rows": mask,
-        "genes": universe_hash(job.file.genes),
+        "genes": universe_hash(job.genes.names),
         "signatures": job.collection.hash,
         "methods": {name: {k: repr(v) for k, v in options.params[name].items()} for name in options.methods},
         "keys": options.keys,

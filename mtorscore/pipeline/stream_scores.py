@@ -1,0 +1,272 @@
+"""Scores of a matrix on disk, in bounded memory, into a table or a copy of the file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtorscore._atomic import atomic
+from mtorscore.errors import ConfigError
+from mtorscore.tl.streaming.checkpoints import atomic_folder
+from mtorscore.tl.streaming.score_file import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from mtorscore.collection import SignatureCollection
+    from mtorscore.pipeline.tables import GeneNames
+    from mtorscore.tl.streaming.disk_matrix import DiskFile
+
+__all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write_scores"]
+
+OUTPUTS = (".parquet", ".h5ad", ".zarr")
+"""Endings of outputs that hold the scores as `mtorscore.tl.score` does; any other one is a table of text."""
+SAMPLED = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How a file is to be scored.
+
+    Attributes
+    ----------
+    methods
+        Names of scoring methods.
+    harmonise, names, ids
+        See `mtorscore.pipeline.tables.read_expression` and `mtorscore.read`.
+    layer, memory, threads, resume
+        See `mtorscore.tl.score`.
+    progress
+        Whether to say on standard error how far it is.
+    """
+
+    methods: tuple[str, ...]
+    harmonise: bool
+    names: GeneNames
+    ids: str | None = None
+    layer: str | None = None
+    memory: str = "1GB"
+    threads: int | None = None
+    resume: bool = True
+    progress: bool = False
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What was scored: observations, and per signature what the matrix had of it."""
+
+    n_obs: int
+    coverage: pd.DataFrame
+
+
+def can_stream(path: Path, output: str) -> bool:
+    """Whether a file is scored from disk: an AnnData file with observations in the rows, and a file to write.
+
+    Parameters
+    ----------
+    path
+        What is to be scored.
+    output
+        Where the scores go; ``-`` prints them, from memory.
+    """
+    from mtorscore.io.tables.orientation import is_transposed
+    from mtorscore.tl.streaming.disk_matrix import check_kind, open_file
+
+    if output == "-" or path.suffix not in (".h5ad", ".zarr") or not path.exists():
+        return False
+    check_kind(path)
+    file = open_file(path, panel_bytes=1 << 20)
+    try:
+        return not is_transposed([str(n) for n in file.obs_names(slice(0, SAMPLED))], file.genes[:SAMPLED])
+    finally:
+        file.close()
+
+
+def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out: str | Path) -> Streamed:
+    """Score a file block by block and write the scores.
+
+    Parameters
+    ----------
+    path
+        ``.h5ad`` file or ``.zarr`` folder.
+    signatures
+        What is to be scored.
+    asked
+        How.
+    out
+        ``.parquet`` (read by `mtorscore.tl.read_scores`), a copy of the input with the scores in ``.obsm`` (its own
+        ending), or a table of text. Finished blocks are kept beside it until all are done.
+
+    Returns
+    -------
+    Streamed
+        How many observations were scored, and the coverage of the signatures.
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be written there.
+    DataError, FormatError, MethodError
+        See `mtorscore.tl.score`.
+    """
+    from mtorscore.tl.engine.prepare import ScoreOptions
+    from mtorscore.tl.streaming.gene_names import GeneNaming
+    from mtorscore.tl.streaming.score_file import DiskOptions, score_file
+
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    harmonise = {"organism": asked.names.organism, **asked.names.options()} if asked.harmonise else None
+    naming = GeneNaming(ids=asked.ids, harmonise=harmonise)
+    _check(path, signatures, naming, asked.layer)
+    options = ScoreOptions.checked(asked.methods, {}, layer=asked.layer, threads=asked.threads)
+    written = target if target.suffix in OUTPUTS else target.with_name(f".{target.name}.parquet")
+    disk = DiskOptions(
+        memory=asked.memory, out=written, progress=asked.progress, resume=asked.resume, naming=naming
+    )  # fmt: skip
+    score_file(path, signatures, options, disk)
+    if written is not target:
+        _as_text(written, target, asked.methods)
+    record, n_obs = _recorded(written)
+    if written is not target:
+        written.unlink()
+    return Streamed(n_obs, record[asked.methods[0]])
+
+
+def write_scores(adata: AnnData, out: str | Path) -> None:
+    """Write the scores of a matrix in memory as those of a file are written.
+
+    Parameters
+    ----------
+    adata
+        Scored observations.
+    out
+        Ends in one of `OUTPUTS`.
+    """
+    target = Path(out)
+    if target.suffix == ".h5ad":
+        with atomic(target) as temporary:
+            adata.write_h5ad(temporary)
+        return
+    if target.suffix == ".zarr":
+        with atomic_folder(target) as temporary, warnings.catch_warnings():
+            # Which version of the format is written is for the library to say.
+            warnings.simplefilter("ignore", UserWarning)
+            adata.write_zarr(temporary)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"observation": pa.array([str(n) for n in adata.obs_names], pa.string())}
+    for key in (k for k in adata.obsm if k.startswith("score_") or k in ("ratio", "panel")):
+        table = adata.obsm[key]
+        columns |= {f"{key}/{name}": pa.array(table[name].to_numpy(), pa.float64()) for name in table}
+    record = json.loads(json.dumps(dict(adata.uns["mtorscore"]), default=plain))
+    table = pa.table(columns).replace_schema_metadata({"mtorscore": json.dumps(record)})
+    with atomic(target) as temporary:
+        pq.write_table(table, temporary)
+
+
+@contextmanager
+def _opened(path: Path, layer: str | None) -> Iterator[DiskFile]:
+    from mtorscore.tl.streaming.disk_matrix import open_file
+
+    file = open_file(path, layer=layer, panel_bytes=1 << 20)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def _check(path: Path, signatures: SignatureCollection, naming: Any, layer: str | None) -> None:
+    """Refuse names that repeat, negative counts and genes of no signature, by some of the rows."""
+    import numpy as np
+    from anndata import AnnData
+
+    from mtorscore import pp
+    from mtorscore.errors import DataError, examples
+    from mtorscore.pipeline.tables import check_overlap
+    from mtorscore.tl.streaming.gene_names import known_names
+
+    with _opened(path, layer) as file:
+        obs = file.element("obs")
+        if not obs.index.is_unique:
+            twice = obs.index[obs.index.duplicated()].unique()
+            raise DataError(f"{path}: {len(twice)} observation name(s) are duplicated ({examples(twice)}).")
+        if not min(file.matrix.shape):
+            return
+        rows = np.unique(np.linspace(0, file.matrix.shape[0] - 1, min(SAMPLED, file.matrix.shape[0])).astype(int))
+        # One block of neighbours at a time: rows far from each other would read everything between them.
+        for part in np.array_split(rows, max(1, len(rows) // 100)):
+            first = int(part[0])
+            some = AnnData(file.matrix[first : min(first + len(part), file.matrix.shape[0])])
+            some.var_names = [str(i) for i in range(some.n_vars)]
+            pp.check_signs(some)
+        check_overlap(AnnData(var=_frame(known_names(file, naming))), signatures)
+
+
+def _frame(names: Sequence[str]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(index=pd.Index(list(names), dtype=object))
+
+
+def _as_text(parquet: Path, target: Path, methods: Sequence[str]) -> None:
+    """Write the scores as the table that `mtorscore score` writes, a row group at a time."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(parquet)
+    with atomic(target) as temporary, _text(temporary, target) as stream:
+        first = True
+        for method in methods:
+            wanted = [c for c in file.schema_arrow.names if c.startswith(f"score_{method}/")]
+            for group in range(file.num_row_groups):
+                part = file.read_row_group(group, columns=["observation", *wanted]).to_pandas()
+                part.columns = ["observation", *(c.split("/", 1)[1] for c in wanted)]
+                if len(methods) > 1:
+                    part.insert(1, "method", method)
+                part.to_csv(stream, sep="\t", index=False, header=first, float_format="%.17g", na_rep="NA")
+                first = False
+
+
+@contextmanager
+def _text(path: Path, target: Path) -> Iterator[Any]:
+    import gzip
+
+    if target.suffix == ".gz":
+        with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            import io
+
+            with io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as stream:
+                yield stream
+        return
+    if target.suffix in (".bz2", ".xz", ".zst", ".zip"):
+        raise ConfigError(f"A streamed table is written as text, .gz, {', '.join(OUTPUTS)}; not {target.suffix}.")
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        yield stream
+
+
+def _recorded(written: Path) -> tuple[dict[str, Any], int]:
+    """Return the coverage table of each method, and the number of observations."""
+    import pandas as pd
+
+    if written.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(written)
+        record = json.loads(file.schema_arrow.metadata[b"mtorscore"])
+        found = {k: pd.DataFrame(v["coverage"]) for k, v in record.items() if "coverage" in v}
+        return {k: t.set_index(t.columns[0]) for k, t in found.items()}, int(file.metadata.num_rows)
+    from mtorscore.tl.streaming.disk_matrix import open_file
+
+    file = open_file(written, panel_bytes=1 << 20)
+    try:
+        record = file.element("uns/mtorscore")
+        return {k: v["coverage"] for k, v in record.items() if "coverage" in v}, int(file.matrix.shape[0])
+    finally:
+        file.close()

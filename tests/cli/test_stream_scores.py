@@ -1,0 +1,160 @@
+"""`mtorscore score` on a file of AnnData never loads it, and gives what scoring in memory gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from mtorscore import cli, library, tl
+from mtorscore.errors import DataError
+from mtorscore.genes.tables import human
+from mtorscore.pipeline import read_table, stream_scores
+from mtorscore.pipeline.tables import read_expression, scores_table
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning"),
+    pytest.mark.filterwarnings("ignore:Writing zarr v2 data"),
+]
+METHODS = ["ucell", "zscore"]
+
+
+def write_atlas(folder: Path, kind: str, n_obs: int = 300) -> Path:
+    """Write counts whose genes go by symbols, and 25 of them by Ensembl ids too, beside a column of symbols."""
+    rng = np.random.default_rng(0)
+    table = human().by_symbol
+    known = [g for g in sorted({g for e in library().signatures for g in e.genes}) if g in table and table[g].ensembl]
+    chosen = [str(g) for g in rng.permutation(known)[:900]]
+    symbols = [*chosen, *chosen[:25]]
+    var = pd.DataFrame({"feature_name": symbols}, index=[*chosen, *(table[g].ensembl for g in chosen[:25])])
+    counts = sparse.random(n_obs, len(symbols), density=0.2, random_state=1, data_rvs=lambda k: rng.integers(1, 40, k))
+    matrix = counts.tocsr().astype(np.float32) if kind != "dense" else counts.toarray().astype(np.float32)
+    adata = ad.AnnData(matrix, obs=pd.DataFrame(index=[f"cell{i}" for i in range(n_obs)]), var=var)
+    path = folder / f"atlas.{'zarr' if kind == 'zarr' else 'h5ad'}"
+    adata.write_zarr(path) if kind == "zarr" else adata.write_h5ad(path)
+    return path
+
+
+def run(*words: object) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(w) for w in words])
+    assert not ended.value.code
+
+
+def in_memory(path: Path, methods: list[str] = METHODS) -> ad.AnnData:
+    adata = read_expression(path, harmonise=True)
+    tl.score(adata, library(), method=methods)
+    return adata
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense", "zarr"])
+def test_every_output_holds_the_scores_of_memory(tmp_path: Path, kind: str) -> None:
+    path = write_atlas(tmp_path, kind)
+    expected = in_memory(path)
+    assert expected.n_vars == 900, "copies of a gene are collapsed"
+    own = ".zarr" if kind == "zarr" else ".h5ad"
+    for name in ("scores.tsv", "scores.tsv.gz", "scores.parquet", f"scores{own}"):
+        run("-q", "score", path, "--method", ",".join(METHODS), "--out", tmp_path / name)
+    text = read_table(tmp_path / "scores.tsv")
+    # A z-score adds up in another order where the cohort is held in memory.
+    close = {"rtol": 1e-12, "atol": 1e-13}
+    pd.testing.assert_frame_equal(text, scores_table(expected, METHODS), check_dtype=False, **close)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "scores.tsv.gz"), text, check_exact=True)
+    tables, record = tl.read_scores(tmp_path / "scores.parquet")
+    copied = ad.read_h5ad(tmp_path / "scores.h5ad") if own == ".h5ad" else ad.read_zarr(tmp_path / "scores.zarr")
+    for method in METHODS:
+        values = expected.obsm[f"score_{method}"].to_numpy()
+        np.testing.assert_allclose(tables[f"score_{method}"].to_numpy(), values, **close)
+        np.testing.assert_array_equal(copied.obsm[f"score_{method}"], tables[f"score_{method}"])
+        seen = record[method]["coverage"]["coverage"]
+        np.testing.assert_allclose(seen, expected.uns["mtorscore"][method]["coverage"]["coverage"])
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".") or p.name.endswith(".parts")]
+
+
+def test_a_column_names_the_genes(tmp_path: Path) -> None:
+    path = write_atlas(tmp_path, "sparse")
+    lists = tmp_path / "own.gmt"
+    names = ad.read_h5ad(path).var["feature_name"].tolist()[30:60]
+    lists.write_text("OWN\t\t" + "\t".join(names) + "\n")
+    run("-q", "score", path, "-s", lists, "--ids", "feature_name", "--out", tmp_path / "s.tsv")
+    assert read_table(tmp_path / "s.tsv")["OWN"].notna().all()
+
+
+def test_the_file_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_atlas(tmp_path, "sparse")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the file was read as a whole")
+
+    monkeypatch.setattr(ad, "read_h5ad", never)
+    run("-q", "score", path, "--out", tmp_path / "s.parquet", "--memory", "100MB", "--threads", 1)
+    assert (tmp_path / "s.parquet").exists()
+
+
+def test_what_cannot_be_scored_is_refused_from_disk_too(tmp_path: Path) -> None:
+    path = write_atlas(tmp_path, "sparse", 40)
+    adata = ad.read_h5ad(path)
+    asked = stream_scores.Asked(methods=("singscore",), harmonise=True, names=stream_scores_names())
+    adata.obs_names = ["twice", "twice", *adata.obs_names[2:]]
+    adata.write_h5ad(path)
+    with pytest.raises(DataError, match=r"1 observation name\(s\) are duplicated \(twice\)"):
+        stream_scores.stream_scores(path, library(), asked, tmp_path / "s.tsv")
+    adata.obs_names = [f"c{i}" for i in range(40)]
+    adata.X.data[:3] = -5
+    adata.write_h5ad(path)
+    with pytest.raises(DataError, match="negative value"):
+        stream_scores.stream_scores(path, library(), asked, tmp_path / "s.tsv")
+    assert not list(tmp_path.glob("*.tsv*"))
+
+
+def stream_scores_names() -> object:
+    from mtorscore.pipeline.tables import GeneNames
+
+    return GeneNames()
+
+
+def test_genes_of_no_signature_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lists = tmp_path / "own.gmt"
+    lists.write_text("OWN\t\tNOT1\tNOT2\n")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", str(write_atlas(tmp_path, "sparse")), "-s", str(lists), "--out", str(tmp_path / "s.tsv")])
+    assert ended.value.code == 2
+    assert "None of the 2 genes of 1 signature(s) (NOT1, NOT2) is among the 925 genes" in capsys.readouterr().err
+
+
+def test_genes_in_the_rows_are_turned_in_memory(tmp_path: Path) -> None:
+    path = write_atlas(tmp_path, "sparse")
+    assert stream_scores.can_stream(path, "s.tsv")
+    ad.read_h5ad(path)[:, :900].copy().T.write_h5ad(tmp_path / "turned.h5ad")
+    assert not stream_scores.can_stream(tmp_path / "turned.h5ad", "s.tsv")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "h5ad", "zarr"])
+def test_a_table_in_memory_has_the_same_outputs(tmp_path: Path, ending: str) -> None:
+    path = write_atlas(tmp_path, "sparse", 20)
+    adata = ad.read_h5ad(path)[:, :900]
+    adata.to_df().T.to_csv(tmp_path / "m.tsv", sep="\t")
+    run("-q", "score", tmp_path / "m.tsv", "--method", "ucell", "--out", tmp_path / f"s.{ending}")
+    expected = in_memory(path, ["ucell"]).obsm["score_ucell"].to_numpy()
+    if ending == "parquet":
+        found = tl.read_scores(tmp_path / "s.parquet")[0]["score_ucell"]
+    else:
+        found = (ad.read_h5ad if ending == "h5ad" else ad.read_zarr)(tmp_path / f"s.{ending}").obsm["score_ucell"]
+    assert found.shape == expected.shape
+    assert found.notna().any(axis=None)
+
+
+def test_progress_in_lines_where_nobody_watches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mtorscore.tl.streaming import progress
+
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    run("score", write_atlas(tmp_path, "sparse"), "--out", tmp_path / "s.parquet")
+    said = capsys.readouterr().err
+    assert "scoring: 300 cells" in said
+    assert "cells/s" in said
