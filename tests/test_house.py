@@ -24,6 +24,7 @@ ROOMS = (
     "report.figures",
     "report.data",
     "pipeline",
+    "pipeline.from_disk",
     "pl",
     "prognosis",
     "prognosis.genomics",

@@ -135,7 +135,7 @@ def score(
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
     from mtorscore.pipeline.config import check_methods, current
-    from mtorscore.pipeline.stream_scores import Asked, can_stream, stream_scores
+    from mtorscore.pipeline.from_disk.stream_scores import Asked, can_stream, stream_scores
     from mtorscore.pipeline.tables import GeneNames, Reading, check_overlap, log_layer, read_expression
 
     if organism not in ("human", "mouse"):
@@ -147,10 +147,11 @@ def score(
     if harmonise and signatures is not None:
         collection = current(collection, str(signatures))
     named = GeneNames(organism, platform, parts(platform_columns), mapping)
-    if expression != "-" and not (log or units or orientation) and can_stream(Path(expression), out):
+    in_memory = log or units or orientation or (named.options() and not harmonise)
+    if expression != "-" and not in_memory and can_stream(Path(expression), out):
         asked = Asked(
-            methods=tuple(names), harmonise=harmonise, names=named, ids=ids, layer=layer, memory=memory,
-            threads=threads, progress=not quiet(),
+            methods=tuple(names), harmonise={"organism": organism, **named.options()} if harmonise else None,
+            check=check_overlap, ids=ids, layer=layer, memory=memory, threads=threads, progress=not quiet(),
         )  # fmt: skip
         done = stream_scores(Path(expression), collection, asked, out)
         found, n_obs, made = done.coverage, done.n_obs, ""
@@ -172,7 +173,7 @@ def score(
 
 
 def _write_scores(adata: AnnData, methods: list[str], out: str) -> None:
-    from mtorscore.pipeline.stream_scores import OUTPUTS, write_scores
+    from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, write_scores
     from mtorscore.pipeline.tables import scores_table
 
     if Path(out).suffix in OUTPUTS:

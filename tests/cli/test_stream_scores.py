@@ -13,8 +13,9 @@ from scipy import sparse
 from mtorscore import cli, library, tl
 from mtorscore.errors import DataError
 from mtorscore.genes.tables import human
-from mtorscore.pipeline import read_table, stream_scores
-from mtorscore.pipeline.tables import read_expression, scores_table
+from mtorscore.pipeline import read_table
+from mtorscore.pipeline.from_disk import stream_scores
+from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning"),
@@ -61,14 +62,14 @@ def test_every_output_holds_the_scores_of_memory(tmp_path: Path, kind: str) -> N
         run("-q", "score", path, "--method", ",".join(METHODS), "--out", tmp_path / name)
     text = read_table(tmp_path / "scores.tsv")
     # A z-score adds up in another order where the cohort is held in memory.
-    close = {"rtol": 1e-12, "atol": 1e-13}
-    pd.testing.assert_frame_equal(text, scores_table(expected, METHODS), check_dtype=False, **close)
+    table = scores_table(expected, METHODS)
+    pd.testing.assert_frame_equal(text, table, check_dtype=False, rtol=1e-12, atol=1e-13)
     pd.testing.assert_frame_equal(read_table(tmp_path / "scores.tsv.gz"), text, check_exact=True)
     tables, record = tl.read_scores(tmp_path / "scores.parquet")
     copied = ad.read_h5ad(tmp_path / "scores.h5ad") if own == ".h5ad" else ad.read_zarr(tmp_path / "scores.zarr")
     for method in METHODS:
         values = expected.obsm[f"score_{method}"].to_numpy()
-        np.testing.assert_allclose(tables[f"score_{method}"].to_numpy(), values, **close)
+        np.testing.assert_allclose(tables[f"score_{method}"].to_numpy(), values, rtol=1e-12, atol=1e-13)
         np.testing.assert_array_equal(copied.obsm[f"score_{method}"], tables[f"score_{method}"])
         seen = record[method]["coverage"]["coverage"]
         np.testing.assert_allclose(seen, expected.uns["mtorscore"][method]["coverage"]["coverage"])
@@ -98,7 +99,7 @@ def test_the_file_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_what_cannot_be_scored_is_refused_from_disk_too(tmp_path: Path) -> None:
     path = write_atlas(tmp_path, "sparse", 40)
     adata = ad.read_h5ad(path)
-    asked = stream_scores.Asked(methods=("singscore",), harmonise=True, names=stream_scores_names())
+    asked = stream_scores.Asked(methods=("singscore",), harmonise={}, check=check_overlap)
     adata.obs_names = ["twice", "twice", *adata.obs_names[2:]]
     adata.write_h5ad(path)
     with pytest.raises(DataError, match=r"1 observation name\(s\) are duplicated \(twice\)"):
@@ -109,12 +110,6 @@ def test_what_cannot_be_scored_is_refused_from_disk_too(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="negative value"):
         stream_scores.stream_scores(path, library(), asked, tmp_path / "s.tsv")
     assert not list(tmp_path.glob("*.tsv*"))
-
-
-def stream_scores_names() -> object:
-    from mtorscore.pipeline.tables import GeneNames
-
-    return GeneNames()
 
 
 def test_genes_of_no_signature_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -267,7 +267,10 @@ def test_memory_is_read_in_the_usual_ways(text: Any, size: int) -> None:
 
 
 @pytest.mark.parametrize("out", [None, "scores.parquet"])
-def test_progress_is_shown_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str | None) -> None:
+def test_progress_is_shown_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, out: str | None
+) -> None:
+    monkeypatch.setattr("mtorscore.tl.streaming.progress.EVERY", 0.0)
     target = None if out is None else tmp_path / out
     tl.score(write(tmp_path, "csr", "h5ad"), {"plain": SETS["plain"]}, method="zscore", progress=True, out=target)
     shown = capsys.readouterr()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from mtorscore.collection import SignatureCollection
-    from mtorscore.pipeline.tables import GeneNames
     from mtorscore.tl.streaming.disk_matrix import DiskFile
+    from mtorscore.tl.streaming.gene_names import GeneNaming
 
 __all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write_scores"]
 
@@ -38,8 +38,12 @@ class Asked:
     ----------
     methods
         Names of scoring methods.
-    harmonise, names, ids
-        See `mtorscore.pipeline.tables.read_expression` and `mtorscore.read`.
+    harmonise
+        Keyword arguments of `mtorscore.pp.harmonise_genes`; None leaves names of genes as they are.
+    ids
+        Column of ``var`` that names the genes.
+    check
+        Called with the names of the genes (in ``var``) and the signatures, to refuse what has nothing in common.
     layer, memory, threads, resume
         See `mtorscore.tl.score`.
     progress
@@ -47,8 +51,8 @@ class Asked:
     """
 
     methods: tuple[str, ...]
-    harmonise: bool
-    names: GeneNames
+    harmonise: Mapping[str, Any] | None
+    check: Callable[[AnnData, SignatureCollection], None]
     ids: str | None = None
     layer: str | None = None
     memory: str = "1GB"
@@ -121,9 +125,8 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
 
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
-    harmonise = {"organism": asked.names.organism, **asked.names.options()} if asked.harmonise else None
-    naming = GeneNaming(ids=asked.ids, harmonise=harmonise)
-    _check(path, signatures, naming, asked.layer)
+    naming = GeneNaming(ids=asked.ids, harmonise=asked.harmonise)
+    _check(path, signatures, naming, asked)
     options = ScoreOptions.checked(asked.methods, {}, layer=asked.layer, threads=asked.threads)
     written = target if target.suffix in OUTPUTS else target.with_name(f".{target.name}.parquet")
     disk = DiskOptions(
@@ -183,17 +186,16 @@ def _opened(path: Path, layer: str | None) -> Iterator[DiskFile]:
         file.close()
 
 
-def _check(path: Path, signatures: SignatureCollection, naming: Any, layer: str | None) -> None:
+def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, asked: Asked) -> None:
     """Refuse names that repeat, negative counts and genes of no signature, by some of the rows."""
     import numpy as np
     from anndata import AnnData
 
     from mtorscore import pp
     from mtorscore.errors import DataError, examples
-    from mtorscore.pipeline.tables import check_overlap
     from mtorscore.tl.streaming.gene_names import known_names
 
-    with _opened(path, layer) as file:
+    with _opened(path, asked.layer) as file:
         obs = file.element("obs")
         if not obs.index.is_unique:
             twice = obs.index[obs.index.duplicated()].unique()
@@ -207,7 +209,7 @@ def _check(path: Path, signatures: SignatureCollection, naming: Any, layer: str 
             some = AnnData(file.matrix[first : min(first + len(part), file.matrix.shape[0])])
             some.var_names = [str(i) for i in range(some.n_vars)]
             pp.check_signs(some)
-        check_overlap(AnnData(var=_frame(known_names(file, naming))), signatures)
+        asked.check(AnnData(var=_frame(known_names(file, naming))), signatures)
 
 
 def _frame(names: Sequence[str]) -> Any:

@@ -1,0 +1,1 @@
+"""Matrices that are never loaded: scores of atlases, block by block."""
