@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from mtorscore.prognosis.association.associate import associate
 from mtorscore.prognosis.association.effects import pseudo_values, restricted_mean_of
-from mtorscore.prognosis.endpoints.endpoints import SurvivalData
+from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.statistics import cox, logistic
 from mtorscore.prognosis.statistics.risk_sets import RiskSets
 
@@ -63,3 +66,29 @@ def test_ill_conditioned_information_has_no_inverse() -> None:
     found = cox.invert(np.stack([good, singular, nearly], axis=2))
     assert_allclose(found[:, :, 0], np.linalg.inv(good), rtol=1e-10)
     assert np.isnan(found[:, :, 1:]).all()
+
+
+def test_adjusted_models_fitted_together_are_those_fitted_alone() -> None:
+    rng = np.random.default_rng(12)
+    n = 90
+    index = [f"s{i}" for i in range(n)]
+    scores = pd.DataFrame(rng.normal(size=(n, 4)), index, list("abcd"))
+    scores.iloc[:7, 1] = np.nan
+    clinical = pd.DataFrame(
+        {
+            "time": np.ceil(rng.exponential(400, n)),
+            "dead": rng.integers(0, 2, n),
+            "grade": rng.choice(["G1", "G2", "G3"], n),
+            "age": np.where(rng.random(n) < 0.1, np.nan, rng.normal(60, 9, n)),
+        },
+        index,
+    )
+    endpoint = Endpoint.survival("time", "dead", "days")
+    options: dict[str, Any] = {"adjust": ["grade", "age", "a"], "negative_controls": ()}
+    together = associate(scores, clinical, endpoint, **options)
+    numbers = ["hr", "hr_low", "hr_high", "p", "ph_p", "c_index", "c_low", "unadjusted_same_n"]
+    for name in "bcd":
+        alone = associate(scores[["a", name]], clinical, endpoint, **options).query("signature == @name")
+        beside = together.query("signature == @name")
+        assert_allclose(beside[numbers].to_numpy(float), alone[numbers].to_numpy(float), rtol=1e-12, equal_nan=True)
+        assert list(beside["reason"]) == list(alone["reason"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import EVENTS_PER_PARAMETER
 from mtorscore.errors import DataError, RenamedWarning, warn
 from mtorscore.prognosis.association.cohort_overlap import Digests
-from mtorscore.prognosis.association.design import Design
+from mtorscore.prognosis.association.design import Beside, Block, Design, blocks_of, lacking_in
 from mtorscore.prognosis.association.negative_controls import (
     ALL,
     PROLIFERATION,
@@ -35,7 +35,13 @@ from mtorscore.prognosis.endpoints.checks import check_counts, check_level, chec
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import Inputs, as_endpoints, read_inputs
-from mtorscore.prognosis.endpoints.outcome_models import Outcome, estimate, make_outcomes, proportionalities
+from mtorscore.prognosis.endpoints.outcome_models import (
+    Outcome,
+    estimate,
+    make_outcomes,
+    proportionalities,
+    score_tests,
+)
 from mtorscore.prognosis.endpoints.subdistribution import put_subdistribution, subdistribution
 from mtorscore.prognosis.statistics.concordance import bootstrap_multiplicities
 from mtorscore.prognosis.statistics.inference import Effects, ratio
@@ -52,18 +58,6 @@ class _Options:
     seed: int
     ties: str
     family: str
-
-
-@dataclass
-class _Block:
-    """Signatures with scores for the same observations, standardised over these."""
-
-    names: list[str]
-    outcome: Outcome
-    x: FloatArray
-    sd: FloatArray
-    effects: Effects | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def associate(
@@ -260,7 +254,7 @@ def _associate(
 def _one_endpoint(
     inputs: Inputs, outcome: Outcome, name: str, adjust: list[Any], controls: NegativeControls, options: _Options
 ) -> list[dict[str, Any]]:
-    blocks = _blocks(inputs.scores, outcome)
+    blocks = blocks_of(inputs.scores, outcome)
     multiplicities = bootstrap_multiplicities(len(outcome.index), options.n_boot, options.seed)
     for block in blocks:
         _unadjusted(block, name, multiplicities[:, outcome.index.get_indexer(block.outcome.index)], controls, options)
@@ -272,28 +266,8 @@ def _one_endpoint(
     return rows
 
 
-def _blocks(scores: pd.DataFrame, outcome: Outcome) -> list[_Block]:
-    """Group signatures by the observations that have a score; one without any score forms its own block."""
-    values = scores.reindex(outcome.index).to_numpy(dtype=np.float64)
-    known = np.isfinite(values)
-    blocks = []
-    groups: dict[bytes, list[int]] = {}
-    for j in range(values.shape[1]):
-        groups.setdefault(known[:, j].tobytes(), []).append(j)
-    for columns in groups.values():
-        keep = known[:, columns[0]]
-        part = outcome if keep.all() else outcome.take(keep)
-        x = values[np.ix_(keep, columns)]
-        sd = x.std(axis=0, ddof=1) if len(x) > 1 else np.zeros(len(columns))
-        size = np.abs(x).max(axis=0, initial=0.0)
-        sd = np.where(sd <= 1e-12 * np.maximum(size, 1e-300), 0.0, sd)
-        centred = (x - x.mean(axis=0)) if len(x) else x
-        blocks.append(_Block([str(scores.columns[j]) for j in columns], part, centred / np.where(sd > 0, sd, 1), sd))
-    return blocks
-
-
 def _unadjusted(
-    block: _Block, name: str, multiplicities: FloatArray, controls: NegativeControls, options: _Options
+    block: Block, name: str, multiplicities: FloatArray, controls: NegativeControls, options: _Options
 ) -> None:
     outcome, few = block.outcome, block.outcome.events < EVENTS_PER_PARAMETER
     block.effects = effects = _estimate(outcome, block.x[:, None, :], few, options)
@@ -327,7 +301,7 @@ def _unadjusted(
 
 
 def _adjusted(
-    block: _Block,
+    block: Block,
     name: str,
     confounder: Confounder,
     outcome: Outcome,
@@ -335,9 +309,10 @@ def _adjusted(
     controls: NegativeControls,
     options: _Options,
 ) -> None:
-    """Fit score + confounder; signatures whose confounder is the same are fitted together."""
+    """Fit score + confounder; signatures with the same patients and as many columns beside are fitted together."""
+    parts: dict[bytes, Outcome] = {}
+    together: dict[tuple[bytes, int], list[Beside]] = {}
     for table, columns in confounder.per_signature(block.names):
-        names = [block.names[j] for j in columns]
         if table is None:
             for j in columns:
                 label = confounder.label
@@ -347,29 +322,56 @@ def _adjusted(
             continue
         z = table.reindex(block.outcome.index).to_numpy(dtype=np.float64)
         keep = np.isfinite(z).all(axis=1)
-        part = block.outcome if keep.all() else block.outcome.take(keep)
-        lacking = _lacking(block, part, z[keep], confounder.label)
+        mask = keep.tobytes()
+        if mask not in parts:
+            parts[mask] = block.outcome if keep.all() else block.outcome.take(keep)
+        z = z[keep]
+        lacking = lacking_in(block, parts[mask], z, confounder.label)
         if lacking:
             for j in columns:
-                row = blank_row(block.names[j], name, "adjusted", confounder.label, part, 0, None, 0, block.sd[j])
+                row = blank_row(
+                    block.names[j], name, "adjusted", confounder.label, parts[mask], 0, None, 0, block.sd[j]
+                )
                 row["valid"], row["reason"] = False, [lacking]
                 block.rows.append(row)
             continue
-        z = z[keep]
         spread = z.std(axis=0)
         z = (z[:, spread > 0] - z[:, spread > 0].mean(axis=0)) / spread[spread > 0]
-        x = np.concatenate([block.x[keep][:, None, columns], np.repeat(z[:, :, None], len(columns), axis=2)], axis=1)
-        parameters = x.shape[1]
-        firth = part.events < EVENTS_PER_PARAMETER * parameters
-        effects = _estimate(part, x, firth, options)
-        same = _estimate(part, x[:, :1], part.events < EVENTS_PER_PARAMETER, options)
-        beside = subdistribution(part, x, options.level, few=firth)
-        test = part.score_test(z, firth=firth)
-        observed = test(x[:, 0])
-        ph = proportionalities(part, x, effects.all_coef[:parameters])
-        resample = multiplicities[:, outcome.index.get_indexer(part.index)]
-        for k, j in enumerate(columns):
-            row = blank_row(names[k], name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
+        together.setdefault((mask, z.shape[1]), []).append(Beside(keep, z, columns))
+    for (mask, _), groups in together.items():
+        resample = multiplicities[:, outcome.index.get_indexer(parts[mask].index)]
+        _fit_beside(block, name, confounder, parts[mask], groups, resample, controls, options)
+
+
+def _fit_beside(
+    block: Block,
+    name: str,
+    confounder: Confounder,
+    part: Outcome,
+    groups: list[Beside],
+    resample: FloatArray,
+    controls: NegativeControls,
+    options: _Options,
+) -> None:
+    """Fit score + confounder of groups of signatures, each of which has the same confounder, in one batch."""
+    columns = [j for group in groups for j in group.columns]
+    keep = groups[0].keep
+    z = np.concatenate([np.repeat(g.z[:, :, None], len(g.columns), axis=2) for g in groups], axis=2)
+    x = np.concatenate([block.x[keep][:, None, columns], z], axis=1)
+    parameters = x.shape[1]
+    firth = part.events < EVENTS_PER_PARAMETER * parameters
+    effects = _estimate(part, x, firth, options)
+    same = _estimate(part, x[:, :1], part.events < EVENTS_PER_PARAMETER, options)
+    beside = subdistribution(part, x, options.level, few=firth)
+    ph = proportionalities(part, x, effects.all_coef[:parameters])
+    tests = score_tests(part, [g.z for g in groups], firth=firth)
+    k = 0
+    for group, test in zip(groups, tests, strict=True):
+        first = k
+        observed = test(x[:, 0, first : first + len(group.columns)])
+        for j in group.columns:
+            signature = block.names[j]
+            row = blank_row(signature, name, "adjusted", confounder.label, part, parameters, effects, k, block.sd[j])
             row["unadjusted_same_n"] = float(ratio(same.coef[k]))
             put_subdistribution(row, beside, k)
             if np.isfinite(row["coef"]):
@@ -381,13 +383,14 @@ def _adjusted(
                 row["reason"][-1:] = [f"the score and {confounder.label} determine one another: no joint model"]
             if not keep.all():
                 row["reason"].append(f"{int((~keep).sum())} without {confounder.label} left out")
-            row["reason"] += confounder.notes_of(names[k])
+            row["reason"] += confounder.notes_of(signature)
             row["lacking"] = confounder.lacking and row["valid"]
             row["valid"] &= not confounder.lacking
-            controls.request(row, names[k], part.index, test, observed[k])
+            controls.request(row, signature, part.index, test, observed[k - first])
             block.rows.append(row)
+            k += 1
         if confounder.label == PROLIFERATION:
-            _residual(block.rows[-len(columns) :], part, x[:, 0], z, controls, options)
+            _residual(block.rows[first - k :], part, x[:, 0, first:k], group.z, controls, options)
 
 
 def _residual(
@@ -414,19 +417,6 @@ def _residual(
             row |= {"residual_ratio": float(ratio(effects.coef[k])), "residual_p": float(effects.p[k])}
             row |= {"residual_low": float(ratio(effects.low[k])), "residual_high": float(ratio(effects.high[k]))}
             controls.request(row, row["signature"], part.index, of_residuals, observed[k], residual=True)
-
-
-def _lacking(block: _Block, part: Outcome, z: FloatArray, label: str) -> str:
-    """Reason why no adjusted model can be fitted; empty where one can."""
-    if not block.outcome.n:
-        return "no score"
-    if not z.shape[1] or (len(z) > 1 and not z.std(axis=0).any()):
-        return f"{label} does not vary among these patients (or is missing): nothing to adjust for"
-    if not part.n:
-        return f"{label} is missing for every patient with a score"
-    if part.events == 0 or part.n < 2:
-        return f"no event among the {part.n} patient(s) with {label}"
-    return ""
 
 
 def _estimate(outcome: Outcome, x: FloatArray, firth: bool, options: _Options) -> Effects:

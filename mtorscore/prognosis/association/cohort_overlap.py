@@ -56,12 +56,17 @@ class Digests:
     def __init__(self, clinical: pd.DataFrame) -> None:
         self.clinical = clinical
         self.known: dict[bytes, str] = {}
+        # Rows of a table share their index; the object is held, so that its id stays its own.
+        self.seen: dict[int, tuple[pd.Index, str]] = {}
 
     def of(self, index: pd.Index) -> str:
         """Return the digest of the patients of some observations."""
+        if id(index) in self.seen:
+            return self.seen[id(index)][1]
         key = pd.util.hash_array(index.astype(str).to_numpy(dtype=object)).tobytes()
         if key not in self.known:
             self.known[key] = cohort_digest(patients_in(self.clinical, index))
+        self.seen[id(index)] = index, self.known[key]
         return self.known[key]
 
 

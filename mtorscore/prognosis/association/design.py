@@ -1,12 +1,13 @@
-"""How patients were sampled: strata with hazards of their own, clusters of patients that are alike, robust errors."""
+"""How patients were sampled (strata, clusters, robust errors), and which signatures are fitted together."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
@@ -15,8 +16,10 @@ from mtorscore.prognosis.endpoints.covariates import pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
 from mtorscore.prognosis.endpoints.outcome_models import Outcome, with_design
+from mtorscore.prognosis.statistics.inference import Effects
+from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
-__all__ = ["Design"]
+__all__ = ["Beside", "Block", "Design", "blocks_of", "lacking_in"]
 
 FEW_CLUSTERS = 30
 """Errors of fewer clusters with an event are too small (Cameron, Gelbach and Miller, Rev Econ Stat 2008;90:414)."""
@@ -110,3 +113,57 @@ class Design:
         k = min(self.clusters.reindex(index).nunique(), int(found["events"]))
         few = k < FEW_CLUSTERS
         return ([f"errors of {k} clusters with an event are too small below {FEW_CLUSTERS}"] if few else []), not few
+
+
+@dataclass
+class Block:
+    """Signatures with scores for the same observations, standardised over these."""
+
+    names: list[str]
+    outcome: Outcome
+    x: FloatArray
+    sd: FloatArray
+    effects: Effects | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A confounder as signatures have it: who has a value, its standardised columns, and which signatures."""
+
+    keep: npt.NDArray[np.bool_]
+    z: FloatArray
+    columns: list[int]
+
+
+def blocks_of(scores: pd.DataFrame, outcome: Outcome) -> list[Block]:
+    """Group signatures by the observations that have a score; one without any score forms its own block."""
+    values = scores.reindex(outcome.index).to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    blocks = []
+    groups: dict[bytes, list[int]] = {}
+    for j in range(values.shape[1]):
+        groups.setdefault(known[:, j].tobytes(), []).append(j)
+    for columns in groups.values():
+        keep = known[:, columns[0]]
+        part = outcome if keep.all() else outcome.take(keep)
+        x = values[np.ix_(keep, columns)]
+        sd = x.std(axis=0, ddof=1) if len(x) > 1 else np.zeros(len(columns))
+        size = np.abs(x).max(axis=0, initial=0.0)
+        sd = np.where(sd <= 1e-12 * np.maximum(size, 1e-300), 0.0, sd)
+        centred = (x - x.mean(axis=0)) if len(x) else x
+        blocks.append(Block([str(scores.columns[j]) for j in columns], part, centred / np.where(sd > 0, sd, 1), sd))
+    return blocks
+
+
+def lacking_in(block: Block, part: Outcome, z: FloatArray, label: str) -> str:
+    """Reason why no adjusted model can be fitted; empty where one can."""
+    if not block.outcome.n:
+        return "no score"
+    if not z.shape[1] or (len(z) > 1 and not z.std(axis=0).any()):
+        return f"{label} does not vary among these patients (or is missing): nothing to adjust for"
+    if not part.n:
+        return f"{label} is missing for every patient with a score"
+    if part.events == 0 or part.n < 2:
+        return f"no event among the {part.n} patient(s) with {label}"
+    return ""

@@ -379,6 +379,14 @@ def proportionalities(outcome: Outcome, x: FloatArray, coef: FloatArray) -> Floa
     return np.array(found, dtype=np.float64)
 
 
+def score_tests(outcome: Outcome, beside: list[FloatArray], *, firth: bool) -> list[ScoreTest]:
+    """Score tests of one covariate beside each of several ``(n, q)`` sets of covariates, fitted together."""
+    if not isinstance(outcome, SurvivalOutcome):
+        return [outcome.score_test(z, firth=firth) for z in beside]
+    coef = cox.newton(outcome.risk, np.stack(beside, axis=2), firth=firth).coef
+    return [_scoretest.cox(outcome.risk, z @ coef[:, b], z) for b, z in enumerate(beside)]
+
+
 def estimate(outcome: Outcome, x: FloatArray, *, firth: bool, level: float = 0.95) -> Effects:
     """Effect of the first covariate in B models, Wald or (with Firth's penalty) profile likelihood.
 

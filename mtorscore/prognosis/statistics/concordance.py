@@ -86,26 +86,26 @@ def pair_sums(
     """
     n = score.size
     counts, sums = np.zeros(3), np.zeros((2, n))
+    gain_of, pairs_of = sums[0], sums[1]
     for i in range(n):
         if not event[i]:
             continue
+        at, mine, stratum = time[i], score[i], strata[i]
+        above, tied, total = np.int64(0), np.int64(0), np.int64(0)
+        # Without a branch, so that several partners are compared at a time; these are whole numbers and halves.
         for j in range(n):
-            later = time[j] > time[i] or (time[j] == time[i] and not event[j])
-            if not later or strata[j] != strata[i] or not entry[j] < time[i]:
-                continue
-            if score[i] > score[j]:
-                counts[0] += 1.0
-                gain = 1.0
-            elif score[i] == score[j]:
-                counts[2] += 1.0
-                gain = 0.5
-            else:
-                counts[1] += 1.0
-                gain = 0.0
-            sums[0, i] += gain
-            sums[0, j] += gain
-            sums[1, i] += 1.0
-            sums[1, j] += 1.0
+            partner = ((time[j] > at) | ((time[j] == at) & (not event[j]))) & (strata[j] == stratum) & (entry[j] < at)
+            lower, same = partner & (mine > score[j]), partner & (mine == score[j])
+            above += np.int64(lower)
+            tied += np.int64(same)
+            total += np.int64(partner)
+            gain_of[j] += np.float64(lower) + 0.5 * np.float64(same)
+            pairs_of[j] += np.float64(partner)
+        counts[0] += above
+        counts[2] += tied
+        counts[1] += total - above - tied
+        gain_of[i] += above + 0.5 * tied
+        pairs_of[i] += total
     return counts, sums
 
 

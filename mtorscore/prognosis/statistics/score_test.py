@@ -36,8 +36,10 @@ def _add(to: FloatArray, factor: float, values: FloatArray) -> None:
 @jit
 def _left_over(x: FloatArray, design: FloatArray, fitted: FloatArray, out: FloatArray) -> None:
     """Write one observation's covariates less what the design explains of them."""
-    out[:] = x
-    for j in range(design.size):
+    factor, values = design[0], fitted[0]
+    for b in range(x.size):
+        out[b] = x[b] - factor * values[b]
+    for j in range(1, design.size):
         _add(out, -design[j], fitted[j])
 
 
@@ -102,11 +104,10 @@ def score_sums(
                 w, weight, residual = per_row[i, 0], per_row[i, 1], per_row[i, 2]
                 _left_over(x[i, start : start + width], design[i], fitted[:, start : start + width], v[:width])
                 for b in range(width):
-                    running[b] += w * v[b]
-                for b in range(width):
-                    score[b] += residual * v[b]
-                for b in range(width):
-                    own[b] += weight * v[b] * v[b]
+                    left = v[b]
+                    running[b] += w * left
+                    score[b] += residual * left
+                    own[b] += weight * left * left
                 for j in range(q):
                     _add(cross[j, :width], nuisance[i, j], v[:width])
             ties[:] = 0.0
@@ -117,9 +118,9 @@ def score_sums(
             for e in range(event_ptr[g], event_ptr[g + 1]):
                 inverse, fraction = per_event[e, 0], per_event[e, 1]
                 for b in range(width):
-                    v[b] = (running[b] - fraction * ties[b]) * inverse
-                for b in range(width):
-                    own[b] -= v[b] * v[b]
+                    mean = (running[b] - fraction * ties[b]) * inverse
+                    v[b] = mean
+                    own[b] -= mean * mean
                 for j in range(q):
                     _add(cross[j, :width], -mean_z[e, j], v[:width])
         out[0, start : start + width], out[1, start : start + width] = score[:width], own[:width]

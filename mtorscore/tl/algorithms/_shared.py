@@ -15,6 +15,7 @@ __all__ = [
     "NA",
     "area_sums",
     "dense_sums",
+    "drawn_running_sums",
     "join_directions",
     "linear_null",
     "members",
@@ -83,8 +84,32 @@ def rank_sums(
     how = (limit is not None, TIES[ties], limit or 0)
     sums: Array
     counts: Ints
+    if sets.drawn and entries.full:
+        return drawn_rank_sums(entries, sets, *how), sets.parts.sizes[None]
     sums, counts = kernel.rank_sums(entries.ranking, *how, *sets.parts_of_genes, sets.parts.sizes, omit)
     return sums, counts
+
+
+def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, limit: int) -> Array:
+    """Return the sums of `rank_sums` for drawn sets: the same whole numbers, faster for many sets."""
+    from mtorscore.tl.kernels.drawn_sums import rank_table, segment_totals
+
+    ranking = entries.ranking
+    most = 2 * (ranking.n_vars + 1) * int(sets.sizes.max(initial=0))
+    table = np.empty((entries.n_obs, entries.n_slots), np.int32 if most < 2**31 else np.int64)
+    rank_table(ranking, from_above, ties, limit, table)
+    sums: Array = segment_totals(table, *sets.segments)
+    return sums
+
+
+def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[Array, Ints]:
+    """Return the sums of `kernels.rank_sums.running_sums` for drawn sets, ties having their mean rank."""
+    from mtorscore.tl.kernels.drawn_sums import running_tables, segment_totals
+
+    weights, moved = running_tables(entries.ranking, powers, entries.n_slots)
+    places = 0.5 * drawn_rank_sums(entries, sets, False, TIES["average"], 0)
+    found = [segment_totals(values, *sets.segments) for values in (weights, moved)]
+    return np.moveaxis(np.stack([*found, places]), 0, 2), sets.parts.sizes[None]
 
 
 def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.algorithms._shared import dense_sums
+from mtorscore.tl.algorithms._shared import dense_sums, drawn_running_sums
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, State
 from mtorscore.tl.engine.spec import MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
@@ -97,10 +97,14 @@ def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
         sums, counts = _in_matrix_order(tile, sets, params)
     else:
         weights = step_weights(tile.n_vars, params["alpha"])
-        sums, counts = running_sums(entries.ranking, weights, *sets.parts_of_genes, parts.sizes, omit)
+        if sets.drawn and entries.full:
+            sums, counts = drawn_running_sums(entries, sets, weights)
+        else:
+            sums, counts = running_sums(entries.ranking, weights, *sets.parts_of_genes, parts.sizes, omit)
     # The reference puts NaN genes last when told to use everything: they lengthen the running sum below all others.
     n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)
-    scores: Array = running_sum_scores(sums, counts, n, parts.up_of, parts.down_of)
+    three = (sums[:, :, 0], sums[:, :, 1], sums[:, :, 2])
+    scores: Array = running_sum_scores(*three, counts, n, parts.up_of, parts.down_of)
     return scores
 
 

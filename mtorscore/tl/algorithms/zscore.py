@@ -54,6 +54,8 @@ def zscore(
     del pvalues
     frozen = state or {}
     if params["zeros"] == "values" and tile.all_finite() and not np.isnan(frozen["sd"]).any():
+        if sets.drawn and tile.x is not None:
+            return Scored(_of_drawn(tile, sets, frozen["mean"], frozen["sd"]))
         return Scored(_from_products(tile, sets, frozen["mean"], frozen["sd"]))
     z = standardise(tile.columns(sets.genes), frozen["mean"], frozen["sd"], ignore_zeros=params["zeros"] == "ignored")
     omit = params["na"] == "omit"
@@ -76,6 +78,21 @@ def _from_products(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
     squares = np.bincount(sets.owner, weights=np.where(used, sets.weights**2, 0.0), minlength=len(sets))
     with np.errstate(invalid="ignore", divide="ignore"):
         scores: Array = (tile.dot(sets, scale) - shift) / np.sqrt(squares)
+    scores[:, squares == 0] = np.nan
+    return scores
+
+
+def _of_drawn(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
+    """Return the scores of drawn sets, from deviates that are made once for all of them."""
+    from mtorscore.tl.kernels.drawn_sums import segment_products
+
+    z = standardise(tile.columns(sets.genes), mean, sd)
+    squares = np.bincount(
+        sets.owner, weights=np.where(sd > 0, 1.0, 0.0)[sets.slots] * sets.weights**2, minlength=len(sets)
+    )
+    scores: Array = segment_products(z, sets.indptr, sets.slots.astype(np.int32), sets.weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores /= np.sqrt(squares)
     scores[:, squares == 0] = np.nan
     return scores
 

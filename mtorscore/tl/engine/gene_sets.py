@@ -63,6 +63,9 @@ class Sets:
         Genes per direction that the matrix lacks.
     n_vars
         Columns of the matrix.
+    drawn
+        Whether these are many random sets, up genes first in each: sums may then be taken set by set, whose last digit
+        differs from that of sums taken gene by gene.
     """
 
     names: tuple[str, ...]
@@ -73,6 +76,7 @@ class Sets:
     missing_up: Ints
     missing_down: Ints
     n_vars: int
+    drawn: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
@@ -116,6 +120,15 @@ class Sets:
         # Turning rows into columns is a sort by gene, in one pass.
         turned = csr_array((part, self.slots, self.indptr), shape=(len(self), self.genes.size)).tocsc()
         return turned.indptr.astype(np.int64), turned.data
+
+    @cached_property
+    def segments(self) -> tuple[Ints, Ints, npt.NDArray[np.int32]]:
+        """Where each part of `parts` begins and ends in `slots`, and these; for sets that hold up genes first."""
+        n_up = np.bincount(self.owner[self.weights > 0], minlength=len(self))
+        middle = self.indptr[:-1] + n_up
+        starts = self.parts.pick(self.indptr[:-1], middle)
+        stops = self.parts.pick(middle, self.indptr[1:])
+        return starts.astype(np.int64), stops.astype(np.int64), self.slots.astype(np.int32)
 
     @cached_property
     def _direction_of(self) -> Ints:

@@ -251,6 +251,8 @@ def _score_group(
     parts = []
     for _, drawn, weights in group:
         used = np.sign(weights) if not spec.weighted else weights
+        up_first = np.argsort(weights < 0, kind="stable")
+        drawn, used = drawn[:, up_first], used[up_first]
         parts.append(everything(drawn, used if spec.signed else np.abs(used), held.n_vars, held.genes))
     ends = np.cumsum([0, *(len(part) for part in parts)])
     n = int(ends[-1])
@@ -263,6 +265,7 @@ def _score_group(
         weights=np.concatenate([part.weights for part in parts]),
         missing_up=np.zeros(n, dtype=np.int64),
         missing_down=np.zeros(n, dtype=np.int64),
+        drawn=True,
     )
     out = score_held(held, spec, params, sets, state)
     for (number, _, _), a, b in zip(group, ends[:-1], ends[1:], strict=True):

@@ -74,6 +74,11 @@ class Entries:
         return self.ranking.n_vars - self.ranking.rows[:, 0]
 
     @cached_property
+    def full(self) -> bool:
+        """Whether most genes have an entry and none is NaN."""
+        return 2 * self.ranking.slots.size > self.n_obs * self.n_slots and not self.n_nan.any()
+
+    @cached_property
     def owner(self) -> Ints:
         """The row of each entry."""
         return np.repeat(np.arange(self.n_obs), np.diff(self.ranking.pointer))

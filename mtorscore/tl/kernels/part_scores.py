@@ -152,9 +152,11 @@ def mean_rank_scores(
 
 
 @jit
-def running_sum_scores(sums: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down_of: _Ints) -> _Array:
-    """Return ssGSEA scores from `running_sums` and the ``(n_obs,)`` steps of each running sum, up minus down."""
-    n_obs, n_parts, _ = sums.shape
+def running_sum_scores(
+    weights: _Array, moved: _Array, places: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down_of: _Ints
+) -> _Array:
+    """Return ssGSEA scores from the three `running_sums`, ``(n_obs,)`` steps of each running sum, up minus down."""
+    n_obs, n_parts = weights.shape
     out = np.empty((n_obs, up_of.size))
     part = np.empty(n_parts)
     for i in range(n_obs):
@@ -167,6 +169,6 @@ def running_sum_scores(sums: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down
             if k == 0.0 or k >= steps:
                 part[p] = np.nan
             else:
-                part[p] = sums[i, p, 1] / sums[i, p, 0] - (everything - sums[i, p, 2]) / (steps - k)
+                part[p] = moved[i, p] / weights[i, p] - (everything - places[i, p]) / (steps - k)
         _join(part, up_of, down_of, -1.0, out[i])
     return out

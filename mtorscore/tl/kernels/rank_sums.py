@@ -13,7 +13,7 @@ from mtorscore.tl.kernels.jit import jit
 from mtorscore.tl.kernels.ranks import Ranking
 from mtorscore.tl.kernels.segment_sums import longest_segment
 
-__all__ = ["area_sums", "rank_sums", "running_sums", "value_sums"]
+__all__ = ["area_sums", "rank_sums", "running_sums", "tie_terms", "value_sums"]
 
 NONE = np.uint64(0)
 
@@ -30,7 +30,7 @@ def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
 
 
 @jit
-def _tie_terms(ties: int, from_above: bool) -> tuple[np.int64, np.int64]:
+def tie_terms(ties: int, from_above: bool) -> tuple[np.int64, np.int64]:
     """Return a and b such that twice the rank from below of a tie block is ``2 less + a equal + b``.
 
     Parameters
@@ -105,7 +105,7 @@ def rank_sums(
     longest = longest_segment(pointer)
     genes, moves = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.int64)
     twice = np.empty(sizes.size, np.int64)
-    per_tie, more = _tie_terms(ties, from_above)
+    per_tie, more = tie_terms(ties, from_above)
     cut = np.int64(2 * limit)
     for i in range(n_obs):
         top = np.int64(2 * (n_vars - rows[i, 0] + 1))

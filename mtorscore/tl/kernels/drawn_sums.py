@@ -1,0 +1,149 @@
+"""Sums over many sets, more than there are genes, of a number that every gene has in every row.
+
+Where hundreds of sets hold each gene, it is faster to go through the sets than through the genes: the numbers of a few
+rows lie side by side, gene by gene, so that a set adds up whole registers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.rank_sums import tie_terms
+from mtorscore.tl.kernels.ranks import Ranking
+
+__all__ = ["rank_table", "running_tables", "segment_products", "segment_totals"]
+
+# Rows side by side: a gene's numbers are some whole registers.
+ROWS = 64
+# Genes that are added at a time, so that the sums are not written for each.
+AT_ONCE = np.uint64(4)
+ONE = np.uint64(1)
+
+
+@jit
+def segment_totals(
+    values: npt.NDArray[Any],
+    starts: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+) -> npt.NDArray[np.float64]:
+    """Return ``(n_obs, n_parts)`` sums of ``values[:, slots[starts[p]:stops[p]]]``.
+
+    Parameters
+    ----------
+    values
+        ``(n_obs, n_genes)``, without NaN; whole numbers whose sums fit their type, or floats. Floats are added in an
+        order that depends on the part alone.
+    starts, stops
+        ``(n_parts,)``.
+    slots
+        Genes of all parts.
+    """
+    n_obs, n_genes = values.shape
+    out = np.empty((n_obs, starts.size))
+    side = np.zeros((n_genes, ROWS), values.dtype)
+    total = np.zeros(ROWS, values.dtype)
+    for first in range(0, n_obs, ROWS):
+        width = min(ROWS, n_obs - first)
+        for r in range(width):
+            for g in range(n_genes):
+                side[g, r] = values[first + r, g]
+        for p in range(starts.size):
+            j, stop = np.uint64(starts[p]), np.uint64(stops[p])
+            for r in range(ROWS):
+                total[r] = 0
+            while j + AT_ONCE <= stop:
+                a, b = np.uint32(slots[j]), np.uint32(slots[j + ONE])
+                c, d = np.uint32(slots[j + np.uint64(2)]), np.uint32(slots[j + np.uint64(3)])
+                for r in range(ROWS):
+                    total[r] += (side[a, r] + side[b, r]) + (side[c, r] + side[d, r])
+                j += AT_ONCE
+            while j < stop:
+                a = np.uint32(slots[j])
+                for r in range(ROWS):
+                    total[r] += side[a, r]
+                j += ONE
+            for r in range(width):
+                out[first + r, p] = total[r]
+    return out
+
+
+@jit
+def segment_products(
+    values: npt.NDArray[np.float64],
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    factors: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return ``(n_obs, n_sets)`` sums of values times the factors beside `slots`; set s begins at ``pointer[s]``."""
+    n_obs, n_genes = values.shape
+    out = np.empty((n_obs, pointer.size - 1))
+    side, total = np.zeros((n_genes, ROWS)), np.zeros(ROWS)
+    for first in range(0, n_obs, ROWS):
+        width = min(ROWS, n_obs - first)
+        for r in range(width):
+            for g in range(n_genes):
+                side[g, r] = values[first + r, g]
+        for s in range(pointer.size - 1):
+            j, stop = np.uint64(pointer[s]), np.uint64(pointer[s + 1])
+            for r in range(ROWS):
+                total[r] = 0.0
+            while j + AT_ONCE <= stop:
+                a, b = np.uint32(slots[j]), np.uint32(slots[j + ONE])
+                c, d = np.uint32(slots[j + np.uint64(2)]), np.uint32(slots[j + np.uint64(3)])
+                wa, wb = factors[j], factors[j + ONE]
+                wc, wd = factors[j + np.uint64(2)], factors[j + np.uint64(3)]
+                for r in range(ROWS):
+                    total[r] += (side[a, r] * wa + side[b, r] * wb) + (side[c, r] * wc + side[d, r] * wd)
+                j += AT_ONCE
+            while j < stop:
+                a, wa = np.uint32(slots[j]), factors[j]
+                for r in range(ROWS):
+                    total[r] += side[a, r] * wa
+                j += ONE
+            for r in range(width):
+                out[first + r, s] = total[r]
+    return out
+
+
+@jit
+def rank_table(ranking: Ranking, from_above: bool, ties: int, limit: int, table: npt.NDArray[Any]) -> None:
+    """Write twice the rank of every gene into ``(n_obs, n_genes)``; rows without NaN. See `rank_sums.rank_sums`."""
+    pointer, slots, less, equal, rows, n_vars = ranking
+    per_tie, more = tie_terms(ties, from_above)
+    top, cut = np.int64(2 * (n_vars + 1)), np.int64(2 * limit)
+    for i in range(pointer.size - 1):
+        rank = 2 * rows[i, 1] + per_tie * rows[i, 2] + more
+        base = min(top - rank, cut) if from_above else rank
+        for g in range(table.shape[1]):
+            table[i, g] = base
+        for k in range(pointer[i], pointer[i + 1]):
+            rank = 2 * np.int64(less[k]) + per_tie * np.int64(equal[k]) + more
+            table[i, slots[k]] = min(top - rank, cut) if from_above else rank
+
+
+@jit
+def running_tables(
+    ranking: Ranking, powers: npt.NDArray[np.float64], n_genes: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the step weight of every gene, and weight times position, ``(n_obs, n_genes)``; rows without NaN.
+
+    See `rank_sums.running_sums`; positions are half of what `rank_table` writes for ties at their mean.
+    """
+    pointer, slots, less, equal, rows, _ = ranking
+    n_obs = pointer.size - 1
+    weights, moved = np.empty((n_obs, n_genes)), np.empty((n_obs, n_genes))
+    for i in range(n_obs):
+        twice = 2 * rows[i, 1] + rows[i, 2] + 1
+        for g in range(n_genes):
+            weights[i, g] = powers[twice]
+            moved[i, g] = powers[twice] * (twice * 0.5)
+        for k in range(pointer[i], pointer[i + 1]):
+            twice = 2 * np.int64(less[k]) + np.int64(equal[k]) + 1
+            weights[i, slots[k]] = powers[twice]
+            moved[i, slots[k]] = powers[twice] * (twice * 0.5)
+    return weights, moved
