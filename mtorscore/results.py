@@ -7,6 +7,7 @@ computes it.
 
 from __future__ import annotations
 
+from mtorscore._alteration_results import ALTERATION_TABLES
 from mtorscore._result_columns import (
     ADJUSTED_FOR,
     BESIDE,
@@ -519,7 +520,7 @@ TABLES: dict[str, Table] = {
             DECISION,
             CELLS,
         ),
-        *(ACTIVATION, CONTRASTS, GSEA, META, BOARD),
+        *(ACTIVATION, CONTRASTS, GSEA, *ALTERATION_TABLES, META, BOARD),
     )
 }
 """Name -> table, in the order in which a run writes them; the report computes `META` and `BOARD`."""

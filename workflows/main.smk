@@ -18,4 +18,5 @@ rule all:
         expand(rules.relate.output, cohort=COHORTS),
         expand(rules.contrast.output, cohort=COHORTS),
         expand(rules.gsea.output, cohort=COHORTS),
+        expand(rules.alterations.output, cohort=ALTERED),
         expand(rules.score.output, cohort=COHORTS),

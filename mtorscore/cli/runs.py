@@ -113,6 +113,18 @@ def run(
     covariates: Annotated[
         list[str] | None, typer.Option(help="Columns that comparisons are adjusted for, as a,b; may be repeated.")
     ] = None,
+    alterations: Annotated[
+        list[Path] | None,
+        typer.Option(help="DNA alterations: MAF, data_cna, data_sv, GISTIC, a table of 0 and 1; may be repeated."),
+    ] = None,
+    profiled: Annotated[
+        Path | None, typer.Option(help="Who was profiled for alterations: a case list, or one name a line.")
+    ] = None,
+    panels: Annotated[list[Path] | None, typer.Option(help="Gene panels of the alterations; may be repeated.")] = None,
+    proteins: Annotated[Path | None, typer.Option(help="Table of samples x antibodies (RPPA), on log scale.")] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option(help="Classes to call, such as hoshida; may be repeated.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the run with your own matrix.")] = "own",
     results: Results = None,
     cores: Cores = 2,
@@ -136,6 +148,7 @@ def run(
         mtorscore run matrix.csv --clinical c.csv --group tissue --reference adjacent --pair patient
         mtorscore run salmon_folder --tx2gene tx2gene.tsv --units counts
         mtorscore run array.txt --platform GPL.txt --platform-columns ID,SYMBOL
+        mtorscore run expression.tsv --clinical c.tsv --cancer HCC --alterations data_mutations.txt --classes hoshida
         mtorscore run --config liver.yaml --data DATA_FOLDER --cores 4
     """
     overrides = _settings(setting or [])
@@ -159,6 +172,8 @@ def run(
             event_value=event_value, competing=competing, cancer=cancer, group=group,
             tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=several(order),
             leave_out=several(leave_out), pair=pair, block=block, covariates=several(covariates),
+            alterations=tuple(alterations or ()), profiled=profiled, panels=tuple(panels or ()), proteins=proteins,
+            classes=tuple(classes or ()),
         )  # fmt: skip
         config = write_inputs(own, overrides.get("results", DEFAULTS["results"]))
         data = expression.resolve().parent

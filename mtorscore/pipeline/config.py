@@ -105,6 +105,10 @@ class RunConfig:
         names = ("methods", "parameters", "adjust", "null_sets", "bootstraps", "cv_folds", "cv_repeats", "seed")
         return {name: getattr(self, name) for name in names}
 
+    def alteration_options(self) -> dict[str, Any]:
+        """Return the options of the step on alterations, and nothing else."""
+        return {name: getattr(self, name) for name in ("methods", "parameters", "null_sets", "seed")}
+
 
 def open_signatures(signatures: str) -> SignatureCollection:
     """Return the collection that a configuration names.

@@ -60,6 +60,12 @@ class OwnData:
         The group that others are compared with; groups from lowest to highest; values whose samples are left out.
     pair, block, covariates
         Columns of what pairs samples, of what they share, and of what comparisons are adjusted for.
+    alterations, profiled, panels
+        Files of DNA alterations, of who was profiled, and of gene panels, see `mtorscore.io.read_alterations`.
+    proteins
+        Table of samples x antibodies.
+    classes
+        Schemes of classes.
     """
 
     name: str
@@ -88,6 +94,11 @@ class OwnData:
     pair: str | None = None
     block: str | None = None
     covariates: tuple[str, ...] = ()
+    alterations: tuple[Path, ...] = ()
+    profiled: Path | None = None
+    panels: tuple[Path, ...] = ()
+    proteins: Path | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def section(self) -> dict[str, Any]:
@@ -150,7 +161,8 @@ def check_files(own: OwnData) -> None:
     from mtorscore.pp.cohort_recipes import ORGANISMS, ORIENTATIONS
     from mtorscore.pp.scale import UNITS
 
-    for path in (own.expression, own.clinical, own.platform, own.mapping, own.tx2gene):
+    beside = (*own.alterations, own.profiled, *own.panels, own.proteins)
+    for path in (own.expression, own.clinical, own.platform, own.mapping, own.tx2gene, *beside):
         if path is not None and not Path(path).exists():
             raise ConfigError(f"There is no file {path}. Check the path.")
     for name, value, known in (
@@ -169,8 +181,22 @@ def check_files(own: OwnData) -> None:
             "--platform-columns names two columns of the file given with --platform, those of probes and symbols, as "
             "in --platform-columns ID,SYMBOL."
         )
+    if (own.profiled or own.panels) and not own.alterations:
+        raise ConfigError("--profiled and --panels say who was profiled for alterations: give them with --alterations.")
+    _check_classes(own.classes)
     if own.platform is not None and own.mapping is not None:
         raise ConfigError("Give either --platform or --mapping, not both.")
+
+
+def _check_classes(names: tuple[str, ...]) -> None:
+    from mtorscore.tl import schemes
+
+    known = schemes()
+    for name in names:
+        if name not in known and not Path(name).is_file():
+            near = nearest(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"Unknown scheme of classes {name!r} (--classes); there are {', '.join(known)}.{hint}")
 
 
 def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:

@@ -92,9 +92,24 @@ def _recipe(own: OwnData, table: ClinicalTable | None) -> dict[str, Any]:
         rule = {"time": own.time, "event": own.event, "unit": unit_of(own)}
         rule |= {} if own.competing is None else {"competing": own.competing}
         recipe["endpoints"] = {endpoint: rule | _event_words(own, table)}
+    recipe |= _beside(own)
     if own.group is not None:
         recipe["group"] = own.section
     return recipe
+
+
+def _beside(own: OwnData) -> dict[str, Any]:
+    """Return what stands beside the expression: alterations, proteins, classes."""
+    found: dict[str, Any] = {}
+    if own.alterations:
+        panels = [_absolute(p) for p in own.panels] or None
+        files = [_absolute(p) for p in own.alterations]
+        found["alterations"] = _said({"files": files, "profiled": _absolute(own.profiled), "panels": panels})
+    if own.proteins is not None:
+        found["proteins"] = _absolute(own.proteins)
+    if own.classes:
+        found["classes"] = [str(Path(c).resolve()) if Path(c).is_file() else c for c in own.classes]
+    return found
 
 
 def _said(section: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mtorscore.pp.scale import LINEAR, UNITS, Scale, check_signs, check_values, 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["add_log_layer", "prepare_cohort", "read_cohort", "recipe_files", "state_units"]
+__all__ = ["add_log_layer", "alteration_files", "prepare_cohort", "read_cohort", "recipe_files", "state_units"]
 
 _LIBRARY_SIZE = "library_size"
 
@@ -42,6 +42,21 @@ def recipe_files(recipe: str | Path | Recipe, data: str | Path | None) -> list[P
     chosen = load_recipe(recipe)
     files = _Files.of(chosen, data)
     return [f for f in (files.expression, *files.helpers.values(), *files.clinical) if f is not None]
+
+
+def alteration_files(recipe: str | Path | Recipe, data: str | Path | None) -> dict[str, list[Path]]:
+    """Return the files of a recipe's alterations, of who was profiled, of panels and of proteins, by these names.
+
+    Raises
+    ------
+    ConfigError
+        If no folder is given, or a file is missing from it.
+    """
+    helpers = _Files.of(load_recipe(recipe), data).helpers
+    return {
+        name: [f for key, f in helpers.items() if key.partition(":")[0] == name]
+        for name in ("files", "profiled", "panels", "proteins")
+    }
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,11 @@ class _Files:
             "platform": recipe.genes.get("platform"),
             "mapping": recipe.genes.get("mapping"),
             "tx2gene": recipe.expression.get("tx2gene"),
+            "proteins": recipe.proteins,
+            "profiled": recipe.alterations.get("profiled"),
         }
+        for name in ("files", "panels"):
+            helpers |= {f"{name}:{i}": f for i, f in enumerate(recipe.alterations.get(name, ()))}
         file = recipe.expression.get("file")
         return cls(
             _find(places, str(file), recipe) if file else None,

@@ -56,6 +56,13 @@ class Recipe:
     genes
         ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` and ``mapping`` are files, and
         ``platform_columns`` the platform's columns of probes and symbols.
+    alterations
+        ``files`` (any that `mtorscore.io.read_alterations` takes), and where those need it ``profiled`` (a case list)
+        and ``panels``.
+    proteins
+        Table of observations x antibodies on a log scale: the protein layer of the branches.
+    classes
+        Schemes of classes that tumours are called by, see `mtorscore.tl.classify`.
     source, terms, notes
         Provenance in words.
     """
@@ -76,6 +83,9 @@ class Recipe:
     histology: Mapping[str, str] | None = None
     genes: Mapping[str, Any] = field(default_factory=dict)
     cells: Mapping[str, Any] | None = None
+    alterations: Mapping[str, Any] = field(default_factory=dict)
+    proteins: str | None = None
+    classes: tuple[str, ...] = ()
     source: str = ""
     terms: str = ""
     notes: str = ""
@@ -92,6 +102,7 @@ _ALLOWED = {
     "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},
     "cells": {"sample", "cell_type", "embedding", "min_genes"},
+    "alterations": {"files", "profiled", "panels"},
 }
 
 
@@ -161,7 +172,9 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
         raise ConfigError(f"{where}: status must be one of {', '.join(STATUS)}, not {raw['status']!r}.")
     clinical = raw.get("clinical") or []
     raw["clinical"] = tuple([clinical] if isinstance(clinical, dict) else clinical)
-    sections: list[tuple[str, Any]] = [(k, raw.get(k) or {}) for k in ("expression", "group", "genes", "cells")]
+    sections: list[tuple[str, Any]] = [
+        (k, raw.get(k) or {}) for k in ("expression", "group", "genes", "cells", "alterations")
+    ]
     sections += [("clinical", c) for c in raw["clinical"]]
     sections += [("labels", e) for e in (raw.get("labels") or {}).values()]
     sections += [("endpoints", e) for e in (raw.get("endpoints") or {}).values()]
@@ -181,12 +194,25 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
                 "reference first), or `order` (ascending)."
             )
     _check_words(raw, where)
+    _check_alterations(raw, where)
     for name, endpoint in (raw.get("endpoints") or {}).items():
         if not {"time", "event"} <= set(endpoint):
             raise ConfigError(f"{where}: endpoint {name} needs `time` and `event`.")
         if endpoint.get("unit", "days") not in DAYS:
             raise ConfigError(f"{where}: endpoint {name}: unit must be one of {', '.join(DAYS)}.")
     return Recipe(**{k: v for k, v in raw.items() if v is not None}, path=where)
+
+
+def _check_alterations(raw: dict[str, Any], where: str) -> None:
+    """Refuse alterations without files; one file or scheme may stand for a list of one."""
+    section = raw.get("alterations") or {}
+    for name in ("files", "panels"):
+        if name in section:
+            section[name] = [section[name]] if isinstance(section[name], str) else list(section[name] or ())
+    if section and not section.get("files"):
+        raise ConfigError(f"{where}: `alterations` needs `files`, such as [data_mutations.txt, data_cna.txt].")
+    classes = raw.get("classes") or ()
+    raw["classes"] = (classes,) if isinstance(classes, str) else tuple(map(str, classes))
 
 
 def _check_words(raw: Mapping[str, Any], where: str) -> None:

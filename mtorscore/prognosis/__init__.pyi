@@ -25,6 +25,11 @@ from .endpoints.endpoints import Endpoint as Endpoint
 from .endpoints.endpoints import LabelData as LabelData
 from .endpoints.endpoints import SurvivalData as SurvivalData
 from .endpoints.tcga_advice import tcga_advice as tcga_advice
+from .genomics.class_tables import beyond_class as beyond_class
+from .genomics.class_tables import class_contrasts as class_contrasts
+from .genomics.class_tables import class_labels as class_labels
+from .genomics.layers import layer_shares as layer_shares
+from .genomics.layers import layers as layers
 from .genomics.pairs import alterations as alterations
 from .genomics.shares import alteration_shares as alteration_shares
 from .models.checklists import reporting_table as reporting_table

@@ -122,6 +122,31 @@ rule contrast:
         "../scripts/contrast.py"
 
 
+rule alterations:
+    input:
+        cohort=rules.prepare.output.cohort,
+        scores=rules.score.output.scores,
+    output:
+        **tables("alterations"),
+    log:
+        f"{RUN}/{{cohort}}/logs/alterations.log",
+    benchmark:
+        f"{RUN}/{{cohort}}/benchmarks/alterations.tsv"
+    conda:
+        "../envs/mtorscore.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        cohort=lambda w: cohort_of(w),
+        data=CONFIG.data,
+        signatures=CONFIG.signatures,
+        signatures_hash=SIGNATURES_HASH,
+        options=CONFIG.alteration_options(),
+    script:
+        "../scripts/alterations.py"
+
+
 rule gsea:
     input:
         cohort=rules.prepare.output.cohort,

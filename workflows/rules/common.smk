@@ -19,6 +19,8 @@ CONFIG = load_config(
 )
 RUN = f"{CONFIG.results}/{CONFIG.run}"
 COHORTS = list(CONFIG.cohorts)
+# Cohorts with DNA alterations, proteins or classes.
+ALTERED = [name for name, row in CONFIG.cohorts.items() if has_beside(row.recipe)]
 SIGNATURES_HASH = open_signatures(CONFIG.signatures).hash
 # Part of every step: what another version computed is computed again and not mixed with what this one says.
 MADE_BY = f"mtorscore {VERSION}, tables of format {FORMAT}"

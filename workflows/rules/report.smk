@@ -8,6 +8,7 @@ rule report:
         coverage=expand(rules.score.output.coverage, cohort=COHORTS),
         associations=expand(rules.relate.output.associations, cohort=COHORTS),
         contrasts=expand(rules.contrast.output.contrasts, cohort=COHORTS),
+        alterations=expand(rules.alterations.output.alterations, cohort=ALTERED),
         gsea=expand(rules.gsea.output.gsea, cohort=COHORTS),
         exports=expand(rules.export.output.done, cohort=COHORTS),
     output:

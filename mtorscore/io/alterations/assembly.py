@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["assemble"]
 
 MOST_CELLS = 200_000_000
+WHOLE_EXOME = 1000
+"""A list of mutations that names fewer genes is that of a panel, or an excerpt."""
 _TCGA = re.compile(r"TCGA-[A-Za-z0-9]{2}-[A-Za-z0-9]{4}(-\d{2})?")
 Mask = npt.NDArray[np.bool_]
 
@@ -83,6 +85,7 @@ def assemble(
         "left_out": dict(sum((p.left_out for p in parts), Counter())),
         "counted": list(KINDS if shallow else COUNTED),
         "samples": said,
+        "not_mentioned": _not_mentioned(parts, panels, names),
         "changes": _changes(parts, rows, columns),
     }
     return adata
@@ -127,6 +130,15 @@ def _listed(data: str, profiled: Mapping[str, Sequence[str]], panels: Panels) ->
     if data in profiled:
         return list(profiled[data])
     return [s for s, panel in panels.of.get(data, {}).items() if panel]
+
+
+def _not_mentioned(parts: Sequence[Part], panels: Panels, names: Sequence[str]) -> list[str]:
+    """Return genes of which nothing says that anybody looked at them: no file names them, and its genes are few."""
+    lists = [p for p in parts if p.data == MUTATIONS]
+    mentioned = {g for p in lists for g in p.mentioned}
+    if panels.genes or panels.of or not lists or len(mentioned) >= WHOLE_EXOME:
+        return []
+    return [g for g in names if g not in mentioned and not any(g in p.named() for p in parts if p not in lists)]
 
 
 def _bits(parts: Sequence[Part], rows: Mapping[str, int], columns: Mapping[str, int]) -> npt.NDArray[np.uint16]:

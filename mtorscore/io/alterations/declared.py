@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import yaml
 
 from mtorscore.collection.library_files import library_folder
 from mtorscore.collection.yaml_text import Loader
 
-__all__ = ["DeclaredGene", "declared_genes"]
+__all__ = ["DeclaredGene", "declared_genes", "declared_proteins"]
 
 FILE = "alterations.yaml"
 
@@ -51,10 +52,21 @@ class DeclaredGene:
 
 
 @lru_cache(maxsize=1)
+def _file() -> dict[str, Any]:
+    text = (library_folder() / FILE).read_text(encoding="utf-8")
+    raw: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
+    return raw
+
+
+def declared_proteins() -> Mapping[str, tuple[str, ...]]:
+    """Return branch -> antibodies whose mean level is its protein layer."""
+    return {str(branch): tuple(map(str, names)) for branch, names in _file()["proteins"].items()}
+
+
+@lru_cache(maxsize=1)
 def declared_genes() -> Mapping[str, DeclaredGene]:
     """Return the declared genes by symbol, in the order of the file."""
-    text = (library_folder() / FILE).read_text(encoding="utf-8")
-    raw = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
+    raw = _file()
     effects = {name: tuple(map(str, kinds)) for name, kinds in raw["effects"].items()}
     return {
         str(gene): DeclaredGene(

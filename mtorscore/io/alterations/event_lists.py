@@ -99,6 +99,7 @@ def mutations(rows: Rows, genes: Collection[str] | None, *, only_passed: bool = 
             continue
         part.samples[who] = None
         name = name_of(_cell(cells, gene), _cell(cells, entrez), _cell(cells, ensembl))
+        part.mentioned.add(name)
         change = _cell(cells, change_at)
         said = _cell(cells, hotspot).lower() in ("y", "yes", "true", "1")
         kind = kind_of_mutation(name, _cell(cells, kind_at), change, hotspot=said)

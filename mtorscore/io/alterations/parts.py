@@ -39,6 +39,8 @@ class Part:
         Reason -> how many rows were not taken.
     changes
         (sample, gene, kind, change) of each event, as far as the file tells.
+    mentioned
+        Genes that a list of events names, wanted or not, silent or not.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Part:
     says_who: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     changes: list[tuple[str, str, str, str]] = field(default_factory=list)
+    mentioned: set[str] = field(default_factory=set)
 
     def add(self, sample: str, gene: str, kind: str, change: str = "") -> None:
         """Record one event; one that is there already is not added twice."""

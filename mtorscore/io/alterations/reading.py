@@ -70,7 +70,8 @@ def read_alterations(
         of data; ``layers["profiled_mutations"]``, ``"profiled_copy_number"``, ``"profiled_structural_variants"`` and
         ``"profiled_calls"``: by each that was read. ``uns["alterations"]``: files, what was left out and why (silent
         variants, rows without a gene), and the protein changes. TCGA barcodes that differ in length between files are
-        cut to what all of them name.
+        cut to what all of them name. ``uns["alterations"]["not_mentioned"]``: wanted genes that no list of mutations
+        names, where these name so few genes that they may be of a panel or an excerpt.
 
     Raises
     ------
