@@ -1,3 +1,4 @@
+from .alteration_map import oncoprint as oncoprint
 from .branch_board import board as board
 from .cells import dotplot as dotplot
 from .cells import ridge as ridge
