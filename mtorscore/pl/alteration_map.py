@@ -196,7 +196,7 @@ def _heat(fig: Figure, grid: Any, row: int, shown: pd.DataFrame, labels: dict[st
     side.set_axis_off()
     bar = fig.colorbar(image, ax=side, fraction=0.35, extend="both", location="left")
     bar.set_label("score (SD)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _cells(ax: Axes, kinds: pd.DataFrame, altered: pd.DataFrame) -> None:

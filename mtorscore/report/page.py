@@ -28,6 +28,8 @@ from mtorscore.report.data.run_files import Cohort, Run, read_run
 from mtorscore.report.exchange import write_exchange
 from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import predicted_words
+from mtorscore.report.genomics_section import has_genomics
+from mtorscore.report.genomics_section import section as genomics
 from mtorscore.report.payload import columns, payload
 from mtorscore.report.quotes import folded, quotes
 from mtorscore.report.tables import meanings, printed
@@ -201,6 +203,7 @@ def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]
         "flow": text.flow(cohort),
         "findings": text.findings(cohort, method, described),
         "groups": text.groups(cohort, method, described),
+        "genomics": genomics(cohort, method, described, leads_of(described, [cohort.context])),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai", "probast")},
         "predicted": predicted_words(cohort),
         "templates": templates(cohort, values),
@@ -238,10 +241,11 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
 
 def _sections(run: Run) -> list[tuple[str, str]]:
     cells = [("cells", "Single cells")] if any(c.cells for c in run.cohorts) else []
+    altered = [("alterations", "Classes and alterations")] if any(has_genomics(c) for c in run.cohorts) else []
     return [
         ("summary", "Board and map"), ("findings", "Findings"), ("signature", "One signature"),
         ("groups", "Groups"), ("outcome", "Outcome"), ("prediction", "Prediction"), ("meta", "Across cohorts"),
-        ("scores", "Scores"), *cells,
+        *altered, ("scores", "Scores"), *cells,
         ("enrichment", "Enrichment"), ("drugs", "Drug classes"), ("notes", "How to read"), ("data", "Data"),
         ("coverage", "Coverage"), ("methods", "Methods"), ("provenance", "Provenance"),
     ]  # fmt: skip

@@ -256,6 +256,28 @@ def by_stage() -> Any:
     return pl.groups(scores, found, obs, groupby="stage", pair="patient")
 
 
+def altered() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return alterations of three genes in 50 tumours, of which ten were not profiled, with scores and classes."""
+    values, obs = scores()
+    values, obs = values[obs["sample_type"] == "tumour"], obs[obs["sample_type"] == "tumour"]
+    rng = np.random.default_rng(11)
+    kinds = {
+        "TP53": ["truncating", "missense hotspot", "missense"], "PTEN": ["deep deletion", "truncating; deep deletion"],
+        "MET": ["amplification", "gain"],
+    }  # fmt: skip
+    rows = []
+    for gene, known in kinds.items():
+        for i, sample in enumerate(values.index):
+            kind = str(rng.choice(known)) if rng.random() < 0.3 and i >= 10 else ""
+            rows.append((sample, gene, kind, np.nan if i < 10 else float(kind not in ("", "gain"))))
+    calls = pd.DataFrame(rows, columns=["observation", "gene", "kinds", "altered"])
+    return (
+        calls,
+        values,
+        pd.DataFrame({"class": rng.choice(["S1", "S2", "S3"], len(values)), "OS": obs["OS"]}, values.index),
+    )
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "board": lambda: pl.board(board()),
     "pathway": lambda: pl.pathway(board()),
@@ -281,4 +303,5 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "contributions": lambda: pl.contributions(explained()),
     "gsea": lambda: pl.gsea(enriched()),
     "flow": _flow,
+    "oncoprint": lambda: pl.oncoprint(*altered(), order="class"),
 }

@@ -138,6 +138,7 @@ rule alterations:
         mem_mb=4000,
         runtime=60,
     params:
+        made_by=MADE_BY,
         cohort=lambda w: cohort_of(w),
         data=CONFIG.data,
         signatures=CONFIG.signatures,

@@ -11,6 +11,7 @@ from mtorscore.pipeline.config import (
     open_signatures,
     with_paths,
 )
+from mtorscore.pipeline.genomics.step import has_beside
 from mtorscore import __version__ as VERSION
 from mtorscore.results import FORMAT, TABLES
 

@@ -207,7 +207,8 @@ def _read_cohort(folder: Path) -> Cohort:
     missing: dict[str, str] = {}
     scores = {}
     for path in sorted((folder / "scores").glob("*.tsv")):
-        if path.name != "coverage.tsv":
+        # Tables of the same folder that are no scores, such as that of coverage.
+        if not any(folder / t.path == path for t in TABLES.values() if t.path and not t.per_signature):
             scores[path.stem] = _scores(path, obs)
     if not scores:
         missing["scores"] = "There are no scores: the folder scores/ holds no table."

@@ -13,6 +13,7 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort
 from mtorscore.report.figures.cells import cell_pictures
 from mtorscore.report.figures.drug_templates import drug_picture
+from mtorscore.report.figures.oncoprint import oncoprint_picture
 from mtorscore.report.figures.picture import Drawer, Picture, small_multiples
 from mtorscore.report.figures.prediction import null_picture, prediction_pictures
 
@@ -55,7 +56,7 @@ def cohort_pictures(
     pictures += [_forest(draw, endpoint) for endpoint in cohort.endpoints[:_STATIC_ENDPOINTS]]
     pictures += [_km(draw, endpoint) for endpoint in cohort.endpoints[:1]]
     pictures += [null_picture(draw, endpoint) for endpoint in cohort.endpoints[:1]]
-    pictures += [*prediction_pictures(draw), *cell_pictures(draw), drug_picture(draw)]
+    pictures += [oncoprint_picture(draw), *prediction_pictures(draw), *cell_pictures(draw), drug_picture(draw)]
     return {p.kind if not p.endpoint else f"{p.kind}:{p.endpoint}": p for p in pictures}
 
 
