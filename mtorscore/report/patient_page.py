@@ -6,7 +6,7 @@ import json
 import math
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,7 +15,9 @@ from mtorscore._version import __version__
 from mtorscore.collection import CONFOUNDER
 from mtorscore.errors import DataError
 from mtorscore.report.data.described import branch_titles, level_meanings
-from mtorscore.tl import Passport
+
+if TYPE_CHECKING:
+    from mtorscore.tl import Passport
 
 __all__ = ["passport"]
 

@@ -167,6 +167,15 @@ def test_a_missing_file_is_a_sentence(results: Path, tmp_path: Path, file: str, 
     assert sentence in words
 
 
+def test_other_tables_beside_the_scores_are_no_method(results: Path, tmp_path: Path) -> None:
+    from mtorscore.report.data.run_files import read_run
+
+    copy = shutil.copytree(results, tmp_path / "run")
+    table = pd.DataFrame({"method": ["singscore"], "signature": ["RIBI_CORE"], "technical_sd": [0.1]})
+    table.to_csv(copy / "sim-hcc" / "scores" / "technical.tsv", sep="\t", index=False)
+    assert read_run(copy).methods == ["singscore", "zscore"]
+
+
 def test_a_cohort_with_scores_only(results: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(results, tmp_path / "run")
     shutil.rmtree(copy / "sim-cca")

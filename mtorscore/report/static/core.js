@@ -103,6 +103,13 @@ const state = {
 };
 const watchers = [];
 
+// The leads of the cohort at hand: in another tissue a branch may have another.
+function leadsHere() {
+  const column = DATA.boards[state.cohort]?.columns.signature;
+  const own = column ? new Set(column.levels) : null;
+  return DATA.leads.filter((n) => !own || own.has(n) || SIGNATURES.get(n)?.branch === "confounder");
+}
+
 function groupNow() { return cohortNow().tracks[cohortNow().group]; }
 function counted(n) { return `${n} ${cohortNow().unit}${n === 1 ? "" : "s"}`; }
 function cohortNow() { return DATA.cohorts[state.cohort]; }
@@ -117,7 +124,7 @@ function settle() {
   if (!cohort.tracks[state.colour]) state.colour = cohort.group;
   if (state.paint !== "signature" && !cohort.tracks[state.paint]) state.paint = "signature";
   const names = [...tableNow().keys()];
-  if (!names.includes(state.signature)) state.signature = DATA.leads.find((n) => names.includes(n)) || names[0] || null;
+  if (!names.includes(state.signature)) state.signature = leadsHere().find((n) => names.includes(n)) || names[0] || null;
   if (!names.includes(state.other) || state.other === state.signature) {
     const wanted = ["META_PCNA", "HEPATOCYTE_IDENTITY", ...names];
     state.other = wanted.find((n) => names.includes(n) && n !== state.signature) || null;
@@ -138,7 +145,7 @@ function chosenRows(which) {
     const branch = (SIGNATURES.get(state.signature) || {}).branch;
     return names.filter((n) => SIGNATURES.get(n).branch === branch);
   }
-  const leads = DATA.leads.filter((n) => names.includes(n));
+  const leads = leadsHere().filter((n) => names.includes(n));
   if (state.signature && !leads.includes(state.signature)) leads.unshift(state.signature);
   return leads.length ? leads : names.slice(0, 20);
 }

@@ -17,7 +17,7 @@ function tableRows(table, keep) {
 // A lead bears its branch's name, a confounder its title, any other signature its own.
 function titled(name) {
   const s = SIGNATURES.get(name);
-  if (!s || !DATA.leads.includes(name) || s.branch === "user") return name;
+  if (!s || !leadsHere().includes(name) || s.branch === "user") return name;
   if (s.branch === "confounder") return s.title || name;
   return DATA.branches[s.branch] || name;
 }
@@ -116,7 +116,7 @@ function drawGsea(holder) {
   const comparisons = [...new Set(every.map((r) => String(r.comparison)))];
   if (!comparisons.includes(state.comparison)) state.comparison = comparisons[0];
   const of = every.filter((r) => String(r.comparison) === state.comparison && Number.isFinite(r.nes));
-  const leads = DATA.leads.filter((n) => of.some((r) => r.signature === n));
+  const leads = leadsHere().filter((n) => of.some((r) => r.signature === n));
   const names = leads.length ? leads : [...new Set(of.map((r) => r.signature))].slice(0, 25);
   const tools = el("div", { class: "tools" }, small("Comparison", "comparison", comparisons.map((c) => [c, c.replaceAll("_", " ")])));
   if (!names.length) { holder.replaceChildren(tools, el("p", { class: "missing" }, "No gene set could be tested.")); return; }
@@ -154,7 +154,7 @@ const PURPLES = [[64, 40, 120], [150, 130, 190], [247, 247, 247], [150, 190, 130
 function drawCorrelation(holder) {
   const cohort = cohortNow();
   const table = tableNow();
-  const names = DATA.leads.filter((n) => table.has(n)).slice(0, 20);
+  const names = leadsHere().filter((n) => table.has(n)).slice(0, 20);
   const kind = cohort.tracks.sample_type;
   const at = [...cohort.observations.keys()].filter((i) => !kind || kind.levels[kind.codes[i]] !== "normal");
   if (names.length < 2 || at.length < 3) return nothing(holder, "A correlation needs two signatures and three samples.");

@@ -81,7 +81,7 @@ function placesOf(i) {
   const cohort = cohortNow();
   const kind = cohort.tracks.sample_type;
   const others = [...cohort.observations.keys()].filter((j) => !kind || kind.levels[kind.codes[j]] !== "normal");
-  return DATA.leads.filter((n) => tableNow().has(n)).map((name) => {
+  return leadsHere().filter((n) => tableNow().has(n)).map((name) => {
     const values = tableNow().get(name);
     const among = finite(others.map((j) => values[j]));
     const [mean, sd] = meanSd(among);

@@ -141,7 +141,7 @@ const ROWS = {
   calibration: () => recordRows(predictedNow("calibration").rows),
   decision: () => recordRows(predictedNow("decision").rows),
   gsea: () => recordRows(tableRows(cohortNow().tables.gsea, (r) => String(r.comparison) === state.comparison)),
-  correlation: () => { const names = DATA.leads.filter((n) => tableNow().has(n)); return scoreRows(names); },
+  correlation: () => { const names = leadsHere().filter((n) => tableNow().has(n)); return scoreRows(names); },
 };
 
 function saveButtons(picture, rows, name) {
