@@ -58,6 +58,7 @@ bench: setup ## Compare speed and memory with peers, small version
 lock: ## Make the lock files again (needs uv); lifelines, among the peers, does not know pandas 3 yet
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements.lock
 	echo 'pandas>=3' | uv pip compile pyproject.toml --extra dev --extra docs --extra prognosis --extra scale --constraint - --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --output-file requirements-pandas3.lock
+	$(BIN)/python tools/lock_for_running.py
 
 clean: ## Remove what was built, not the results
 	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
@@ -61,6 +63,69 @@ def test_lock_file_pins_hashes_and_names_no_host() -> None:
     assert text.count("--hash=sha256:") >= len(pins)
     assert "://" not in text
     assert "index-url" not in text
+
+
+def split(requirement: str) -> tuple[str, str]:
+    name = re.split(r"[><=\[; ]", requirement, maxsplit=1)[0]
+    return name, requirement.removeprefix(name).strip()
+
+
+# Bioconda's names where they differ: the parts of these packages that a run needs.
+CONDA = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for() -> None:
+    project = declared()["project"]
+    text = (ROOT / "packaging/conda/meta.yaml").read_text()
+    assert f'version = "{project["version"]}"' in text
+    rendered = re.sub(r"\{\{.*?\}\}", "x", re.sub(r"\{%.*?%\}", "", text))
+    recipe = yaml.safe_load(rendered)
+    found = dict(line.split(" ", 1) if " " in line else (line, "") for line in recipe["requirements"]["run"])
+    wanted = {CONDA.get(name, name): version for name, version in map(split, project["dependencies"])}
+    assert found == wanted | {"python": project["requires-python"]}
+    assert recipe["build"]["entry_points"] == [
+        f"{name} = {target}" for name, target in project["scripts"].items()
+    ]  # fmt: skip
+    assert all((ROOT / f).is_file() for f in recipe["about"]["license_file"])
+
+
+def test_machine_readable_descriptions_agree() -> None:
+    project = declared()["project"]
+    described = json.loads((ROOT / "codemeta.json").read_text())
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert described["version"] == cited["version"] == project["version"]
+    assert described["description"] == project["description"]
+    assert described["softwareRequirements"] == [split(d)[0] for d in project["dependencies"]]
+    # Nothing of a home that does not exist yet.
+    assert not {"codeRepository", "url", "identifier", "author"} & set(described)
+    assert "urls" not in project
+
+
+def test_the_image_is_of_a_lock_file_and_not_of_root() -> None:
+    text = (ROOT / "packaging/Dockerfile").read_text()
+    stages = text.split("\nFROM ")[1:]
+    assert len(stages) == 2
+    assert all(re.match(r"[\w.-]+:[\w.-]*\d", stage) and not stage.startswith("latest") for stage in stages)
+    assert "--require-hashes" in stages[0]
+    assert re.search(r"^USER (?!root)\w+", stages[1], re.M)
+    ignored = (ROOT / ".dockerignore").read_text()
+    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
+        for source in line.split():
+            assert (ROOT / source).exists()
+            assert f"!{source}" in ignored.splitlines()
+
+
+def test_the_lock_file_of_a_run_is_a_part_of_the_whole_one() -> None:
+    whole = (ROOT / "requirements.lock").read_text()
+    part = (ROOT / "packaging/requirements.lock").read_text()
+    entries = re.split(r"\n(?=\S)", part.rstrip("\n"))
+    assert len(entries) > 100
+    assert all(f"{entry}\n" in whole for entry in entries)
+    names = {split(e.split(" ", 1)[0])[0] for e in entries}
+    assert names.isdisjoint({"pytest", "mypy", "ruff", "lifelines", "sphinx", "atheris"})
+    project = declared()["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["prognosis"]]
+    assert {split(d)[0].lower() for d in asked} <= {n.lower() for n in names}
 
 
 @pytest.fixture(scope="module")
