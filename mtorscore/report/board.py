@@ -8,6 +8,7 @@ under every method that was asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], 
         Columns of `mtorscore.results.BOARD`.
     """
     known = [n for n in shown if n in described and described[n].branch not in ("context", "drug")]
+    cohort = _narrowed(cohort, known)
     # Of the confounders the first leads: proliferation.
     controls = [n for n in known if described[n].branch == CONFOUNDER]
     rows = [
@@ -58,6 +60,13 @@ def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], 
         if method in cohort.scores and name in cohort.scores[method].columns
     ]
     return BOARD.arrange(pd.DataFrame(rows))
+
+
+def _narrowed(cohort: Cohort, names: Sequence[str]) -> Cohort:
+    """Keep the rows of these signatures: each is looked up many times."""
+    kept = {k: cohort.tables[k] for k in ("coverage", "activation", "contrasts", "associations") if k in cohort.tables}
+    tables = {k: t[t["signature"].isin(list(names))] if "signature" in t else t for k, t in kept.items()}
+    return replace(cohort, tables=cohort.tables | tables)
 
 
 def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:

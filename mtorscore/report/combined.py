@@ -23,8 +23,6 @@ def combined(run: Run) -> tuple[pd.DataFrame, str]:
         As `mtorscore.prognosis.meta_analyse` returns it, with ``method`` first, rows of two cohorts or more; and a
         sentence on what was combined, or why nothing was. Simulated cohorts are never combined with real ones.
     """
-    from mtorscore.prognosis import meta_analyse
-
     related = [c for c in run.cohorts if set(c.table("associations").columns) >= _NEEDED]
     real = [c for c in related if not c.simulated]
     chosen = real if len(real) >= 2 else [c for c in related if c.simulated]
@@ -32,6 +30,8 @@ def combined(run: Run) -> tuple[pd.DataFrame, str]:
         have = "One cohort of this run has" if len(related) == 1 else f"{len(related) or 'No'} cohorts of this run have"
         kinds = ", and a simulated cohort is never combined with a real one" if len(related) > 1 else ""
         return pd.DataFrame(), f"{have} hazard ratios; combining needs at least two{kinds}."
+    from mtorscore.prognosis import meta_analyse
+
     parts = []
     for method in run.methods:
         tables = {c.name: _unadjusted(c.table("associations"), method) for c in chosen}

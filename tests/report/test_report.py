@@ -176,6 +176,19 @@ def test_other_tables_beside_the_scores_are_no_method(results: Path, tmp_path: P
     assert read_run(copy).methods == ["singscore", "zscore"]
 
 
+def test_the_summary_of_a_cohort_is_short(path: Path) -> None:
+    raw = path.read_text(encoding="utf-8")
+    answers = re.findall(r'<div class="answer[^"]*" id="board-\d.*?(?=<div class="answer|</section>)', raw, re.DOTALL)
+    sentences = re.findall(r'<p class="sentence several">(.*?)</p>', raw, re.DOTALL)
+    assert len(answers) == len(sentences) == 2
+    for answer, sentence in zip(answers, sentences, strict=True):
+        prose = re.sub(
+            r"<table.*?</table>|<details.*?</details>|<svg.*?</svg>|<h3>.*?</h3>", " ", answer, flags=re.DOTALL
+        )
+        words = re.sub(r"<[^>]+>", " ", prose + sentence).split()
+        assert 10 < len(words) <= 150
+
+
 def test_a_cohort_with_scores_only(results: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(results, tmp_path / "run")
     shutil.rmtree(copy / "sim-cca")

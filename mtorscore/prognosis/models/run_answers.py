@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.prognosis.models.model_kinds import KINDS
 from mtorscore.prognosis.prediction.leaks import UNSEEN
 
 __all__ = ["known_answers"]
@@ -247,6 +246,8 @@ def _performance(rows: pd.DataFrame, name: str) -> str:
 
 def _model(model: Any) -> dict[str, str]:
     """Read a frozen model."""
+    from mtorscore.prognosis.models.model_kinds import KINDS
+
     kind = next((line for line in model.card.splitlines() if line.startswith("Predicts: ")), "")
     filling = "predicted from the other clinical columns" if "imputation" in model.training else "the training median"
     out = {
