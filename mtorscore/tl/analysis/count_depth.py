@@ -12,7 +12,7 @@ error is not the same in every library (most of a rank score can be clipped). Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -46,6 +46,8 @@ LEARNED_FROM = 120
 MOST_LIBRARIES = 120
 # Draws of the full library.
 DRAWS = 8
+# Libraries whose draws are scored together.
+AT_ONCE = 8
 # Of a gene's rate between libraries: no less than this squared coefficient of variation, and no smaller gamma shape.
 LEAST_VARIATION, LEAST_SHAPE = 0.01, 0.05
 
@@ -248,7 +250,8 @@ class DepthCalibration:
         level
             Coverage of the interval.
         """
-        scored, drawn, spread = _drawn(np.rint(counts), score, self.share, self.rates, random)
+        found = _drawn(np.rint(counts)[None, :], score, self.share, [self.rates], random)
+        scored, drawn, spread = (part[0] for part in found)
         x = np.stack([np.ones(scored.size), drawn])
         estimate = scored + np.einsum("ik,ik->k", x, self.coefficients)
         leverage = np.einsum("ik,kij,jk->k", x, self.inverse, x)
@@ -282,10 +285,13 @@ def thin_cohort(counts: Array, score: ScoreCounts, share: float, random: np.rand
     repeats = -(-LEARNED_FROM // len(chosen))
     out = np.full((3, repeats, *full.shape), np.nan)
     for r in range(repeats):
-        for i, thinned in enumerate(thin(chosen, share, random)):
+        thinned = thin(chosen, share, random)
+        for start in range(0, len(chosen), AT_ONCE):
+            here = slice(start, start + AT_ONCE)
             # What a library holds at full depth is not known to its own draws.
-            scored, *told = _drawn(thinned, score, share, rates.without(chosen[i]), random)
-            out[:, r, i] = full[i] - scored, *told
+            others = [rates.without(c) for c in chosen[here]]
+            scored, *told = _drawn(thinned[here], score, share, others, random)
+            out[:, r, here] = full[here] - scored, *told
     return ThinnedCohort(*out)
 
 
@@ -311,11 +317,12 @@ def repeat_library(counts: Array, score: ScoreCounts, level: float, random: np.r
 
 
 def _drawn(
-    counts: Array, score: ScoreCounts, share: float, rates: GeneRates, random: np.random.Generator
+    counts: Array, score: ScoreCounts, share: float, rates: Sequence[GeneRates], random: np.random.Generator
 ) -> tuple[Array, Array, Array]:
-    """Return scores of one library, how far the mean of draws of its full depth is from them, and their variance."""
-    scores = score(np.vstack([counts[None, :], rates.draw(counts, share, random)]))
-    return scores[0], scores[1:].mean(axis=0) - scores[0], scores[1:].var(axis=0, ddof=1)
+    """Return scores of libraries, how far the mean of draws of their full depth is from them, and its variance."""
+    rows = [np.vstack([c[None, :], r.draw(c, share, random)]) for c, r in zip(counts, rates, strict=True)]
+    scores = score(np.vstack(rows)).reshape(len(counts), 1 + DRAWS, -1)
+    return scores[:, 0], scores[:, 1:].mean(axis=1) - scores[:, 0], scores[:, 1:].var(axis=1, ddof=1)
 
 
 def _variance(squares: Array, spread: Array) -> Array:
