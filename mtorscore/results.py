@@ -113,7 +113,7 @@ COVERAGE = Table(
 )  # fmt: skip
 
 TECHNICAL_NOISE = Table(
-    "technical", "scores/technical.tsv", (
+    "technical", "technical.tsv", (
         METHOD, SIGNATURE, TECHNICAL,
         Column("source", "text", "thinning: random halves of the reads of each sample"),
         Column("n", "count", "samples that were halved"),

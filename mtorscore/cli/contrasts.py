@@ -61,7 +61,7 @@ def contrast(
         mtorscore contrast scores.tsv --clinical samples.tsv --group tissue --reference adjacent --pair patient
     """
     from mtorscore.collection import SignatureCollection
-    from mtorscore.pipeline.contrast import contrast_scores, differential_expression, score_table
+    from mtorscore.pipeline.contrast import answers, contrast_scores, differential_expression, score_table
 
     given = {"--group": group, "--continuous": continuous, "--clinical": clinical}
     of_scores = [name for name, value in given.items() if value is not None]
@@ -90,6 +90,8 @@ def contrast(
     _write(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{table}: {what}")
+        for sentence in answers(result):
+            typer.echo(sentence)
         typer.echo(f"{out}: {len(result)} rows")
 
 

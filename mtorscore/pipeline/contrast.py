@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mtorscore.collection import SignatureCollection
 
-__all__ = ["contrast_scores", "differential_expression", "score_table"]
+__all__ = ["answers", "contrast_scores", "differential_expression", "score_table"]
 
 
 def differential_expression(path: Path) -> tuple[AnnData | None, str]:
@@ -126,6 +126,44 @@ def contrast_scores(
     joined = pd.concat([t.assign(method=m) for m, t in tables.items()], ignore_index=True)
     merged = with_agreement(joined, by=("signature", "contrast"))
     return merged[["method", *[c for c in merged if c != "method"]]]
+
+
+def answers(table: pd.DataFrame, *, most: int = 5) -> list[str]:
+    """Return what a table of this command says, a sentence for each contrast.
+
+    Parameters
+    ----------
+    table
+        Of `contrast_scores` or `score_table`; of several methods the first is told.
+    most
+        Sentences.
+    """
+    if "part" in table:
+        return [_answer("", table[table["part"] == "whole"], "t")]
+    rows = table[table["method"] == table["method"].iloc[0]] if "method" in table else table
+    by = f" ({rows['method'].iloc[0]})" if "method" in rows else ""
+    parts = [(f"{name}{by}, {_samples(part.iloc[0])}: ", part) for name, part in rows.groupby("contrast", sort=False)]
+    more = [f"and {len(parts) - most} more contrasts"] if len(parts) > most else []
+    return [_answer(head, part, "hedges_g") for head, part in parts[:most]] + more
+
+
+def _samples(row: pd.Series) -> str:
+    n = f"{int(row['n'])} samples"
+    return f"{n} in {int(row['n_blocks'])} pairs or blocks" if row["n_blocks"] > 1 else n
+
+
+def _answer(head: str, rows: pd.DataFrame, size: str) -> str:
+    known = rows[rows["q"].notna()]
+    if not len(known):
+        reasons = [str(r) for r in rows["reason"].dropna() if str(r)]
+        return f"{head}whether a signature moves cannot be said{f': {reasons[-1]}' if reasons else ''}"
+    hits = known[known["q"] < 0.05]
+    top = hits.reindex(hits[size].abs().sort_values(ascending=False).index).head(3)
+    label = "g" if size == "hedges_g" else size
+    named = ", ".join(f"{s} ({label} {v:+.2f})" for s, v in zip(top["signature"], top[size], strict=True))
+    ways = f"{int((hits[size] > 0).sum())} are higher and {int((hits[size] < 0).sum())} lower with q < 0.05"
+    agree = f", {int(hits['claim'].str.contains(': all ').sum())} of them by every method" if "claim" in hits else ""
+    return f"{head}of {len(known)} signatures {ways}{agree}{f'; most: {named}' if named else ''}"
 
 
 def _as_text(labels: pd.Series) -> pd.Series:

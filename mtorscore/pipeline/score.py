@@ -61,7 +61,7 @@ def score(
         The files written: ``scores/<method>.tsv`` (observations x signatures and composites),
         ``scores/reference/<method>.npz`` (for ``tl.score(reference=...)``), ``linear/ratio.tsv`` and
         ``linear/panel.tsv`` (entries of these kinds, whatever the method), ``scores/coverage.tsv``, whose column
-        ``standardised_by`` states the reference of each composite, and ``scores/technical.tsv`` (see `technical_rows`).
+        ``standardised_by`` states the reference of each composite, and ``technical.tsv`` (see `technical_rows`).
 
     Raises
     ------

@@ -121,3 +121,18 @@ def test_what_is_missing_is_said(study: Path, capsys: pytest.CaptureFixture[str]
     assert "no column 'grade'" in capsys.readouterr().err
     assert run("contrast", study / "one.tsv", *about, "--group", "stage") == 2
     assert "Name the group that others are compared with" in capsys.readouterr().err
+
+
+def test_the_answer_is_said_once_for_each_contrast(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    about = pd.read_csv(study / "samples.tsv", sep="\t")
+    about.iloc[:-1].to_csv(study / "samples.tsv", sep="\t", index=False)
+    result(study, "scores.tsv", "--group", "tissue", "--reference", "adjacent", "--pair", "patient")
+    told = capsys.readouterr()
+    assert "1 of 20 pairs are not complete (p19)" in told.err
+    line = next(t for t in told.out.splitlines() if t.startswith("tumour - adjacent"))
+    assert " 38 samples in 19 pairs or blocks: of 4 signatures 2 are higher and 0 lower with q < 0.05" in line
+    assert "2 of them by every method; most: TISSUE (g +" in line
+    result(study, "one.tsv", "--group", "stage", "--reference", "normal")
+    lines = [t for t in capsys.readouterr().out.splitlines() if " - normal, " in t]
+    assert [t.split(" - ")[0] for t in lines] == STAGES[1:]
+    assert all("by every method" not in t for t in lines)

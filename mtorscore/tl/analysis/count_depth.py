@@ -46,6 +46,9 @@ LEARNED_FROM = 120
 MOST_LIBRARIES = 120
 # Draws of the full library.
 DRAWS = 8
+# Share of the mean variance below which a fitted one gives no more weight: libraries whose draws all score alike, as
+# where a rank score is clipped, would else decide alone.
+LEAST_FITTED = 0.05
 # Libraries whose draws are scored together.
 AT_ONCE = 8
 # Of a gene's rate between libraries: no less than this squared coefficient of variation, and no smaller gamma shape.
@@ -339,7 +342,7 @@ def _variance(squares: Array, spread: Array) -> Array:
     weights, found = np.ones(y.size), np.zeros(2)
     for _ in range(3):
         found = nnls(x * weights[:, None], y * weights)[0]
-        weights = 1 / np.maximum(x @ found, 1e-9)
+        weights = 1 / np.maximum(x @ found, LEAST_FITTED)
     return np.asarray(found * squares.mean() / np.array([1.0, spread.mean()]))
 
 
