@@ -18,7 +18,7 @@ from mtorscore.results import TABLES
 MISSING = 65535
 _STEPS = 65534
 _MOST_ROWS = 20000
-_LONG, _MOST_SINGLE = 200, 3e38
+_LONG, _MOST_SINGLE, _FULL = 200, 3e38, 0.8
 
 
 def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> dict[str, Any]:
@@ -169,11 +169,17 @@ def columns(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _long_column(values: pd.Series) -> dict[str, Any]:
-    """Return a long column in fewer letters: codes as runs, numbers as base64 of single precision (seven digits)."""
+    """Return a long column in fewer letters: codes as runs, numbers as base64 of single precision (seven digits).
+
+    Of a column with many gaps the known values alone, beside a bit for each row.
+    """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         exact = values.to_numpy(np.float64, na_value=np.nan)
         single = np.where(np.abs(exact) < _MOST_SINGLE, exact, np.nan).astype("<f4")
-        return {"single": base64.b64encode(single.tobytes()).decode("ascii")}
+        known = np.isfinite(single)
+        if known.mean() > _FULL:
+            return {"single": _base64(single)}
+        return {"single": _base64(single[known]), "known": _base64(np.packbits(known)), "rows": len(single)}
     found = column(values)
     codes = np.asarray(found["codes"])
     starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
@@ -182,6 +188,10 @@ def _long_column(values: pd.Series) -> dict[str, Any]:
     if len(runs) >= len(codes):
         return found
     return {"levels": found["levels"], "runs": runs, "ordered": found["ordered"]}
+
+
+def _base64(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode("ascii")
 
 
 def column(values: pd.Series) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from mtorscore import report
 from mtorscore.errors import DataError, FormatError
 from mtorscore.report.page import cell, safe_json
-from mtorscore.report.payload import column, packed
+from mtorscore.report.payload import column, columns, packed
 
 
 class Page(HTMLParser):
@@ -241,6 +241,20 @@ def test_packing_edge_cases() -> None:
     assert kept["names"] == ["gap", "same", "inf"]
     steps = np.frombuffer(base64.b64decode(kept["data"]), dtype="<u2").reshape(3, 2)
     assert steps.tolist() == [[65535, 0], [0, 0], [65535, 0]]
+
+
+def test_long_columns_are_packed_without_loss() -> None:
+    values = np.arange(300) / 7.0
+    values[::2] = np.nan
+    table = pd.DataFrame({"gaps": values, "full": np.arange(300) / 3.0, "word": ["a"] * 150 + ["b"] * 150})
+    found = columns(table)["columns"]
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(found["gaps"]["known"]), np.uint8))[:300].astype(bool)
+    back = np.full(300, np.nan)
+    back[bits] = np.frombuffer(base64.b64decode(found["gaps"]["single"]), "<f4")
+    assert np.allclose(back, values, rtol=1e-6, equal_nan=True)
+    assert np.allclose(np.frombuffer(base64.b64decode(found["full"]["single"]), "<f4"), table["full"], rtol=1e-6)
+    assert found["word"] == {"levels": ["a", "b"], "runs": [0, 150, 1, 150], "ordered": False}
+    assert set(columns(table.head(5))["columns"]["full"]) == {"numbers"}
 
 
 def test_columns_keep_order_and_gaps() -> None:

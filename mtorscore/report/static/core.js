@@ -9,7 +9,13 @@ function unpack(column) {
   }
   if (column.single) {
     const bytes = Uint8Array.from(atob(column.single), (c) => c.charCodeAt(0));
-    column.numbers = Array.from(new Float32Array(bytes.buffer), (v) => (Number.isNaN(v) ? null : Number(v.toPrecision(6))));
+    const values = Array.from(new Float32Array(bytes.buffer), (v) => (Number.isNaN(v) ? null : Number(v.toPrecision(6))));
+    // Of a column with many gaps the known values alone come, beside a bit for each row.
+    if (column.known) {
+      const bits = Uint8Array.from(atob(column.known), (c) => c.charCodeAt(0));
+      let k = 0;
+      column.numbers = Array.from({ length: column.rows }, (_, i) => (bits[i >> 3] & (128 >> (i & 7)) ? values[k++] : null));
+    } else column.numbers = values;
   }
 }
 for (const table of [...DATA.cohorts.flatMap((c) => Object.values(c.tables)), ...DATA.boards, ...(DATA.meta ? [DATA.meta] : [])]) for (const c of Object.values(table.columns)) unpack(c);
