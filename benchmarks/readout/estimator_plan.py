@@ -65,7 +65,7 @@ LEAST_LANDMARKS = 30
 LAMBDAS: tuple[float, ...] = (1.0, 10.0, 100.0)
 STUDY_WEIGHT = 20.0
 """A perturbation study counts as so many tumours."""
-ARM_SHRINKAGE = 20.0
+ARM_SHRINKAGE = 300.0
 """Tumours' worth of evidence that a gene needs to stand apart from its arm."""
 ENSEMBLE: tuple[str, ...] = ("arms", "genes", "marginal")
 """Parts of the ensemble, of equal weight; the entry is the ensemble whatever the parts do."""

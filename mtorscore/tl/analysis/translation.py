@@ -43,8 +43,9 @@ def translation_efficiency(
     Library sizes are median-of-ratios size factors of each assay (Anders and Huber, Genome Biol 2010;11:R106), since
     5'TOP mRNAs are so large a share of footprints that totals would move with them. A global change of translation
     is thus invisible. Per sample and gene ``te = log2((f + prior * s_f) / s_f) - log2((m + prior * s_m) / s_m)``. The
-    change between groups is the difference of mean te; its interval uses replicate variances shrunk towards their
-    common prior (Smyth, Stat Appl Genet Mol Biol 2004;3:3), never below the counting noise of that gene.
+    change between groups is the difference of mean te; its interval uses replicate variances shrunk towards a prior
+    that follows the counting noise (Smyth, Stat Appl Genet Mol Biol 2004;3:3, with the trend of limma), so that genes
+    of many counts are compared with their like, and never below the counting noise of that gene.
 
     Parameters
     ----------
@@ -106,9 +107,10 @@ def translation_efficiency(
     te, noise, log_f, log_m = te[:, kept], noise[:, kept], log_f[:, kept], log_m[:, kept]
     var = pd.DataFrame(index=pd.Index(np.asarray(genes)[kept], dtype=str))
     var["mean_footprint"], var["mean_mrna"] = f_values[:, kept].mean(axis=0), m_values[:, kept].mean(axis=0)
-    _level_columns(var, te, noise, labels, level)
+    trend = _trend(noise, log_f, log_m)
+    _level_columns(var, te, noise, labels, level, trend)
     if labels is not None and treated is not None:
-        _change_columns(var, te, noise, labels == treated, labels == control, level)
+        _change_columns(var, te, noise, labels == treated, labels == control, level, trend)
         var["footprint_log2fc"] = log_f[labels == treated].mean(axis=0) - log_f[labels == control].mean(axis=0)
         var["mrna_log2fc"] = log_m[labels == treated].mean(axis=0) - log_m[labels == control].mean(axis=0)
     return _assemble(te, noise, obs, var, genes, kept, reasons, scale, min_count, prior)
@@ -255,11 +257,11 @@ def _efficiency(
 
 
 def _level_columns(
-    var: pd.DataFrame, te: _Float, noise: _Float, labels: npt.NDArray[np.object_] | None, level: float
+    var: pd.DataFrame, te: _Float, noise: _Float, labels: npt.NDArray[np.object_] | None, level: float, trend: _Float
 ) -> None:
     """Mean te over samples, its interval from replicates within groups where there are any."""
     members = [np.ones(len(te), dtype=bool)] if labels is None else [labels == g for g in set(labels)]
-    variance, degrees, _ = _moderated(te, noise, members)
+    variance, degrees, _ = _moderated(te, noise, members, trend)
     error = np.sqrt(np.maximum(variance, noise.mean(axis=0)) / len(te))
     quantile = stats.t.ppf(0.5 + level / 2, degrees)
     var["te"] = te.mean(axis=0)
@@ -267,10 +269,10 @@ def _level_columns(
 
 
 def _change_columns(
-    var: pd.DataFrame, te: _Float, noise: _Float, t: npt.NDArray[np.bool_], c: npt.NDArray[np.bool_], level: float
-) -> None:
-
-    variance, degrees, replicated = _moderated(te, noise, [t, c])
+    var: pd.DataFrame, te: _Float, noise: _Float, t: npt.NDArray[np.bool_], c: npt.NDArray[np.bool_], level: float,
+    trend: _Float,
+) -> None:  # fmt: skip
+    variance, degrees, replicated = _moderated(te, noise, [t, c], trend)
     counting = np.array([noise[i].mean(axis=0) for i in (t, c)])
     if not replicated:
         warn(
@@ -290,12 +292,21 @@ def _change_columns(
     var["interval"] = "replicates" if replicated else "counting"
 
 
-def _moderated(te: _Float, noise: _Float, members: list[npt.NDArray[np.bool_]]) -> tuple[_Float, float, bool]:
+def _trend(noise: _Float, log_f: _Float, log_m: _Float) -> _Float:
+    """Return per gene what its variance follows: the counting noise, or without counts the mean log abundance."""
+    counted = noise.mean(axis=0)
+    out: _Float = np.log(counted) if (counted > 0).all() else (log_f + log_m).mean(axis=0)
+    return out
+
+
+def _moderated(
+    te: _Float, noise: _Float, members: list[npt.NDArray[np.bool_]], trend: _Float
+) -> tuple[_Float, float, bool]:
     """Return shrunken variances, their degrees of freedom, and whether there are replicates at all."""
     degrees = sum(int(i.sum()) - 1 for i in members)
     if degrees == 0:
         return noise.mean(axis=0), np.inf, False
     residual = np.concatenate([te[i] - te[i].mean(axis=0) for i in members])
     variance: _Float = (residual**2).sum(axis=0) / degrees
-    found = moderate(variance, degrees)
-    return found.variance, found.prior_degrees + degrees, True
+    found = moderate(variance, degrees, trend)
+    return found.variance, float(found.degrees[0]), True

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["Moderated", "moderate", "normal_bailey", "normal_hill", "two_sided", "variance_prior"]
+__all__ = ["Moderated", "moderate", "normal_bailey", "normal_hill", "trended_prior", "two_sided", "variance_prior"]
 
 _Float = npt.NDArray[np.float64]
+_SPLINE = 4
+_LEAST_FOR_TREND = 30
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class Moderated:
     degrees
         Of the moderated t, per row: residual and prior together, at most the sum of all residual ones.
     prior_variance, prior_degrees
-        Of the scaled inverse chi-squared prior.
+        Of the scaled inverse chi-squared prior; the variance is one for all rows, or with a covariate one per row.
     """
 
     variance: _Float
     degrees: _Float
-    prior_variance: float
+    prior_variance: float | _Float
     prior_degrees: float
 
 
@@ -57,14 +59,67 @@ def variance_prior(variance: _Float, degrees: _Float | float) -> tuple[float, fl
     x, half = variance[known], each[known] / 2
     if x.size < 2:
         return (float(x[0]) if x.size else np.nan), 0.0
-    middle = float(np.median(x)) or 1.0
-    x = np.maximum(x, 1e-5 * middle)
-    logs = np.log(x) - special.digamma(half) + np.log(half)
+    x, logs = _unbiased_logs(x, half)
     excess = float(logs.var(ddof=1) - special.polygamma(1, half).mean())
     if excess <= 0:
         return float(x.mean()), np.inf
     prior = _inverse_trigamma(excess)
     return float(np.exp(logs.mean() + special.digamma(prior) - np.log(prior))), 2 * prior
+
+
+def trended_prior(variance: _Float, degrees: _Float | float, covariate: _Float) -> tuple[_Float, float]:
+    """Fit the prior of variances whose level follows a covariate, by a natural cubic spline of their logs.
+
+    The trend of limma (Phipson, Lee, Majewski, Alexander, Smyth, Ann Appl Stat 2016;10:946): 4 columns of a natural
+    spline with knots at the thirds of the covariate.
+
+    Parameters
+    ----------
+    variance, degrees
+        As of `variance_prior`.
+    covariate
+        Per row, finite, such as the mean log expression.
+
+    Returns
+    -------
+    tuple
+        Prior variance per row, and prior degrees of freedom, infinite where the variances differ from their trend by
+        no more than chance. Fewer than 30 known rows, or a covariate of fewer than 4 values, have no trend.
+    """
+    each = np.broadcast_to(np.asarray(degrees, dtype=np.float64), variance.shape)
+    known = np.isfinite(variance) & (each > 0)
+    if known.sum() < _LEAST_FOR_TREND or len(np.unique(covariate[known])) < _SPLINE:
+        flat, prior_degrees = variance_prior(variance, degrees)
+        return np.full(variance.shape, flat), prior_degrees
+    half = each[known] / 2
+    _, logs = _unbiased_logs(variance[known], half)
+    knots = np.quantile(covariate[known], np.linspace(0, 1, _SPLINE))
+    basis = _natural_spline(covariate[known], knots)
+    coefficients, _, rank, _ = np.linalg.lstsq(basis, logs, rcond=None)
+    residual = logs - basis @ coefficients
+    excess = float((residual**2).sum() / (len(logs) - rank) - special.polygamma(1, half).mean())
+    trend: _Float = _natural_spline(covariate, knots) @ coefficients
+    if excess <= 0:
+        return np.exp(trend), np.inf
+    prior = _inverse_trigamma(excess)
+    return np.exp(trend + special.digamma(prior) - np.log(prior)), 2 * prior
+
+
+def _unbiased_logs(variance: _Float, half: _Float) -> tuple[_Float, _Float]:
+    """Return variances lifted above 0, and their logs without the bias of the log of a chi-squared variable."""
+    middle = float(np.median(variance)) or 1.0
+    lifted = np.maximum(variance, 1e-5 * middle)
+    return lifted, np.log(lifted) - special.digamma(half) + np.log(half)
+
+
+def _natural_spline(values: _Float, knots: _Float) -> _Float:
+    """Return constant, slope and cubics that are straight beyond the outer knots, as columns."""
+    knots = np.unique(knots)
+    unit = (values - knots[0]) / (knots[-1] - knots[0])
+    places = (knots - knots[0]) / (knots[-1] - knots[0])
+    above = np.maximum(unit[:, None] - places, 0.0) ** 3
+    cubics = (above[:, :-1] - above[:, -1:]) / (1 - places[:-1])
+    return np.column_stack([np.ones_like(unit), unit, cubics[:, :-1] - cubics[:, -1:]])
 
 
 def _inverse_trigamma(value: float) -> float:
@@ -82,7 +137,7 @@ def _inverse_trigamma(value: float) -> float:
     return y
 
 
-def moderate(variance: _Float, degrees: _Float | float) -> Moderated:
+def moderate(variance: _Float, degrees: _Float | float, covariate: _Float | None = None) -> Moderated:
     """Shrink residual variances towards their prior (Smyth, Stat Appl Genet Mol Biol 2004;3:3).
 
     Parameters
@@ -91,6 +146,8 @@ def moderate(variance: _Float, degrees: _Float | float) -> Moderated:
         Residual variances.
     degrees
         Their degrees of freedom, one for all or one each.
+    covariate
+        Per row, finite: the prior variance follows it (see `trended_prior`). By default one prior serves all rows.
 
     Returns
     -------
@@ -98,7 +155,11 @@ def moderate(variance: _Float, degrees: _Float | float) -> Moderated:
         NaN where a variance is NaN.
     """
     each = np.broadcast_to(np.asarray(degrees, dtype=np.float64), variance.shape)
-    prior_variance, prior_degrees = variance_prior(variance, each)
+    prior_variance: float | _Float
+    if covariate is None:
+        prior_variance, prior_degrees = variance_prior(variance, each)
+    else:
+        prior_variance, prior_degrees = trended_prior(variance, each, covariate)
     if np.isinf(prior_degrees):
         posterior = np.where(np.isfinite(variance), prior_variance, np.nan)
     else:
