@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,13 @@ from anndata import AnnData
 from scipy import sparse, stats
 
 import mtorscore as mt
+from benchmarks.translation.run import measure
+from benchmarks.translation.simulate import SETTINGS
+from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, StatisticsWarning
 from mtorscore.tl import contrast, translation_efficiency
+from mtorscore.tl.analysis.linear.moderation import moderate
+from mtorscore.tl.analysis.translation import filtered_q
 
 TOP = mt.library()["TOP_RIBOSOMAL_PROTEINS"].genes
 
@@ -116,6 +123,38 @@ def test_moderation_is_that_of_smyth() -> None:
     te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
     assert 0.03 < (te.var["p"] < 0.05).mean() < 0.07
     assert stats.kstest(te.var["p"], "uniform").pvalue > 1e-4
+
+
+def test_the_trended_prior_is_limmas() -> None:
+    """Numbers of squeezeVar(v, 2, covariate = a), limma 3.54.1; the script is limma/trend.R."""
+    table = pd.read_csv(Path(__file__).parent / "limma" / "trend.tsv", sep="\t")
+    found = moderate(table["v"].to_numpy(), 2.0, table["a"].to_numpy())
+    np.testing.assert_allclose(found.variance, table["post"], rtol=1e-11)
+    np.testing.assert_allclose(found.prior_variance, table["prior"], rtol=1e-11)
+    assert found.prior_degrees == pytest.approx(table["df"].iloc[0], rel=1e-11)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_changes_are_found_at_the_level_that_is_said(fixed: bool) -> None:
+    """Small version of benchmarks/translation, whose page has the numbers beside PyDESeq2."""
+    seed = 1 if fixed else int(np.random.default_rng().integers(2**31))
+    print("seed", seed)
+    rows = measure(next(s for s in SETTINGS if s.name == "three replicates"), 8, seed)
+    error = rows["fdp"].std(ddof=1) / np.sqrt(len(rows))
+    assert rows["fdp"].mean() <= 0.05 + 4 * error
+    assert rows["power"].mean() > 0.42
+
+
+def test_noisy_genes_do_not_burden_the_others_and_few_findings_are_not_filtered() -> None:
+    rng = np.random.default_rng(0)
+    p, noise = rng.uniform(size=1000), np.linspace(0.01, 1, 1000)
+    np.testing.assert_array_equal(filtered_q(p, noise), adjust_p(p))
+    p[:40] = 10.0 ** -rng.uniform(2, 5, 40)
+    q = filtered_q(p, noise)
+    assert (q <= 0.05).sum() > (adjust_p(p) <= 0.05).sum()
+    assert np.isnan(q[-1])
+    assert not np.isnan(q[0])
+    np.testing.assert_array_equal(filtered_q(p, np.zeros(1000)), adjust_p(p))
 
 
 def test_protein_on_log_scale_is_scored_the_same_way() -> None:

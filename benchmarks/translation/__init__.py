@@ -1,0 +1,1 @@
+"""Change of translation efficiency on simulated ribosome profiles, beside PyDESeq2."""
