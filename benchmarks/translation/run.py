@@ -132,8 +132,8 @@ The prior of a gene's variance follows its counting noise, as in limma's trend; 
 gene; what they share within a sample is taken off; and genes too noisy to be found carry no q where that helps the
 others. One prior for all genes, as before, took abundant genes for noisy ones. PyDESeq2 refers to
 the normal distribution; here it is t, with the degrees of freedom that the scatter of the genes allows, which costs
-power where there are two replicates. Where samples differ in what both assays share, PyDESeq2's interaction counts it as
-noise. In the noisy setting hardly a gene can be found, and PyDESeq2's genes there
+power where there are two replicates. Where samples differ in what both assays share, PyDESeq2's interaction counts it
+as noise. In the noisy setting hardly a gene can be found, and PyDESeq2's genes there
 are wrong more often than it says, so that its power is no measure.
 
 {chr(10).join(f"- {k}: {v}" for k, v in header.items())}
