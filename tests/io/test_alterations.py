@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from mtorscore import io
 from mtorscore.cli.app import app
-from mtorscore.errors import DataError, DataWarning, FormatError, MtorscoreError
+from mtorscore.errors import DataError, DataWarning, FormatError, MtorscoreError, MtorscoreWarning
 from mtorscore.io.alterations.declared import declared_genes
 from tests.conftest import SHARED
 
@@ -122,7 +122,7 @@ def test_a_maf_is_read_as_drawn(tmp_path: Path, portal: str) -> None:
             tmp_path / "cases_sequenced.txt", ["stable_id: x_sequenced", "case_list_ids: " + "\t".join(truth.index)]
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", MtorscoreWarning)
             adata = io.read_alterations(file, profiled=cases, genes=GENES)
         equals(adata, truth)
         print(portal, seed)
