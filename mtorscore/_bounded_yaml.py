@@ -45,8 +45,11 @@ def check_bounds(text: str) -> None:
     open_values: list[tuple[str | None, int]] = []
     total = 0
     for event in _events(text):
-        if isinstance(event, yaml.DocumentStartEvent):
-            sizes.clear()
+        # The most frequent kind first.
+        if isinstance(event, yaml.ScalarEvent):
+            total += 1
+            if event.anchor is not None:
+                sizes[event.anchor] = 1
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(open_values) >= MOST_DEPTH:
                 raise _refused(f"it nests deeper than {MOST_DEPTH} levels", event)
@@ -58,10 +61,8 @@ def check_bounds(text: str) -> None:
             anchor, before = open_values.pop()
             if anchor is not None:
                 sizes[anchor] = total - before
-        elif isinstance(event, yaml.ScalarEvent):
-            total += 1
-            if event.anchor is not None:
-                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            sizes.clear()
         elif isinstance(event, yaml.AliasEvent):
             size = sizes.get(str(event.anchor), 1)
             if size is None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from mtorscore.collection.entries import Signature, Source, signed_signature
 from mtorscore.collection.gene_set_text import (
     MOST,
+    Cleaned,
     GeneSets,
     clean,
     is_gene,
@@ -265,8 +266,12 @@ def read_table(path: Path) -> list[Signature]:
     if "weight" not in at and "direction" not in at:
         return _unweighted(at, rows, path).signatures()
     sets: dict[str, dict[str, float]] = {}
+    cleaned, plain = Cleaned(), "direction" not in at and at["source"] >= 0
     for number, row in rows:
-        source, target = _pair(at, row, path)
+        if plain:
+            source, target = cleaned[row[at["source"]]], cleaned[row[at["target"]]]
+        else:
+            source, target = _pair(at, row, path)
         weight = _weight(at, row)
         if not source or not target or weight == 0 or weight != weight or abs(weight) == float("inf"):
             also = ", with a direction of up or down" if "direction" in at else ""
@@ -312,7 +317,7 @@ def _table_rows(path: Path) -> tuple[list[str], _Rows]:
     table = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         header = [clean(h) for h in next(table, [])]
-        rows = [(table.line_num, row) for row in table if any(cell.strip() for cell in row)]
+        rows = [(table.line_num, row) for row in table if "".join(row).strip()]
     except csv.Error as error:
         message = f"The row cannot be read ({error}); close every quote, and double those within a field."
         raise FormatError(message, path=path, line=table.line_num or 1) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from mtorscore.collection.entries import Signature, signed_signature
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 
-__all__ = ["MOST", "GeneSets", "clean", "description", "is_gene", "read_lines", "read_text", "stray_genes"]
+__all__ = ["MOST", "Cleaned", "GeneSets", "clean", "description", "is_gene", "read_lines", "read_text", "stray_genes"]
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
 _SIGNS = {",": "a comma", ";": "a semicolon", "|": "a bar", "/": "a slash", " ": "a blank"}
@@ -58,6 +58,15 @@ def clean(cell: str) -> str:
     if len(plain) > 1 and plain[0] == plain[-1] == '"':
         plain = plain[1:-1].replace('""', '"').strip()
     return plain
+
+
+class Cleaned(dict[str, str]):
+    """Names as `clean` returns them, each cleaned once: a set stands beside every one of its genes."""
+
+    def __missing__(self, cell: str) -> str:
+        """Clean a name that is met for the first time."""
+        self[cell] = name = clean(cell)
+        return name
 
 
 def description(cell: str) -> str:

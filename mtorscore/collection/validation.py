@@ -191,12 +191,18 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
     return problems, documents
 
 
+_KNOWN_TAGS = frozenset({"str", "int", "float", "bool", "null", "map", "seq"})
+
+
 def _tagged(node: Node) -> Iterator[Node]:
     """Yield nodes with a tag that reading the file would not know."""
-    if node.tag not in {"str", "int", "float", "bool", "null", "map", "seq"}:
-        yield node
-    for child in (*node.items, *(n for pair in node.pairs for n in pair)):
-        yield from _tagged(child)
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if one.tag not in _KNOWN_TAGS:
+            yield one
+        if one.kind != "scalar":
+            waiting += [*one.items, *(n for pair in one.pairs for n in pair)][::-1]
 
 
 def _repeated(node: Node) -> Iterator[tuple[int, str]]:
@@ -206,6 +212,8 @@ def _repeated(node: Node) -> Iterator[tuple[int, str]]:
         if key.raw in seen:
             yield key.line, f"`{key.raw}` is in line {seen[key.raw]} already; keep one."
         seen.setdefault(key.raw, key.line)
-        yield from _repeated(value)
+        if value.kind != "scalar":
+            yield from _repeated(value)
     for item in node.items:
-        yield from _repeated(item)
+        if item.kind != "scalar":
+            yield from _repeated(item)

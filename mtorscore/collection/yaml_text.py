@@ -94,25 +94,27 @@ class Node:
         ``"scalar"``, ``"list"`` or ``"mapping"``.
     """
 
+    __slots__ = ("items", "kind", "line", "pairs", "raw", "tag")
+
     def __init__(self, node: yaml.Node) -> None:
-        self.line = node.start_mark.line + 1
-        self.kind = (
-            "mapping"
-            if isinstance(node, yaml.MappingNode)
-            else "list"
-            if isinstance(node, yaml.SequenceNode)
-            else "scalar"
-        )
-        self.tag = node.tag.rsplit(":", 1)[-1]
-        self.raw: str = node.value if isinstance(node, yaml.ScalarNode) else ""
-        self.items: list[Node] = [Node(n) for n in node.value] if isinstance(node, yaml.SequenceNode) else []
-        self.pairs: list[tuple[Node, Node]] = (
-            [(Node(k), Node(v)) for k, v in node.value] if isinstance(node, yaml.MappingNode) else []
-        )
+        self.line: int = node.start_mark.line + 1
+        self.tag: str = node.tag.rpartition(":")[2]
+        self.raw: str = ""
+        self.items: list[Node] = []
+        self.pairs: list[tuple[Node, Node]] = []
+        if isinstance(node, yaml.ScalarNode):
+            self.kind, self.raw = "scalar", node.value
+        elif isinstance(node, yaml.SequenceNode):
+            self.kind, self.items = "list", [Node(n) for n in node.value]
+        else:
+            self.kind, self.pairs = "mapping", [(Node(k), Node(v)) for k, v in node.value]
 
     def get(self, key: str) -> Node | None:
         """Return the value under a key of a mapping."""
-        return next((v for k, v in self.pairs if k.raw == key), None)
+        for k, v in self.pairs:
+            if k.raw == key:
+                return v
+        return None
 
     def keys(self) -> list[str]:
         """Return the keys of a mapping."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +113,11 @@ def relate(
         )
     associations, curves, nulls, effects, shifts = [], [], [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
+    every: dict[str, pd.DataFrame] = {}
+    asked: list[tuple[pd.DataFrame, dict[str, Any]]] = []
     for method in methods:
-        scores = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
-        own = scores.loc[tumours.obs_names]
+        every[method] = read_table(folder / "scores" / f"{method}.tsv", index="observation").dropna(axis=1, how="all")
+        own = every[method].loc[tumours.obs_names]
         options: dict[str, Any] = {
             "adjust": possible,
             "signatures": signatures,
@@ -125,11 +129,14 @@ def relate(
             "seed": seed,
             "tissue": context,
         }
+        asked.append((own, options))
+    of_classes, of_endpoints = _associated(tumours, asked, [several, endpoints])
+    for i, (method, scores) in enumerate(every.items()):
         if several:
-            found = prognosis.associate(own, tumours.obs, several, expression=_on_log_scale(tumours), **options)
+            found = of_classes[i]
             effects.append(found.assign(method=method).reindex(columns=results.CLASS_EFFECTS.names))
         if endpoints:
-            table = prognosis.associate(own, tumours.obs, endpoints, expression=_on_log_scale(tumours), **options)
+            table = of_endpoints[i]
             records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
@@ -172,6 +179,23 @@ def _beside(parts: Sequence[pd.DataFrame], folder: Path, *effects: Mapping[str, 
     for effect in effects:
         table = with_agreement(table, **effect)
     return [table]
+
+
+def _associated(
+    tumours: AnnData, asked: Sequence[tuple[pd.DataFrame, dict[str, Any]]], outcomes: Sequence[Sequence[Endpoint]]
+) -> list[list[pd.DataFrame]]:
+    """Relate the scores of several methods, one on each core, to each list of endpoints that is not empty.
+
+    Every draw has a seed of its own, so that no number depends on the cores.
+    """
+    expression = _on_log_scale(tumours) if any(outcomes) else None
+
+    def associated(scores: pd.DataFrame, options: dict[str, Any], endpoints: Sequence[Endpoint]) -> pd.DataFrame:
+        return prognosis.associate(scores, tumours.obs, endpoints, expression=expression, **options)
+
+    with ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1))) as pool:
+        waiting = [[pool.submit(associated, *one, endpoints) for one in asked if endpoints] for endpoints in outcomes]
+        return [[one.result() for one in group] for group in waiting]
 
 
 def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:

@@ -80,7 +80,10 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
         if not holds_text(column):
             out[str(name)] = column
             continue
-        values: npt.NDArray[Any] = np.array([None if is_missing(v) else str(v).strip() for v in column], dtype=object)
+        # Most columns hold few distinct words.
+        cells = column.tolist()
+        told = {v: _told(v) for v in {v for v in cells if v.__class__ is str}}
+        values: npt.NDArray[Any] = np.array([told[v] if v.__class__ is str else _told(v) for v in cells], dtype=object)
         number = typed(np.array(["" if v is None else v for v in values], dtype=object))
         missing = all(v is None for v in values)
         if not missing and number.dtype == object:
@@ -89,13 +92,17 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, index=frame.index)
 
 
+def _told(value: object) -> str | None:
+    return None if is_missing(value) else str(value).strip()
+
+
 def _typed_but_for_words(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return numbers where all else in a column only says that a number is missing (n.d., not done, unknown)."""
-    known = [v for v in values if v is not None]
-    numbers = sum(is_number(v) for v in known)
-    if not numbers or not all(is_number(v) or is_missing_word(v) for v in known):
+    known = {v for v in values if v is not None}
+    numbers = {v for v in known if is_number(v)}
+    if not numbers or not all(is_missing_word(v) for v in known - numbers):
         return values
-    return typed(np.array([v if v is not None and is_number(v) else "" for v in values], dtype=object))
+    return typed(np.array([v if v in numbers else "" for v in values], dtype=object))
 
 
 def text_frame(path: Path) -> pd.DataFrame:
@@ -181,6 +188,8 @@ def _names(column: pd.Series) -> list[str]:
     """Return names of patients or samples as written; blank where a word for "missing" is on several rows."""
     written = ["" if v is None or v != v else str(v).strip() for v in column]
     missing = [n for n in written if is_missing(n)]
+    if not missing:
+        return written
     return ["" if is_missing(n) and (not n or len(missing) > 1 or n in (".", "-", "--", "?")) else n for n in written]
 
 
@@ -237,7 +246,9 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
         new |= clinical_tables.plain_survival(frame)
     out = frame.assign(**new)
     if "stage_raw" in out:
-        stage = [simple_stage(v) for v in out["stage_raw"]]
+        written = [str(v) for v in out["stage_raw"]]
+        told = {v: simple_stage(v) for v in set(written)}
+        stage = [told[v] for v in written]
         out["stage"] = pd.Categorical([s or None for s in stage], categories=list(STAGES), ordered=True)
         out["stage_number"] = [float(STAGES.index(s) + 1) if s else np.nan for s in stage]
     if "age" in out:

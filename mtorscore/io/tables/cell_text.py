@@ -111,15 +111,28 @@ def guess_delimiter(lines: list[str]) -> str:
 
 def typed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return text as float64 where every value that is not missing is a number, otherwise unchanged."""
-    out = np.empty(len(values))
-    for i, value in enumerate(values):
-        if is_missing(value):
-            out[i] = np.nan
+    out = []
+    for value in values.tolist():
+        if value.__class__ is not str:
+            if is_missing(value):
+                out.append(np.nan)
+                continue
+            if not is_number(value):
+                return values
+            out.append(float(value))
             continue
-        if not is_number(value):
+        # As `is_missing` and `is_number`, written out: tables have millions of cells.
+        if value.strip() in MISSING:
+            out.append(np.nan)
+            continue
+        try:
+            number = float(value)
+        except ValueError:
             return values
-        out[i] = float(value)
-    return out
+        if "_" in value or not value.isascii():
+            return values
+        out.append(number)
+    return np.array(out, dtype=np.float64)
 
 
 def repair_spaces(columns: list[npt.NDArray[Any]], repairs: list[str]) -> None:

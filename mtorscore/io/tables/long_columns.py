@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from mtorscore.io.tables.cell_text import typed
 from mtorscore.io.tables.delimited import Grid
@@ -39,8 +44,11 @@ class LongColumns:
 
 def _repeats(values: list[str]) -> bool:
     """Whether values repeat as the keys of a long table do."""
-    distinct = len(set(values))
-    return 1 <= distinct <= 0.67 * len(values)
+    return _repeat(len(set(values)), len(values))
+
+
+def _repeat(distinct: int, n: int) -> bool:
+    return 1 <= distinct <= 0.67 * n
 
 
 def long_columns(grid: Grid) -> LongColumns | None:
@@ -82,29 +90,41 @@ def _keys(grid: Grid) -> tuple[int, int] | None:
     candidates = [i for i in range(len(grid.names)) if grid.is_text(i) or _SAMPLE.match(grid.names[i])]
     if _first_is_number(grid) and not _SAMPLE.match(grid.names[0]) and not _GENE.match(grid.names[0]):
         candidates = [i for i in candidates if i]
-    texts = {i: [_plain(v) for v in grid.columns[i]] for i in candidates}
+    coded = {i: _coded(grid.columns[i]) for i in candidates}
+    distinct = {i: len(names) for i, (_, names) in coded.items()}
     likeness = {
-        i: weigh_names(sorted(set(v))).genes + (0.5 if _GENE.match(grid.names[i]) else 0.0) for i, v in texts.items()
+        i: weigh_names(sorted(names)).genes + (0.5 if _GENE.match(grid.names[i]) else 0.0)
+        for i, (_, names) in coded.items()
     }
     likely = [i for i in candidates if likeness[i] >= 0.5 and not _SAMPLE.match(grid.names[i])]
     if not likely:
         return None
     gene = max(likely, key=lambda i: likeness[i])
-    others = [i for i in candidates if i != gene and (_SAMPLE.match(grid.names[i]) or _repeats(texts[i]))]
-    others.sort(key=lambda i: (not _SAMPLE.match(grid.names[i]), -len(set(texts[i]))))
+    others = [
+        i for i in candidates if i != gene and (_SAMPLE.match(grid.names[i]) or _repeat(distinct[i], grid.n_rows))
+    ]
+    others.sort(key=lambda i: (not _SAMPLE.match(grid.names[i]), -distinct[i]))
     for i in others:
-        pairs = len(set(zip(texts[gene], texts[i], strict=True)))
-        several = len(set(texts[gene])) < grid.n_rows or len(set(texts[i])) < grid.n_rows
-        full = pairs > 0.3 * len(set(texts[gene])) * len(set(texts[i]))
+        pairs = len(pd.unique(coded[gene][0] * distinct[i] + coded[i][0]))
+        several = distinct[gene] < grid.n_rows or distinct[i] < grid.n_rows
+        full = pairs > 0.3 * distinct[gene] * distinct[i]
         called = bool(_GENE.match(grid.names[gene]) and _SAMPLE.match(grid.names[i]))
         # With such names a pair that is there twice is a fault of the table, which `pivot` names.
-        if (pairs == grid.n_rows or called) and several and full and len(set(texts[gene])) < grid.n_rows:
+        if (pairs == grid.n_rows or called) and several and full and distinct[gene] < grid.n_rows:
             return gene, i
     return None
 
 
 def _name(grid: Grid, i: int) -> str:
     return grid.names[i] or f"column_{i + 1}"
+
+
+def _coded(column: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the number of each cell's text, and the texts."""
+    texts = np.empty(len(column), dtype=object)
+    texts[:] = [v if type(v) is str else _plain(v) for v in column.tolist()]
+    codes, names = pd.factorize(texts)
+    return codes.astype(np.int64), list(names)
 
 
 def _plain(value: object) -> str:

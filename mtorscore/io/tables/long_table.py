@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import FormatError
@@ -19,19 +20,25 @@ __all__ = ["long_table", "pivot"]
 
 def pivot(frame: pd.DataFrame, gene: str, sample: str, value: str, path: Path) -> AnnData:
     """Turn a long table (one row per gene and sample) into a matrix; duplicated pairs are refused."""
-    genes, gene_at = np.unique(frame[gene].astype(str), return_inverse=True)
-    samples, sample_at = np.unique(frame[sample].astype(str), return_inverse=True)
+    gene_at, genes = _sorted_codes(frame[gene])
+    sample_at, samples = _sorted_codes(frame[sample])
     values = pd.to_numeric(frame[value], errors="coerce").to_numpy(dtype=np.float64)
     x = np.full((len(samples), len(genes)), np.nan)
     pairs = sample_at.astype(np.int64) * len(genes) + gene_at
-    if len(np.unique(pairs)) < len(pairs):
+    distinct = len(pd.unique(pairs))
+    if distinct < len(pairs):
         raise FormatError(
-            f"{len(pairs) - len(np.unique(pairs))} pairs of {gene} and {sample} are duplicated; nothing says "
-            "which value is meant.",
+            f"{len(pairs) - distinct} pairs of {gene} and {sample} are duplicated; nothing says which value is meant.",
             path=path,
         )
     x[sample_at, gene_at] = values
-    return assemble(x, [str(s) for s in samples], [str(g) for g in genes])
+    return assemble(x, samples, genes)
+
+
+def _sorted_codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the place of each cell's text among the sorted texts, and these."""
+    codes, names = pd.factorize(column.astype(str).to_numpy(dtype=object), sort=True)
+    return codes.astype(np.int64), [str(n) for n in names]
 
 
 _VALUES = ("value", "expression", "count", "counts", "tpm", "fpkm", "log2_value")

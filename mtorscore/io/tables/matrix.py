@@ -20,7 +20,7 @@ from mtorscore.io.tables.cell_text import typed
 from mtorscore.io.tables.checks import refuse_headless, refuse_odd_cells, refuse_unusable
 from mtorscore.io.tables.delimited import Grid, parse
 from mtorscore.io.tables.laboratory import laboratory_columns
-from mtorscore.io.tables.long_columns import long_columns
+from mtorscore.io.tables.long_columns import LongColumns, long_columns
 from mtorscore.io.tables.long_table import pivot
 from mtorscore.io.tables.name_evidence import weigh_names
 from mtorscore.io.tables.orientation import (
@@ -86,14 +86,17 @@ def from_grid(
     made["repairs"] = grid.repairs
     if not grid.n_rows:
         raise FormatError("the table has a header and no rows.", path=grid.path, line=grid.header_line or 1)
+    found = verdict.long
     if kind in ("clinical", "long"):
+        as_weighed = grid
         grid = _keys_as_text(grid, content)
+        found = found if grid is as_weighed else None
     if kind == "genes":
         refuse_odd_cells(grid, content)
     if kind in ("clinical", "genes", "contrast"):
         return _described(grid, kind, ids), made
     if kind == "long":
-        return _long(grid), made | {"table": "matrix", "orientation": "long"}
+        return _long(grid, found), made | {"table": "matrix", "orientation": "long"}
     refuse_odd_cells(grid, content)
     made["orientation"] = "samples in rows" if kind == "matrix_t" else "genes in rows"
     if kind == "matrix_t":
@@ -142,9 +145,9 @@ def _keys_as_text(grid: Grid, content: Content | None) -> Grid:
     return replace(grid, columns=columns)
 
 
-def _long(grid: Grid) -> AnnData:
-    """Turn a table with a row for each gene and sample into a matrix."""
-    found = long_columns(grid)
+def _long(grid: Grid, found: LongColumns | None) -> AnnData:
+    """Turn a table with a row for each gene and sample into a matrix; its columns are looked for where not known."""
+    found = found or long_columns(grid)
     if found is None:
         raise FormatError("no column of genes, of samples and of values is recognised in it.", path=grid.path)
     gene, sample, value = found.at

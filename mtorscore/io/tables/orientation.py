@@ -18,7 +18,7 @@ from mtorscore.genes.identifier_kinds import gene_likeness
 from mtorscore.genes.tables import human
 from mtorscore.io.tables.cell_text import is_missing, is_number, typed
 from mtorscore.io.tables.delimited import Grid
-from mtorscore.io.tables.long_columns import long_columns
+from mtorscore.io.tables.long_columns import LongColumns, long_columns
 from mtorscore.io.tables.name_evidence import NameEvidence, weigh_names
 from mtorscore.io.tables.statistic_columns import is_statistic, is_telling
 
@@ -94,6 +94,7 @@ class Verdict:
     evidence: str
     sure: bool = True
     margin: float = 1.0
+    long: LongColumns | None = None
 
 
 def are_row_numbers(names: list[str]) -> bool:
@@ -157,7 +158,8 @@ def table_kind(grid: Grid) -> Verdict:
         # P1 and P2 are patients here, although symbols too.
         return Verdict("clinical", f"the first column is called {grid.names[0]!r}; columns such as {examples(about)}")
     if found := long_columns(grid):
-        return Verdict("long", f"one row for each gene and sample: {found.gene}, {found.sample}, {found.value}")
+        evidence = f"one row for each gene and sample: {found.gene}, {found.sample}, {found.value}"
+        return Verdict("long", evidence, long=found)
     genes = max(rows.genes, 0.9 if beside else 0.0)
     statistics = [i for i in measures if is_statistic(grid.names[i])]
     telling = sum(is_telling(grid.names[i]) for i in statistics)

@@ -191,21 +191,19 @@ def _curves(
         blank = np.full(len(survival), np.nan)
         first = 0.0 if part.entry is None else float(part.entry.min())
         at_start = part.n if part.entry is None else int((part.entry <= first).sum())
-        body = pd.DataFrame(
-            {
-                "time": np.r_[first, curve.time],
-                "n_risk": np.r_[at_start, curve.n_risk],
-                "n_event": np.r_[0, curve.n_event],
-                "n_competing": np.r_[0, others],
-                "n_censor": np.r_[0, curve.n_censor - others],
-                "survival": blank if data.n_competing else survival,
-                "incidence": 1 - survival if data.n_competing else blank,
-                "low": np.r_[np.nan, low],
-                "high": np.r_[np.nan, high],
-            }
-        )
+        body = {
+            "time": np.r_[first, curve.time],
+            "n_risk": np.r_[at_start, curve.n_risk],
+            "n_event": np.r_[0, curve.n_event],
+            "n_competing": np.r_[0, others],
+            "n_censor": np.r_[0, curve.n_censor - others],
+            "survival": blank if data.n_competing else survival,
+            "incidence": 1 - survival if data.n_competing else blank,
+            "low": np.r_[np.nan, low],
+            "high": np.r_[np.nan, high],
+        }
         if part.time.min() == 0:
-            body = body.iloc[1:]
+            body = {key: values[1:] for key, values in body.items()}
         # A product of fractions that is one half may come out a rounding error above it.
         below = curve.time[survival[1:] <= 0.5 + 1e-12]
         head = {
@@ -224,7 +222,8 @@ def _curves(
             "competing": competing_text(data, "cumulative incidence; the log-rank test is of cause-specific hazards"),
             "reason": "",
         }
-        out.append(body.assign(**head)[_KM])
+        columns: dict[str, Any] = body | head
+        out.append(pd.DataFrame({key: columns[key] for key in _KM}, index=range(len(body["time"]))))
     return out
 
 
