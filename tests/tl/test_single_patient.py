@@ -15,7 +15,13 @@ import mtorscore as mt
 from benchmarks.passport import depth
 from mtorscore.collection import Composite, Signature, SignatureCollection
 from mtorscore.errors import DataError
-from mtorscore.tl.analysis.count_depth import repeat_library, thin
+from mtorscore.tl.analysis.count_depth import (
+    DepthCalibration,
+    GeneRates,
+    ThinnedCohort,
+    repeat_library,
+    thin,
+)
 
 GENES = [f"G{i}" for i in range(800)]
 pytestmark = pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
@@ -188,3 +194,17 @@ def test_a_library_at_full_depth_has_the_range_of_a_second_one() -> None:
     libraries = score(random.poisson(rates, (400, 800)).astype(float))
     found = repeat_library(random.poisson(rates).astype(float), score, 0.95, random)
     assert 0.6 < float(found.se[0] / libraries.std()) < 1.6
+
+
+def test_a_library_whose_draws_all_score_alike_keeps_its_score() -> None:
+    """Ranks of UCell are clipped: most libraries score 0 at any depth; the intercept is no error of theirs."""
+    random = np.random.default_rng(0)
+    drawn, spread = np.zeros((1, 60, 1)), np.zeros((1, 60, 1))
+    errors = np.zeros((1, 60, 1))
+    drawn[0, :20, 0], spread[0, :20, 0] = random.normal(0, 0.02, 20), 4e-4
+    errors[0, :20, 0] = drawn[0, :20, 0] + random.normal(0, 0.02, 20)
+    rates = GeneRates.of(np.asarray(cohort(12).X))
+    calibration = DepthCalibration.fit(0.5, rates, ThinnedCohort(errors, drawn, spread))
+    found = calibration.predict(np.asarray(cohort(1).X)[0], lambda counts: np.zeros((len(counts), 1)), 0.95, random)
+    assert found.low[0] <= 0.0 <= found.high[0]
+    assert 0 < found.high[0] - found.low[0] < 0.02

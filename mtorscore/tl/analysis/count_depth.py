@@ -175,6 +175,8 @@ class DepthCalibration:
         ``(2, n_sets)``: of 1, and of the error by the draws.
     variance
         ``(2, n_sets)`` of the errors about the regression: a constant, and per unit of the variance of draws.
+    pooled
+        ``(n_sets,)`` variance of all errors about the regression.
     inverse
         ``(n_sets, 2, 2)`` inverse cross-products of the predictors.
     df
@@ -186,6 +188,7 @@ class DepthCalibration:
     rates: GeneRates
     coefficients: Array
     variance: Array
+    pooled: Array
     inverse: Array
     df: Array
 
@@ -228,6 +231,7 @@ class DepthCalibration:
         errors, drawn, spread = (part.reshape(-1, n_sets) for part in cohort)
         coefficients, inverse = np.full((2, n_sets), np.nan), np.full((n_sets, 2, 2), np.nan)
         variance, df = np.full((2, n_sets), np.nan), np.full(n_sets, float(n - 2))
+        pooled = np.full(n_sets, np.nan)
         for k in range(n_sets):
             known = np.isfinite(errors[:, k]) & np.isfinite(drawn[:, k]) & np.isfinite(spread[:, k])
             if known.sum() < 4:
@@ -236,10 +240,11 @@ class DepthCalibration:
             inverse[k] = np.linalg.pinv(design.T @ design)
             coefficients[:, k] = inverse[k] @ design.T @ error
             rest = error - design @ coefficients[:, k]
-            variance[:, k] = _variance(rest**2 * known.sum() / (known.sum() - 2), spread[known, k])
+            squares = rest**2 * known.sum() / (known.sum() - 2)
+            pooled[k], variance[:, k] = squares.mean(), _variance(squares, spread[known, k])
             if known.all() and repeats > 1:
                 df[k] = repeats * n / (1 + (repeats - 1) * _intraclass(rest.reshape(repeats, n))) - 2
-        return cls(share, rates, coefficients, variance, inverse, df)
+        return cls(share, rates, coefficients, variance, pooled, inverse, df)
 
     def predict(self, counts: Array, score: ScoreCounts, level: float, random: np.random.Generator) -> FullDepth:
         """Say what one library's scores would be at full depth.
@@ -258,7 +263,8 @@ class DepthCalibration:
         x = np.stack([np.ones(scored.size), drawn])
         estimate = scored + np.einsum("ik,ik->k", x, self.coefficients)
         leverage = np.einsum("ik,kij,jk->k", x, self.inverse, x)
-        se = np.sqrt((self.variance[0] + self.variance[1] * spread) * (1 + leverage))
+        # The coefficients are as uncertain as all errors make them, also for a library whose draws all score alike.
+        se = np.sqrt(self.variance[0] + self.variance[1] * spread + self.pooled * leverage)
         half = stats.t.ppf(0.5 + level / 2, self.df) * se
         return FullDepth(estimate, estimate - half, estimate + half, se)
 
