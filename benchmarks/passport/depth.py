@@ -7,7 +7,8 @@ over the range that holds 95% of the scores of repeated thinnings. Verdict: cove
 at most 1.3 pass, `covered_se` being the Monte-Carlo error of the coverage (over libraries).
 
 A cohort is thinned and scored once for all chosen libraries, whose own rows are left out of the fit. Each finished cell
-(cohort and share) is kept in ``OUT.cells.tsv``, and a run that was stopped goes on from there.
+(cohort and share) is kept in ``OUT.tsv.cells.tsv``, and a run that was stopped goes on from there; each row of the
+table names the commit at which it was computed.
 """
 
 from __future__ import annotations
@@ -108,12 +109,19 @@ def cells(counts: Path | None, repeats: int, kept: Path, seed: int = 0) -> pd.Da
             rows = pd.DataFrame(cell(x, genes, chosen, share, repeats, random))
             rows.insert(0, "cohort", name)
             rows.insert(1, "share", share)
+            rows["commit"] = commit()
             found = pd.concat([found, rows], ignore_index=True)
             write_whole(kept, found.to_csv(sep="\t", index=False, float_format="%.6g"))
             print(
                 f"{name}, {share}: {rows.groupby('method')[['covered', 'width']].mean().round(3).to_dict()}", flush=True
             )
     return found
+
+
+def commit() -> str:
+    """Return the commit that is checked out."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +152,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                     name: float(np.sqrt(np.nanmean((by_signature[name].mean() / scale) ** 2)))
                     for name in ("bias_before", "bias_after")
                 },
+                "commit": part["commit"].iloc[0],
                 "verdict": "passes" if 0.93 <= covered <= 0.97 and width <= 1.3 else "fails",
             }
         )
@@ -180,7 +189,8 @@ The full depth is drawn from the posterior of the counts, and the draws are cali
 (see `mtorscore.tl.analysis.count_depth`). Ranks of genes that are hardly read tie at 0, which moves singscore: without
 the correction (`bias_before`) the score of a thinned library would not be comparable with the cohort's. Below a tenth
 of the full depth nothing was simulated, and the passport says that nothing can be said; so it does with fewer than ten
-libraries. The noise of library preparation is not in these intervals.
+libraries. The noise of library preparation is not in these intervals. Each row names the commit at which it was
+computed.
 """
 
 
@@ -194,11 +204,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MtorscoreWarning)
         rows = cells(given.counts, given.repeats, given.out.with_name(f"{given.out.name}.cells.tsv"))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
     named = f" {given.counts.name}" if given.counts else ""
-    head = (
-        f"# python -m benchmarks.passport.depth depth.tsv{named} --repeats {given.repeats}; commit {commit.strip()}; "
-    )
+    head = f"# python -m benchmarks.passport.depth depth.tsv{named} --repeats {given.repeats}; commit {commit()}; "
     head += f"{date.today()}; mtorscore {mt.__version__}\n"
     write_whole(given.out, head + summary(rows).to_csv(sep="\t", index=False, float_format="%.4g"))
     if given.out.resolve() == TABLE:

@@ -16,6 +16,7 @@ from benchmarks.passport import depth
 from mtorscore.collection import Composite, Signature, SignatureCollection
 from mtorscore.errors import DataError
 from mtorscore.tl.analysis.count_depth import (
+    SHALLOWEST,
     DepthCalibration,
     GeneRates,
     ThinnedCohort,
@@ -208,3 +209,16 @@ def test_a_library_whose_draws_all_score_alike_keeps_its_score() -> None:
     found = calibration.predict(np.asarray(cohort(1).X)[0], lambda counts: np.zeros((len(counts), 1)), 0.95, random)
     assert found.low[0] <= 0.0 <= found.high[0]
     assert 0 < found.high[0] - found.low[0] < 0.02
+
+
+def test_the_published_table_is_that_of_this_version_and_passes() -> None:
+    head = depth.TABLE.read_text(encoding="utf-8").splitlines()[0]
+    assert head.startswith("# python -m benchmarks.passport.depth depth.tsv ")
+    assert head.endswith(f"mtorscore {mt.__version__}")
+    table = pd.read_csv(depth.TABLE, sep="\t", comment="#")
+    assert depth.PAGE.read_text(encoding="utf-8") == depth.page(table)
+    assert set(table["share"]) == set(depth.SHARES)
+    assert {table["share"].min(), table["share"].max()} == {SHALLOWEST, 0.9}
+    fails = table[(table["covered"] < 0.93) | (table["covered"] > 0.97) | (table["width"] > 1.3)]
+    assert (table["verdict"] == "fails").sum() == len(fails)
+    assert not len(fails)
