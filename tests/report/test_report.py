@@ -168,11 +168,16 @@ def test_a_missing_file_is_a_sentence(results: Path, tmp_path: Path, file: str, 
 
 
 def test_other_tables_beside_the_scores_are_no_method(results: Path, tmp_path: Path) -> None:
+    """Every declared table that stands in scores/ without holding scores."""
     from mtorscore.report.data.run_files import read_run
+    from mtorscore.results import TABLES
 
     copy = shutil.copytree(results, tmp_path / "run")
-    table = pd.DataFrame({"method": ["singscore"], "signature": ["RIBI_CORE"], "technical_sd": [0.1]})
-    table.to_csv(copy / "sim-hcc" / "scores" / "technical.tsv", sep="\t", index=False)
+    others = [t for t in TABLES.values() if t.path.startswith("scores/") and not t.per_signature]
+    assert others
+    for table in others:
+        row = pd.DataFrame({name: [f"any {name}"] for name in table.names})
+        row.to_csv(copy / "sim-hcc" / table.path, sep="\t", index=False)
     assert read_run(copy).methods == ["singscore", "zscore"]
 
 
