@@ -10,7 +10,13 @@ from scipy import stats
 
 from benchmarks.prognosis.coverage_settings import EFFECT, EMPTY, Found, Setting, censor_limit, labels, pair, survival
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.prognosis.association.effects import pseudo_values, restricted_mean_of, trend_test
+from mtorscore.prognosis.association.effects import (
+    pseudo_values,
+    restricted_mean_interval,
+    restricted_mean_of,
+    robust_slope,
+    trend_test,
+)
 from mtorscore.prognosis.association.meta_analysis import combine
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.prediction.calibration import likelihood_ratio
@@ -73,8 +79,6 @@ def curves(setting: Setting, rng: np.random.Generator) -> Found:
     yield "coverage: cumulative incidence", "null", inside
     half = np.arange(n) < n // 2
     means = [restricted_mean_of(data.take(g), at) for g in (half, ~half)]
-    covered = abs(means[0][0] - (1 - np.exp(-at))) <= Z * means[0][1]
-    yield "coverage: restricted mean", "null", bool(covered)
     gap, error = means[1][0] - means[0][0], float(np.hypot(means[0][1], means[1][1]))
     yield "type I: difference of restricted means", "null", bool(abs(gap) > Z * error)
 
@@ -111,14 +115,6 @@ def _early_and_late(data: SurvivalData, x: FloatArray, beta: float, truth: str) 
             yield f"coverage: {name} hazard ratio", truth, bool(e.low[0] <= beta <= e.high[0])
         gap = (found[0].coef[0] - found[1].coef[0]) / np.hypot(found[0].se[0], found[1].se[0])
         yield "type I: change of hazard ratio", truth, bool(abs(gap) > Z)
-    tau = float(np.quantile(data.time, 0.9))
-    if beta == 0:
-        y, centred = pseudo_values(data, tau), x - x.mean()
-        slope = centred @ y / (centred @ centred)
-        rest = y - y.mean() - slope * centred
-        variance = (centred**2 * rest**2).sum() / (centred @ centred) ** 2 * len(x) / (len(x) - 2)
-        enough = data.n_events >= MIN_EVENTS
-        yield "type I: restricted mean per SD", truth, bool(abs(slope) > Z * np.sqrt(variance)) if enough else None
 
 
 def _per_group(data: SurvivalData, x: FloatArray, beta: float, truth: str, rng: np.random.Generator) -> Found:
@@ -172,11 +168,37 @@ def calibration(setting: Setting, rng: np.random.Generator) -> Found:
     if 0 < y.sum() < setting.n:
         ones = np.ones(setting.n)
         task = make_task(LabelData("y", pd.RangeIndex(setting.n), y, ("0", "1"), False, ones, EMPTY))
-        _, expected, low, high = task.observed_expected(p, np.nan, 0.95)
-        yield "coverage: observed against expected, label", "effect", bool(low <= expected <= high)
         row = task.observed_in_group(p >= np.quantile(p, 2 / 3), p, np.nan, 0.95) or {}
         inside = bool(row["low"] <= row["predicted"] <= row["high"])
         yield "coverage: group of a calibration curve, label", "effect", inside
+
+
+def restricted(setting: Setting, rng: np.random.Generator) -> Found:
+    """Restricted mean of a group, and per SD of a score."""
+    n, limit = setting.n, censor_limit(setting.share, 0.0)
+    at = limit / 2
+    data = survival(np.zeros(n), 0.0, setting.share, rng)
+    part = data.take(np.arange(n) < n // 2)
+    by_then = int((part.event & (part.time <= at)).sum())
+    low, high = restricted_mean_interval(*restricted_mean_of(part, at), at, by_then)
+    yield "coverage: restricted mean", "null", bool(low <= 1 - np.exp(-at) <= high) if np.isfinite(low) else None
+    if data.n_events < MIN_EVENTS:
+        yield "type I: restricted mean per SD", "null", None
+        return
+    slope, se = robust_slope(rng.normal(size=n), pseudo_values(data, float(np.quantile(data.time, 0.9))))
+    yield "type I: restricted mean per SD", "null", bool(abs(slope) > stats.t.ppf(0.975, n - 2) * se)
+
+
+def prevalence(setting: Setting, rng: np.random.Generator) -> Found:
+    """Observed against expected share of a label."""
+    score = rng.normal(size=setting.n)
+    p = 1 / (1 + np.exp(-(np.log(setting.share / (1 - setting.share)) + EFFECT * score)))
+    y = (rng.random(setting.n) < p).astype(np.int64)
+    if not 0 < y.sum() < setting.n:
+        return
+    task = make_task(LabelData("y", pd.RangeIndex(setting.n), y, ("0", "1"), False, np.ones(setting.n), EMPTY))
+    _, expected, low, high = task.observed_expected(p, np.nan, 0.95)
+    yield "coverage: observed against expected, label", "effect", bool(low <= expected <= high)
 
 
 def others(setting: Setting, rng: np.random.Generator) -> Found:
@@ -205,4 +227,4 @@ def pooled(setting: Setting, rng: np.random.Generator) -> Found:
         yield "coverage: prediction interval of five cohorts", truth, inside
 
 
-GROUPS = {f.__name__: f for f in (ranking, curves, courses, calibration, others, pooled)}
+GROUPS = {f.__name__: f for f in (ranking, curves, courses, restricted, calibration, prevalence, others, pooled)}

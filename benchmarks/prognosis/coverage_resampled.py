@@ -18,6 +18,7 @@ from mtorscore.prognosis.association.cutpoints import best_cut, logrank_scores
 from mtorscore.prognosis.association.random_null import compare_with_null
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.endpoints.outcome_models import SurvivalOutcome
+from mtorscore.prognosis.models.validation import interval_of
 from mtorscore.prognosis.prediction.corrected_intervals import average, bounded, half_width
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities
 from mtorscore.prognosis.prediction.prediction_task import Predicted
@@ -375,8 +376,7 @@ def external(setting: Setting, rng: np.random.Generator) -> Found:
         ),
         (c, auc, 1.0, 1.0), strict=True,
     ):  # fmt: skip
-        boot = values[1:][np.isfinite(values[1:])]
-        low, high = np.quantile(boot, [0.025, 0.975]) if len(boot) else (np.nan, np.nan)
+        low, high = interval_of(name, values, 0.95)
         yield f"coverage: validation, {name}", "effect", bool(low <= target <= high)
 
 

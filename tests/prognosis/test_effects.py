@@ -326,3 +326,31 @@ def test_meta_analysis_knows_the_level_of_its_tables(cohort: pd.DataFrame) -> No
     row = meta_analyse(labels).iloc[0]
     assert row["valid"]
     assert row["effect"] == "odds ratio"
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_the_interval_of_a_restricted_mean_holds_with_few_events(seed: int | None) -> None:
+    """About 9 of 30 patients have the event by then; on its own scale the interval covered 89% here."""
+    seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+    print("seed", seed)
+    rng = np.random.default_rng(seed)
+    covered = []
+    for _ in range(400):
+        time, limit = rng.exponential(size=30), rng.random(30) * 1.2
+        data = pd.DataFrame({"time": np.minimum(time, limit), "event": (time <= limit).astype(int)})
+        if data["time"].max() <= 0.4:
+            continue
+        row = restricted_mean(pd.Series("all", index=data.index), data, Endpoint.survival("time", "event"), 0.4).iloc[0]
+        if np.isfinite(row["low"]):
+            assert row["low"] < row["rmst"] < row["high"] <= 0.4
+            covered.append(row["low"] <= 1 - np.exp(-0.4) <= row["high"])
+    assert len(covered) > 350
+    assert np.mean(covered) > 0.93 - 3 * np.sqrt(0.05 * 0.95 / len(covered))
+
+
+def test_without_two_events_a_restricted_mean_has_no_interval() -> None:
+    data = pd.DataFrame({"time": [1.0, 2, 3, 4], "event": [1, 0, 0, 0]})
+    row = restricted_mean(pd.Series("all", index=data.index), data, Endpoint.survival("time", "event"), 3.5).iloc[0]
+    assert row["rmst"] > 0
+    assert np.isnan(row["low"])
+    assert np.isnan(row["high"])

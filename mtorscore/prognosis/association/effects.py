@@ -50,6 +50,21 @@ def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float
     return area, float(np.sqrt(variance.sum()))
 
 
+def restricted_mean_interval(
+    area: float, se: float, horizon: float, events: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of a restricted mean by the logarithm of the time lost, Student's t on the events less one.
+
+    On its own scale the interval of few events is too narrow, and may lie beyond the horizon
+    (benchmarks/prognosis/coverage.tsv). NaN without two events.
+    """
+    lost = horizon - area
+    if events < 2 or not lost > 0:
+        return float("nan"), float("nan")
+    half = float(stats.t.ppf(0.5 + level / 2, events - 1)) * se / lost
+    return horizon - lost * float(np.exp(half)), horizon - lost * float(np.exp(-half))
+
+
 def restricted_mean(
     groups: pd.Series, clinical: pd.DataFrame, endpoint: Endpoint, horizon: float | None = None, *, level: float = 0.95
 ) -> pd.DataFrame:
@@ -67,7 +82,8 @@ def restricted_mean(
     Returns
     -------
     pandas.DataFrame
-        group, n, events, horizon, rmst, se, low, high, difference, difference_low, difference_high, p.
+        group, n, events, horizon, rmst, se, low, high (by the logarithm of the time lost before the horizon; NaN with
+        fewer than two events by then), difference, difference_low, difference_high, p.
     """
     check_column(groups, "groups")
     data = endpoint.resolve_survival(clinical, groups.dropna().index)
@@ -85,7 +101,8 @@ def restricted_mean(
         part = data.take((chosen == g).to_numpy())
         area, se = restricted_mean_of(part, tau)
         row = {"group": g, "n": part.n, "events": part.n_events, "horizon": tau, "rmst": area, "se": se}
-        row |= {"low": area - z * se, "high": area + z * se}
+        by_then = int((part.event & (part.time <= tau)).sum())
+        row["low"], row["high"] = restricted_mean_interval(area, se, tau, by_then, level)
         if rows:
             gap, spread = area - rows[0]["rmst"], float(np.hypot(se, rows[0]["se"]))
             row |= {"difference": gap, "difference_low": gap - z * spread, "difference_high": gap + z * spread}
@@ -182,10 +199,11 @@ def over_time(
             gap = (found[0][0] - found[1][0]) / np.hypot(found[0][1], found[1][1])
             row["p_change"] = float(2 * stats.norm.sf(abs(gap)))
         tau = float(np.quantile(data.time, 0.9)) if horizon is None else within_follow_up(float(horizon), data)
-        slope, se = _robust_slope(x, pseudo_values(data, tau))
-        z = stats.norm.ppf(0.5 + level / 2)
-        row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - z * se, "rmst_high": slope + z * se}
-        row["rmst_p"] = float(2 * stats.norm.sf(abs(slope / se))) if se > 0 else np.nan
+        slope, se = robust_slope(x, pseudo_values(data, tau))
+        law = stats.t(data.n - 2)
+        half = law.ppf(0.5 + level / 2) * se
+        row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - half, "rmst_high": slope + half}
+        row["rmst_p"] = float(2 * law.sf(abs(slope / se))) if se > 0 else np.nan
     table = pd.DataFrame(rows)
     halves = table.reindex(columns=["events_early", "events_late"]).fillna(0).min(axis=1).astype(int)
     return _with_validity(table, halves, MIN_EVENTS, "event(s) before or after the cut")
@@ -198,12 +216,14 @@ def _with_validity(table: pd.DataFrame, events: pd.Series, least: int, what: str
     return table
 
 
-def _robust_slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Least-squares slope with the heteroscedasticity-consistent (HC1) error."""
+def robust_slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Least-squares slope with the heteroscedasticity-consistent error HC3, which suits few observations."""
     centred = x - x.mean()
-    slope = float(centred @ y / (centred @ centred))
-    residual = y - y.mean() - slope * centred
-    variance = (centred**2 * residual**2).sum() / (centred @ centred) ** 2 * len(x) / (len(x) - 2)
+    squares = float(centred @ centred)
+    slope = float(centred @ y / squares)
+    leverage = 1 / len(x) + centred**2 / squares
+    left_out = (y - y.mean() - slope * centred) / (1 - leverage)
+    variance = (centred**2 * left_out**2).sum() / squares**2
     return slope, float(np.sqrt(variance))
 
 

@@ -50,10 +50,14 @@ from mtorscore.prognosis.prediction.smooth_calibration import (
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics import cox, logistic, metrics
 from mtorscore.prognosis.statistics.fine_gray import risk_sets
-from mtorscore.prognosis.statistics.inference import logit_interval
+from mtorscore.prognosis.statistics.inference import log_interval, logit_interval, spread_interval
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
-AUC = ("auc_at_horizon", "auc_event_free_at_horizon")
+SHARES = (
+    *("auc_at_horizon", "auc_event_free_at_horizon", "roc_auc", "average_precision"),
+    *("harrell_c", "uno_c", "wolbers_c"),
+)
+"""Metrics that are shares: of pairs, or of those called."""
 
 __all__ = ["Validation", "leave_one_cohort_out", "validate"]
 
@@ -65,7 +69,7 @@ class Validation:
     Attributes
     ----------
     summary
-        One row per metric: value, low, high (bootstrap over patients), n, events, valid, reason, and the horizon,
+        One row per metric: value, low, high (by bootstrap over patients, see `interval_of`), n, events, valid, reason, and the horizon,
         positive class and level of the intervals that they hold for; `competing` says how such events count.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
@@ -228,13 +232,30 @@ def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[An
     return (x if known.all() else x[known]), int((~known).sum())
 
 
+def interval_of(name: str, values: FloatArray, level: float) -> tuple[float, float]:
+    """Interval of a metric by its resamples: those of a share on the logit, of a ratio on the logarithm's scale.
+
+    Percentiles of resamples are too narrow with few events (benchmarks/prognosis/coverage.tsv).
+    """
+    value, resamples = float(values[0]), values[1:]
+    # Of several classes each metric is "of" its class.
+    name = name.split(" of ")[0]
+    if name in SHARES:
+        return logit_interval(value, resamples, level)
+    if name == "observed_expected":
+        return log_interval(value, resamples, level)
+    if name.startswith("calibration_"):
+        return spread_interval(value, resamples, level)
+    known = resamples[np.isfinite(resamples)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
 def _interval(name: str, values: FloatArray, level: float) -> dict[str, Any]:
-    if name in AUC:
-        low, high = logit_interval(float(values[0]), values[1:], level)
-        return {"metric": name, "value": float(values[0]), "low": low, "high": high}
-    boot = values[1:][np.isfinite(values[1:])]
-    low, high = np.quantile(boot, [0.5 - level / 2, 0.5 + level / 2]) if len(boot) else (np.nan, np.nan)
-    return {"metric": name, "value": float(values[0]), "low": float(low), "high": float(high)}
+    low, high = interval_of(name, values, level)
+    return {"metric": name, "value": float(values[0]), "low": low, "high": high}
 
 
 @dataclass(frozen=True)

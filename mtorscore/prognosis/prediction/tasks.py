@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 from scipy.special import logit
 
 from mtorscore.errors import DataError, EndpointError
@@ -166,15 +165,13 @@ class BinaryTask(PredictionTask[LabelData]):
         return float(metrics.scaled_brier(self.data.y, risk, self.data.weights[None])[0])
 
     def observed_expected(self, risk: FloatArray, horizon: float, level: float) -> tuple[float, float, float, float]:
-        """Weighted prevalence with a Wald interval, and the weighted mean probability."""
+        """Weighted prevalence with Wilson's interval, and the weighted mean probability."""
         w = self.data.weights
-        observed, expected, n = (
-            float((w * self.data.y).sum() / w.sum()),
-            float((w * risk).sum() / w.sum()),
-            (w > 0).sum(),
-        )
-        half = stats.norm.ppf(0.5 + level / 2) * np.sqrt(observed * (1 - observed) / n)
-        return observed, expected, max(observed - half, 0.0), min(observed + half, 1.0)
+        # With weights the interval is that of as many observations as they are worth (Kish).
+        n = float(w.sum() ** 2 / (w**2).sum())
+        observed, expected = float((w * self.data.y).sum() / w.sum()), float((w * risk).sum() / w.sum())
+        low, high = wilson_interval(n * observed, n, level)
+        return observed, expected, low, high
 
     def observed_in_group(
         self, at: npt.NDArray[np.bool_], risk: FloatArray, horizon: float, level: float

@@ -79,6 +79,23 @@ def logit_interval(value: float, resamples: FloatArray, level: float = 0.95) -> 
     return float(expit(centre - half)), float(expit(centre + half))
 
 
+def spread_interval(value: float, resamples: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a number by the spread of its resamples; NaN without two of them."""
+    known = resamples[np.isfinite(resamples)]
+    if len(known) < 2 or not np.isfinite(value):
+        return float("nan"), float("nan")
+    half = float(stats.norm.ppf(0.5 + level / 2) * known.std(ddof=1))
+    return value - half, value + half
+
+
+def log_interval(value: float, resamples: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a ratio by the spread of its resamples on the logarithm's scale; NaN without two above 0."""
+    if not value > 0:
+        return float("nan"), float("nan")
+    low, high = spread_interval(float(np.log(value)), np.log(resamples[resamples > 0]), level)
+    return float(np.exp(low)), float(np.exp(high))
+
+
 def wald(fit: Fits, level: float = 0.95, term: int = 0, df: float = np.inf) -> Effects:
     """Wald test and interval of coefficient `term`, by Student's t where degrees of freedom are given."""
     coef, se = fit.coef[term].copy(), fit.se[term].copy()
