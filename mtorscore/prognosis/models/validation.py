@@ -69,8 +69,9 @@ class Validation:
     Attributes
     ----------
     summary
-        One row per metric: value, low, high (by bootstrap over patients, see `interval_of`), n, events, valid, reason, and the horizon,
-        positive class and level of the intervals that they hold for; `competing` says how such events count.
+        One row per metric: value, low, high (by bootstrap over patients, see `interval_of`), n, events, valid, reason,
+        and the horizon, positive class and level of the intervals that they hold for; `competing` says how such events
+        count.
     calibration
         Groups by predicted risk: n, predicted, observed, low, high.
     smooth
