@@ -131,10 +131,13 @@ def test_every_column_of_a_run_is_in_the_reference(tmp_path: Path) -> None:
     for declared in TABLES.values():
         if not declared.path:
             continue
-        table = pd.read_csv(cohort / declared.path.format(method="singscore"), sep="\t")
-        names = tuple(table.columns)
-        assert names[: len(declared.names)] == declared.names, declared.name
-        assert declared.per_signature or names == declared.names, declared.name
+        # What is written only where alterations are handed over is written with declared columns, as
+        # tests/pipeline/test_alterations.py sees.
+        if declared.step != "alterations":
+            table = pd.read_csv(cohort / declared.path.format(method="singscore"), sep="\t")
+            names = tuple(table.columns)
+            assert names[: len(declared.names)] == declared.names, declared.name
+            assert declared.per_signature or names == declared.names, declared.name
         assert f"{{include}} ../generated/results/{'scores' if declared.per_signature else declared.name}.txt" in text
     named = re.findall(r"^\| `([\w./]+\.\w+)` \|", text, re.M)
     assert len(named) >= 9

@@ -23,6 +23,7 @@ from mtorscore.pipeline import prepare, read_table, score
 from mtorscore.pipeline.genomics.step import has_beside, relate_alterations
 from mtorscore.pipeline.own_data import OwnData, write_inputs
 from mtorscore.pp import load_recipe
+from mtorscore.results import TABLES
 from tests.report.runs import NAMES
 
 LEAD = str(lead_of("mtorc1", "HCC"))
@@ -150,4 +151,8 @@ def test_one_command_writes_it_all(user: OwnData, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     page = (tmp_path / "out" / "own" / "report.html").read_text(encoding="utf-8")
     assert '<section id="alterations"' in page
-    assert (tmp_path / "out" / "own" / "own" / tables.ALTERATIONS.path).exists()
+    written = [t for t in TABLES.values() if t.step == "alterations"]
+    assert tables.ALTERATIONS in written
+    for declared in written:
+        table = pd.read_csv(tmp_path / "out" / "own" / "own" / declared.path, sep="\t")
+        assert tuple(table.columns) == declared.names, declared.name
