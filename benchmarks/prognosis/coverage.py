@@ -32,6 +32,7 @@ Group = Callable[[Setting, np.random.Generator], Any]
 CLOSED, RESAMPLED = 10_000, 1_000
 CHUNK = {True: 250, False: 25}
 HERE = Path(__file__).parent
+CALIBRATION = HERE / "coverage_calibration.tsv"
 PAGE = HERE.parents[1] / "docs" / "evidence" / "prognosis_coverage.md"
 
 INTRODUCTION = """\
@@ -71,16 +72,20 @@ def read_state(path: Path) -> tuple[Counts, dict[tuple[str, int, float], int], d
     counts: Counts = {}
     wanted: dict[str, int] = {}
     known = groups()
+    of_group: dict[str, str] = {}
     done: dict[tuple[str, int, float], int] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         chunk = json.loads(line)
         at = (chunk["group"], chunk["n"], chunk["share"])
         done[at] = done.get(at, 0) + chunk["repetitions"]
         for name, truth, hits, repetitions, invalid in chunk["counts"]:
-            wanted[name] = known[chunk["group"]][1]
+            wanted[name], of_group[name] = known[chunk["group"]][1], chunk["group"]
             row = counts.setdefault((name, chunk["n"], chunk["share"], truth), [0, 0, 0])
             for k, v in enumerate((hits, repetitions, invalid)):
                 row[k] += v
+    for (name, n, share, _), row in counts.items():
+        # A cohort of which a statistic says nothing, for want of events, is not valid for it.
+        row[2] += max(0, done[(of_group[name], n, share)] - row[1] - row[2])
     return counts, done, wanted
 
 
@@ -123,9 +128,17 @@ def page(found: pd.DataFrame, header: str) -> str:
         f"Of {len(found)} rows: {said}.", "",
         (HERE / "coverage_notes.md").read_text(encoding="utf-8").strip(), "",
         "## What does not pass", "", _markdown(found[~found["verdict"].isin(["passes", "not offered"])]), "",
-        "## All", "", _markdown(found),
+        "## All", "", _markdown(found), "",
+        "## Robust and clustered errors, calibration bands, median follow-up", "",
+        "Written by `" + head_of(CALIBRATION) + "`.", "",
+        _markdown(pd.read_csv(CALIBRATION, sep="\t", comment="#")),
     ]  # fmt: skip
     return "\n".join(parts) + "\n"
+
+
+def head_of(path: Path) -> str:
+    """Return the first line of a table: command, commit, date and version."""
+    return path.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
 
 
 def _markdown(rows: pd.DataFrame) -> str:
