@@ -98,8 +98,13 @@ def _title(entry: Described) -> str:
 
 
 def _shift(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
-    """Return the shift of tumours from normal tissue, or the contrast of the design at hand."""
+    """Return the shift of tumours from normal tissue, or where the design is another one its own contrast."""
     found = _first(cohort.table("activation"), signature=name, method=method)
+    contrast = _contrast(cohort, name, method)
+    design = _design(cohort) if contrast else ""
+    if design == "several groups":
+        # Shares of active tumours are of all groups but the reference together, which is nobody's question here.
+        return dict.fromkeys(("active", "active_low", "active_high"), np.nan) | {"not_called": ""} | contrast
     columns = ("difference", "difference_low", "difference_high", "active", "active_low", "active_high")
     values = {c: float(found.get(c, np.nan)) for c in columns}
     called = bool(found.get("called", False))
@@ -110,9 +115,17 @@ def _shift(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
     out |= {"compared": "tumours against normal tissue, in SD of normal" if found else "", "not_called": ""}
     if found and not called:
         out["not_called"] = str(found.get("reason") or "")
-    if not found:
-        out |= _contrast(cohort, name, method)
-    return out
+    return out | contrast if design or not found else out
+
+
+def _design(cohort: Cohort) -> str:
+    """Say what the design has beside two groups: an order or several groups, or pairs and the like; "" for nothing."""
+    table = cohort.table("contrasts")
+    if not {"contrast", "design"} <= set(table.columns):
+        return ""
+    if table["contrast"].nunique() > 1:
+        return "several groups"
+    return ", ".join(sorted(set(table["design"].astype(str)) - {"groups"}))
 
 
 def _contrast(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
@@ -239,7 +252,7 @@ def _shifts(read: Sequence[Branch]) -> str:
     apart = [b for b in compared if b.shift == "methods disagree"]
     if apart:
         parts.append(f"methods disagree in sign on {_listed(apart)}")
-    against = str(compared[0].rows[0]["compared"]).partition(",")[0]
+    against = str(compared[0].rows[0]["compared"]).rpartition(", in ")[0]
     return (f"{', '.join(parts)} ({against})") if parts else f"no shift was shown ({against})"
 
 

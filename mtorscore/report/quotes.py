@@ -56,11 +56,11 @@ def _holding(branch: Branch, cohort: str) -> str:
 
 
 def _moved(branch: Branch, cohort: str) -> str:
-    against, _, unit = str(branch.rows[0]["compared"]).partition(",")
+    against, _, unit = str(branch.rows[0]["compared"]).rpartition(", in ")
     way = "higher" if branch.shift == "up" else "lower"
     return (
-        f"In {cohort}, {branch.title} ({branch.signature}) is {way} ({against}): {_span(branch, 'shift', '+.2f')}"
-        f"{unit.replace(' in ', ' ')} by {_methods(branch)}, every 95% interval beyond 0."
+        f"In {cohort}, {branch.title} ({branch.signature}) is {way} ({against}): {_span(branch, 'shift', '+.2f')} "
+        f"{unit} by {_methods(branch)}, every 95% interval beyond 0."
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mtorscore import report
 from mtorscore.pl.branch_board import branches_of
 from mtorscore.pl.pathway_map import value_of
 from mtorscore.report.board import sentence
 from mtorscore.report.board_view import board_view, map_view
+from tests.report.runs import NAMES as NAMES_OF_RUN
 
 METHODS = ("singscore", "zscore")
 NAMES = {"mtorc1": "mTORC1 output", "s6k": "S6K", "srebp1": "SREBP-1", "confounder": "Proliferation", "drug": "Drug"}
@@ -132,3 +136,48 @@ def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
     nodes = {n["name"]: n for n in map_view(branches_of(rows), "b")["nodes"]}
     assert nodes["mTORC1"]["href"] == "#b-mtorc1"
     assert nodes["Loss of PTEN"]["words"] == "no readout"
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "compared", "active"),
+    [
+        ({"tumour against normal": "groups"}, "tumours against normal tissue, in SD of normal", True),
+        ({"tumour against adjacent": "pairs"}, "tumour against adjacent, in residual SD (Hedges' g)", True),
+        (
+            {"per step of normal < cirrhosis < HCC": "trend", "HCC against normal": "groups"},
+            "per step of normal < cirrhosis < HCC, in residual SD (Hedges' g)",
+            False,
+        ),
+        (
+            {"cirrhosis against normal": "groups", "HCC against normal": "groups"},
+            "cirrhosis against normal, in residual SD (Hedges' g)",
+            False,
+        ),
+    ],
+)
+def test_the_board_shows_the_contrast_of_the_design(
+    results: Path, tmp_path: Path, contrasts: dict[str, str], compared: str, active: bool
+) -> None:
+    """An order, pairs or several groups of the user's are compared as such, not as tumours against normal tissue."""
+    copy = shutil.copytree(results, tmp_path / "run")
+    cohort = copy / "sim-hcc"
+    each = [(m, s) for m in ("singscore", "zscore") for s in NAMES_OF_RUN]
+    values = {"difference": 0.1, "difference_low": -3.0, "difference_high": 3.0, "active": 0.4, "called": True}
+    activation = pd.DataFrame([{"method": m, "signature": s} | values for m, s in each])
+    activation.assign(active_low=0.3, active_high=0.5).to_csv(cohort / "relate/activation.tsv", sep="\t", index=False)
+    rows = [
+        {"method": m, "signature": s, "contrast": c, "design": d, "hedges_g": 2.0, "g_low": 1.0, "g_high": 3.0}
+        for m in ("singscore", "zscore")
+        for c, d in contrasts.items()
+        for s in NAMES_OF_RUN
+    ]
+    (cohort / "contrast").mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(cohort / "contrast/contrasts.tsv", sep="\t", index=False)
+    found = report.board(copy)
+    found = found[found["cohort"] == "sim-hcc"]
+    assert set(found["compared"]) == {compared}
+    assert set(found["shift"]) == {0.1 if "tumours" in compared else 2.0}
+    assert found["active"].notna().any() == active
+    text = sentence([b for b in branches_of(found) if b.branch != "confounder"])
+    assert ("rise" in text) == ("tumours" not in compared)
+    assert compared.partition(",")[0] in text
