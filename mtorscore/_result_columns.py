@@ -132,6 +132,23 @@ POSITIVE = Column("positive", "text", "what a ratio above 1 or a higher risk mea
 COMPETING = Column(
     "competing", "text", "how many competing events there are, and how they count here; empty where there is none"
 )
+EVENTS = Column("events", "count", "patients in whom the event happened")
+EFFECT = Column("effect", "text", "what hr is: a hazard ratio")
+HAZARD_RATIO = (
+    Column("hr", "number",
+           "hazard ratio per standard deviation of the score; above 1, a worse outcome with a higher score"),
+    Column("hr_low", "number", "lower end of its 95% interval"),
+    Column("hr_high", "number", "upper end of its 95% interval"),
+)  # fmt: skip
+SAME_PATIENTS = Column(
+    "unadjusted_same_n", "number", "hazard ratio of the score alone in the patients of the adjusted model"
+)
+AMONG_RANDOM = (
+    Column("null_percentile", "number",
+           "percent of random signatures of the same size and expression with a weaker association"),
+    Column("null_p", "p-value", "p value among those random signatures"),
+    Column("n_null", "count", "how many random signatures"),
+)  # fmt: skip
 LEVEL = Column("level", "share", "confidence level of the intervals")
 TECHNICAL = Column(
     "technical_sd", "number",

@@ -51,6 +51,7 @@ ROOMS = (
     "collection",
     "genes",
     "results",
+    "_outcome_results",
     "_alteration_results",
     "_result_columns",
     "_outcome_terms",

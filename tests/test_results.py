@@ -38,7 +38,7 @@ from tests.conftest import ROOT
 from tests.report.runs import NAMES
 
 SIGNATURES = SignatureCollection([library()[n] for n in NAMES])
-DECLARED = {"results.py", "_alteration_results.py"}
+DECLARED = {"results.py", "_outcome_results.py", "_alteration_results.py"}
 WRITTEN = [t for t in TABLES.values() if t.path]
 
 

@@ -10,13 +10,7 @@ from scipy import stats
 
 from benchmarks.prognosis.coverage_settings import EFFECT, EMPTY, Found, Setting, censor_limit, labels, pair, survival
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.prognosis.association.effects import (
-    pseudo_values,
-    restricted_mean_interval,
-    restricted_mean_of,
-    robust_slope,
-    trend_test,
-)
+from mtorscore.prognosis.association.effects import trend_test
 from mtorscore.prognosis.association.meta_analysis import combine
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.prediction.calibration import likelihood_ratio
@@ -25,8 +19,15 @@ from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.concordance import concordance, with_interval
 from mtorscore.prognosis.statistics.incidence import aalen_johansen, incidence_interval
 from mtorscore.prognosis.statistics.inference import wald
-from mtorscore.prognosis.statistics.kaplan_meier import loglog_interval, product_limit
+from mtorscore.prognosis.statistics.kaplan_meier import (
+    leave_one_out,
+    loglog_interval,
+    product_limit,
+    restricted_mean_interval,
+    restricted_mean_of,
+)
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
+from mtorscore.prognosis.statistics.robust import robust_slope
 from mtorscore.prognosis.statistics.smoothing import spline_basis
 
 Z = float(stats.norm.ppf(0.975))
@@ -78,7 +79,7 @@ def curves(setting: Setting, rng: np.random.Generator) -> Found:
     inside = bool(low[0] <= (1 - np.exp(-at)) / 2 <= high[0]) if np.isfinite(low[0]) else None
     yield "coverage: cumulative incidence", "null", inside
     half = np.arange(n) < n // 2
-    means = [restricted_mean_of(data.take(g), at) for g in (half, ~half)]
+    means = [restricted_mean_of(data.time[g], data.event[g], None, at) for g in (half, ~half)]
     gap, error = means[1][0] - means[0][0], float(np.hypot(means[0][1], means[1][1]))
     yield "type I: difference of restricted means", "null", bool(abs(gap) > Z * error)
 
@@ -180,12 +181,14 @@ def restricted(setting: Setting, rng: np.random.Generator) -> Found:
     data = survival(np.zeros(n), 0.0, setting.share, rng)
     part = data.take(np.arange(n) < n // 2)
     by_then = int((part.event & (part.time <= at)).sum())
-    low, high = restricted_mean_interval(*restricted_mean_of(part, at), at, by_then)
+    low, high = restricted_mean_interval(*restricted_mean_of(part.time, part.event, None, at), at, by_then)
     yield "coverage: restricted mean", "null", bool(low <= 1 - np.exp(-at) <= high) if np.isfinite(low) else None
     if data.n_events < MIN_EVENTS:
         yield "type I: restricted mean per SD", "null", None
         return
-    slope, se = robust_slope(rng.normal(size=n), pseudo_values(data, float(np.quantile(data.time, 0.9))))
+    slope, se = robust_slope(
+        rng.normal(size=n), leave_one_out(data.time, data.event, None, float(np.quantile(data.time, 0.9)))
+    )
     yield "type I: restricted mean per SD", "null", bool(abs(slope) > stats.t.ppf(0.975, n - 2) * se)
 
 

@@ -30,6 +30,8 @@ UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rs
 PLATFORM = "Annotation of the array: a table of probes and their genes."
 PLATFORM_COLUMNS = "Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."
 MAPPING = "Table of two columns, identifier and gene, for identifiers that are not known here."
+EVENT_VALUE = "Value of the event column that means the event, such as 0 where 1 means censored."
+COMPETING = "Column that is 1 where a competing event ended follow-up, such as any death."
 TX2GENE = "Table of two columns, transcript and gene, for a folder of quantifications."
 
 

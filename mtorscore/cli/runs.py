@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
-from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts, several
+from mtorscore.cli.data import (
+    COMPETING,
+    EVENT_VALUE,
+    IDS,
+    MAPPING,
+    ORIENTATION,
+    PLATFORM,
+    PLATFORM_COLUMNS,
+    TX2GENE,
+    UNITS,
+    parts,
+    several,
+)
 from mtorscore.cli.step_messages import explain, refusal, say_board, say_warnings
 from mtorscore.errors import ConfigError
 
@@ -70,14 +82,8 @@ def run(
         str | None,
         typer.Option(help="Unit of the times: days, weeks, months or years. Days, if the column's name says nothing."),
     ] = None,
-    event_value: Annotated[
-        str | None,
-        typer.Option(help="Value of the event column that means the event, such as 0 where 1 means censored."),
-    ] = None,
-    competing: Annotated[
-        str | None,
-        typer.Option(help="Column that is 1 where a competing event ended follow-up, such as any death."),
-    ] = None,
+    event_value: Annotated[str | None, typer.Option(help=EVENT_VALUE)] = None,
+    competing: Annotated[str | None, typer.Option(help=COMPETING)] = None,
     cancer: Annotated[
         str | None,
         typer.Option(

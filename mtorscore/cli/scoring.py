@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtorscore.cli.data import IDS, MAPPING, ORIENTATION, PLATFORM, PLATFORM_COLUMNS, TX2GENE, UNITS, parts
+from mtorscore.cli.data import (
+    COMPETING,
+    EVENT_VALUE,
+    IDS,
+    MAPPING,
+    ORIENTATION,
+    PLATFORM,
+    PLATFORM_COLUMNS,
+    TX2GENE,
+    UNITS,
+    parts,
+)
 from mtorscore.cli.standard_input import standard_input
 from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
@@ -188,14 +199,8 @@ def relate(
     time: Annotated[str | None, typer.Option(help="Column of follow-up times.")] = None,
     event: Annotated[str | None, typer.Option(help="Column of events: 1 and 0, or Dead and Alive.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "days",
-    event_value: Annotated[
-        str | None,
-        typer.Option(help="Value of the event column that means the event, such as 0 where 1 means censored."),
-    ] = None,
-    competing: Annotated[
-        str | None,
-        typer.Option(help="Column that is 1 where a competing event ended follow-up, such as any death."),
-    ] = None,
+    event_value: Annotated[str | None, typer.Option(help=EVENT_VALUE)] = None,
+    competing: Annotated[str | None, typer.Option(help=COMPETING)] = None,
     label: Annotated[str | None, typer.Option(help="Column of a label, instead of time and event.")] = None,
     positive: Annotated[
         str | None,

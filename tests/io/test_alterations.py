@@ -21,7 +21,6 @@ from mtorscore import io
 from mtorscore.cli.app import app
 from mtorscore.errors import DataError, DataWarning, FormatError, MtorscoreError, MtorscoreWarning
 from mtorscore.io.alterations.declared import declared_genes
-from tests.conftest import SHARED
 
 GENES = ("TP53", "CTNNB1", "PTEN", "PIK3CA", "MTOR", "TERT", "KMT2D", "ALB")
 OLD = {"KMT2D": "MLL2"}
@@ -290,10 +289,8 @@ def test_files_of_one_cohort_are_joined_by_the_sample(tmp_path: Path) -> None:
     assert adata.layers["kind"][:, 0].tolist() == ["truncating; deep deletion", ""]
 
 
-def test_real_case_lists_say_who_was_profiled(tmp_path: Path) -> None:
-    folder = SHARED / "data/native-formats/cbioportal/hcc_mskimpact_2018/case_lists"
-    if not folder.exists():
-        pytest.skip("no shared data")
+def test_real_case_lists_say_who_was_profiled(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "data/native-formats/cbioportal/hcc_mskimpact_2018/case_lists"
     maf = ["Hugo_Symbol\tTumor_Sample_Barcode\tVariant_Classification", "TERT\tP-0021001-T01-IM6\t5'Flank"]
     adata = io.read_alterations(write(tmp_path / "x.maf", maf), profiled=folder / "cases_sequenced.txt")
     assert adata.n_obs == 127

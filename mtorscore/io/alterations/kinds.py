@@ -77,38 +77,16 @@ _THREE = {
     "Tyr": "Y", "Val": "V", "Ter": "*",
 }  # fmt: skip
 
-UNALTERED = frozenset(
-    {"0", "0.0", "wt", "wild type", "wild-type", "wildtype", "no", "false", "unaltered", "unmutated", "not altered"}
-    | {
-        "no alteration",
-        "normal",
-        "negative",
-        "neg",
-        "diploid",
-        "none",
-        "not mutated",
-        "neutral",
-        "non-mutated",
-        "absent",
-    }
-)
+UNALTERED = frozenset({
+    "0", "0.0", "n", "no", "false", "wt", "wild type", "wild-type", "wildtype", "unaltered", "not altered",
+    "no alteration", "unmutated", "non-mutated", "not mutated", "normal", "negative", "neg", "diploid", "neutral",
+    "none", "absent",
+})  # fmt: skip
 """Cells that say that a gene was looked at and is not altered, in lower case."""
-UNKNOWN = frozenset(
-    {"na", "nan", "n/a", "#n/a", "<na>", "ns", "np", "not profiled", "not sequenced", "not available", "not tested"}
-    | {
-        "[not available]",
-        "not done",
-        "nd",
-        "n.d.",
-        "n.a.",
-        "?",
-        "unknown",
-        "not evaluable",
-        "missing",
-        "null",
-        "failed",
-    }
-)
+UNKNOWN = frozenset({
+    "na", "nan", "n/a", "#n/a", "<na>", "n.a.", "nd", "n.d.", "ns", "np", "?", "unknown", "missing", "null", "failed",
+    "not profiled", "not sequenced", "not available", "[not available]", "not tested", "not done", "not evaluable",
+})  # fmt: skip
 """Cells that say that a gene was not looked at, in lower case."""
 _CELLS = {
     "1": "altered", "1.0": "altered", "yes": "altered", "true": "altered", "altered": "altered", "mut": "altered",

@@ -25,44 +25,16 @@ from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import read_inputs
 from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.inference import ratio, wald
-from mtorscore.prognosis.statistics.kaplan_meier import product_limit
+from mtorscore.prognosis.statistics.kaplan_meier import (
+    leave_one_out,
+    restricted_mean_interval,
+    restricted_mean_of,
+)
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, RiskSets
+from mtorscore.prognosis.statistics.robust import robust_slope
+from mtorscore.prognosis.statistics.smoothing import spline_basis
 
 __all__ = ["interaction", "nonlinearity", "over_time", "residual_scores", "restricted_mean", "trend_test"]
-
-
-BLOCK = 4_000_000
-"""Numbers in the largest array of leave-one-out curves."""
-
-
-def restricted_mean_of(data: SurvivalData, horizon: float) -> tuple[float, float]:
-    """Area under the Kaplan-Meier curve up to `horizon`, and its standard error."""
-    curve = product_limit(data.time, data.event, data.entry)
-    inside = curve.time < horizon
-    time = np.concatenate([[0.0], curve.time[inside], [horizon]])
-    survival = np.concatenate([[1.0], curve.survival[inside]])
-    pieces = np.diff(time) * survival
-    area = float(pieces.sum())
-    left = np.cumsum(pieces[::-1])[::-1][1:]
-    n, d = curve.n_risk[inside], curve.n_event[inside]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.where(n > d, left**2 * d / (n * (n - d)), 0.0)
-    return area, float(np.sqrt(variance.sum()))
-
-
-def restricted_mean_interval(
-    area: float, se: float, horizon: float, events: int, level: float = 0.95
-) -> tuple[float, float]:
-    """Interval of a restricted mean by the logarithm of the time lost, Student's t on the events less one.
-
-    On its own scale the interval of few events is too narrow, and may lie beyond the horizon
-    (benchmarks/prognosis/coverage.tsv). NaN without two events.
-    """
-    lost = horizon - area
-    if events < 2 or not lost > 0:
-        return float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + level / 2, events - 1)) * se / lost
-    return horizon - lost * float(np.exp(half)), horizon - lost * float(np.exp(-half))
 
 
 def restricted_mean(
@@ -99,7 +71,7 @@ def restricted_mean(
     rows: list[dict[str, Any]] = []
     for g in levels:
         part = data.take((chosen == g).to_numpy())
-        area, se = restricted_mean_of(part, tau)
+        area, se = restricted_mean_of(part.time, part.event, part.entry, tau)
         row = {"group": g, "n": part.n, "events": part.n_events, "horizon": tau, "rmst": area, "se": se}
         by_then = int((part.event & (part.time <= tau)).sum())
         row["low"], row["high"] = restricted_mean_interval(area, se, tau, by_then, level)
@@ -109,25 +81,6 @@ def restricted_mean(
             row["p"] = float(2 * stats.norm.sf(abs(gap / spread))) if spread > 0 else np.nan
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=[*rows[0], "difference", "difference_low", "difference_high", "p"])
-
-
-def pseudo_values(data: SurvivalData, horizon: float) -> FloatArray:
-    """Jackknife pseudo-observations of the restricted mean, ``(n,)``."""
-    n, curve = data.n, product_limit(data.time, data.event, data.entry)
-    inside = curve.time < horizon
-    time, risk, deaths = curve.time[inside], curve.n_risk[inside], curve.n_event[inside]
-    widths = np.diff(np.concatenate([[0.0], time, [horizon]]))
-    whole = restricted_mean_of(data, horizon)[0]
-    out = np.empty(n)
-    for rows in np.array_split(np.arange(n), max(1, -(-n * len(time) // BLOCK))):
-        at_risk = data.time[rows, None] >= time
-        if data.entry is not None:
-            at_risk &= data.entry[rows, None] < time
-        own = (data.time[rows, None] == time) & data.event[rows, None]
-        left, gone = risk - at_risk, deaths - own
-        survival = np.cumprod(np.where(left > 0, 1.0 - gone / np.maximum(left, 1e-300), 1.0), axis=1)
-        out[rows] = n * whole - (n - 1) * (widths[0] + survival @ widths[1:])
-    return out
 
 
 def _each_score(
@@ -199,7 +152,7 @@ def over_time(
             gap = (found[0][0] - found[1][0]) / np.hypot(found[0][1], found[1][1])
             row["p_change"] = float(2 * stats.norm.sf(abs(gap)))
         tau = float(np.quantile(data.time, 0.9)) if horizon is None else within_follow_up(float(horizon), data)
-        slope, se = robust_slope(x, pseudo_values(data, tau))
+        slope, se = robust_slope(x, leave_one_out(data.time, data.event, data.entry, tau))
         law = stats.t(data.n - 2)
         half = law.ppf(0.5 + level / 2) * se
         row |= {"horizon": tau, "rmst_per_sd": slope, "rmst_low": slope - half, "rmst_high": slope + half}
@@ -214,17 +167,6 @@ def _with_validity(table: pd.DataFrame, events: pd.Series, least: int, what: str
     table["valid"] = events >= least
     table["reason"] = [f"{n} {what}; {least} are asked for" if n < least else "" for n in events]
     return table
-
-
-def robust_slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Least-squares slope with the heteroscedasticity-consistent error HC3, which suits few observations."""
-    centred = x - x.mean()
-    squares = float(centred @ centred)
-    slope = float(centred @ y / squares)
-    leverage = 1 / len(x) + centred**2 / squares
-    left_out = (y - y.mean() - slope * centred) / (1 - leverage)
-    variance = (centred**2 * left_out**2).sum() / squares**2
-    return slope, float(np.sqrt(variance))
 
 
 def interaction(
@@ -369,23 +311,6 @@ def _jonckheere(parts: list[FloatArray], names: list[str]) -> dict[str, Any]:
     out: dict[str, Any] = {"n": int(n), "statistic": statistic, "z": float(z), "p": float(2 * stats.norm.sf(abs(z)))}
     out["effect"] = statistic / pairs if pairs else np.nan
     return out | {f"median_{g}": float(np.median(p)) if len(p) else np.nan for g, p in zip(names, parts, strict=True)}
-
-
-def spline_basis(x: FloatArray, knots: FloatArray) -> FloatArray:
-    """Restricted cubic spline: the linear term and ``len(knots) - 2`` others, linear beyond the outer knots."""
-    k = len(knots)
-    span = (knots[-1] - knots[0]) ** 2
-
-    def plus(t: float) -> FloatArray:
-        out: FloatArray = np.maximum(x - t, 0.0) ** 3
-        return out
-
-    columns = [x]
-    for j in range(k - 2):
-        last, before = knots[-1], knots[-2]
-        term = plus(knots[j]) - plus(before) * (last - knots[j]) / (last - before)
-        columns.append((term + plus(last) * (before - knots[j]) / (last - before)) / span)
-    return np.column_stack(columns)
 
 
 def nonlinearity(

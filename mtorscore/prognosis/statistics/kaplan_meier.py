@@ -1,4 +1,10 @@
-"""Product-limit estimate, Nelson-Aalen, log-rank: plain arrays in, plain arrays out."""
+"""Product-limit estimate, Nelson-Aalen, log-rank, restricted mean: plain arrays in, plain arrays out.
+
+References
+----------
+Royston and Parmar, Stat Med 2011;30:2409 (restricted mean); Andersen, Hansen and Klein, Lifetime Data Anal
+2004;10:335 (its pseudo-observations).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+BLOCK = 4_000_000
+"""Numbers in the largest array of leave-one-out curves."""
 
 
 @dataclass
@@ -168,3 +178,54 @@ def logrank_statistic(
         chisq = float(difference @ np.linalg.pinv(variance) @ difference) if df > 0 else float("nan")
     p = float(stats.chi2.sf(chisq, df)) if df > 0 else float("nan")
     return chisq, df, p, observed, expected
+
+
+def restricted_mean_of(
+    time: FloatArray, event: BoolArray, entry: FloatArray | None, horizon: float
+) -> tuple[float, float]:
+    """Area under the Kaplan-Meier curve up to `horizon`, and its standard error."""
+    curve = product_limit(time, event, entry)
+    inside = curve.time < horizon
+    edges = np.concatenate([[0.0], curve.time[inside], [horizon]])
+    survival = np.concatenate([[1.0], curve.survival[inside]])
+    pieces = np.diff(edges) * survival
+    area = float(pieces.sum())
+    left = np.cumsum(pieces[::-1])[::-1][1:]
+    n, d = curve.n_risk[inside], curve.n_event[inside]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.where(n > d, left**2 * d / (n * (n - d)), 0.0)
+    return area, float(np.sqrt(variance.sum()))
+
+
+def restricted_mean_interval(
+    area: float, se: float, horizon: float, events: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of a restricted mean by the logarithm of the time lost, Student's t on the events less one.
+
+    On its own scale the interval of few events is too narrow, and may lie beyond the horizon
+    (benchmarks/prognosis/coverage.tsv). NaN without two events.
+    """
+    lost = horizon - area
+    if events < 2 or not lost > 0:
+        return float("nan"), float("nan")
+    half = float(stats.t.ppf(0.5 + level / 2, events - 1)) * se / lost
+    return horizon - lost * float(np.exp(half)), horizon - lost * float(np.exp(-half))
+
+
+def leave_one_out(time: FloatArray, event: BoolArray, entry: FloatArray | None, horizon: float) -> FloatArray:
+    """``(n,)`` jackknife pseudo-observations: ``n`` restricted means of all less ``n - 1`` of all but one."""
+    n, curve = len(time), product_limit(time, event, entry)
+    inside = curve.time < horizon
+    at, risk, deaths = curve.time[inside], curve.n_risk[inside], curve.n_event[inside]
+    widths = np.diff(np.concatenate([[0.0], at, [horizon]]))
+    whole = restricted_mean_of(time, event, entry, horizon)[0]
+    out = np.empty(n)
+    for rows in np.array_split(np.arange(n), max(1, -(-n * len(at) // BLOCK))):
+        at_risk = time[rows, None] >= at
+        if entry is not None:
+            at_risk &= entry[rows, None] < at
+        own = (time[rows, None] == at) & event[rows, None]
+        left, gone = risk - at_risk, deaths - own
+        survival = np.cumprod(np.where(left > 0, 1.0 - gone / np.maximum(left, 1e-300), 1.0), axis=1)
+        out[rows] = n * whole - (n - 1) * (widths[0] + survival @ widths[1:])
+    return out

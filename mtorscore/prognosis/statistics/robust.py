@@ -54,3 +54,14 @@ def influence(residuals: FloatArray, covariance: FloatArray, term: int = 0) -> F
     with np.errstate(divide="ignore", invalid="ignore"):
         out: FloatArray = change / np.sqrt(covariance[term, term])
     return out
+
+
+def robust_slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Least-squares slope with the heteroscedasticity-consistent error HC3, which suits few observations."""
+    centred = x - x.mean()
+    squares = float(centred @ centred)
+    slope = float(centred @ y / squares)
+    leverage = 1 / len(x) + centred**2 / squares
+    left_out = (y - y.mean() - slope * centred) / (1 - leverage)
+    variance = (centred**2 * left_out**2).sum() / squares**2
+    return slope, float(np.sqrt(variance))
