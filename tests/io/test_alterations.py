@@ -424,3 +424,11 @@ def test_declared_genes_are_of_today_and_have_sources() -> None:
         assert gene.sources
         assert set(gene.branches) <= set(BRANCHES)
         assert set(gene.branches.values()) <= {-1, 0, 1}
+
+
+@pytest.mark.parametrize(("yes", "no"), [("Y", "N"), ("yes", "no"), ("mut", "WT"), ("1", "0"), ("TRUE", "FALSE")])
+def test_two_words_for_altered_and_not(tmp_path: Path, yes: str, no: str) -> None:
+    lines = ["sample\tTP53\tCTNNB1", f"HCC1\t{yes}\t{no}", f"HCC2\t{no}\t{yes}", f"HCC3\t{no}\tNA"]
+    adata = io.read_alterations(write(tmp_path / "calls.tsv", lines)).to_df()
+    np.testing.assert_array_equal(adata["TP53"], [1, 0, 0])
+    np.testing.assert_array_equal(adata["CTNNB1"], [0, 1, np.nan])
