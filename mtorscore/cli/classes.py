@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,18 +46,16 @@ def classify(
         mtorscore classify counts.tsv --scheme hoshida --out classes.tsv
         mtorscore classify counts.tsv --scheme model.zip --reject 0.6
     """
-    from mtorscore.pipeline import write_table
+    from mtorscore.pipeline.table_files import separator_of, write_output
     from mtorscore.pipeline.tables import call_classes
 
+    separator_of(out)
     source = standard_input() if expression == "-" else Path(expression)
     reading = {"organism": organism, "orientation": orientation, "ids": ids, "units": units}
     options = {"caller": caller, "reference": reference, "cancer": cancer, "alpha": alpha}
     table = call_classes(source, scheme, reject=reject, reading=reading, options=options)
-    if out == "-":
-        table.to_csv(sys.stdout, sep="\t", index=False, float_format="%.17g", na_rep="NA")
-        return
-    write_table(table, out)
-    if not quiet():
+    write_output(table, out)
+    if out != "-" and not quiet():
         counts = ", ".join(f"{c} {n}" for c, n in table["class"].value_counts().items())
         typer.echo(
             f"{out}: {len(table)} observations: {counts or 'none called'}; {int(table['rejected'].sum())} rejected"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["register"]
 
@@ -62,11 +61,13 @@ def contrast(
     """
     from mtorscore.collection import SignatureCollection
     from mtorscore.pipeline.contrast import answers, contrast_scores, differential_expression, score_table
+    from mtorscore.pipeline.table_files import separator_of, write_output
 
     given = {"--group": group, "--continuous": continuous, "--clinical": clinical}
     of_scores = [name for name, value in given.items() if value is not None]
     if organism not in ("human", "mouse"):
         raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
+    separator_of(out)
     found, seen = differential_expression(table)
     if found is not None:
         if of_scores:
@@ -87,7 +88,7 @@ def contrast(
             interaction=interaction,
         )  # fmt: skip
         what = "scores"
-    _write(result, out)
+    write_output(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{table}: {what}")
         for sentence in answers(result):
@@ -97,12 +98,3 @@ def contrast(
 
 def _split(text: str | None) -> list[str]:
     return [c.strip() for c in (text or "").split(",") if c.strip()]
-
-
-def _write(table: pd.DataFrame, out: str) -> None:
-    from mtorscore.pipeline import write_table
-
-    if out == "-":
-        table.to_csv(sys.stdout, sep="\t", index=False, float_format="%.17g", na_rep="NA")
-    else:
-        write_table(table, out)

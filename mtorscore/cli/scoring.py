@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +24,6 @@ from mtorscore.cli.verbosity import quiet
 from mtorscore.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["register"]
@@ -146,13 +144,15 @@ def score(
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
     from mtorscore.pipeline.config import check_methods, current
-    from mtorscore.pipeline.from_disk.stream_scores import Asked, can_stream, stream_scores
+    from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, Asked, can_stream, stream_scores
+    from mtorscore.pipeline.table_files import separator_of, write_output
     from mtorscore.pipeline.tables import GeneNames, Reading, check_overlap, log_layer, read_expression
 
     if organism not in ("human", "mouse"):
         raise ConfigError(f"Unknown organism {organism!r}; there are human and mouse.")
     names = [m.strip() for m in method.split(",") if m.strip()]
     check_methods(names)
+    separator = separator_of(out, besides=OUTPUTS)
     collection = library() if signatures is None else SignatureCollection.read(signatures, join_up_down=join_up_down)
     harmonise = signatures is None if harmonise is None else harmonise
     if harmonise and signatures is not None:
@@ -162,7 +162,8 @@ def score(
     if expression != "-" and not in_memory and can_stream(Path(expression), out):
         asked = Asked(
             methods=tuple(names), harmonise={"organism": organism, **named.options()} if harmonise else None,
-            check=check_overlap, ids=ids, layer=layer, memory=memory, threads=threads, progress=not quiet(),
+            check=check_overlap, separator=separator, ids=ids, layer=layer, memory=memory, threads=threads,
+            progress=not quiet(),
         )  # fmt: skip
         done = stream_scores(Path(expression), collection, asked, out)
         found, n_obs, made = done.coverage, done.n_obs, ""
@@ -176,7 +177,7 @@ def score(
         found, n_obs = adata.uns["mtorscore"][names[0]]["coverage"], adata.n_obs
         _write_scores(adata, names, out)
     if coverage is not None:
-        _write(found.reset_index(), str(coverage))
+        write_output(found.reset_index(), coverage)
     if out != "-" and not quiet():
         counts = f"{n_obs} observations, {len(collection.signatures)} signatures"
         typer.echo(f"{out}: {counts}, {', '.join(names)}{f', of {made}' if made else ''}")
@@ -185,12 +186,13 @@ def score(
 
 def _write_scores(adata: AnnData, methods: list[str], out: str) -> None:
     from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, write_scores
+    from mtorscore.pipeline.table_files import write_output
     from mtorscore.pipeline.tables import scores_table
 
     if Path(out).suffix in OUTPUTS:
         write_scores(adata, out)
     else:
-        _write(scores_table(adata, methods), out)
+        write_output(scores_table(adata, methods), out)
 
 
 def relate(
@@ -238,6 +240,7 @@ def relate(
         mtorscore relate scores.tsv --clinical clinical.tsv --label grade --order G1,G2,G3,G4
     """
     from mtorscore.pipeline.joined_scores import join_clinical, methods_beside
+    from mtorscore.pipeline.table_files import separator_of, write_output
     from mtorscore.pipeline.tables import relate_label, relate_survival
 
     if (label is None) == (time is None or event is None):
@@ -246,6 +249,7 @@ def relate(
         raise ConfigError("--positive, --classes, --order and --balanced speak of --label; name the column as well.")
     if label is not None and (event_value is not None or competing is not None):
         raise ConfigError("--event-value and --competing speak of --time and --event, not of --label.")
+    separator_of(out)
     columns = _listed(adjust)
     joined = join_clinical(scores, clinical, normals=label is not None)
     values, table, who = joined.scores, joined.clinical, joined.patients
@@ -257,19 +261,10 @@ def relate(
         asked: dict[str, Any] = {"event_value": event_value, "competing": competing}
         ratios = relate_survival(values, table, time=str(time), event=str(event), unit=unit, adjust=columns, **asked)
         result = methods_beside(ratios)
-    _write(result, out)
+    write_output(result, out)
     if out != "-" and not quiet():
         typer.echo(f"{out}: {len(result)} rows, {len(values)} observations")
 
 
 def _listed(text: str | None) -> list[str]:
     return [c.strip() for c in (text or "").split(",") if c.strip()]
-
-
-def _write(table: pd.DataFrame | Any, out: str) -> None:
-    from mtorscore.pipeline import write_table
-
-    if out == "-":
-        table.to_csv(sys.stdout, sep="\t", index=False, float_format="%.17g", na_rep="NA")
-    else:
-        write_table(table, out)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore._doors import option
-from mtorscore.errors import DataError, FormatError, MtorscoreError, examples
+from mtorscore.errors import DataError, FormatError, MtorscoreError
 from mtorscore.io import detect
 from mtorscore.io.formats.stored_matrices import check_matrices
 from mtorscore.io.readers import BY_KIND
 from mtorscore.io.tables import file_bytes
-from mtorscore.io.tables.assembly import unique
+from mtorscore.io.tables.assembly import no_column, unique
 from mtorscore.io.tables.described import said
 from mtorscore.io.tables.matrix import TABLE_KINDS
 from mtorscore.io.tables.orientation import asked_orientation
@@ -164,7 +164,7 @@ def _named_by(adata: AnnData, ids: str, path: Path) -> None:
     import pandas as pd
 
     if ids not in adata.var:
-        raise FormatError(f"there is no column {ids!r}; there are {examples(adata.var.columns, 12)}.", path=path)
+        raise no_column(ids, adata.var.columns, path)
     named = [str(v) for v in adata.var[ids]]
     adata.var["row_name"] = [str(v) for v in adata.var.get("id", adata.var_names)]
     adata.var["id"] = named

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore._atomic import atomic, write_whole
-from mtorscore.errors import DataError, FormatError
+from mtorscore.errors import ConfigError, DataError, FormatError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mtorscore.results import Table
 
-__all__ = ["read_table", "write_json", "write_result", "write_table"]
+__all__ = ["read_table", "separator_of", "write_json", "write_output", "write_result", "write_table"]
 
 
 def write_result(
@@ -85,6 +86,56 @@ def write_table(table: pd.DataFrame, path: str | Path, *, index: str | None = No
     with atomic(path) as temporary:
         table.to_csv(temporary, sep="\t", index=index is not None, index_label=index, float_format="%.17g", na_rep="NA")
     return Path(path)
+
+
+TEXT = {"": "\t", ".tsv": "\t", ".txt": "\t", ".tab": "\t", ".csv": ","}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+def separator_of(out: str | Path, *, besides: Sequence[str] = ()) -> str:
+    """Return what separates the columns of a table that a command writes, by the ending of its name.
+
+    Parameters
+    ----------
+    out
+        The file; ``-`` is standard output.
+    besides
+        Endings that the command knows beside those of text; "" is returned for them.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is written by that ending.
+    """
+    path = Path(out)
+    if str(out) == "-" or path.suffix in besides:
+        return "" if path.suffix in besides else "\t"
+    ending = Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+    if ending not in TEXT:
+        known = [*(e for e in TEXT if e), *besides]
+        raise ConfigError(
+            f"{out}: no table is written as {ending}; let the name end in {', '.join(known)} (text may be compressed: "
+            f"{', '.join(COMPRESSED)})."
+        )
+    return TEXT[ending]
+
+
+def write_output(table: pd.DataFrame, out: str | Path) -> None:
+    """Write a command's table with 17 significant digits: tab-separated, a .csv by commas, ``-`` to standard output.
+
+    Parameters
+    ----------
+    table
+        Any table; its index is not written.
+    out
+        See `separator_of`.
+    """
+    how: dict[str, Any] = {"sep": separator_of(out), "index": False, "float_format": "%.17g", "na_rep": "NA"}
+    if str(out) == "-":
+        table.to_csv(sys.stdout, **how)
+        return
+    with atomic(out) as temporary:
+        table.to_csv(temporary, **how)
 
 
 def read_table(path: str | Path, *, index: str | None = None) -> pd.DataFrame:

@@ -101,6 +101,7 @@ def read_expression(
     """
     from mtorscore import io, pp
     from mtorscore.pp.cohort import state_units
+    from mtorscore.pp.scale import warn_calls
 
     names, reading = names or GeneNames(), reading or Reading()
     if names.options() and not harmonise:
@@ -109,10 +110,12 @@ def read_expression(
         adata = io.read(source, **reading.options())
     else:
         adata = _read_stream(source, reading.options())
+    _check_samples(adata)
     if adata.n_vars and (reading.units or reading.log):
         state_units(adata, reading.units or "")
     else:
         pp.check_signs(adata)
+        warn_calls(adata)
     _warn_of_repairs(adata, harmonise)
     if harmonise:
         harmonised = pp.harmonise_genes(adata, names.organism, **names.options())
@@ -155,6 +158,30 @@ def _read_stream(source: IO[bytes], options: dict[str, Any]) -> AnnData:
             raise DataError(str(error).replace(str(path), "standard input")) from error
 
 
+def _check_samples(adata: AnnData) -> None:
+    """Refuse a table of genes whose further columns hold no numbers, so that no sample is left.
+
+    Parameters
+    ----------
+    adata
+        What was read.
+
+    Raises
+    ------
+    DataError
+        With the first value of each column.
+    """
+    if adata.n_obs or not adata.n_vars:
+        return
+    first = {str(c): str(adata.var[c].iloc[0]) for c in adata.var}
+    words = [f"{name}: {value}" for name, value in first.items() if value != str(adata.var_names[0])]
+    raise DataError(
+        f"{adata.uns.get('source', {}).get('file', 'The file')} has {adata.n_vars} gene(s) and no column of numbers "
+        f"({examples(words) or 'no further column'}), so there is no sample to score. Give genes x samples, or samples "
+        "x genes, with numbers in the cells."
+    )
+
+
 def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
     """Refuse a matrix that holds no gene of any signature.
 
@@ -170,9 +197,13 @@ def check_overlap(adata: AnnData, signatures: SignatureCollection) -> None:
     DataError
         If nothing overlaps, with examples of both sides.
     """
+    source = adata.uns.get("source", {})
+    file = source.get("file", "The file")
     if not adata.n_vars:
-        evidence = adata.uns.get("source", {}).get("evidence", "")
-        raise DataError(f"The file holds no expression matrix ({evidence}). Give genes x samples, or samples x genes.")
+        raise DataError(
+            f"{file} holds no expression matrix ({source.get('evidence', '')}). Give genes x samples, or samples x "
+            "genes."
+        )
     genes = {g for s in signatures.signatures for g in s.genes}
     if genes and not genes & set(adata.var_names):
         raise DataError(

@@ -10,13 +10,23 @@ import numpy.typing as npt
 from scipy import sparse
 
 from mtorscore._doors import option
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.pp._factors import median_of_ratios, tmm
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["LARGEST_LOG", "UNITS", "Scale", "check_signs", "check_values", "detect_scale", "library_sizes", "normalise"]
+__all__ = [
+    "LARGEST_LOG",
+    "UNITS",
+    "Scale",
+    "check_signs",
+    "check_values",
+    "detect_scale",
+    "library_sizes",
+    "normalise",
+    "warn_calls",
+]
 
 LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
 LOGS = ("log2", "ln", "rma")
@@ -220,6 +230,29 @@ def _like_depths(x: Any) -> bool:
     high = float(x.max() if sparse.issparse(x) else np.nanmax(x)) if total.size else 0.0
     same = len(total) > 1 and float(np.ptp(total)) <= 0.005 * float(np.median(total))
     return bool(high > 100 and np.median(total) >= 1e4 and not same)
+
+
+def warn_calls(adata: AnnData) -> None:
+    """Warn where every value is 0 or 1.
+
+    Parameters
+    ----------
+    adata
+        Observations x genes.
+
+    Warns
+    -----
+    DataWarning
+        If nothing but 0 and 1 is there: calls, such as of mutations, and no expression.
+    """
+    values = adata.X.data if sparse.issparse(adata.X) else np.asarray(adata.X)
+    first = values.ravel()[:1000]
+    if first.size and np.isin(first, (0, 1)).all() and np.isin(values, (0, 1)).all():
+        warn(
+            "every value is 0 or 1: these look like calls, such as of mutations or of presence, and not like "
+            "expression. Scores of them mean nothing that is known; DNA alterations are read by io.read_alterations.",
+            DataWarning,
+        )
 
 
 def check_signs(adata: AnnData) -> None:

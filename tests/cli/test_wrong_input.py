@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -303,3 +304,45 @@ def test_wrong_arguments_of_a_simulation(tmp_path: Path, arguments: dict[str, ob
 
     with pytest.raises(ConfigError, match=said):
         acquire("simulated", tmp_path / "manifest.json", simulate=arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["score", "words.csv"], "words.csv has 1 gene(s) and no column of numbers (a: x, b: y)"),
+        (["score", "m.tsv", "--out", "s.xlsx"], "s.xlsx: no table is written as .xlsx; let the name end in .tsv"),
+        (["relate", "m.tsv", "-c", "m.tsv", "--label", "a", "--out", "s.pdf"], "no table is written as .pdf"),
+        (["score", "a.h5ad", "--memory", "1MB"], "--memory 1MB is too little; the least is 100MB"),
+        (
+            ["score", "a.h5ad", "--ids", "no"],
+            "no column 'no' (--ids); there are none beside the names themselves",
+        ),
+        (["score", "a.h5ad", "--out", "s.tsv.xz"], "a file is scored into text, .gz, .parquet"),
+        (["score", "broken.h5ad"], "This is not an HDF5 file, or it was cut short; fetch or write it again"),
+    ],
+)
+def test_tired_words_at_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("words.csv").write_text("gene,a,b\nFASN,x,y\n")
+    Path("m.tsv").write_text("gene\ta\tb\nFASN\t1.5\t2\nSCD\t3\t4\nALB\t7\t1\n")
+    values = np.array([[1.5, 2, 3], [4, 5, 6]], dtype=np.float32)
+    ad.AnnData(values, var=pd.DataFrame(index=["FASN", "SCD", "ALB"])).write_h5ad("a.h5ad")
+    Path("broken.h5ad").write_bytes(b"\x89HDF" + b"x" * 3000)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.glob("s.*"))
+
+
+def test_calls_of_0_and_1_are_no_expression(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("calls.tsv").write_text("gene\tHCC1\tHCC2\tHCC3\nFASN\t0\t1\t0\nSCD\t1\t0\t1\nALB\t0\t1\t1\nTP53\t1\t0\t0\n")
+    with pytest.raises(SystemExit):
+        main(["score", "calls.tsv", "--out", "s.csv"])
+    assert "every value is 0 or 1" in " ".join(capsys.readouterr().err.split())
+    assert pd.read_csv("s.csv", sep=",").shape[0] == 3, "a .csv is separated by commas"

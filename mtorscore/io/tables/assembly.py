@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore._doors import option
+from mtorscore.errors import DataError, FormatError, examples
 from mtorscore.io.tables.cell_text import holds_text
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["assemble", "described", "repeated", "unique"]
+__all__ = ["assemble", "described", "no_column", "repeated", "unique"]
 
 
 def repeated(names: Iterable[str]) -> list[str]:
     """Return the names that occur more than once, in order."""
     return [n for n, c in Counter(names).items() if c > 1]
+
+
+def no_column(name: str, columns: Iterable[object], path: Path) -> FormatError:
+    """Return the error of a file whose genes are to be named by a column that it has not."""
+    there = examples(columns, 12) or "none beside the names themselves"
+    return FormatError(f"there is no column {name!r} ({option('ids')}); there are {there}.", path=path)
 
 
 def unique(names: list[str]) -> list[str]:

@@ -27,6 +27,8 @@ __all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write
 
 OUTPUTS = (".parquet", ".h5ad", ".zarr")
 """Endings of outputs that hold the scores as `mtorscore.tl.score` does; any other one is a table of text."""
+PACKED = (".bz2", ".xz", ".zst")
+"""Compressions that are not written part by part."""
 SAMPLED = 2_000
 
 
@@ -46,6 +48,8 @@ class Asked:
         Called with the names of the genes (in ``var``) and the signatures, to refuse what has nothing in common.
     layer, memory, threads, resume
         See `mtorscore.tl.score`.
+    separator
+        Between the columns of a table of text.
     progress
         Whether to say on standard error how far it is.
     """
@@ -58,6 +62,7 @@ class Asked:
     memory: str = "1GB"
     threads: int | None = None
     resume: bool = True
+    separator: str = "\t"
     progress: bool = False
 
 
@@ -124,6 +129,10 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     from mtorscore.tl.streaming.score_file import DiskOptions, score_file
 
     target = Path(out)
+    if target.suffix in PACKED:
+        raise ConfigError(
+            f"{out}: a file is scored into text, .gz, {', '.join(OUTPUTS)}, and not into {target.suffix}."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     naming = GeneNaming(ids=asked.ids, harmonise=asked.harmonise)
     _check(path, signatures, naming, asked)
@@ -134,7 +143,7 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     )  # fmt: skip
     score_file(path, signatures, options, disk)
     if written is not target:
-        _as_text(written, target, asked.methods)
+        _as_text(written, target, asked.methods, asked.separator)
     record, n_obs = _recorded(written)
     if written is not target:
         written.unlink()
@@ -193,6 +202,7 @@ def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, aske
 
     from mtorscore import pp
     from mtorscore.errors import DataError, examples
+    from mtorscore.pp.scale import warn_calls
     from mtorscore.tl.streaming.gene_names import known_names
 
     with _opened(path, asked.layer) as file:
@@ -209,6 +219,8 @@ def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, aske
             some = AnnData(file.matrix[first : min(first + len(part), file.matrix.shape[0])])
             some.var_names = [str(i) for i in range(some.n_vars)]
             pp.check_signs(some)
+            if first == 0:
+                warn_calls(some)
         asked.check(AnnData(var=_frame(known_names(file, naming))), signatures)
 
 
@@ -218,7 +230,7 @@ def _frame(names: Sequence[str]) -> Any:
     return pd.DataFrame(index=pd.Index(list(names), dtype=object))
 
 
-def _as_text(parquet: Path, target: Path, methods: Sequence[str]) -> None:
+def _as_text(parquet: Path, target: Path, methods: Sequence[str], separator: str) -> None:
     """Write the scores as the table that `mtorscore score` writes, a row group at a time."""
     import pyarrow.parquet as pq
 
@@ -232,7 +244,7 @@ def _as_text(parquet: Path, target: Path, methods: Sequence[str]) -> None:
                 part.columns = ["observation", *(c.split("/", 1)[1] for c in wanted)]
                 if len(methods) > 1:
                     part.insert(1, "method", method)
-                part.to_csv(stream, sep="\t", index=False, header=first, float_format="%.17g", na_rep="NA")
+                part.to_csv(stream, sep=separator, index=False, header=first, float_format="%.17g", na_rep="NA")
                 first = False
 
 
@@ -247,8 +259,6 @@ def _text(path: Path, target: Path) -> Iterator[Any]:
             with io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as stream:
                 yield stream
         return
-    if target.suffix in (".bz2", ".xz", ".zst", ".zip"):
-        raise ConfigError(f"A streamed table is written as text, .gz, {', '.join(OUTPUTS)}; not {target.suffix}.")
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         yield stream
 

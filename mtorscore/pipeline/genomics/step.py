@@ -157,7 +157,11 @@ def _looked_at(altered: AnnData) -> AnnData:
         )
     kept = altered[:, [g not in absent for g in altered.var_names]]
     if not kept.n_vars:
-        raise DataError(f"none of the {len(absent)} declared genes of the pathway is in the files of alterations.")
+        files = examples(altered.uns["alterations"]["files"])
+        raise DataError(
+            f"{files}: none of the {len(absent)} declared genes of the pathway ({examples(sorted(absent))}) is named "
+            "there (--alterations). Check that these are alterations, and that genes go by symbols."
+        )
     return kept.copy()
 
 

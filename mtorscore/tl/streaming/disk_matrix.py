@@ -182,7 +182,7 @@ def _open_root(file: Path) -> tuple[Any, str]:
         return h5py.File(file, "r"), "h5ad"
     except OSError as error:
         raise FormatError(
-            "This is not an HDF5 file, or it was cut short; read it with mtorscore.read.", path=file
+            "This is not an HDF5 file, or it was cut short; fetch or write it again.", path=file
         ) from error
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.errors import FormatError, MtorscoreWarning, examples
-from mtorscore.io.tables.assembly import unique
+from mtorscore.errors import MtorscoreWarning
+from mtorscore.io.tables.assembly import no_column, unique
 from mtorscore.pp.identifiers import harmonise_genes
 from mtorscore.tl.streaming.disk_matrix import DiskFile
 from mtorscore.tl.streaming.stream_source import StreamSource
@@ -108,9 +108,7 @@ def _named(file: DiskFile, naming: GeneNaming) -> pd.DataFrame:
     names = [str(n) for n in var.index]
     if naming.ids is not None:
         if naming.ids not in var:
-            raise FormatError(
-                f"there is no column {naming.ids!r}; there are {examples(var.columns, 12)}.", path=file.path
-            )
+            raise no_column(naming.ids, var.columns, file.path)
         names = [str(n) for n in var[naming.ids]]
     if naming.ids is not None or "id" not in var:
         var["id"] = names

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._doors import option
 from mtorscore.errors import DataError
 from mtorscore.tl.engine.source import BY_SIZE, Source, Tiling
 from mtorscore.tl.engine.tiles import Tile
@@ -33,9 +34,10 @@ def parse_memory(memory: str | int | float) -> int:
             raise ValueError(memory)
         size = int(float(found[1].lower()) * UNITS[found[2] or ""])
     except ValueError as error:
-        raise DataError(f"memory={memory!r} is not an amount of memory; write it like '1GB' or '500MB'.") from error
+        given = option("memory", str(memory))
+        raise DataError(f"{given} is not an amount of memory; write it like 1GB or 500MB.") from error
     if size < LEAST:
-        raise DataError(f"memory={memory!r} is too little; the least is 100MB.")
+        raise DataError(f"{option('memory', str(memory))} is too little; the least is 100MB.")
     return size
 
 
