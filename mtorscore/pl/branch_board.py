@@ -37,7 +37,7 @@ class Branch:
         Its rows of the board, one per method.
     shift
         ``"up"``, ``"down"``, ``"not shown"``, ``"methods disagree"`` or "" where nothing is compared: up or down where
-        every method's interval says so.
+        every method's interval excludes 0 and its q is small (where the table has ``shift_shown``).
     holds, readable
         Under every method: whether the effect holds, whether the score may be read.
     reason
@@ -86,13 +86,15 @@ def branches_of(table: pd.DataFrame) -> list[Branch]:
 
 
 def _direction(rows: list[dict[str, Any]]) -> str:
-    """Say up or down where every method does, by its interval; that methods disagree where estimates differ in sign."""
+    """Say up or down where every method does, by its interval and q; that methods disagree where signs differ."""
     known = [r for r in rows if np.isfinite(r["shift"])]
     if not known:
         return ""
     signs = {np.sign(r["shift"]) for r in known}
     if len(signs - {0.0}) > 1:
         return "methods disagree"
+    if not all(bool(r.get("shift_shown", True)) for r in known):
+        return "not shown"
     if all(r["shift_low"] > 0 for r in known):
         return "up"
     return "down" if all(r["shift_high"] < 0 for r in known) else "not shown"

@@ -60,7 +60,7 @@ def _moved(branch: Branch, cohort: str) -> str:
     way = "higher" if branch.shift == "up" else "lower"
     return (
         f"In {cohort}, {branch.title} ({branch.signature}) is {way} ({against}): {_span(branch, 'shift', '+.2f')} "
-        f"{unit} by {_methods(branch)}, every 95% interval beyond 0."
+        f"{unit} by {_methods(branch)}, every 95% interval beyond 0 and every q below 0.05."
     )
 
 

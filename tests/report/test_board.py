@@ -114,6 +114,14 @@ def test_shifts_need_every_interval() -> None:
     assert "S6K falls" in said(table(s6k=down))
 
 
+def test_a_shift_that_is_one_of_many_is_no_claim() -> None:
+    """The interval of one of ten branches lies beyond 0 by chance: q counts how many were compared."""
+    rows = table()
+    rows["shift_shown"] = ~((rows["branch"] == "s6k") & (rows["method"] == "zscore"))
+    assert "mTORC1 output and SREBP-1 rise" in said(rows)
+    assert next(b for b in branches_of(rows) if b.branch == "s6k").shift == "not shown"
+
+
 def test_without_an_outcome_or_anything_to_compare() -> None:
     nothing = {"hr": np.nan, "shift": np.nan, "shift_low": np.nan, "shift_high": np.nan, "holds": False}
     alone = said(table(**dict.fromkeys(NAMES, nothing)))
@@ -138,6 +146,7 @@ def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
     assert nodes["Loss of PTEN"]["words"] == "no readout"
 
 
+@pytest.mark.parametrize("q", [0.01, 0.2])
 @pytest.mark.parametrize(
     ("contrasts", "compared", "active"),
     [
@@ -156,17 +165,24 @@ def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
     ],
 )
 def test_the_board_shows_the_contrast_of_the_design(
-    results: Path, tmp_path: Path, contrasts: dict[str, str], compared: str, active: bool
+    results: Path, tmp_path: Path, contrasts: dict[str, str], compared: str, active: bool, q: float
 ) -> None:
     """An order, pairs or several groups of the user's are compared as such, not as tumours against normal tissue."""
     copy = shutil.copytree(results, tmp_path / "run")
     cohort = copy / "sim-hcc"
     each = [(m, s) for m in ("singscore", "zscore") for s in NAMES_OF_RUN]
-    values = {"difference": 0.1, "difference_low": -3.0, "difference_high": 3.0, "active": 0.4, "called": True}
+    values = {
+        "difference": 0.1,
+        "difference_low": -3.0,
+        "difference_high": 3.0,
+        "active": 0.4,
+        "called": True,
+        "q": 0.9,
+    }
     activation = pd.DataFrame([{"method": m, "signature": s} | values for m, s in each])
     activation.assign(active_low=0.3, active_high=0.5).to_csv(cohort / "relate/activation.tsv", sep="\t", index=False)
     rows = [
-        {"method": m, "signature": s, "contrast": c, "design": d, "hedges_g": 2.0, "g_low": 1.0, "g_high": 3.0}
+        {"method": m, "signature": s, "contrast": c, "design": d, "hedges_g": 2.0, "g_low": 1.0, "g_high": 3.0, "q": q}
         for m in ("singscore", "zscore")
         for c, d in contrasts.items()
         for s in NAMES_OF_RUN
@@ -179,5 +195,5 @@ def test_the_board_shows_the_contrast_of_the_design(
     assert set(found["shift"]) == {0.1 if "tumours" in compared else 2.0}
     assert found["active"].notna().any() == active
     text = sentence([b for b in branches_of(found) if b.branch != "confounder"])
-    assert ("rise" in text) == ("tumours" not in compared)
+    assert ("rise" in text) == ("tumours" not in compared and q < 0.05)
     assert compared.partition(",")[0] in text
