@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["MOST_DEPTH", "MOST_VALUES", "UnboundedError", "check_bounds", "safe_load"]
+__all__ = ["MOST_DEPTH", "MOST_VALUES", "UnboundedError", "bounded_events", "check_bounds", "safe_load"]
 
 MOST_DEPTH = 50
 MOST_VALUES = 1_000_000
@@ -26,12 +26,23 @@ _EVENTS: Any = getattr(yaml, "CLoader", yaml.Loader)
 
 
 def check_bounds(text: str) -> None:
-    """Refuse YAML that nests or repeats without measure.
+    """Refuse YAML that nests or repeats without measure; see `bounded_events`."""
+    for _ in bounded_events(text):
+        pass
+
+
+def bounded_events(text: str) -> Iterator[Any]:
+    """Yield the events of a YAML text, and refuse what nests or repeats without measure.
 
     Parameters
     ----------
     text
         One document or several.
+
+    Yields
+    ------
+    yaml.Event
+        As libyaml's parser makes them.
 
     Raises
     ------
@@ -70,6 +81,7 @@ def check_bounds(text: str) -> None:
             total += size
         if total > MOST_VALUES:
             raise _refused(f"with its aliases it holds more than {MOST_VALUES:,} values", event)
+        yield event
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from mtorscore._atomic import write_whole
 from mtorscore.collection import gene_set_formats as formats
 from mtorscore.collection.entries import USER_BRANCH, Entry, Signature, by_id
 from mtorscore.collection.gene_set_text import clean, read_text
-from mtorscore.collection.validation import entry_files, first_problem
+from mtorscore.collection.validation import entry_files, readable
 from mtorscore.collection.yaml_format import entry_from_document, entry_to_document
-from mtorscore.collection.yaml_text import Loader, dump
+from mtorscore.collection.yaml_text import compose, dump
 from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples, warn
 
 __all__ = ["FORMATS", "read", "read_gmt", "read_yaml", "text_of", "write", "write_gmt"]
@@ -86,11 +84,10 @@ def read_yaml(path: Path, *, checked: bool = True) -> list[Entry]:
         With the first problem and its line.
     """
     text = read_text(path)
-    problem = first_problem(path, text) if checked else None
+    problem, nodes = readable(path, text) if checked else (None, compose(text).nodes)
     if problem is not None:
         raise FormatError(problem.message, path=path, line=problem.line)
-    documents = [d for d in yaml.load_all(text, Loader=Loader) if d is not None]
-    return [entry_from_document(d, path=str(path)) for d in documents]
+    return [entry_from_document(node.plain(), path=str(path)) for node in nodes]
 
 
 def write(entries: Iterable[Entry], path: Path) -> Path:

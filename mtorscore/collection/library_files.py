@@ -8,9 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mtorscore.collection.yaml_text import Loader
+from mtorscore.collection.yaml_text import load
 from mtorscore.errors import SignatureError
 
 __all__ = ["BRANCHES", "LEVELS", "SEED_COLUMNS", "library_folder", "library_meta", "seed_answer", "seed_map"]
@@ -37,7 +35,7 @@ def library_meta() -> dict[str, Any]:
         ``levels``: per level its meaning; ``leads``: per branch its standing leads, see `leads`.
     """
     text = (library_folder() / "library.yaml").read_text(encoding="utf-8")
-    meta: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
+    meta: dict[str, Any] = load(text)
     return meta
 
 
@@ -45,7 +43,7 @@ def library_meta() -> dict[str, Any]:
 def seed_map() -> list[dict[str, Any]]:
     """Return the systems S01 to S53 of the seed review, as in ``seed_map.yaml``."""
     text = (library_folder() / "seed_map.yaml").read_text(encoding="utf-8")
-    systems: list[dict[str, Any]] = yaml.load(text, Loader=Loader)["systems"]  # noqa: S506 - plain values only
+    systems: list[dict[str, Any]] = load(text)["systems"]
     return systems
 
 

@@ -200,6 +200,7 @@ def _genes(
     entry: Node, kind: str, symbols: Mapping[str, tuple[str, ...]], approved: frozenset[str] | None, strict: bool
 ) -> Iterator[Finding]:
     where: dict[str, str] = {}
+    known = strict or approved is not None
     for group in GROUPS[kind]:
         block = entry.get(group)
         if block is None:
@@ -211,7 +212,9 @@ def _genes(
             if gene is None:
                 continue
             found = True
-            yield from _symbol(gene, symbols, approved, strict)
+            # Letters and digits alone are a symbol for a reader; the library asks for more.
+            if known or gene.tag != "str" or not gene.raw.isalnum():
+                yield from _symbol(gene, symbols, approved, strict)
             if gene.raw in where:
                 same = where[gene.raw] == group
                 code = "repeated-gene" if same else "both-directions"

@@ -19,7 +19,7 @@ from mtorscore.collection.rules import check_entry
 from mtorscore.collection.yaml_text import Node, compose
 from mtorscore.errors import SignatureError
 
-__all__ = ["CODES", "Problem", "entry_files", "first_problem", "validate"]
+__all__ = ["CODES", "Problem", "entry_files", "readable", "validate"]
 
 _NOT_ENTRIES = {"library.yaml", "seed_map.yaml", "alterations.yaml"}
 
@@ -111,8 +111,16 @@ def validate(
 _CONSEQUENCES = {"no-genes", "one-sided", "missing-key"}
 
 
-def first_problem(path: Path, text: str | None = None) -> Problem | None:
-    """Return the first problem that keeps a file from being read, None where the file can be read."""
+def readable(path: Path, text: str) -> tuple[Problem | None, list[Node]]:
+    """Return the first problem that keeps a file from being read, None where there is none, and its entries.
+
+    Parameters
+    ----------
+    path
+        The file, for the message.
+    text
+        Its text.
+    """
     problems, documents = _documents(path, text)
     seen: dict[str, int] = {}
     for document in documents:
@@ -124,7 +132,7 @@ def first_problem(path: Path, text: str | None = None) -> Problem | None:
             problems.append(Problem(str(path), name.line, "duplicate-id", message))
         elif name is not None:
             seen[name.raw] = name.line
-    return min(problems, key=lambda p: (p.code in _CONSEQUENCES, p.line), default=None)
+    return min(problems, key=lambda p: (p.code in _CONSEQUENCES, p.line), default=None), documents
 
 
 def entry_files(folder: Path) -> list[Path]:
@@ -157,7 +165,7 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
             line = path.read_bytes()[: error.start].count(b"\n") + 1
             return [Problem(name, line, "encoding", "The file is not UTF-8 text; save it as UTF-8.")], []
     try:
-        nodes = compose(text)
+        composed = compose(text)
     except UnboundedError as error:
         message = f"The YAML is refused: {error.problem}; write its content out plainly."
         return [Problem(name, error.problem_mark.line + 1 if error.problem_mark else 1, "yaml", message)], []
@@ -174,46 +182,9 @@ def _documents(path: Path, text: str | None = None) -> tuple[list[Problem], list
         return [Problem(name, line, "yaml", message)], []
     except yaml.YAMLError as error:
         return [Problem(name, 1, "yaml", f"This is not valid YAML ({error}).")], []
-    if not nodes:
+    if not composed.nodes:
         return [Problem(name, 1, "empty", "The file holds no entry; write one, or delete the file.")], []
-    problems: list[Problem] = []
-    documents = []
-    for node in nodes:
-        if node.kind != "mapping":
-            problems.append(Problem(name, node.line, "mapping", "An entry is a mapping that begins with `id: NAME`."))
-            continue
-        problems += [Problem(name, line, "duplicate-key", message) for line, message in _repeated(node)]
-        problems += [
-            Problem(name, n.line, "yaml", f"The tag {n.tag} is not known; write the value plainly.")
-            for n in _tagged(node)
-        ]
-        documents.append(node)
-    return problems, documents
-
-
-_KNOWN_TAGS = frozenset({"str", "int", "float", "bool", "null", "map", "seq"})
-
-
-def _tagged(node: Node) -> Iterator[Node]:
-    """Yield nodes with a tag that reading the file would not know."""
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        if one.tag not in _KNOWN_TAGS:
-            yield one
-        if one.kind != "scalar":
-            waiting += [*one.items, *(n for pair in one.pairs for n in pair)][::-1]
-
-
-def _repeated(node: Node) -> Iterator[tuple[int, str]]:
-    """Yield keys that a mapping repeats; YAML would silently keep the last one."""
-    seen: dict[str, int] = {}
-    for key, value in node.pairs:
-        if key.raw in seen:
-            yield key.line, f"`{key.raw}` is in line {seen[key.raw]} already; keep one."
-        seen.setdefault(key.raw, key.line)
-        if value.kind != "scalar":
-            yield from _repeated(value)
-    for item in node.items:
-        if item.kind != "scalar":
-            yield from _repeated(item)
+    problems = [Problem(name, *fault) for fault in composed.faults]
+    message = "An entry is a mapping that begins with `id: NAME`."
+    problems += [Problem(name, n.line, "mapping", message) for n in composed.nodes if n.kind != "mapping"]
+    return problems, [n for n in composed.nodes if n.kind == "mapping"]

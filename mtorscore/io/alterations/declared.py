@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
 from mtorscore.collection.library_files import library_folder
-from mtorscore.collection.yaml_text import Loader
+from mtorscore.collection.yaml_text import load
 
 __all__ = ["DeclaredGene", "declared_genes", "declared_proteins"]
 
@@ -54,7 +52,7 @@ class DeclaredGene:
 @lru_cache(maxsize=1)
 def _file() -> dict[str, Any]:
     text = (library_folder() / FILE).read_text(encoding="utf-8")
-    raw: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - the loader builds plain values only
+    raw: dict[str, Any] = load(text)
     return raw
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from mtorscore.collection import Signature, SignatureCollection, library
 from mtorscore.collection.library_files import library_folder
-from mtorscore.collection.yaml_text import Loader
+from mtorscore.collection.yaml_text import load
 from mtorscore.errors import FormatError, SignatureError, nearest
 
 __all__ = ["Scheme", "Template", "read_scheme", "scheme", "schemes"]
@@ -137,7 +137,7 @@ def read_scheme(path: Path) -> Scheme:
         If a class has no genes, or a gene stands in both directions of one class.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - plain values only
+        raw = load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FormatError("There is no such scheme of classes.", path=path) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
