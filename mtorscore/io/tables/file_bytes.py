@@ -79,13 +79,15 @@ def compression_of(start: bytes) -> str:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
     digest = hashlib.sha256()
+    block = memoryview(bytearray(1 << 18))
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         if file != path:
             digest.update(str(file.relative_to(path)).encode())
-        with file.open("rb") as handle:
-            while block := handle.read(CHUNK):
-                digest.update(block)
+        with file.open("rb", buffering=0) as handle:
+            # Into one block that stays in the processor's cache.
+            while n := handle.readinto(block):
+                digest.update(block[:n])
     return digest.hexdigest()
 
 

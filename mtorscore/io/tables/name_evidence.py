@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mtorscore.genes.identifier_kinds import is_symbol, kind_of, plain_form
 from mtorscore.genes.numbers import entrez_evidence
@@ -132,11 +133,16 @@ def weigh_names(names: Sequence[str], most: int = 400) -> NameEvidence:
         Names looked at, evenly spread.
     """
     step = max(1, len(names) // most)
-    chosen = [str(n) for n in names[::step] if str(n)]
+    chosen = tuple(str(n) for n in names[::step] if str(n))
     if not chosen:
         return NameEvidence(0.0, 0.0, "", 0)
     evidence = entrez_evidence([str(n) for n in names[: 4 * most]])
-    digits = 0.0 if evidence < 0 else (0.7 if evidence > 3 else 0.3)
+    return _weighed(chosen, 0.0 if evidence < 0 else (0.7 if evidence > 3 else 0.3))
+
+
+@lru_cache(maxsize=8)
+def _weighed(chosen: tuple[str, ...], digits: float) -> NameEvidence:
+    """Weigh names, given how much digits say; several questions are asked about the names of one table."""
     series = _in_series(chosen)
     genes = samples = 0.0
     kinds: Counter[str] = Counter()
