@@ -11,6 +11,7 @@ from scipy import sparse
 
 from mtorscore._doors import option
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.io.alterations.kinds import are_levels
 from mtorscore.pp._factors import median_of_ratios, tmm
 
 if TYPE_CHECKING:
@@ -272,17 +273,17 @@ def check_signs(adata: AnnData) -> None:
     if not values.size or not np.fmin.reduce(values, axis=None) < 0:
         return
     finite = values if np.isfinite(np.sum(values)) else values[np.isfinite(values)]
+    if are_levels(finite):
+        raise DataError(
+            "every value is a level of copy number (-2 to 2), not expression. Read them with io.read_alterations, or "
+            "hand them to a run as --alterations beside the expression."
+        )
     # Some values settle it nearly always: what is not whole is soon found.
     if finite.size and finite.max() <= 100:
         some = finite.ravel()[:100_000]
         if (some != np.round(some)).any() or (finite != np.round(finite)).any():
             return
     dense = adata.X.toarray() if sparse.issparse(adata.X) else np.asarray(adata.X)
-    if finite.size and np.isin(finite, (-2, -1, 0, 1, 2)).all():
-        raise DataError(
-            "every value is a whole number from -2 to 2: these are levels of copy number, not expression. Read them "
-            "with io.read_alterations, or hand them to a run as --alterations beside the expression."
-        )
     rows, columns = np.nonzero(dense < 0)
     where = (
         f"{adata.obs_names[r]} x {adata.var_names[c]} = {dense[r, c]:g}" for r, c in zip(rows, columns, strict=True)

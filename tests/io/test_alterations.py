@@ -432,3 +432,89 @@ def test_two_words_for_altered_and_not(tmp_path: Path, yes: str, no: str) -> Non
     adata = io.read_alterations(write(tmp_path / "calls.tsv", lines)).to_df()
     np.testing.assert_array_equal(adata["TP53"], [1, 0, 0])
     np.testing.assert_array_equal(adata["CTNNB1"], [0, 1, np.nan])
+
+
+def test_callers_and_portals_name_columns_in_their_way(tmp_path: Path) -> None:
+    """ICGC, ANNOVAR and VEP: ids for symbols, where a variant lies, a transcript before the protein change."""
+    icgc = [
+        "icgc_mutation_id\ticgc_donor_id\tsubmitted_sample_id\tconsequence_type\taa_mutation\tgene_affected",
+        "MU1\tDO1\tA\tmissense_variant\tR249S\tENSG00000141510",
+        "MU2\tDO1\tB\tdisruptive_inframe_deletion\tA5del\tENSG00000171862",
+        "MU3\tDO1\tB\t5_prime_UTR_premature_start_codon_gain_variant\t\tENSG00000198793",
+    ]
+    annovar = [
+        "Sample\tGene.refGene\tFunc.refGene\tExonicFunc.refGene\tAAChange.refGene",
+        "A\tTP53\texonic\tnonsynonymous SNV\tTP53:NM_000546:exon7:c.G747T:p.R249S",
+        "B\tPTEN\texonic\tnonframeshift block substitution\tPTEN:NM_000314:x",
+        "B\tMTOR\tncRNA_intronic\t.\t.",
+    ]
+    vep = [
+        "SYMBOL\tTumor_Sample_Barcode\tConsequence\tHGVSp",
+        "TP53\tA\tmissense_variant&splice_region_variant\tENSP00000269305.4:p.Arg249Ser",
+        "PTEN\tB\tinframe_deletion\tENSP00000361021.3:p.Ala5del",
+        "MTOR\tB\tupstream_gene_variant\t",
+    ]
+    for name, lines in (("ssm.tsv", icgc), ("multianno.txt", annovar), ("vep.txt", vep)):
+        adata = io.read_alterations(write(tmp_path / name, lines), profiled=["A", "B"], genes=["TP53", "PTEN", "MTOR"])
+        assert adata["A"].layers["kind"][0].tolist() == ["missense hotspot", "", ""], name
+        assert adata["B"].layers["kind"][0].tolist() == ["", "inframe", ""], name
+
+
+def test_promoter_mutations_by_their_place_in_the_gene(tmp_path: Path) -> None:
+    lines = ["sample\tTERT\tTP53", "A\tc.-124C>T\tWT", "B\t-146C>T\tWT", "C\tC250T\tWT", "D\tWT\tWT"]
+    adata = io.read_alterations(write(tmp_path / "t.tsv", lines))
+    assert adata[:, "TERT"].layers["kind"][:, 0].tolist() == ["promoter", "promoter", "promoter", ""]
+
+
+def test_a_table_that_is_none_of_alterations_is_refused_whatever_is_wanted(tmp_path: Path) -> None:
+    """Names of samples that happen to be symbols make no table of genes, and words of others are looked at."""
+    lines = ["Sample\tplace\tfinding", "CAT\tliver\tsteatosis", "DES\tspleen\tnone seen"]
+    file = write(tmp_path / "t.tsv", lines)
+    with pytest.raises(FormatError, match="neither that a gene is altered"):
+        io.read_alterations(file, genes=["TP53"])
+
+
+PRIMARY, RECURRENT, NORMAL = "TCGA-DD-A001-01A-11D-A12Z-10", "TCGA-DD-A001-02A-11D-A12Z-10", "TCGA-DD-A002-11A-11D-A12Z"
+
+
+def test_a_patient_is_the_primary_tumour(tmp_path: Path) -> None:
+    """Where who was profiled is said by patients, recurrences and normal tissue say nothing of the tumour."""
+    rows = [f"TP53\t{PRIMARY}\tMissense_Mutation", f"PTEN\t{RECURRENT}\tNonsense_Mutation"]
+    rows += [f"MTOR\t{NORMAL}\tNonsense_Mutation"]
+    for lines in (rows, rows[::-1]):
+        file = write(tmp_path / "x.maf", [HEAD, *lines])
+        with pytest.warns(DataWarning, match="2 sample"):
+            adata = io.read_alterations(
+                file, profiled=["TCGA-DD-A001", "TCGA-DD-A002", "TCGA-DD-A003"], genes=["TP53", "PTEN", "MTOR"]
+            )
+        assert adata.to_df().loc["TCGA-DD-A001"].tolist() == [1, 0, 0]
+        assert adata.to_df().loc[["TCGA-DD-A002", "TCGA-DD-A003"]].eq(0).all().all()
+
+
+def test_barcodes_with_dots_name_the_same_tumours(tmp_path: Path) -> None:
+    """R makes dots of dashes in names of columns."""
+    cna = write(tmp_path / "data_cna.txt", ["Hugo_Symbol\tTCGA.DD.A001.01\tTCGA.DD.A002.01", "TP53\t-2\t0"])
+    maf = write(tmp_path / "x.maf", [HEAD, f"TP53\t{PRIMARY}\tMissense_Mutation"])
+    adata = io.read_alterations([cna, maf], profiled=["TCGA-DD-A001-01", "TCGA-DD-A002-01"])
+    assert list(adata.obs_names) == ["TCGA-DD-A001-01", "TCGA-DD-A002-01"]
+    assert adata.layers["kind"][:, 0].tolist() == ["missense; deep deletion", ""]
+
+
+def test_aliquots_of_one_sample_are_laid_over_each_other(tmp_path: Path) -> None:
+    """Levels of two aliquots count together, and what one of them knows is known."""
+    names = ["TCGA-DD-A001-01A-11D", "TCGA-DD-A001-01A-12D", "TCGA-DD-A002-01A-11D"]
+    cna = write(tmp_path / "data_cna.txt", ["Hugo_Symbol\t" + "\t".join(names), "TP53\t-2\tNA\tNA", "PTEN\t0\tNA\t2"])
+    adata = io.read_alterations(cna, profiled={"copy_number": ["TCGA-DD-A001-01", "TCGA-DD-A002-01"]})
+    np.testing.assert_array_equal(adata.to_df()[["TP53", "PTEN"]], [[1, 0], [np.nan, 1]])
+
+
+@pytest.mark.parametrize("levels", [(-2, -1, 0, 1, 2), (-2, -1.5, 0, 2)])
+def test_levels_of_copy_number_are_no_expression(tmp_path: Path, levels: tuple[float, ...]) -> None:
+    """Without a name that tells, values do; half levels and missing ones are levels too."""
+    rng = np.random.default_rng(int(np.random.default_rng().integers(10**6)))
+    rows = [f"{g}\t" + "\t".join(map(str, rng.choice(levels, 12))) + "\tNA" for g in declared_genes()]
+    file = write(tmp_path / "table.txt", ["gene\t" + "\t".join(f"S{i}" for i in range(13)), *rows])
+    assert "levels of copy number" in str(io.describe(file))
+    done = CliRunner().invoke(app, ["score", str(file), "--out", str(tmp_path / "o.tsv")])
+    assert done.exit_code != 0
+    assert "level of copy number" in str(done.exception) + done.output

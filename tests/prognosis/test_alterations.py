@@ -222,3 +222,16 @@ def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(DataError, match="read_alterations returns"):
         prognosis.alterations(scores, [1, 2])
     assert issubclass(DataWarning, MtorscoreWarning)
+
+
+def test_barcodes_are_matched_by_sample_and_normal_tissue_is_no_tumour() -> None:
+    """Whatever the order: the same vial, then the primary tumour; a normal sample has nothing of its patient."""
+    listed = ["TCGA-DD-A001-02A-11D", "TCGA-DD-A001-01B-11D", "TCGA-DD-A001-01A-11D", "TCGA-DD-A002-11A-11D"]
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        names = [listed[i] for i in order]
+        by_patient = matched(names, pd.Index(["TCGA-DD-A001", "TCGA-DD-A002"]))
+        assert [names[i] if i >= 0 else "" for i in by_patient] == ["TCGA-DD-A001-01A-11D", ""]
+        by_vial = matched(names, pd.Index(["TCGA-DD-A001-01B-11R-A12Z"]))
+        assert names[by_vial[0]] == "TCGA-DD-A001-01B-11D"
+    patients = matched(["TCGA-DD-A001"], pd.Index(["TCGA.DD.A001.01A.11R", "TCGA.DD.A001.11A.11R"]))
+    assert patients == [0, -1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,9 @@ import pandas as pd
 
 from mtorscore.errors import DataWarning, FormatError, examples, warn
 from mtorscore.io.alterations.kinds import BITS, COUNTED, KINDS, kinds_in_words
-from mtorscore.io.alterations.parts import CALLS, COPY_NUMBER, DATA, MUTATIONS, STRUCTURAL, Part
+from mtorscore.io.alterations.parts import CALLS, COPY_NUMBER, DATA, MUTATIONS, STRUCTURAL, Cells, Part
 from mtorscore.io.alterations.profiling import Panels, covers
+from mtorscore.io.alterations.sample_names import one_name_each
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,7 +24,6 @@ __all__ = ["assemble"]
 MOST_CELLS = 200_000_000
 WHOLE_EXOME = 1000
 """A list of mutations that names fewer genes is that of a panel, or an excerpt."""
-_TCGA = re.compile(r"TCGA-[A-Za-z0-9]{2}-[A-Za-z0-9]{4}(-\d{2})?")
 Mask = npt.NDArray[np.bool_]
 
 
@@ -58,7 +57,7 @@ def assemble(
     """
     import anndata as ad
 
-    parts, profiled, said = _one_name_each(parts, profiled, panels)
+    profiled, said = one_name_each(parts, profiled, panels)
     names = list(genes) if genes is not None else _named(parts, panels)
     samples = list(dict.fromkeys(s for p in parts for s in p.samples))
     samples = list(dict.fromkeys([*samples, *(s for data in _lists(parts) for s in _listed(data, profiled, panels))]))
@@ -89,30 +88,6 @@ def assemble(
         "changes": _changes(parts, rows, columns),
     }
     return adata
-
-
-def _one_name_each(
-    parts: Sequence[Part], profiled: Mapping[str, Sequence[str]], panels: Panels
-) -> tuple[list[Part], dict[str, list[str]], str]:
-    """Cut TCGA barcodes of different lengths, of one file or another, to the samples (or patients) that all name."""
-    groups = [list(p.samples) for p in parts] + [list(v) for v in profiled.values()]
-    groups += [list(of) for of in panels.of.values()]
-    lengths = {len(n) for g in groups for n in g}
-    everyone = [n for g in groups for n in g]
-    if len(lengths) < 2 or not all(_TCGA.match(n) for n in everyone):
-        return list(parts), {k: list(v) for k, v in profiled.items()}, "as in the files"
-    size = 12 if min(lengths) < 15 else 15
-    for part in parts:
-        part.samples = dict.fromkeys(n[:size] for n in part.samples)
-        cut: dict[tuple[str, str], int] = {}
-        for (sample, gene), bits in part.bits.items():
-            cut[sample[:size], gene] = cut.get((sample[:size], gene), 0) | bits
-        part.bits = cut
-        part.unknown = {(sample[:size], gene) for sample, gene in part.unknown} - cut.keys()
-        part.changes = [(sample[:size], gene, kind, change) for sample, gene, kind, change in part.changes]
-    panels.of = {data: {n[:size]: p for n, p in of.items()} for data, of in panels.of.items()}
-    what = "patients" if size == 12 else "samples"
-    return list(parts), {k: [n[:size] for n in v] for k, v in profiled.items()}, f"TCGA barcodes cut to {what}"
 
 
 def _named(parts: Sequence[Part], panels: Panels) -> list[str]:
@@ -147,7 +122,16 @@ def _bits(parts: Sequence[Part], rows: Mapping[str, int], columns: Mapping[str, 
         for (sample, gene), bits in part.bits.items():
             if gene in columns:
                 out[rows[sample], columns[gene]] |= bits
+        if part.cells is not None:
+            here, own = _places(part.cells, rows, columns)
+            out[here] |= part.cells.bits[:, own]
     return out
+
+
+def _places(table: Cells, rows: Mapping[str, int], columns: Mapping[str, int]) -> tuple[Any, list[int]]:
+    """Return where a table lies in the whole, and which of its columns these are."""
+    own = [j for j, g in enumerate(table.genes) if g in columns]
+    return np.ix_([rows[s] for s in table.samples], [columns[table.genes[j]] for j in own]), own
 
 
 def _masks(
@@ -166,30 +150,18 @@ def _masks(
             continue
         mask = np.zeros(bits.shape, dtype=np.bool_)
         if data in (COPY_NUMBER, CALLS):
-            for part in own:
-                mask |= _matrix_mask(part, rows, columns)
+            for table in (p.cells for p in own if p.cells is not None):
+                here, at = _places(table, rows, columns)
+                mask[here] |= table.known[:, at]
         else:
             mask[[rows[s] for s in _who(data, own, masks, rows, profiled, panels)]] = True
         _by_panel(mask, data, rows, columns, panels)
         if data in profiled and data in (COPY_NUMBER, CALLS):
             mask[[i for s, i in rows.items() if s not in set(profiled[data])]] = False
-        for part in own:
-            # What was found was looked for, whatever a list says.
-            for sample, gene in part.bits:
-                if gene in columns:
-                    mask[rows[sample], columns[gene]] = True
+        # What was found was looked for, whatever a list says.
+        mask |= _bits(own, rows, columns) > 0
         masks[data] = mask
     return masks
-
-
-def _matrix_mask(part: Part, rows: Mapping[str, int], columns: Mapping[str, int]) -> Mask:
-    mask = np.zeros((len(rows), len(columns)), dtype=np.bool_)
-    here = [columns[g] for g in part.named() if g in columns]
-    mask[np.ix_([rows[s] for s in part.samples], here)] = True
-    for sample, gene in part.unknown:
-        if gene in columns:
-            mask[rows[sample], columns[gene]] = False
-    return mask
 
 
 def _who(
@@ -230,9 +202,10 @@ def _by_panel(mask: Mask, data: str, rows: Mapping[str, int], columns: Mapping[s
 
 
 def _words(bits: npt.NDArray[np.uint16]) -> npt.NDArray[Any]:
-    codes, at = np.unique(bits, return_inverse=True)
-    words = np.array([kinds_in_words(int(b)) for b in codes], dtype=object)
-    out: npt.NDArray[Any] = words[at.reshape(bits.shape)] if len(codes) else np.empty(bits.shape, dtype=object)
+    words = np.full(sum(BITS.values()) + 1, "", dtype=object)
+    for code in np.flatnonzero(np.bincount(bits.ravel())):
+        words[code] = kinds_in_words(int(code))
+    out: npt.NDArray[Any] = words[bits]
     return out
 
 

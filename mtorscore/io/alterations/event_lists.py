@@ -18,10 +18,21 @@ from mtorscore.io.alterations.rows import Rows
 
 __all__ = ["is_mutations", "is_structural", "mutations", "structural_variants"]
 
-SAMPLE = ("tumor_sample_barcode", "sample_id", "tumor_sample_id", "sample", "tumor_sample", "sampleid")
-GENE = ("hugo_symbol", "gene_symbol", "gene_name", "symbol", "gene")
-CLASS = ("variant_classification", "mutation_type", "effect", "consequence", "variant_class", "exonicfunc_refgene")
-CHANGE = ("hgvsp_short", "protein_change", "amino_acid_change", "aachange", "aa_change", "hgvsp", "amino_acids_change")
+SAMPLE = (
+    *("tumor_sample_barcode", "sample_id", "tumor_sample_id", "sample", "tumor_sample", "sampleid"),
+    *("submitted_sample_id", "icgc_sample_id", "icgc_donor_id"),
+)
+GENE = ("hugo_symbol", "gene_symbol", "gene_name", "symbol", "gene", "gene_refgene", "gene_affected")
+CLASS = (
+    *("variant_classification", "mutation_type", "effect", "consequence", "variant_class", "consequence_type"),
+    "exonicfunc_refgene",
+)
+BESIDE = ("func_refgene",)
+"""Where the variant lies, by ANNOVAR, whose classification is blank outside of coding sequence."""
+CHANGE = (
+    *("hgvsp_short", "protein_change", "amino_acid_change", "aachange", "aa_change", "hgvsp", "amino_acids_change"),
+    *("aachange_refgene", "aa_mutation"),
+)
 ENTREZ, ENSEMBL = ("entrez_gene_id", "entrez_id", "ncbi_gene_id"), ("ensembl_gene_id", "ensembl_id")
 NOT_SOMATIC = frozenset({"none", "loh", "wildtype", "redacted"})
 SITES = (("site1_hugo_symbol", "site1_entrez_gene_id"), ("site2_hugo_symbol", "site2_entrez_gene_id"))
@@ -79,6 +90,7 @@ def mutations(rows: Rows, genes: Collection[str] | None, *, only_passed: bool = 
     part = Part(rows.path, MUTATIONS)
     _listed(rows, part)
     sample, gene, kind_at, change_at = (rows.column(*names) for names in (SAMPLE, GENE, CLASS, CHANGE))
+    beside = rows.column(*BESIDE)
     entrez, ensembl, passed = rows.column(*ENTREZ), rows.column(*ENSEMBL), rows.column("filter")
     if rows.column("hugo_symbol") is not None and ensembl is None:
         # MAF of the GDC and MC3: the Ensembl id of the gene.
@@ -102,9 +114,11 @@ def mutations(rows: Rows, genes: Collection[str] | None, *, only_passed: bool = 
         part.mentioned.add(name)
         change = _cell(cells, change_at)
         said = _cell(cells, hotspot).lower() in ("y", "yes", "true", "1")
-        kind = kind_of_mutation(name, _cell(cells, kind_at), change, hotspot=said)
+        what = _cell(cells, kind_at)
+        what = _cell(cells, beside) or what if what in ("", ".") else what
+        kind = kind_of_mutation(name, what, change, hotspot=said)
         if kind is None:
-            strange[_cell(cells, kind_at) or change or "blank"] = None
+            strange[what or change or "blank"] = None
             kind = "unclassified"
         else:
             known += 1

@@ -34,7 +34,8 @@ def name_of(symbol: str, entrez: str = "", ensembl: str = "") -> str:
     options = current_symbol(name) if name else ()
     if name and options == (name,):
         return name
-    for other in (entrez.strip().removesuffix(".0"), ensembl.strip()):
+    own = name if name.upper().startswith("ENSG") else ""
+    for other in (entrez.strip().removesuffix(".0"), ensembl.strip(), own):
         found = symbols_of(other) if other.lower() not in NO_NAME else ()
         if len(found) == 1 and (not options or found[0] in options):
             return found[0]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mtorscore.errors import FormatError, examples
 from mtorscore.io.alterations.gene_names import is_gene, name_of
-from mtorscore.io.alterations.kinds import LEVELS, UNALTERED, kinds_of_cell, says_nothing
-from mtorscore.io.alterations.parts import CALLS, COPY_NUMBER, Part
+from mtorscore.io.alterations.kinds import BITS, LEVELS, UNALTERED, kinds_of_cell, says_nothing
+from mtorscore.io.alterations.parts import CALLS, COPY_NUMBER, Cells, Part
 from mtorscore.io.alterations.rows import Rows, refuse
 from mtorscore.io.tables.cell_text import is_number
 
@@ -37,7 +38,8 @@ SAMPLE_COLUMNS = (
     "patient_id",
     "patient",
 )
-_LONG = ("hugo_symbol", "sample_id", "value")
+UNKNOWN_CELL = -1
+"""Bits of a cell that says nothing."""
 
 
 def is_long_copy_number(rows: Rows) -> bool:
@@ -48,10 +50,10 @@ def is_long_copy_number(rows: Rows) -> bool:
 
 def long_copy_number(rows: Rows, genes: Collection[str] | None) -> Part:
     """Read levels of copy number in long form."""
-    part = Part(rows.path, COPY_NUMBER, genes={}, says_who=True)
+    part = Part(rows.path, COPY_NUMBER, says_who=True)
     gene, entrez = rows.column("hugo_symbol"), rows.column("entrez_gene_id")
     sample, value = rows.column("sample_id"), rows.column("value")
-    seen: set[tuple[str, str]] = set()
+    levels: dict[tuple[str, str], tuple[int, bool]] = {}
     for line, cells in rows:
         name = name_of("" if gene is None else cells[gene], "" if entrez is None else cells[entrez])
         who = cells[int(sample or 0)]
@@ -59,10 +61,15 @@ def long_copy_number(rows: Rows, genes: Collection[str] | None) -> Part:
             raise FormatError("a level without a sample.", path=rows.path, line=line)
         part.samples[who] = None
         if name and (genes is None or name in genes):
-            seen.add((who, name))
-            _level(part, who, name, cells[int(value or 0)], rows.path, line)
-    part.genes = dict.fromkeys(g for _, g in sorted(seen))
-    part.unknown |= {(s, g) for s in part.samples for g in part.genes} - seen
+            bits, known = levels.get((who, name), (0, False))
+            found = _level(who, name, cells[int(value or 0)], rows.path, line)
+            levels[who, name] = (bits | (found or 0), known or found is not None)
+    part.genes = dict.fromkeys(g for _, g in sorted(levels))
+    part.cells = Cells.of(list(part.samples), list(part.genes))
+    row, column = ({name: i for i, name in enumerate(names)} for names in (part.samples, part.genes))
+    for (who, name), (bits, known) in levels.items():
+        part.cells.bits[row[who], column[name]] = bits
+        part.cells.known[row[who], column[name]] = known
     return part
 
 
@@ -102,16 +109,20 @@ def gene_table(rows: Rows, genes: Collection[str] | None, columns: Mapping[str, 
         If neither rows nor columns name genes, a sample or gene column is repeated, or cells mean nothing.
     """
     found, samples = _of_columns(rows, columns) if columns else _either(rows, genes)
-    part = Part(rows.path, CALLS, genes={}, samples=dict.fromkeys(samples), says_who=True)
+    if genes is not None and not found and not columns:
+        # None of the wanted genes is there: whether this is a table of alterations at all its other genes tell.
+        gene_table(rows, None)
+    names = dict.fromkeys(g.name for g in found)
+    part = Part(rows.path, CALLS, genes=names, samples=dict.fromkeys(samples), says_who=True)
+    part.cells = Cells.of(samples, list(names))
     values: set[str] = set()
     for gene in found:
         values.update(gene.cells)
     known = {_plain(v) for v in values if v and not says_nothing(v)}
     if known and all(_is_number(v) for v in known):
-        _numbers(part, found, samples, known, rows)
+        _numbers(part, part.cells, found, known, rows)
     else:
-        _words(part, found, samples, values, rows)
-    part.genes = dict.fromkeys(g.name for g in found)
+        _words(part, part.cells, found, values, rows)
     return part
 
 
@@ -153,11 +164,13 @@ def _genes_down(
     first = [i for i in range(len(words)) if i not in about]
     samples = [rows.header[i] for i in first]
     _unique(rows, samples, "samples")
+    begin, end = (first[0], first[-1] + 1) if first else (0, 0)
+    together = len(first) == end - begin
     found = []
     for line, row in body:
         name = name_of("" if symbol is None else row[symbol], "" if entrez is None else row[entrez])
         if name and (genes is None or name in genes):
-            found.append(_Gene(name, [row[i] for i in first], [line]))
+            found.append(_Gene(name, row[begin:end] if together else [row[i] for i in first], [line]))
     return found, samples
 
 
@@ -223,14 +236,14 @@ def _is_number(text: str) -> bool:
     return is_number(text) and math.isfinite(float(text))
 
 
-def _numbers(part: Part, found: list[_Gene], samples: list[str], known: set[str], rows: Rows) -> None:
+def _numbers(part: Part, table: Cells, found: list[_Gene], known: set[str], rows: Rows) -> None:
     """Record levels of copy number, or calls of 0 and 1."""
     strange = known - set(LEVELS)
     if strange:
         gene, i = next((g, i) for g in found for i, c in enumerate(g.cells) if _plain(c) in strange)
         raise FormatError(
-            f"{gene.cells[i]!r} of {gene.name} in {samples[i]} is neither a level of copy number (-2 to 2) nor 0 or 1; "
-            "this looks like ratios of copy number, or like expression. Give the thresholded table "
+            f"{gene.cells[i]!r} of {gene.name} in {table.samples[i]} is neither a level of copy number (-2 to 2) nor 0 "
+            "or 1; this looks like ratios of copy number, or like expression. Give the thresholded table "
             "(all_thresholded.by_genes, data_cna).",
             path=rows.path,
             line=gene.line(i),
@@ -245,51 +258,47 @@ def _numbers(part: Part, found: list[_Gene], samples: list[str], known: set[str]
             path=rows.path,
         )
     part.data = COPY_NUMBER if cna else CALLS
-    kinds = {v: ([LEVELS[_plain(v)]] if cna else ["altered"]) if _plain(v) != "0" else [] for v in _known_cells(found)}
-    _record(part, found, samples, kinds)
+    bits = dict.fromkeys((c for g in found for c in set(g.cells)), UNKNOWN_CELL)
+    for cell in bits:
+        if cell and not says_nothing(cell):
+            kind = LEVELS[_plain(cell)] if cna else "" if _plain(cell) == "0" else "altered"
+            bits[cell] = BITS[kind] if kind else 0
+    _record(table, found, [bits] * len(found))
 
 
-def _known_cells(found: list[_Gene]) -> set[str]:
-    return {c for g in found for c in set(g.cells) if c and not says_nothing(c)}
+def _record(table: Cells, found: list[_Gene], bits: Sequence[Mapping[str, int]]) -> None:
+    """Record cells; one of unknown bits is unknown, unless another row of its gene knows it."""
+    column = {name: i for i, name in enumerate(table.genes)}
+    for gene, own in zip(found, bits, strict=True):
+        codes = np.array([own[c] for c in gene.cells], dtype=np.int32)
+        at = column[gene.name]
+        table.bits[:, at] |= np.maximum(codes, 0).astype(np.uint16)
+        table.known[:, at] |= codes != UNKNOWN_CELL
 
 
-def _record(part: Part, found: list[_Gene], samples: list[str], kinds: Mapping[str, list[str]]) -> None:
-    """Record the cells of numbers; a cell that has no kinds is unknown, unless another row of its gene knows it."""
-    known: set[tuple[str, str]] = set()
-    rows_of = Counter(g.name for g in found)
-    for gene in found:
-        for sample, cell in zip(samples, gene.cells, strict=True):
-            if cell not in kinds:
-                part.unknown.add((sample, gene.name))
-                continue
-            if rows_of[gene.name] > 1:
-                known.add((sample, gene.name))
-            for kind in kinds[cell]:
-                part.add(sample, gene.name, kind)
-    part.unknown -= known
-
-
-def _words(part: Part, found: list[_Gene], samples: list[str], values: set[str], rows: Rows) -> None:
+def _words(part: Part, table: Cells, found: list[_Gene], values: set[str], rows: Rows) -> None:
     """Record calls in words. A blank cell is unaltered where the table has no word for that, else unknown."""
-    low = {v: v.lower() for v in values}
-    blank_is_known = not any(w in UNALTERED for w in low.values()) and any(v and not says_nothing(v) for v in values)
-    known: set[tuple[str, str]] = set()
+    blank_is_known = not any(v.lower() in UNALTERED for v in values)
+    blank_is_known = blank_is_known and any(v and not says_nothing(v) for v in values)
     strange: dict[str, str] = {}
+    bits: list[dict[str, int]] = []
     for gene in found:
-        for i, (sample, cell) in enumerate(zip(samples, gene.cells, strict=True)):
-            word = low[cell]
+        own: dict[str, int] = {}
+        kinds_of: dict[str, list[str]] = {}
+        for cell in dict.fromkeys(gene.cells):
+            word = cell.lower()
+            own[cell] = UNKNOWN_CELL
             if says_nothing(cell) or (not word and not blank_is_known):
-                part.unknown.add((sample, gene.name))
                 continue
-            known.add((sample, gene.name))
-            if not word or word in UNALTERED:
-                continue
-            kinds = kinds_of_cell(gene.name, cell)
+            kinds = [] if not word or word in UNALTERED else kinds_of_cell(gene.name, cell)
             if kinds is None:
-                strange.setdefault(cell, f"line {gene.line(i)}, {gene.name} in {sample}")
-            for kind in kinds or ():
-                part.add(sample, gene.name, kind, "" if word == kind else cell)
-    part.unknown -= known
+                i = list(gene.cells).index(cell)
+                strange.setdefault(cell, f"line {gene.line(i)}, {gene.name} in {table.samples[i]}")
+            kinds_of[cell] = kinds or []
+            own[cell] = sum({BITS[k] for k in kinds_of[cell]})
+        bits.append(own)
+        for sample, cell in zip(table.samples, gene.cells, strict=True):
+            part.changes += [(sample, gene.name, k, cell) for k in kinds_of.get(cell, ()) if cell.lower() != k]
     if strange:
         raise FormatError(
             f"{len(strange)} word(s) say neither that a gene is altered nor that it is not ({examples(strange)}; "
@@ -297,14 +306,14 @@ def _words(part: Part, found: list[_Gene], samples: list[str], values: set[str],
             "HOMDEL.",
             path=rows.path,
         )
+    _record(table, found, bits)
 
 
-def _level(part: Part, sample: str, gene: str, text: str, path: Path, line: int) -> None:
+def _level(sample: str, gene: str, text: str, path: Path, line: int) -> int | None:
+    """Return the bits of a level; None where it is not known."""
     if not text or says_nothing(text):
-        part.unknown.add((sample, gene))
-        return
+        return None
     level = _plain(text)
     if level not in LEVELS:
         raise FormatError(f"{text!r} of {gene} in {sample} is no level of copy number (-2 to 2).", path=path, line=line)
-    if LEVELS[level]:
-        part.add(sample, gene, LEVELS[level])
+    return BITS[LEVELS[level]] if LEVELS[level] else 0

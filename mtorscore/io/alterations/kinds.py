@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from mtorscore.io.alterations.declared import declared_genes
 from mtorscore.io.tables.cell_text import is_missing_word
@@ -15,6 +19,7 @@ __all__ = [
     "LEVELS",
     "SHALLOW",
     "UNALTERED",
+    "are_levels",
     "kind_of_change",
     "kind_of_mutation",
     "kinds_in_words",
@@ -37,6 +42,7 @@ LEVELS = {
 }  # fmt: skip
 """Copy-number levels of GISTIC and cBioPortal (-1.5 is how some panels write a deep deletion that is less sure)."""
 
+
 _PROMOTERS = ("5flank", "promoter", "upstream", "upstreamgenevariant")
 _WORDS: dict[str, tuple[str, ...]] = {
     "truncating": (
@@ -46,12 +52,15 @@ _WORDS: dict[str, tuple[str, ...]] = {
         *("frameshiftvariant", "frameshiftsubstitution", "splicesite", "splicesitesnp", "splicesitedel", "trunc"),
         *("splicesiteins", "splicesitedeletion", "splicesiteinsertion", "spliceacceptorvariant", "splicedonorvariant"),
         *("translationstartsite", "startlost", "startcodonsnp", "startcodondel", "startcodonins", "nonstopmutation"),
-        *("splice", "splicing", "nonstop", "stopcodondel", "stopcodonins", "truncatingmutation"),
+        *("splice", "splicing", "nonstop", "stopcodondel", "stopcodonins", "truncatingmutation", "startloss"),
+        *("initiatorcodonvariant", "exonlossvariant", "transcriptablation", "frameshiftblocksubstitution"),
     ),
     "missense": ("missensemutation", "missense", "missensevariant", "nonsynonymoussnv", "nonsynonymous"),
     "inframe": (
         *("inframedel", "inframeins", "inframe", "inframedeletion", "inframeinsertion", "nonframeshiftdeletion"),
         *("nonframeshiftinsertion", "nonframeshiftsubstitution", "inframemutation", "inframevariant"),
+        *("disruptiveinframedeletion", "disruptiveinframeinsertion", "conservativeinframedeletion"),
+        *("conservativeinframeinsertion", "nonframeshiftblocksubstitution", "proteinalteringvariant"),
     ),
     "structural variant": ("fusion", "structuralvariant", "sv", "rearrangement", "translocation", "fusiongene"),
     "": (
@@ -60,7 +69,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
         *("intergenicregion", "noncodingtranscriptexonvariant", "utr3", "utr5", "ncrna", "ncrnaexonic", "noncoding"),
         *("3primeutrvariant", "5primeutrvariant", "downstreamgenevariant", "spliceregionvariant", "utr"),
         "stopretainedvariant",
-        *("nontranscribed", "denovostartoutofframe", "5utrflank"),
+        *("nontranscribed", "denovostartoutofframe", "5utrflank", "exonvariant", "intragenicvariant", "startgain"),
+        *("5primeutrprematurestartcodongainvariant", "startretainedvariant", "noncodingtranscriptvariant"),
+        *("ncrnaintronic", "ncrnasplicing", "ncrnautr3", "ncrnautr5", "regulatoryregionvariant"),
+        "nmdtranscriptvariant",
+        *("tfbindingsitevariant", "maturemirnavariant", "splicepolypyrimidinetractvariant", "splicedonorregionvariant"),
     ),
 }  # fmt: skip
 _MEANING = {word: kind for kind, words in _WORDS.items() for word in words}
@@ -110,6 +123,13 @@ def says_nothing(text: str) -> bool:
     return bool(low) and low not in UNALTERED and (low in UNKNOWN or is_missing_word(text))
 
 
+def are_levels(values: npt.NDArray[Any]) -> bool:
+    """Whether numbers (missing ones left out) are levels of copy number, gains and losses."""
+    first = values.ravel()[:1000]
+    known = [float(level) for level in LEVELS]
+    return bool(first.size and np.isin(first, known).all() and np.isin(values, known).all() and values.min() < 0)
+
+
 def _plain(word: str) -> str:
     return re.sub(r"[^a-z0-9]", "", word.lower())
 
@@ -122,6 +142,8 @@ def _residue(change: str) -> str:
 
 def _missense(gene: str, change: str, hotspot: bool) -> str:
     declared = declared_genes().get(gene)
+    # ``ENSP00000269305.4:p.Arg249Ser``, ``TP53:NM_000546:exon7:c.G747T:p.R249S``.
+    change = change.rpartition(":")[2]
     known = declared is not None and _residue(change) in declared.hotspots
     return "missense hotspot" if known or hotspot else "missense"
 

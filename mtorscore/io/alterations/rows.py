@@ -16,6 +16,7 @@ from mtorscore.io.tables.cell_text import guess_delimiter
 __all__ = ["Rows", "open_rows", "refuse", "words_of"]
 
 EXCEL = (".xlsx", ".xlsm")
+_BLANK = re.compile(r"[^\S\t]")
 
 
 def words_of(name: str) -> str:
@@ -91,7 +92,7 @@ class Rows:
         elif self.delimiter == "\t":
             for number, raw in enumerate(io.BytesIO(self._data), 1):
                 if number > self.line and raw.strip() and not raw.startswith(b"#"):
-                    yield number, _unquoted(raw.decode().rstrip("\n").split("\t"))
+                    yield number, _cells_of(raw.decode().rstrip("\n"))
         else:
             text = io.StringIO(self._data.decode())
             reader = csv.reader(text, delimiter=self.delimiter)
@@ -103,6 +104,14 @@ class Rows:
                 raise FormatError(
                     f"the table cannot be read ({error}).", path=self.path, line=reader.line_num
                 ) from error
+
+
+def _cells_of(line: str) -> list[str]:
+    """Return the cells between tabs, without blanks and quotation marks around them; most lines have neither."""
+    cells = line.split("\t")
+    if '"' in line:
+        return _unquoted(cells)
+    return [c.strip() for c in cells] if _BLANK.search(line) else cells
 
 
 def _unquoted(cells: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtorscore.io.alterations.kinds import are_levels
 from mtorscore.io.tables.name_evidence import weigh_names
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ def _units(adata: AnnData, stated: str) -> str:
     if stated:
         return f"{stated}, stated; {seen}"
     whole = bool((values == np.round(values)).all())
-    if values.min() < 0:
+    if are_levels(values):
+        likely = "levels of copy number, not expression (io.read_alterations reads them)"
+    elif whole and values.min() >= 0 and values.max() <= 1:
+        likely = "calls of 0 and 1, such as of mutations (io.read_alterations reads them)"
+    elif values.min() < 0:
         likely = "log ratios, z-scores or corrected intensities"
     elif whole:
         likely = "counts"

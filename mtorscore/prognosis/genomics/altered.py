@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +10,20 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.io.alterations.sample_names import NORMAL, PATIENT, SAMPLE, barcode, is_barcode, sample_type
 
 __all__ = ["Altered", "matched"]
 
-_TCGA = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}")
 _COPY = frozenset({"amplification", "deep deletion", "gain", "shallow deletion"})
 _BY_LIST = ("profiled_mutations", "profiled_calls")
-
-
-def _barcode(name: object) -> str:
-    return str(name).upper().replace(".", "-")
 
 
 def matched(names: Iterable[object], index: pd.Index) -> list[int]:
     """Return for each observation of `index` the position of its sample among `names`, -1 where it is not there.
 
     Names are compared as they are; TCGA barcodes by sample (``TCGA-DD-A001-01``), and by patient where one of the two
-    names no sample.
+    names no sample: then normal tissue has nothing, and of several samples the same vial, else the primary tumour, and
+    the first barcode in alphabetical order, is taken.
 
     Raises
     ------
@@ -37,17 +33,30 @@ def matched(names: Iterable[object], index: pd.Index) -> list[int]:
     listed = [str(n) for n in names]
     whole = {n: i for i, n in enumerate(listed)}
     out = [whole.get(str(o), -1) for o in index]
-    if max(out, default=-1) < 0 and all(_TCGA.match(_barcode(n)) for n in [*listed, *index]):
-        size = 15 if min(len(n) for n in [*listed, *map(str, index)]) >= 15 else 12
-        cut: dict[str, int] = {}
-        for i, n in enumerate(listed):
-            cut.setdefault(_barcode(n)[:size], i)
-        out = [cut.get(_barcode(o)[:size], -1) for o in index]
+    if max(out, default=-1) < 0 and all(map(is_barcode, [*listed, *index])):
+        out = _matched_barcodes(listed, [str(o) for o in index])
     if max(out, default=-1) < 0:
         raise DataError(
             f"none of {len(index)} observations ({examples(index)}) is among the {len(listed)} samples of the "
             f"alterations ({examples(listed)}); their names must agree."
         )
+    return out
+
+
+def _matched_barcodes(listed: list[str], observations: list[str]) -> list[int]:
+    size = SAMPLE if min(map(len, [*listed, *observations])) >= SAMPLE else PATIENT
+    found: dict[str, list[tuple[int, str, int]]] = {}
+    for i, name in enumerate(listed):
+        code = sample_type(name)
+        if size == SAMPLE or code is None or code < NORMAL:
+            found.setdefault(barcode(name)[:size], []).append((code or 0, barcode(name), i))
+    out = []
+    for name in map(barcode, observations):
+        code = sample_type(name)
+        here = [] if size == PATIENT and code is not None and code >= NORMAL else found.get(name[:size], [])
+        vial = name[: SAMPLE + 1]
+        same = [one for one in here if len(vial) > SAMPLE and one[1].startswith(vial)]
+        out.append(min(same or here)[2] if here else -1)
     return out
 
 
