@@ -11,7 +11,7 @@ from scipy import sparse
 
 from mtorscore._doors import option
 from mtorscore.errors import DataError, DataWarning, examples, warn
-from mtorscore.io.alterations.kinds import are_levels
+from mtorscore.io.tables.cell_text import are_levels
 from mtorscore.pp._factors import median_of_ratios, tmm
 
 if TYPE_CHECKING:

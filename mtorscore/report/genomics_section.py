@@ -153,7 +153,8 @@ def _classes(cohort: Cohort, method: str | None) -> list[str]:
         beside = beyond[beyond["model"] == "adjusted"]
         kept = beside[(beside["p"] < 0.05) & _flag(beside["valid"])]
         names = ", ".join(dict.fromkeys(kept["signature"])) or "none"
-        out.append(f"Associated with outcome beside the class (p below 0.05): {names}.")
+        tried = int(_flag(beside["valid"]).sum())
+        out.append(f"Associated with outcome beside the class (p below 0.05, of {tried} that were looked at): {names}.")
     return out
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from mtorscore.io.alterations.declared import declared_genes
-from mtorscore.io.tables.cell_text import is_missing_word
+from mtorscore.io.tables.cell_text import COPY_NUMBER, is_missing_word
 
 __all__ = [
     "BITS",
@@ -19,7 +15,6 @@ __all__ = [
     "LEVELS",
     "SHALLOW",
     "UNALTERED",
-    "are_levels",
     "kind_of_change",
     "kind_of_mutation",
     "kinds_in_words",
@@ -36,10 +31,13 @@ BITS = {kind: 1 << i for i, kind in enumerate(KINDS)}
 SHALLOW = ("shallow deletion", "gain")
 """Recorded, but counted as alterations on request only."""
 COUNTED = tuple(k for k in KINDS if k not in SHALLOW)
-LEVELS = {
-    "-2": "deep deletion", "-1.5": "deep deletion", "-1": "shallow deletion",
-    "0": "", "1": "gain", "2": "amplification",
-}  # fmt: skip
+LEVELS = dict(
+    zip(
+        COPY_NUMBER,
+        ("deep deletion", "deep deletion", "shallow deletion", "", "gain", "amplification"),
+        strict=True,
+    )
+)
 """Copy-number levels of GISTIC and cBioPortal (-1.5 is how some panels write a deep deletion that is less sure)."""
 
 
@@ -121,13 +119,6 @@ def says_nothing(text: str) -> bool:
     """Whether a cell says that a gene was not looked at (not a blank one, which its table must say)."""
     low = text.lower()
     return bool(low) and low not in UNALTERED and (low in UNKNOWN or is_missing_word(text))
-
-
-def are_levels(values: npt.NDArray[Any]) -> bool:
-    """Whether numbers (missing ones left out) are levels of copy number, gains and losses."""
-    first = values.ravel()[:1000]
-    known = [float(level) for level in LEVELS]
-    return bool(first.size and np.isin(first, known).all() and np.isin(values, known).all() and values.min() < 0)
 
 
 def _plain(word: str) -> str:

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "COPY_NUMBER",
     "MISSING",
+    "are_levels",
     "grouped_by_points",
     "guess_delimiter",
     "holds_text",
@@ -32,6 +34,8 @@ MISSING = frozenset(
         "N.A.", "n.a.", "N.D.", "n.d.", "missing", "Missing", "MISSING",
     }
 )  # fmt: skip
+COPY_NUMBER = ("-2", "-1.5", "-1", "0", "1", "2")
+"""Levels of copy number of GISTIC and cBioPortal."""
 _DELIMITERS = "\t,;|"
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$")
 _GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
@@ -240,3 +244,10 @@ def grouped_by_points(columns: list[npt.NDArray[Any]], lines: list[str], delimit
     numbers = [c[np.isfinite(c)] for c in columns[1:] if c.dtype != object]
     plain = any((np.abs(n) >= 1000).any() or ((n != 0) & (np.abs(n) < 1)).any() for n in numbers)
     return None if plain else found[0]
+
+
+def are_levels(values: npt.NDArray[Any]) -> bool:
+    """Whether numbers (without missing ones) are levels of copy number, losses among them."""
+    known = [float(level) for level in COPY_NUMBER]
+    some = values.ravel()[:1000]
+    return bool(some.size and np.isin(some, known).all() and np.isin(values, known).all() and values.min() < 0)

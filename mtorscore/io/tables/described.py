@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtorscore.io.alterations.kinds import are_levels
+from mtorscore.io.tables.cell_text import are_levels
 from mtorscore.io.tables.name_evidence import weigh_names
 
 if TYPE_CHECKING:
