@@ -22,7 +22,7 @@ from benchmarks.readout.estimator_plan import (
     STUDY_WEIGHT,
 )
 from benchmarks.readout.rppa import axes, measured
-from benchmarks.readout.run import RAPALOGS, TRAINED
+from benchmarks.readout.run import RAPALOGS, learned_here
 from mtorscore.collection import Signature, library
 
 __all__ = ["DRUGS", "Arms", "Block", "Fitted", "blocks_of", "deviates", "learn", "library_arms", "weights_of"]
@@ -194,7 +194,7 @@ def library_arms(genes: Sequence[str]) -> Arms:
     for entry in library(experimental=True):
         if not isinstance(entry, Signature) or entry.branch not in ARM_BRANCHES or not entry.sign:
             continue
-        if any(source.name.startswith("Weights: benchmarks/") or TRAINED in source.name for source in entry.sources):
+        if learned_here(entry):
             continue
         weights = pd.Series(entry.signed_weights(), dtype=np.float64).reindex(index).fillna(0.0) * entry.sign
         if (weights != 0).sum() >= 3:

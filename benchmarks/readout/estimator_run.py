@@ -2,6 +2,7 @@
 
 Usage, from the repository's root: python -m benchmarks.readout.estimator_run --shared ../shared
 Writes tables/estimator_*.tsv and docs/evidence/estimators.md; the procedure is `benchmarks.readout.estimator_plan`.
+Then `benchmarks.readout.estimator_entries` writes the library's entries and the figure from these tables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.readout.estimator import DRUGS, Block, Fitted, blocks_of
+from benchmarks.readout import estimator_weights
+from benchmarks.readout.estimator import DRUGS, Block, Fitted, blocks_of, learn
 from benchmarks.readout.estimator_judge import (
     OWN,
     differences,
@@ -28,21 +30,25 @@ from benchmarks.readout.estimator_plan import PLAN, TARGETS, Target
 from mtorscore import __version__
 from mtorscore.collection import library
 
-__all__ = ["blocks_for", "judge", "page", "verdict"]
+__all__ = ["PAGE", "TABLES", "blocks_for", "judge", "page", "published", "verdict"]
 
 TABLES = Path(__file__).parent / "tables"
+KINDS = ("cohorts", "pooled", "differences", "studies", "pooled_studies", "weights", "arms")
+"""Tables per estimator; with one more column, its name, they are on file."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evidence" / "estimators.md"
 AIM_RHO, AIM_AUROC, AIM_DRUGS, AIM_MORE = 0.35, 0.9, 0.85, 0.05
 SOURCE = """
 Sources: TCGA open-access tier (RNA-seq; RPPA by TCPA, MD Anderson, Li J et al., Nat Methods 2013;10:1046); LINCS L1000
 consensus signatures (CC BY 4.0, dhimmel/lincs). Weights learned from open-access TCGA data are derived figures,
-without data of any person; they would be BSD-3-Clause like the rest of the library, with these sources named.
+without data of any person; they are BSD-3-Clause like the rest of the library, with these sources named.
 """
 LEAD = """
-No estimator of this procedure goes into the library: nothing that was fixed beforehand beats what is published.
+Nothing that was fixed beforehand beats what is published, in cohorts that it has not seen. The estimators are in the
+library as the plan made them, experimental: `mt.library()` leaves them out, no composite, call or headline uses them.
 `MTORC1_FOOTPRINT_LEARNED` is kept, experimental, as it was. Where a part of the ensemble does better than the
 whole, that was seen after the fact: it is a lead for new cohorts, not a result.
 """
+FIGURE = "../_static/estimators.svg"
 LIMITS = """
 `MTORC1_FOOTPRINT_LEARNED` was trained on these perturbations: its AUROC is of data that it has seen. Comparators
 are weighted means of deviates; by singscore the tissue anchor has other numbers. Four studies of samples and
@@ -58,12 +64,18 @@ def blocks_for(of: Target, everything: Mapping[str, Mapping[str, Block]]) -> lis
     return [*everything[of.axis].values(), *studies, *drugs]
 
 
-def judge(blocks: list[Block], fitted: Mapping[str, Fitted]) -> dict[str, pd.DataFrame]:
-    """Return the tables of one target by name."""
+def judge(
+    blocks: list[Block], fitted: Mapping[str, Fitted], whole: Fitted, landmarks: frozenset[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of one target by name (`KINDS`)."""
     cohorts, studies = in_cohorts(blocks, fitted), in_studies(blocks, fitted)
+    without = {b.name: fitted[b.name] for b in blocks if b.tumours}
+    arms = whole.arms[whole.arms > 0].sort_values(ascending=False, kind="stable")
     return {
         "cohorts": cohorts, "pooled": pooled(cohorts), "differences": differences(blocks, fitted),
         "studies": studies, "pooled_studies": pooled_studies(studies),
+        "weights": estimator_weights.of_fits(whole, without, landmarks),
+        "arms": pd.DataFrame({"arm": arms.index, "coefficient": arms.to_numpy()}),
     }  # fmt: skip
 
 
@@ -139,12 +151,27 @@ def write(found: Mapping[str, Mapping[str, pd.DataFrame]]) -> None:
         "date": date.today().isoformat(), "mtorscore": __version__, "library": library().version,
     }  # fmt: skip
     text = "".join(f"# {k}: {v}\n" for k, v in header.items())
-    for name in ("cohorts", "pooled", "differences", "studies", "pooled_studies"):
+    for name in KINDS:
         table = pd.concat([t[name].assign(estimator=e) for e, t in found.items()])
         table.insert(0, "estimator", table.pop("estimator"))
-        body = table.to_csv(sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+        body = table.to_csv(
+            sep="\t", index=False, float_format="%.4g" if name == "weights" else "%.4f", lineterminator="\n"
+        )
         (TABLES / f"estimator_{name}.tsv").write_text(text + body, encoding="utf-8")
-    PAGE.write_text(page(found, header), encoding="utf-8")
+    # The page is made from the tables as written, so that it can be made again from them.
+    PAGE.write_text(page(*published()), encoding="utf-8")
+
+
+def published() -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, str]]:
+    """Return the tables on file as `judge` gives them, by entry, and what their header says."""
+    tables = {n: pd.read_csv(TABLES / f"estimator_{n}.tsv", sep="\t", comment="#") for n in KINDS}
+    found = {
+        of.entry: {n: t[t["estimator"] == of.entry].drop(columns="estimator") for n, t in tables.items()}
+        for of in TARGETS
+    }
+    lines = (TABLES / "estimator_pooled.tsv").read_text(encoding="utf-8").splitlines()
+    header = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("#"))
+    return found, header
 
 
 def main() -> None:
@@ -156,7 +183,7 @@ def main() -> None:
     found = {}
     for of in TARGETS:
         blocks = blocks_for(of, everything)
-        found[of.entry] = judge(blocks, left_out(blocks, landmarks))
+        found[of.entry] = judge(blocks, left_out(blocks, landmarks), learn(blocks, landmarks), landmarks)
     write(found)
 
 

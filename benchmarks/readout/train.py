@@ -25,7 +25,7 @@ from scipy import stats
 from benchmarks.readout.alternatives import PROCEDURES
 from benchmarks.readout.data import arms, drug_background, profiles
 from benchmarks.readout.rotation import gene_effects
-from benchmarks.readout.run import RAPALOGS, TRAINED
+from benchmarks.readout.run import LEARNED, RAPALOGS
 from mtorscore.collection import Signature, library
 from mtorscore.collection.yaml_text import dump
 from mtorscore.tl.analysis.linear.moderation import variance_prior
@@ -196,7 +196,7 @@ def document(weights: pd.Series, differences: pd.DataFrame, version: str, defaul
                 "role": "cross-check",
             },
             {
-                "name": f"Weights: {TRAINED} on seven perturbation studies (docs/evidence/footprint.md)",
+                "name": f"{LEARNED}readout/train.py on seven perturbation studies (docs/evidence/footprint.md)",
                 "role": "rationale",
             },
         ],
