@@ -23,6 +23,7 @@ import pandas as pd
 from scipy import stats
 
 import mtorscore as mt
+from benchmarks.readout import estimator_weights
 from benchmarks.readout.anchor_page import page
 from benchmarks.readout.anchor_plan import (
     ANTIBODIES,
@@ -97,13 +98,18 @@ def ceilings(protein: pd.DataFrame) -> dict[str, float]:
     return out
 
 
-def observed_scores(one: Measured, library: SignatureCollection) -> pd.DataFrame:
-    """Return tumours x signatures, composites (parts in SD of these tumours) and ratios."""
+def observed_scores(one: Measured, library: SignatureCollection, unseen: SignatureCollection) -> pd.DataFrame:
+    """Return tumours x signatures, composites (parts in SD of these tumours) and ratios.
+
+    What was learned from these tumours has the weights that it has without them (`unseen`), by the weighted mean.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mt.errors.MtorscoreWarning)
         scored = mt.tl.score(one.rna, library, method="singscore", copy=True)
     scores = scored.obsm["score_singscore"]
     columns = {s.id: scores[s.id] for s in library.signatures if scores[s.id].notna().all()}
+    if len(unseen):
+        columns |= dict(mt.tl.score(one.rna, unseen, method="wmean", copy=True).obsm["score_wmean"].items())
     ratio = scored.obsm["ratio"]
     columns |= {c: ratio[c] for c in ratio if np.isfinite(ratio[c]).all()}
     table = pd.DataFrame(columns)
@@ -122,32 +128,45 @@ def composite_of(parts: dict[str, Float], composite: Composite) -> Float:
     return total
 
 
-def random_ranks(one: Measured, library: SignatureCollection, names: Sequence[str]) -> Iterator[tuple[str, Float]]:
+def random_ranks(
+    one: Measured, library: SignatureCollection, names: Sequence[str], unseen: SignatureCollection
+) -> Iterator[tuple[str, Float]]:
     """Yield each score's random counterparts as standardised ranks, ``(tumours, N_RANDOM)``."""
-    resolved = library.resolve(list(one.rna.var_names))
-    index = {name: i for i, name in enumerate(resolved.names)}
     composites = [e for e in library if isinstance(e, Composite) and e.id in set(names)]
-    wanted = [n for n in index if n in set(names) or any(n in c.parts for c in composites)]
-    templates = []
-    for name in wanted:
-        part = slice(resolved.indptr[index[name]], resolved.indptr[index[name] + 1])
-        templates.append((resolved.indices[part].astype(np.int64), resolved.weights[part].astype(np.float64)))
-    held = mt.tl.random_scores(
-        np.asarray(one.rna.X), templates, N_RANDOM, method="singscore", bins=BINS, seed=0,
-        streams=[library[n].hash for n in wanted],
-    )  # fmt: skip
+    parts = {p for c in composites for p in c.parts}
+    asked = {n for n in {*names, *parts} if n not in unseen}
     kept: dict[str, Float] = {}
-    for number, scores in held:
-        kept[wanted[number]] = scores
-        if wanted[number] in set(names):
-            yield wanted[number], ranks(scores)
+    for collection, method in (
+        (library.select([n for n in library.names if n in asked]), "singscore"),
+        (unseen, "wmean"),
+    ):
+        for name, scores in _random(one, collection, method):
+            if name in parts:
+                kept[name] = scores
+            if name in set(names):
+                yield name, ranks(scores)
     for c in composites:
         yield c.id, ranks(composite_of({p: kept[p] for p in c.parts}, c))
 
 
+def _random(one: Measured, collection: SignatureCollection, method: str) -> Iterator[tuple[str, Float]]:
+    resolved = collection.resolve(list(one.rna.var_names))
+    templates = []
+    for i in range(len(resolved.names)):
+        part = slice(resolved.indptr[i], resolved.indptr[i + 1])
+        templates.append((resolved.indices[part].astype(np.int64), resolved.weights[part].astype(np.float64)))
+    held = mt.tl.random_scores(
+        np.asarray(one.rna.X), templates, N_RANDOM, method=method, bins=BINS, seed=0,
+        streams=[collection[n].hash for n in resolved.names],
+    )  # fmt: skip
+    for number, scores in held:
+        yield resolved.names[number], scores
+
+
 def of_cohort(one: Measured, library: SignatureCollection) -> pd.DataFrame:
     """Return one row per score and antibody of a cohort."""
-    table, protein = observed_scores(one, library), antibodies(one.protein)
+    unseen = estimator_weights.without(library, one.name, estimator_weights.read())
+    table, protein = observed_scores(one, library, unseen), antibodies(one.protein)
     score_ranks, protein_ranks, n = ranks(table), ranks(protein), len(table)
     rho = score_ranks.T @ protein_ranks
     given = {
@@ -157,7 +176,7 @@ def of_cohort(one: Measured, library: SignatureCollection) -> pd.DataFrame:
     given["given_site"] = partial(score_ranks, protein_ranks, _sites(one))
     percentile = np.full(rho.shape, np.nan)
     place = {name: i for i, name in enumerate(table)}
-    for name, null in random_ranks(one, library, list(table)):
+    for name, null in random_ranks(one, library, list(table), unseen):
         drawn = null.T @ protein_ranks
         percentile[place[name]] = 100 * np.nanmean(drawn < rho[place[name]], axis=0)
     low, high, p = spearman_interval(rho, n)

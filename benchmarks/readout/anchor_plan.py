@@ -63,7 +63,9 @@ SEEN_AGAINST = ("pAKT", "pS6", "FASN")
 PLAN: tuple[str, ...] = (
     (
         "Scores: singscore on log2(value + 1) in current symbols, primary tumours, one per patient; the parts of a "
-        "composite are standardised over the tumours of the cohort."
+        "composite are standardised over the tumours of the cohort. An entry whose weights were learned from these "
+        "tumours (added with library 2.1) has the weights that its procedure gives without the cohort, and is a "
+        "weighted mean of log values, as it is made for."
     ),
     (
         "Statistic: Spearman's correlation within a cohort, with Fisher's interval and the standard error of Bonett "

@@ -30,7 +30,7 @@ from benchmarks.readout.estimator_plan import PLAN, TARGETS, Target
 from mtorscore import __version__
 from mtorscore.collection import library
 
-__all__ = ["PAGE", "TABLES", "blocks_for", "judge", "page", "published", "verdict"]
+__all__ = ["PAGE", "TABLES", "blocks_for", "explained", "judge", "page", "published", "verdict"]
 
 TABLES = Path(__file__).parent / "tables"
 KINDS = ("cohorts", "pooled", "differences", "studies", "pooled_studies", "weights", "arms")
@@ -47,6 +47,10 @@ Nothing that was fixed beforehand beats what is published, in cohorts that it ha
 library as the plan made them, experimental: `mt.library()` leaves them out, no composite, call or headline uses them.
 `MTORC1_FOOTPRINT_LEARNED` is kept, experimental, as it was. Where a part of the ensemble does better than the
 whole, that was seen after the fact: it is a lead for new cohorts, not a result.
+"""
+LEGEND = """
+Diamonds with lines: all cohorts (left) or studies (right) with 95% intervals. Rings: single cohorts or studies. Grey
+line: nothing is read; orange dashes: the aim. Dark blue: the estimator; light blue: its parts; grey: published sets.
 """
 FIGURE = "../_static/estimators.svg"
 LIMITS = """
@@ -84,6 +88,15 @@ def verdict(low: float, high: float, aim: float) -> str:
     return "met" if low >= aim else "missed" if high < aim else "not decided"
 
 
+def explained(row: pd.Series) -> tuple[float, float, float]:
+    """Return the share of the variance of the ranks that a correlation explains, in percent, with its interval.
+
+    A bound on the wrong side of 0 explains nothing.
+    """
+    middle, low, high = (100 * max(float(row[k]), 0.0) ** 2 for k in ("rho", "low", "high"))
+    return middle, low, high
+
+
 def _rows(table: pd.DataFrame) -> list[str]:
     lines = ["| " + " | ".join(table.columns) + " |", "| --- " * table.shape[1] + "|"]
     for row in table.itertuples(index=False):
@@ -95,12 +108,12 @@ def _rows(table: pd.DataFrame) -> list[str]:
 def _verdicts(of: Target, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     own = tables["pooled"].set_index("score").loc[OWN]
     auroc = tables["pooled_studies"].set_index("score").loc[OWN]
-    explained = [100 * max(v, 0.0) ** 2 for v in (own["rho"], own["low"], own["high"])]
+    share = explained(own)
     said = verdict(own["low"], own["high"], AIM_RHO)
-    most = f"{explained[0]:.0f}% of the variance of the rank of {of.axis} in an unseen cohort"
+    most = f"{share[0]:.0f}% of the variance of the rank of {of.axis} in an unseen cohort"
     lines = [
         f"- Correlation with {of.axis} in a cohort left out, aim {AIM_RHO}: {_interval(own, 'rho')}: **{said}**.",
-        f"- It explains about {most} ({explained[1]:.0f}% to {explained[2]:.0f}%).",
+        f"- It explains about {most} ({share[1]:.0f}% to {share[2]:.0f}%).",
     ]
     said = verdict(auroc["low"], auroc["high"], AIM_AUROC)
     held_out = f"{auroc['studies']:.0f} studies left out"
@@ -115,6 +128,17 @@ def _verdicts(of: Target, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return lines
 
 
+def _made_of(tables: Mapping[str, pd.DataFrame]) -> str:
+    rows = tables["weights"]
+    rows = rows[rows["without"] == estimator_weights.NOTHING]
+    arms = ", ".join(f"`{r.arm}` {r.coefficient:.2f}" for r in tables["arms"].itertuples())
+    landmarks = rows["landmark"].sum()
+    return (
+        f"- The entry holds {len(rows)} genes, {landmarks} of them among the 978 that L1000 measures: it needs no "
+        f"variant for L1000. Arms with a coefficient: {arms or 'none'}."
+    )
+
+
 def _interval(row: pd.Series, column: str) -> str:
     return f"{row[column]:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
@@ -124,6 +148,8 @@ def page(found: Mapping[str, Mapping[str, pd.DataFrame]], header: Mapping[str, s
     lines = [
         "# Estimators of our own, judged where they had not looked", "",
         " ".join(LEAD.split()), "",
+        f"![Correlations and AUROC of the estimators, their parts and published sets, left out]({FIGURE})", "",
+        " ".join(LEGEND.split()), "",
         *(f"- {k}: {v}" for k, v in header.items()), "", "## Written down before anything was fitted", "",
         *(f"- {p}" for p in PLAN), "",
     ]  # fmt: skip
@@ -133,7 +159,15 @@ def page(found: Mapping[str, Mapping[str, pd.DataFrame]], header: Mapping[str, s
             continue
         tables = found[of.entry]
         wide = tables["cohorts"].pivot(index="score", columns="cohort", values="rho").reset_index()
-        lines += [f"## {of.entry}", "", *_verdicts(of, tables), "", f"Correlation with {of.axis}, cohort left out:", ""]
+        lines += [
+            f"## {of.entry}",
+            "",
+            *_verdicts(of, tables),
+            _made_of(tables),
+            "",
+            f"Correlation with {of.axis}, cohort left out:",
+            "",
+        ]
         lines += [*_rows(wide), "", "Combined (random effects; by weights n - 3):", "", *_rows(tables["pooled"]), ""]
         lines += ["AUROC of active against inactive samples, study left out:", "", *_rows(tables["pooled_studies"]), ""]
         drugs = tables["studies"][tables["studies"]["study"] == DRUGS][["score", "auroc", "low", "high"]]
@@ -177,8 +211,13 @@ def published() -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, str]]:
 def main() -> None:
     """Learn, judge, write."""
     parser = argparse.ArgumentParser(description="Learn and judge the library's own estimators.")
-    parser.add_argument("--shared", type=Path, required=True, help="folder with data/ and reference/")
-    everything = blocks_of(parser.parse_args().shared)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with data/ and reference/")
+    parser.add_argument("--page", action="store_true", help="only write the page again, from the tables on file")
+    arguments = parser.parse_args()
+    if arguments.page:
+        PAGE.write_text(page(*published()), encoding="utf-8")
+        return
+    everything = blocks_of(arguments.shared)
     landmarks = frozenset(everything["drugs"][DRUGS].x.columns)
     found = {}
     for of in TARGETS:

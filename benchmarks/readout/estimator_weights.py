@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.readout.estimator import Fitted
 from mtorscore.collection import Entry, Signature, SignatureCollection
+
+if TYPE_CHECKING:
+    from benchmarks.readout.estimator import Fitted
 
 __all__ = ["NOTHING", "PATH", "of_fits", "read", "signed", "without"]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 from scipy import stats
 
+from benchmarks.readout import estimator_weights
 from benchmarks.readout.anchor_plan import claim
 from mtorscore._atomic import write_whole
 from mtorscore._multiple_testing import adjust_p
@@ -33,6 +34,7 @@ SOURCE_OF = {
     "other tumours": "TCGA-STAD, UVM and DLBC, RPPA",
     "cell lines": "perturbation studies, benchmarks/readout",
 }
+LEFT_OUT = "; each cohort left out of the training"
 # Studies of cells in culture; mouse muscle and mouse liver are shown on the page of readouts and grade nothing.
 CELL_LINES = ("CRISPR", "MCF10A", "HMEC", "rapamycin proteome", "L1000")
 HEADER = (
@@ -71,8 +73,8 @@ def combined_by_study(results: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def in_tissue(entry: Entry, context: str, anchor: pd.DataFrame) -> Evidence:
-    """Return what the anchor says of an entry in a context."""
+def in_tissue(entry: Entry, context: str, anchor: pd.DataFrame, learned: frozenset[str] = frozenset()) -> Evidence:
+    """Return what the anchor says of an entry in a context; those in `learned` were tried where left out."""
     axis, direction = claim(entry)
     rows = anchor[(anchor["signature"] == entry.id) & (anchor["cohort"] == COHORT_OF[context])]
     rows = rows[rows["antibody"] == axis]
@@ -80,9 +82,10 @@ def in_tissue(entry: Entry, context: str, anchor: pd.DataFrame) -> Evidence:
         return untested(entry, context, axis, direction)
     row = rows.iloc[0]
     numbers = (float(row["rho"]), float(row["low"]), float(row["high"]))
+    source = SOURCE_OF[context] + (LEFT_OUT if entry.id in learned else "")
     return Evidence(
-        entry.id, entry.hash, context, axis, "rho", direction, *numbers, int(row["n"]), math.nan, SOURCE_OF[context]
-    )
+        entry.id, entry.hash, context, axis, "rho", direction, *numbers, int(row["n"]), math.nan, source
+    )  # fmt: skip
 
 
 def in_cells(entry: Entry, combined: pd.DataFrame) -> Evidence:
@@ -130,12 +133,13 @@ def build(collection: SignatureCollection, anchor: pd.DataFrame, results: pd.Dat
         By context, then in the library's order.
     """
     combined = combined_by_study(results[results["study"].isin(CELL_LINES)])
+    learned = frozenset(estimator_weights.read()["estimator"])
     entries = [e for e in collection if e.kind in {"signature", "composite"}]
     entries = [e for e in entries if e.branch not in {CONFOUNDER, "context"}]
     out: list[Evidence] = []
     for context in CONTEXTS:
         if context in COHORT_OF:
-            rows = [in_tissue(e, context, anchor) for e in entries]
+            rows = [in_tissue(e, context, anchor, learned) for e in entries]
         elif context in SOURCE_OF and context != "cell lines":
             rows = [untested(e, context, claim(e)[0], claim(e)[1]) for e in entries]
         else:
