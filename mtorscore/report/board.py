@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import CONFOUNDER, USER_BRANCH
 from mtorscore.collection.grades import OPPOSED
-from mtorscore.pl.branch_board import Branch
+from mtorscore.pl.branch_board import Branch, controls_of
 from mtorscore.report.data.described import Described, branch_titles
-from mtorscore.report.data.run_files import Cohort, Run
+from mtorscore.report.data.run_files import Cohort
 from mtorscore.results import BOARD
 from mtorscore.tl.engine.readability import counts_of, lacking
 
-__all__ = ["board_rows", "sentence"]
+__all__ = ["NOT_PATHWAY", "against_reading", "board_rows", "named_endpoint", "outcome_words", "sentence"]
 
 NOT_PATHWAY = (CONFOUNDER, "context", "drug")
 """Branches that no claim on the pathway is made from."""
@@ -31,19 +32,27 @@ ALPHA = 0.05
 RANDOM, PROLIFERATION = "random signatures", "proliferation"
 
 
-def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], cohort: Cohort) -> pd.DataFrame:
+def board_rows(
+    methods: Sequence[str],
+    described: dict[str, Described],
+    shown: Sequence[str],
+    cohort: Cohort,
+    endpoint: str | None = None,
+) -> pd.DataFrame:
     """Return the board of one cohort, one row per leading signature and method.
 
     Parameters
     ----------
-    run
-        The run.
+    methods
+        Scoring methods of the run.
     described
         Signature -> description.
     shown
         The leading signatures in this cohort's tissue.
     cohort
         Its results.
+    endpoint
+        Of which the effects are; the first by default.
 
     Returns
     -------
@@ -55,10 +64,10 @@ def board_rows(run: Run, described: dict[str, Described], shown: Sequence[str], 
     # Of the confounders the first leads: proliferation.
     controls = [n for n in known if described[n].branch == CONFOUNDER]
     rows = [
-        _row(cohort, described[name], method)
+        _row(cohort, described[name], method, endpoint)
         for name in known
         if name not in controls[1:]
-        for method in run.methods
+        for method in methods
         if method in cohort.scores and name in cohort.scores[method].columns
     ]
     return BOARD.arrange(pd.DataFrame(rows))
@@ -71,7 +80,7 @@ def _narrowed(cohort: Cohort, names: Sequence[str]) -> Cohort:
     return replace(cohort, tables=cohort.tables | tables)
 
 
-def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:
+def _row(cohort: Cohort, entry: Described, method: str, endpoint: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "cohort": cohort.name, "branch": entry.branch, "title": _title(entry),
         "signature": entry.id, "method": method, "sign": entry.sign, "level_of_evidence": entry.level,
@@ -79,18 +88,24 @@ def _row(cohort: Cohort, entry: Described, method: str) -> dict[str, Any]:
     }  # fmt: skip
     coverage = _first(cohort.table("coverage"), signature=entry.id)
     row |= {"coverage": coverage.get("coverage", np.nan)}
-    row |= _shift(cohort, entry.id, method) | _effect(cohort, entry.id, method)
+    row |= _shift(cohort, entry.id, method) | _effect(cohort, entry.id, method, endpoint)
     beyond = row["shift_low"] > 0 or row["shift_high"] < 0 if np.isfinite(row.get("shift", np.nan)) else False
     # TCGA-LIHC's tumours called normal at random: intervals alone named a branch in 8% of cohorts, with q in 5%.
     row["shift_shown"] = bool(beyond and _below(row.get("shift_q"), ALPHA) is not False)
+    row["reason"] = against_reading(cohort, entry)
+    row["readable"] = not row["reason"]
+    return row
+
+
+def against_reading(cohort: Cohort, entry: Described) -> str:
+    """Say why a score may not be read here: genes that are missing, evidence against it in the tissue; else nothing."""
+    coverage = _first(cohort.table("coverage"), signature=entry.id)
     against = [_text(coverage.get("reason"))]
     if coverage and not against[0]:
         against.append(lacking(*counts_of(pd.Series(coverage))))
-    if row["grade"] == OPPOSED:
+    if entry.grades.get(cohort.context or "", "") == OPPOSED:
         against.append(f"{OPPOSED} in tumours of this kind ({cohort.context})")
-    row["reason"] = "; ".join(filter(None, against))
-    row["readable"] = not row["reason"]
-    return row
+    return "; ".join(filter(None, against))
 
 
 def _title(entry: Described) -> str:
@@ -145,12 +160,12 @@ def _contrast(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
     }
 
 
-def _effect(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
-    """Return the effect on the first endpoint, and beside which negative controls it holds."""
+def _effect(cohort: Cohort, name: str, method: str, endpoint: str | None) -> dict[str, Any]:
+    """Return the effect on an endpoint, the first by default, and beside which negative controls it holds."""
     table = cohort.table("associations")
     if not len(table):
         return {"holds": False, "beside": ""}
-    endpoint = str(table["endpoint"].iloc[0])
+    endpoint = endpoint or str(table["endpoint"].iloc[0])
     alone = _first(table, signature=name, method=method, endpoint=endpoint, model="unadjusted")
     if not alone:
         return {"endpoint": endpoint, "holds": False, "beside": ""}
@@ -218,7 +233,7 @@ def sentence(branches: Sequence[Branch]) -> str:
         return "No branch of the pathway was scored."
     if not read:
         return f"None of the {len(own)} branches can be read here: {_reasons(own)}."
-    parts = [p for p in (_outcome(read), _shifts(read)) if p]
+    parts = [p for p in (outcome_words(read), _shifts(read)) if p]
     text = f"Of the {len(read)} branches that can be read, " + "; ".join(parts)
     if not parts:
         text = f"{len(read)} branches can be read; there is nothing to compare them with, and no outcome"
@@ -228,24 +243,60 @@ def sentence(branches: Sequence[Branch]) -> str:
     return text + "."
 
 
-def _outcome(read: Sequence[Branch]) -> str:
+def outcome_words(read: Sequence[Branch]) -> str:
+    """Say which branches hold for the endpoint of a board, or why that cannot be said; nothing without an endpoint.
+
+    Parameters
+    ----------
+    read
+        Branches of the pathway that can be read.
+    """
     tested = [b for b in read if any(np.isfinite(_float(r.get("hr"))) for r in b.rows)]
     if not tested:
         return ""
-    endpoint = str(tested[0].rows[0]["endpoint"])
-    events = int(_float(tested[0].rows[0]["events"]))
+    endpoint = named_endpoint(tested[0])
     judged = [b for b in tested if all(bool(r.get("valid")) for r in b.rows)]
     if not judged:
-        return f"none can be judged for {endpoint} ({events} events)"
+        return f"none can be judged for {endpoint}"
     holding = [b for b in judged if b.holds]
+    without = _never_compared(judged)
+    if not holding and without:
+        return f"whether one holds for {endpoint} cannot be said: {without}"
     if not holding:
-        return f"none is associated with {endpoint} ({events} events) beside proliferation and among random signatures"
+        return f"none is associated with {endpoint} beside proliferation and among random signatures"
     verb = "holds" if len(holding) == 1 else "hold"
-    note = [b.title for b in holding if not all(bool(r.get("proportional")) for r in b.rows)]
-    text = (
-        f"{_listed(holding)} {verb} for {endpoint} ({events} events) beside proliferation and among random signatures"
-    )
-    return text + (f" (the ratio of {', '.join(note)} changes over time)" if note else "")
+    text = f"{_listed(holding)} {verb} for {endpoint} beside proliferation and among random signatures"
+    changing = [b for b in holding if not all(bool(r.get("proportional")) for r in b.rows)]
+    notes = [_ways(holding)] + ([f"the ratio of {_listed(changing)} changes over time"] if changing else [])
+    return f"{text} ({'; '.join(notes)})"
+
+
+def named_endpoint(branch: Branch) -> str:
+    """Return the endpoint of a branch in words, with its events: ``overall survival (OS, 55 deaths)``."""
+    name, events = str(branch.rows[0]["endpoint"]), _float(branch.rows[0].get("events"))
+    known = ENDPOINTS.get(name)
+    count = f"{events:.0f} {known.event if known else 'events'}" if np.isfinite(events) else ""
+    inside = ", ".join(filter(None, [name if known else "", count]))
+    return (known.title if known else name) + (f" ({inside})" if inside else "")
+
+
+def _never_compared(judged: Sequence[Branch]) -> str:
+    """Say which of the two controls that a claim needs no branch was compared with."""
+    missing = []
+    words = {RANDOM: "not compared with random signatures", PROLIFERATION: "not adjusted for proliferation"}
+    for control, lacks in words.items():
+        if all(controls_of(b).get(control, "cannot be said") == "cannot be said" for b in judged):
+            missing.append(lacks)
+    return " and ".join(missing)
+
+
+def _ways(holding: Sequence[Branch]) -> str:
+    """Say in which direction scores go with the outcome."""
+    worse = [b for b in holding if all(_float(r.get("hr")) > 1 for r in b.rows)]
+    better = [b for b in holding if b not in worse]
+    if not better or not worse:
+        return f"a higher score goes with a {'worse' if worse else 'better'} outcome"
+    return f"a higher score goes with a worse outcome for {_listed(worse)}, a better one for {_listed(better)}"
 
 
 def _shifts(read: Sequence[Branch]) -> str:
@@ -257,7 +308,10 @@ def _shifts(read: Sequence[Branch]) -> str:
         moved = [b for b in compared if b.shift == direction]
         if moved:
             parts.append(f"{_some(moved, len(compared))} {word if len(moved) > 1 else word + 's'}")
-    apart = [b for b in compared if b.shift == "methods disagree"]
+    # A sign that differs where no method shows a shift is noise about 0, which the board's marks show.
+    apart = [
+        b for b in compared if b.shift == "methods disagree" and any(bool(r.get("shift_shown", True)) for r in b.rows)
+    ]
     if apart:
         parts.append(f"methods disagree in sign on {_listed(apart)}")
     against = str(compared[0].rows[0]["compared"]).rpartition(", in ")[0]

@@ -2,73 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from mtorscore.report.data.run_files import Cohort
 
-__all__ = ["agreeing", "assumed_tumours", "group_counts", "group_words"]
+__all__ = ["assumed_tumours", "group_counts", "group_words"]
 
 
-def group_words(cohort: Cohort, method: str | None, left_out: list[str]) -> list[str]:
+def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
     """Summarise how scores differ between groups: one sentence for each comparison.
 
     Parameters
     ----------
     cohort
         Results.
-    method
-        The first method.
     left_out
-        Signatures that are no findings, such as confounders.
+        Signatures that are no findings: confounders, and those that cannot be read here.
 
     Returns
     -------
     list of str
-        Sentences; none for a cohort whose groups were not compared.
+        Sentences, by the board's rule: a signature differs where every method's interval is beyond 0 on one side and
+        every q is below 0.05. None for a cohort whose groups were not compared.
     """
     table = cohort.table("contrasts")
     if not {"method", "contrast", "design", "signature", "q", "hedges_g"} <= set(table.columns):
         return []
-    rows = table[(table["method"].astype(str) == str(method)) & ~table["signature"].isin(left_out)]
-    return [_sentence(name, part, str(method)) for name, part in rows.groupby("contrast", sort=False)]
+    rows = table[~table["signature"].isin(list(left_out))]
+    return [_sentence(name, part) for name, part in rows.groupby("contrast", sort=False)]
 
 
-def _sentence(name: object, rows: pd.DataFrame, method: str) -> str:
+def _sentence(name: object, rows: pd.DataFrame) -> str:
     trend = rows["design"].iloc[0] == "trend"
-    head = f"{_design(str(name), rows)} ({method})"
+    methods = list(dict.fromkeys(rows["method"].astype(str)))
+    listed = methods[0] if len(methods) == 1 else f"{', '.join(methods[:-1])} and {methods[-1]}"
+    head = f"{_design(str(name), rows)} ({listed})"
     known = rows[pd.to_numeric(rows["q"], errors="coerce").notna()]
     if not len(known):
         reasons = rows["reason"].dropna().astype(str) if "reason" in rows else pd.Series(dtype=str)
         why = f": {reasons.iloc[0]}" if len(reasons) else ""
         return f"{head}: whether a signature differs cannot be said{why}."
-    hits = known[known["q"] < 0.05]
+    found = _over_methods(known, len(methods))
+    hits = found[found["same"]]
+    every = " by every method" if len(methods) > 1 else ""
     if not len(hits):
         word = "changes along the order" if trend else "differs"
-        return f"{head}: of {len(known)} mTOR signatures, none {word} with q < 0.05."
+        return f"{head}: of {len(found)} mTOR signatures, none {word} with q < 0.05{every}."
     word = "change along the order" if trend else "differ"
-    up = int((hits["difference"] > 0).sum())
-    ways = "rise" if trend else "higher in the first"
-    falls = "fall" if trend else "lower"
-    sides = f"{up} {ways}, {len(hits) - up} {falls}"
-    top = hits.reindex(hits["hedges_g"].abs().sort_values(ascending=False).index).head(3)
-    named = [
-        f"{r.signature} ({r.hedges_g:+.2f}, {r.g_low:+.2f} to {r.g_high:+.2f}, q\u00a0{_number(r.q)})"
-        for r in top.itertuples()
-    ]
+    up = int((hits["least"] > 0).sum())
+    sides = f"{up} {'rise' if trend else 'higher in the first'}, {len(hits) - up} {'fall' if trend else 'lower'}"
+    top = hits.reindex(hits["least"].abs().sort_values(ascending=False, kind="stable").index).head(3)
+    named = [f"{n} ({_sizes(known[known['signature'] == n])})" for n in top.index]
     size = "Hedges' g per step" if trend else "Hedges' g"
-    more = agreeing(hits)
-    if "below_smallest" in hits and hits["below_smallest"].any():
-        more += f"; {int(hits['below_smallest'].sum())} within the noise of counts"
-    found = f"of {len(known)} mTOR signatures, {len(hits)} {word} with q < 0.05 ({sides}){more}"
-    return f"{head}: {found}. Largest, as {size}: {', '.join(named)}."
+    noise = f"; {int(hits['noise'].sum())} within the noise of counts" if hits["noise"].any() else ""
+    text = f"of {len(found)} mTOR signatures, {len(hits)} {word} with q < 0.05{every} ({sides}){noise}"
+    return f"{head}: {text}. Largest, as {size}: {', '.join(named)}."
 
 
-def agreeing(hits: pd.DataFrame) -> str:
-    """Say of how many findings the methods agree; nothing where one method was scored."""
-    claims = hits["claim"].dropna().astype(str) if "claim" in hits else pd.Series(dtype=str)
-    if "methods_agree" not in hits or not hits["methods_agree"].notna().any():
-        return ""
-    return f"; {int(claims.str.contains(': all ').sum())} of them by every method"
+def _over_methods(known: pd.DataFrame, methods: int) -> pd.DataFrame:
+    """Return per signature whether all methods say the same, and the smallest difference among them."""
+    below = known["below_smallest"].astype(object).eq(True) if "below_smallest" in known else known["q"].isna()
+    beyond = ((known["g_low"] > 0).astype(int) - (known["g_high"] < 0).astype(int)).where(known["q"] < 0.05, 0)
+    of = known.assign(beyond=beyond, noise=below, size=known["hedges_g"].abs()).groupby("signature", sort=False)
+    side = of["beyond"].agg(["min", "max", "size"])
+    same = (side["min"] == side["max"]) & (side["min"] != 0) & (side["size"] == methods)
+    return pd.DataFrame({"same": same, "least": side["min"] * of["size"].min(), "noise": of["noise"].any()})
+
+
+def _sizes(rows: pd.DataFrame) -> str:
+    """Return the difference of a signature: with its interval of one method, from least to most of several."""
+    q = f"q\u00a0{_number(rows['q'].max())}"
+    if len(rows) == 1:
+        r = rows.iloc[0]
+        return f"{r['hedges_g']:+.2f}, {r['g_low']:+.2f} to {r['g_high']:+.2f}, {q}"
+    return f"{rows['hedges_g'].min():+.2f} to {rows['hedges_g'].max():+.2f} over the methods, every {q} or less"
 
 
 def _design(name: str, rows: pd.DataFrame) -> str:

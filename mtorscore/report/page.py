@@ -28,6 +28,7 @@ from mtorscore.report.data.run_files import Cohort, Run, read_run
 from mtorscore.report.exchange import write_exchange
 from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import predicted_words
+from mtorscore.report.findings import findings, groups
 from mtorscore.report.genomics_section import has_genomics
 from mtorscore.report.genomics_section import section as genomics
 from mtorscore.report.payload import columns, payload
@@ -91,7 +92,7 @@ def board(results_dir: str | Path) -> pd.DataFrame:
     """
     run = read_run(Path(results_dir))
     described = describe(_scored(run), _collection(run), [c.context for c in run.cohorts if c.context])
-    rows = [board_rows(run, described, leads_of(described, [c.context]), c) for c in run.cohorts if not c.cells]
+    rows = [board_rows(run.methods, described, leads_of(described, [c.context]), c) for c in run.cohorts if not c.cells]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(BOARD.names))
 
 
@@ -201,8 +202,8 @@ def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]
         "method": method,
         "facts": text.facts(cohort),
         "flow": text.flow(cohort),
-        "findings": text.findings(cohort, method, described),
-        "groups": text.groups(cohort, method, described),
+        "findings": findings(cohort, run.methods, described, leads_of(described, [cohort.context])),
+        "groups": groups(cohort, described),
         "genomics": genomics(cohort, method, described, leads_of(described, [cohort.context])),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai", "probast")},
         "predicted": predicted_words(cohort),
@@ -217,7 +218,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
     nothing |= {"beside_this": [], "quotes": [], "folded": [], "branches": []}
     if cohort.cells:
         return nothing | {"table": pd.DataFrame(), "sentence": text.cells_sentence(cohort)}
-    table = board_rows(run, described, leads_of(described, [cohort.context]), cohort)
+    table = board_rows(run.methods, described, leads_of(described, [cohort.context]), cohort)
     branches = branches_of(table)
     if not branches:
         return nothing | {"table": table, "sentence": sentence(branches)}

@@ -9,10 +9,10 @@ import numpy as np
 
 from mtorscore.collection import USER_BRANCH
 from mtorscore.pl.branch_board import Branch
-from mtorscore.report.board import NOT_PATHWAY
+from mtorscore.report.board import NOT_PATHWAY, named_endpoint
 from mtorscore.report.data.described import branch_titles
 
-__all__ = ["folded", "quotes"]
+__all__ = ["folded", "holding_words", "overview", "quotes"]
 
 _MOST = 4
 
@@ -33,23 +33,23 @@ def quotes(branches: Sequence[Branch], cohort: str) -> list[str]:
         Associations that hold first, then the largest shifts, then what methods disagree on.
     """
     read = [b for b in branches if b.readable and b.branch not in NOT_PATHWAY]
-    out = [_holding(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
+    out = [holding_words(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
     moved = sorted((b for b in read if b.shift in ("up", "down")), key=lambda b: -_least(b))
     out = out[:2] + [_moved(b, cohort) for b in moved[:2]]
-    apart = [b for b in read if b.shift == "methods disagree"]
+    apart = [b for b in read if b.shift == "methods disagree" and any(bool(r.get("shift_shown", True)) for r in b.rows)]
     if apart:
         names = ", ".join(f"{b.title} ({_span(b, 'shift', '+.2f')} SD)" for b in apart)
         out.append(f"In {cohort}, scoring methods disagree on the direction of {names}; no claim is made.")
     return out[:_MOST]
 
 
-def _holding(branch: Branch, cohort: str) -> str:
-    first = branch.rows[0]
+def holding_words(branch: Branch, cohort: str) -> str:
+    """State the association of a branch that holds, with what it was tested against."""
     largest = max(float(r["q"]) for r in branch.rows)
     text = (
-        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {first['endpoint']}: hazard ratio per SD "
-        f"{_span(branch, 'hr', '.2f')} by {_methods(branch)} ({int(float(first['events']))} events, "
-        f"q {_most(largest)}), adjusted for proliferation and beyond random signatures."
+        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {named_endpoint(branch)}: unadjusted "
+        f"hazard ratio per SD {_span(branch, 'hr', '.2f')} by {_methods(branch)} (q {_most(largest)}), also beside "
+        "proliferation (p below 0.05) and beyond 95% of random signatures."
     )
     changing = not all(bool(r.get("proportional")) for r in branch.rows)
     return text + (" The ratio changes over time." if changing else "")

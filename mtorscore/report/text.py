@@ -1,4 +1,4 @@
-"""Sentences of the report: caveats, findings, methods."""
+"""Sentences of the report: caveats, power, methods, facts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from typing import Any
 import pandas as pd
 
 from mtorscore._outcome_terms import ENDPOINTS
-from mtorscore.collection.grades import CONTEXTS, OPPOSED
-from mtorscore.collection.lead_signatures import why_no_lead
 from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
-from mtorscore.report.figures.overview import model_names
-from mtorscore.report.figures.prediction import prediction_words
-from mtorscore.report.group_text import agreeing, assumed_tumours, group_counts, group_words
-from mtorscore.results import ASSOCIATIONS
+from mtorscore.report.group_text import assumed_tumours, group_counts
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
 
@@ -141,94 +136,6 @@ def flow(cohort: Cohort) -> list[str]:
     return out
 
 
-def findings(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
-    """Summarise the associations of a cohort per endpoint.
-
-    Parameters
-    ----------
-    cohort
-        Results.
-    method
-        The first method.
-    described
-        Signature -> description; confounders are not counted as findings.
-
-    Returns
-    -------
-    list of str
-        Sentences, those about groups first; where there is neither group nor outcome, one that states this.
-    """
-    if cohort.cells:
-        return [cells_sentence(cohort)]
-    about = groups(cohort, method, described)
-    table = cohort.table("associations")
-    needed = {"method", "endpoint", "signature", "model", "q", "p", "hr"}
-    if not needed <= set(table.columns):
-        said = [*about, *prediction_words(cohort)]
-        return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
-    rows = table[table["method"] == method].copy()
-    rows["shown"] = model_names(rows)
-    branch = rows["signature"].map(lambda s: described[s].branch if s in described else "user")
-    rows = rows[~branch.isin(["confounder", "context", "drug"])]
-    rows = rows[~rows["signature"].isin(opposed(cohort, described))]
-    out = [*about, *opposed_words(cohort, described)]
-    told = len(out)
-    for endpoint in dict.fromkeys(rows["endpoint"]):
-        part = rows[rows["endpoint"] == endpoint]
-        alone = part[part["shown"] == "unadjusted"]
-        valid = alone[alone["valid"]] if "valid" in alone else alone
-        hits = valid[valid["q"] < 0.05]
-        text = f"{endpoint} ({method}): of {len(valid)} mTOR signatures with a valid model, {len(hits)} have q < 0.05"
-        if not len(valid) and len(alone):
-            why = _reason(alone)
-            out.append(f"{endpoint} ({method}): no model can be trusted{why}.")
-            continue
-        if not len(hits):
-            out.append(text + ".")
-            continue
-        out.append(text + _beyond(hits, part) + ". " + _strongest(hits))
-    out += prediction_words(cohort)
-    return out if len(out) > told else [*out, "No signature was related to an outcome."]
-
-
-def groups(cohort: Cohort, method: str | None, described: dict[str, Described]) -> list[str]:
-    """Return the sentences about groups: one for each comparison."""
-    return group_words(cohort, method, _no_findings(cohort, described))
-
-
-def _no_findings(cohort: Cohort, described: dict[str, Described]) -> list[str]:
-    """Return the signatures that are never counted as findings: confounders, context, drug templates, opposed ones."""
-    kinds = ("confounder", "context", "drug")
-    return [n for n, d in described.items() if d.branch in kinds] + opposed(cohort, described)
-
-
-def opposed(cohort: Cohort, described: dict[str, Described]) -> list[str]:
-    """Return the scored signatures that move against what they are named after in tumours of a cohort's kind."""
-    scored = {str(c) for table in cohort.scores.values() for c in table.columns}
-    return [n for n, d in described.items() if n in scored and d.grades.get(cohort.context or "") == OPPOSED]
-
-
-def opposed_words(cohort: Cohort, described: dict[str, Described]) -> list[str]:
-    """Say which signatures give no finding here, and which branches have no lead."""
-    names = opposed(cohort, described)
-    if not names or cohort.context is None:
-        return []
-    where = CONTEXTS[cohort.context]
-    held = [
-        w for d in (described[n] for n in names) for w in d.graded.split("; ") if w.startswith(f"{OPPOSED} in {where}")
-    ]
-    listed = "; ".join(f"{n}: {w.partition(': ')[2]}" for n, w in zip(names, held, strict=True))
-    branches = dict.fromkeys(described[n].branch for n in names)
-    without = [b for b in branches if why_no_lead(b, cohort.context)]
-    more = f" Without a lead here: {', '.join(without)}." if without else ""
-    return [
-        (
-            f"{OPPOSED.capitalize()} in {where}, so no call and no finding is made from them: {listed}.{more} The "
-            "evidence is protein that was measured in the same tumours as transcripts, in other patients than these."
-        )
-    ]
-
-
 def cells_sentence(cohort: Cohort) -> str:
     """Say how many cells of how many samples there are, and what the unit of comparison is."""
     samples = cohort.obs["sample"].nunique()
@@ -239,35 +146,6 @@ def cells_sentence(cohort: Cohort) -> str:
         f"{cohort.total:,} single cells{shown} of {samples} sample(s) and {types} cell type(s), without outcome. The "
         f"unit of comparison is the sample, of which there are {samples}: {unit}."
     )
-
-
-def _reason(rows: pd.DataFrame) -> str:
-    reasons = rows["reason"].dropna().astype(str) if "reason" in rows else pd.Series(dtype=str)
-    return f" ({reasons.iloc[0]})" if len(reasons) else ""
-
-
-def _beyond(hits: pd.DataFrame, part: pd.DataFrame) -> str:
-    out = agreeing(hits)
-    if "null_p" in hits and hits["null_p"].notna().any():
-        beyond = int((hits["null_p"] < 0.05).sum())
-        verb = "is" if beyond == 1 else "are"
-        out += f"; {beyond} of them {verb} stronger than 95% of random signatures of their size"
-    adjusted = part[part["shown"] == "adjusted for proliferation"].drop_duplicates("signature").set_index("signature")
-    both = [s for s in hits["signature"] if s in adjusted.index]
-    if both:
-        kept = int((adjusted.loc[both, "p"] < 0.05).sum())
-        out += f"; {kept} of {len(both)} keep p < 0.05 adjusted for proliferation"
-    return out
-
-
-def _strongest(hits: pd.DataFrame) -> str:
-    top = hits.sort_values("p").head(3)
-    named = [f"{r.signature} (HR\u00a0{r.hr:.2f}, q\u00a0{_number(r.q)})" for r in top.itertuples()]
-    return "Smallest p: " + ", ".join(named) + "."
-
-
-def _number(value: float) -> str:
-    return "<\u00a00.0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def methods_text(run: Run, described: dict[str, Described]) -> list[str]:

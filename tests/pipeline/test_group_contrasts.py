@@ -68,7 +68,7 @@ def compared(folder: Path, methods: Any = ("zscore",), **options: Any) -> pd.Dat
 
 
 def said(folder: Path) -> list[str]:
-    return group_words(read_run(folder / "run").cohorts[0], "zscore", [])
+    return group_words(read_run(folder / "run").cohorts[0], [])
 
 
 def test_an_ordered_series_has_a_trend_under_its_own_names(files: Path) -> None:
@@ -98,7 +98,7 @@ def test_claims_are_made_where_methods_agree_or_name_theirs(files: Path) -> None
     by_sign = table.groupby(["contrast", "signature"])["difference"].agg(lambda v: np.sign(v).nunique() == 1)
     agree = table.groupby(["contrast", "signature"])["methods_agree"].first()
     assert not (agree.astype(bool) & ~by_sign).any()
-    assert "(1 rise, 0 fall); 1 of them by every method." in said(files)[0]
+    assert "1 change along the order with q < 0.05 by every method (1 rise, 0 fall)." in said(files)[0]
     alone = compared(files, group="stage", order=STAGES)
     assert alone["methods_agree"].isna().all()
     assert alone.loc[alone["signature"] == RISING, "claim"].iloc[0] == "above: zscore alone"

@@ -44,7 +44,10 @@ def said(rows: pd.DataFrame) -> str:
 
 def test_all_hold() -> None:
     text = said(table())
-    assert text.startswith("Of the 3 branches that can be read, mTORC1 output, S6K and SREBP-1 hold for OS (90 events)")
+    assert text.startswith(
+        "Of the 3 branches that can be read, mTORC1 output, S6K and SREBP-1 hold for overall survival (OS, 90 deaths)"
+    )
+    assert "(a higher score goes with a worse outcome)" in text
     assert "Proliferation" not in text
     assert "Drug" not in text
     assert text.endswith(".")
@@ -52,13 +55,16 @@ def test_all_hold() -> None:
 
 def test_none_holds_is_said_so() -> None:
     text = said(table(**{b: {"holds": False} for b in NAMES}))
-    assert "none is associated with OS (90 events) beside proliferation and among random signatures" in text
+    assert (
+        "none is associated with overall survival (OS, 90 deaths) beside proliferation and among random signatures"
+        in text
+    )
     assert " hold " not in text
 
 
 def test_one_branch_only() -> None:
     text = said(table(mtorc1={"holds": False}, srebp1={"holds": False}))
-    assert "S6K holds for OS" in text
+    assert "S6K holds for overall survival (OS, 90 deaths)" in text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def test_an_invalid_ratio_is_no_claim() -> None:
     assert "S6K" not in outcome
     assert "mTORC1" not in outcome
     few = {b: {"valid": False, "holds": False, "events": 3} for b in NAMES}
-    assert "none can be judged for OS (3 events)" in said(table(**few))
+    assert "none can be judged for overall survival (OS, 3 deaths)" in said(table(**few))
 
 
 def test_a_claim_is_true_under_every_method() -> None:
@@ -98,6 +104,34 @@ def test_a_claim_is_true_under_every_method() -> None:
     branch = next(b for b in branches_of(rows) if b.branch == "srebp1")
     assert branch.shift == "methods disagree"
     assert np.isnan(value_of(branch))
+
+
+def test_a_claim_says_in_which_direction() -> None:
+    better = {"hr": 0.6, "hr_low": 0.4, "hr_high": 0.8}
+    assert "a higher score goes with a better outcome" in said(table(**dict.fromkeys(NAMES, better)))
+    assert "a worse outcome for mTORC1 output and SREBP-1, a better one for S6K" in said(table(s6k=better))
+
+
+def test_without_its_controls_nothing_is_said_to_be_unassociated() -> None:
+    alone = {"holds": False, "beside": "random signatures: cannot be said; proliferation: yes"}
+    text = said(table(**dict.fromkeys(NAMES, alone)))
+    assert "whether one holds for overall survival (OS, 90 deaths) cannot be said: not compared with random" in text
+    random_alone = {"holds": False, "beside": "random signatures: no"}
+    neither = said(table(**dict.fromkeys(NAMES, random_alone)))
+    assert "cannot be said: not adjusted for proliferation" in neither
+    one = table(**dict.fromkeys(NAMES, alone))
+    one.loc[one["branch"] == "s6k", "beside"] = "random signatures: no; proliferation: yes"
+    assert "none is associated" in said(one)
+
+
+def test_signs_that_differ_about_nothing_are_no_disagreement_to_tell() -> None:
+    rows = table()
+    rows["shift_shown"] = rows["branch"] != "s6k"
+    about_zero = (rows["branch"] == "s6k") & (rows["method"] == "zscore")
+    rows.loc[about_zero, ["shift", "shift_low", "shift_high"]] = (-0.01, -0.3, 0.3)
+    assert "methods disagree" not in said(rows)
+    rows.loc[about_zero, "shift_shown"] = True
+    assert "methods disagree in sign on S6K" in said(rows)
 
 
 def test_a_ratio_that_changes_over_time_is_said() -> None:

@@ -73,7 +73,7 @@ function aboutSignature(holder) {
 function buildTheme() {
   const button = document.getElementById("theme");
   const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const update = () => { button.textContent = dark() ? "Light colours" : "Dark colours"; };
+  const update = () => { styles.clear(); button.textContent = dark() ? "Light colours" : "Dark colours"; };
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = dark() ? "light" : "dark";
     update();
@@ -113,6 +113,13 @@ function paint(figure) {
   figure.draw(figure.holder);
 }
 
+// Work in pieces: after some milliseconds the browser has its turn.
+function inPieces(jobs) {
+  const end = performance.now() + 16;
+  while (jobs.length && performance.now() < end) jobs.shift()();
+  if (jobs.length) setTimeout(() => inPieces(jobs));
+}
+
 function start() {
   settle();
   document.documentElement.classList.add("js");
@@ -137,30 +144,31 @@ function start() {
     live.push(figure);
     seen.observe(root);
   }
-  // What is not near the screen is drawn once the first screen stands, so that links land where they point.
-  const rest = () => { for (const figure of live) if (figure.stale) paint(figure); };
   const build = (node) => {
     if (node.dataset.done) return;
     node.dataset.done = "yes";
     const cohort = DATA.cohorts[Number(node.dataset.cohortTable)];
     dataTable(node, cohort.tables[node.dataset.table], `${cohort.name} ${node.dataset.table}`, DATA.printed[node.dataset.table]);
   };
-  // What is on the page at first has its height at once, so that links land where they point.
   const across = () => {
     const holder = document.querySelector('[data-table="meta"]');
     if (holder && DATA.meta) dataTable(holder, DATA.meta, `${DATA.run} across cohorts`, DATA.printed.meta);
   };
-  const buildShown = () => { for (const node of document.querySelectorAll(`[data-cohort-table="${state.cohort}"]`)) build(node); };
-  const later = () => {
-    rest();
-    across();
-    buildShown();
-    buildSaves();
-    watchers.push((patch) => { if ("cohort" in patch) buildShown(); });
-    watchers.push((patch) => { if ("cohort" in patch || "method" in patch || "selected" in patch) drawSample(); });
-    buildAddress();
-    document.documentElement.dataset.ready = "yes";
-  };
+  const shown = () => [...document.querySelectorAll(`[data-cohort-table="${state.cohort}"]`)];
+  // What is not near the screen is made once the first screen stands, a piece at a time so that the page answers
+  // meanwhile, and before the address is followed so that links land where they point.
+  const later = () => inPieces([
+    ...live.map((figure) => () => { if (figure.stale) paint(figure); }),
+    across,
+    ...shown().map((node) => () => build(node)),
+    buildSaves,
+    () => {
+      watchers.push((patch) => { if ("cohort" in patch) shown().forEach(build); });
+      watchers.push((patch) => { if ("cohort" in patch || "method" in patch || "selected" in patch) drawSample(); });
+      buildAddress();
+      document.documentElement.dataset.ready = "yes";
+    },
+  ]);
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {
       try {

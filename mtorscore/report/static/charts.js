@@ -2,8 +2,14 @@
 const DIVERGING = [[27, 79, 138], [74, 140, 196], [169, 203, 229], [247, 247, 247], [244, 177, 131], [217, 102, 43], [140, 45, 4]];
 const BLUES = [[218, 230, 242], [156, 195, 227], [59, 131, 189], [11, 60, 107]];
 
+const SHADES = new Map();
 function shade(scale, share) {
-  const at = Math.min(Math.max(share, 0), 1) * (scale.length - 1);
+  if (!SHADES.has(scale)) SHADES.set(scale, Array.from({ length: 257 }, (_, i) => mixed(scale, i / 256)));
+  return SHADES.get(scale)[Math.round(Math.min(Math.max(share, 0), 1) * 256)];
+}
+
+function mixed(scale, share) {
+  const at = share * (scale.length - 1);
   const k = Math.min(Math.floor(at), scale.length - 2);
   return `rgb(${scale[k].map((c, j) => Math.round(c + (at - k) * (scale[k + 1][j] - c))).join(",")})`;
 }
@@ -37,7 +43,7 @@ function surface(width, height, label) {
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
   canvas.style.aspectRatio = `${width} / ${height}`;
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.scale(ratio, ratio);
   context.font = `12px ${css("--sans")}`;
   return [canvas, recording(context, width, height)];

@@ -1,24 +1,34 @@
 "use strict";
 // Data, state and arithmetic. All text from the data reaches the page through textContent or canvas text only.
 const DATA = JSON.parse(document.getElementById("payload").textContent);
-// Long columns come packed: codes as runs, numbers as single precision.
-function unpack(column) {
-  if (column.runs) {
-    column.codes = [];
-    for (let k = 0; k < column.runs.length; k += 2) for (let i = 0; i < column.runs[k + 1]; i++) column.codes.push(column.runs[k]);
-  }
-  if (column.single) {
-    const bytes = Uint8Array.from(atob(column.single), (c) => c.charCodeAt(0));
-    const values = Array.from(new Float32Array(bytes.buffer), (v) => (Number.isNaN(v) ? null : Number(v.toPrecision(6))));
-    // Of a column with many gaps the known values alone come, beside a bit for each row.
-    if (column.known) {
-      const bits = Uint8Array.from(atob(column.known), (c) => c.charCodeAt(0));
-      let k = 0;
-      column.numbers = Array.from({ length: column.rows }, (_, i) => (bits[i >> 3] & (128 >> (i & 7)) ? values[k++] : null));
-    } else column.numbers = values;
+// Long columns come packed: codes as runs, numbers as single precision. Each is unpacked when it is first read.
+function unpackedCodes(runs) {
+  const codes = [];
+  for (let k = 0; k < runs.length; k += 2) for (let i = 0; i < runs[k + 1]; i++) codes.push(runs[k]);
+  return codes;
+}
+function unpackedNumbers(column) {
+  const bytes = Uint8Array.from(atob(column.single), (c) => c.charCodeAt(0));
+  const values = new Float32Array(bytes.buffer);
+  if (!column.known) return values;
+  // Of a column with many gaps the known values alone come, beside a bit for each row.
+  const bits = Uint8Array.from(atob(column.known), (c) => c.charCodeAt(0));
+  let k = 0;
+  return Float32Array.from({ length: column.rows }, (_, i) => (bits[i >> 3] & (128 >> (i & 7)) ? values[k++] : NaN));
+}
+function readLater(column, name, make) {
+  Object.defineProperty(column, name, { configurable: true, enumerable: true, get() {
+    const value = make();
+    Object.defineProperty(column, name, { value, enumerable: true });
+    return value;
+  } });
+}
+for (const table of [...DATA.cohorts.flatMap((c) => Object.values(c.tables)), ...DATA.boards, ...(DATA.meta ? [DATA.meta] : [])]) {
+  for (const column of Object.values(table.columns)) {
+    if (column.runs) readLater(column, "codes", () => unpackedCodes(column.runs));
+    if (column.single) readLater(column, "numbers", () => unpackedNumbers(column));
   }
 }
-for (const table of [...DATA.cohorts.flatMap((c) => Object.values(c.tables)), ...DATA.boards, ...(DATA.meta ? [DATA.meta] : [])]) for (const c of Object.values(table.columns)) unpack(c);
 const SIGNATURES = new Map(DATA.signatures.map((s) => [s.id, s]));
 const MISSING = 65535;
 const STEPS = 65534;
@@ -63,8 +73,11 @@ function clip(text, most) {
   return plain.length <= most ? plain.join("") : plain.slice(0, most - 1).join("") + "\u2026";
 }
 
+// Colours are read once per theme: each reading may make the browser compute every style anew.
+const styles = new Map();
 function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!styles.has(name)) styles.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return styles.get(name);
 }
 
 const CYCLE = ["#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A", "#B8A800", "#0072B2", "#D55E00"];
@@ -98,6 +111,7 @@ function scoresOf(cohort, method) {
 
 // A column as text or number per row, whatever its packing.
 function cellOf(column, i) {
+  if (column.single) return Number.isNaN(column.numbers[i]) ? null : Number(column.numbers[i].toPrecision(6));
   if (column.numbers) return column.numbers[i];
   return column.codes[i] < 0 ? null : column.levels[column.codes[i]];
 }
@@ -291,6 +305,12 @@ function chance(statistic, df) {
 
 // Associations of the chosen cohort, method and endpoint, by signature.
 function associationsNow(cohort = cohortNow()) {
+  const wanted = [state.method, state.endpoint].join("\t");
+  if (cohort.related?.wanted !== wanted) cohort.related = { wanted, rows: associationsOf(cohort) };
+  return cohort.related.rows;
+}
+
+function associationsOf(cohort) {
   const table = cohort.tables.associations;
   const out = new Map();
   if (!table || !table.columns.hr) return out;

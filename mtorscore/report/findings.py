@@ -1,0 +1,126 @@
+"""Findings of a cohort in sentences: what the board's rule allows, for every endpoint and comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore.collection.grades import CONTEXTS, OPPOSED
+from mtorscore.collection.lead_signatures import why_no_lead
+from mtorscore.pl.branch_board import Branch, branches_of
+from mtorscore.report.board import NOT_PATHWAY, against_reading, board_rows, outcome_words
+from mtorscore.report.data.described import Described
+from mtorscore.report.data.run_files import Cohort
+from mtorscore.report.figures.prediction import prediction_words
+from mtorscore.report.group_text import group_words
+from mtorscore.report.quotes import holding_words
+from mtorscore.report.text import cells_sentence
+from mtorscore.results import ASSOCIATIONS
+
+__all__ = ["findings", "groups", "unreadable"]
+
+
+def findings(
+    cohort: Cohort, methods: Sequence[str], described: dict[str, Described], shown: Sequence[str]
+) -> list[str]:
+    """Summarise what differs between the groups of a cohort, and what is associated with each endpoint.
+
+    Parameters
+    ----------
+    cohort
+        Results.
+    methods
+        Scoring methods of the run.
+    described
+        Signature -> description.
+    shown
+        The leading signatures in this cohort's tissue.
+
+    Returns
+    -------
+    list of str
+        Sentences. A signature is named only where the board's row of it holds, for that endpoint.
+    """
+    if cohort.cells:
+        return [cells_sentence(cohort)]
+    out = [*groups(cohort, described), *opposed_words(cohort, described)]
+    table = cohort.table("associations")
+    if not {"method", "endpoint", "signature", "model", "q", "p", "hr"} <= set(table.columns):
+        said = [*out, *prediction_words(cohort)]
+        return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
+    told = len(out)
+    for endpoint in dict.fromkeys(table["endpoint"].astype(str)):
+        rows = board_rows(methods, described, shown, cohort, endpoint)
+        if text := _endpoint(branches_of(rows), cohort.name):
+            out.append(text + _all_signatures(cohort, table, endpoint, described))
+    out += prediction_words(cohort)
+    return out if len(out) > told else [*out, "No signature was related to an outcome."]
+
+
+def _endpoint(branches: Sequence[Branch], cohort: str) -> str:
+    """Say what holds for one endpoint, in the words of the board; "" where it has no effect."""
+    read = [b for b in branches if b.branch not in NOT_PATHWAY and b.readable]
+    said = outcome_words(read)
+    if not said:
+        return ""
+    details = [holding_words(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
+    head = (
+        f"Of the {len(read)} branches that can be read, {said}." if len(read) > 1 else f"{said[0].upper()}{said[1:]}."
+    )
+    return " ".join([head, *details])
+
+
+def _all_signatures(cohort: Cohort, table: pd.DataFrame, endpoint: str, described: dict[str, Described]) -> str:
+    """Count, and do not name, the signatures whose ratio is small by chance under every method."""
+    never = set(unreadable(cohort, described))
+    rows = table[(table["endpoint"].astype(str) == endpoint) & (table["model"] == "unadjusted")]
+    rows = rows[~rows["signature"].isin(never)]
+    if not len(rows):
+        return ""
+    # A row of an old run that does not say whether it is valid counts as valid.
+    valid = rows["valid"].astype(str).str.lower().isin(["true", "1", "1.0"]) if "valid" in rows else rows["q"].notna()
+    of = rows.assign(fit=valid, small=valid & (rows["q"] < 0.05)).groupby("signature")[["fit", "small"]].all().sum()
+    name = ENDPOINTS[endpoint].title if endpoint in ENDPOINTS else endpoint
+    return (
+        f" Of all {int(of['fit'])} mTOR signatures with a valid model for {name}, {int(of['small'])} have q < 0.05 by "
+        "every method, before any control."
+    )
+
+
+def groups(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Return the sentences about groups: one for each comparison."""
+    return group_words(cohort, unreadable(cohort, described))
+
+
+def unreadable(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Return the signatures that are never findings here: other branches, genes that are missing, opposed evidence."""
+    return [n for n, d in described.items() if d.branch in NOT_PATHWAY or against_reading(cohort, d)]
+
+
+def opposed(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Return the scored signatures that move against what they are named after in tumours of a cohort's kind."""
+    scored = {str(c) for table in cohort.scores.values() for c in table.columns}
+    return [n for n, d in described.items() if n in scored and d.grades.get(cohort.context or "") == OPPOSED]
+
+
+def opposed_words(cohort: Cohort, described: dict[str, Described]) -> list[str]:
+    """Say which signatures give no finding here, and which branches have no lead."""
+    names = opposed(cohort, described)
+    if not names or cohort.context is None:
+        return []
+    where = CONTEXTS[cohort.context]
+    held = [
+        w for d in (described[n] for n in names) for w in d.graded.split("; ") if w.startswith(f"{OPPOSED} in {where}")
+    ]
+    listed = "; ".join(f"{n}: {w.partition(': ')[2]}" for n, w in zip(names, held, strict=True))
+    branches = dict.fromkeys(described[n].branch for n in names)
+    without = [b for b in branches if why_no_lead(b, cohort.context)]
+    more = f" Without a lead here: {', '.join(without)}." if without else ""
+    return [
+        (
+            f"{OPPOSED.capitalize()} in {where}, so no call and no finding is made from them: {listed}.{more} The "
+            "evidence is protein that was measured in the same tumours as transcripts, in other patients than these."
+        )
+    ]

@@ -1,0 +1,131 @@
+"""Findings name what the board's rule allows, for every endpoint: told from tables with planted rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtorscore.collection import library
+from mtorscore.report.data.described import describe
+from mtorscore.report.data.run_files import Cohort
+from mtorscore.report.findings import findings
+
+METHODS = ("singscore", "zscore")
+LEADS = ["HALLMARK_MTORC1_SIGNALING", "RIBI_CORE", "SREBP1_LIPOGENIC_CORE", "META_PCNA"]
+RIBOSOMES = "S6K and ribosome biogenesis"
+
+
+def associations(planted: Mapping[str, dict[str, Any]], endpoint: str = "OS") -> pd.DataFrame:
+    """Return rows in which every lead holds, but for what is planted of some of them."""
+    rows = []
+    for method in METHODS:
+        for name in LEADS:
+            row: dict[str, Any] = {
+                "method": method, "endpoint": endpoint, "signature": name, "n": 300, "events": 120, "hr": 1.5,
+                "hr_low": 1.2, "hr_high": 1.9, "p": 1e-4, "q": 1e-3, "valid": True, "reason": "", "level": 0.95,
+                "null_p": 0.01, "ph_p": 0.4,
+            }  # fmt: skip
+            changed = planted.get(name, {}) | planted.get("all", {})
+            own = {k: v for k, v in changed.items() if k != "beside_p" and (k != "method" or v == method)}
+            if changed.get("method", method) == method:
+                row |= own
+            rows.append(row | {"model": "unadjusted", "adjusted_for": ""})
+            beside = {"p": changed.get("beside_p", 0.01), "null_p": np.nan}
+            rows.append(row | beside | {"model": "adjusted", "adjusted_for": "proliferation"})
+    return pd.DataFrame(rows)
+
+
+def cohort(
+    tables: dict[str, pd.DataFrame], context: str | None = None, matched: Mapping[str, int] | None = None
+) -> Any:
+    obs = pd.DataFrame({"sample_type": ["tumour"] * 4}, index=list("abcd"))
+    scores = pd.DataFrame(1.0, index=obs.index, columns=LEADS)
+    counts = pd.DataFrame({"signature": LEADS, "n_up": 20, "n_down": 0, "matched_down": 0})
+    counts["matched_up"] = [(matched or {}).get(n, 20) for n in LEADS]
+    counts["coverage"] = counts["matched_up"] / 20
+    held = {"coverage": counts} | tables
+    return Cohort("a", obs, {}, 10, pd.DataFrame(), dict.fromkeys(METHODS, scores), held, {}, {}, (), context=context)
+
+
+def said(planted: Mapping[str, dict[str, Any]], **more: Any) -> str:
+    data = cohort({"associations": associations(planted)}, **more)
+    return " ".join(findings(data, METHODS, describe(LEADS, library(), []), LEADS))
+
+
+def test_every_lead_that_holds_is_named_with_its_numbers() -> None:
+    text = said({})
+    assert (
+        "mTORC1 output, S6K and ribosome biogenesis and SREBP-1 lipogenesis hold for overall survival (OS, 120" in text
+    )
+    assert "unadjusted hazard ratio per SD 1.50 by singscore and zscore (q at most 0.001)" in text
+    assert "Of all 3 mTOR signatures with a valid model for overall survival, 3 have q < 0.05 by every method" in text
+    assert "proliferation metagene" not in text
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"valid": False, "reason": "too few events"},
+        {"q": 0.2},
+        {"null_p": 0.4},
+        {"null_p": np.nan},
+        {"beside_p": 0.4},
+        {"q": 0.2, "method": "zscore"},
+    ],
+    ids=["invalid", "q", "random", "no random set", "proliferation", "one method"],
+)
+def test_a_row_that_a_control_forbids_is_never_named(planted: dict[str, Any]) -> None:
+    assert RIBOSOMES not in said({"RIBI_CORE": planted | {"p": 1e-9}})
+    assert "mTORC1 output and SREBP-1 lipogenesis hold" in said({"RIBI_CORE": planted})
+
+
+def test_coverage_and_proportional_hazards() -> None:
+    assert RIBOSOMES not in said({}, matched={"RIBI_CORE": 9})
+    changing = said({"RIBI_CORE": {"ph_p": 0.001}})
+    assert f"the ratio of {RIBOSOMES} changes over time" in changing
+    assert "The ratio changes over time." in changing
+
+
+def test_none_holds_one_holds_and_three_events_of_hundreds() -> None:
+    none = said({"all": {"null_p": 0.5}})
+    assert "none is associated with overall survival (OS, 120 deaths) beside proliferation and among random" in none
+    assert "hazard ratio per SD" not in none
+    one = said({n: {"null_p": 0.5} for n in LEADS if n != "RIBI_CORE"})
+    assert f"{RIBOSOMES} holds for overall survival" in one
+    few = said({"all": {"events": 3, "valid": False, "reason": "3 events are too few"}})
+    assert "none can be judged for overall survival (OS, 3 deaths)" in few
+    assert "Of all 0 mTOR signatures" in few
+
+
+def test_every_endpoint_has_its_own_sentence() -> None:
+    both = pd.concat([associations({}), associations({"all": {"null_p": 0.5}}, "PFI")])
+    lines = findings(cohort({"associations": both}), METHODS, describe(LEADS, library(), []), LEADS)
+    assert "hold for overall survival (OS" in lines[0]
+    assert "none is associated with progression-free interval (PFI, 120 progressions)" in lines[1]
+
+
+def contrasts(changed: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    rows = [
+        {
+            "method": m, "contrast": "late against early", "design": "groups", "signature": n, "q": 0.001, "n": 40,
+            "hedges_g": 1.0, "g_low": 0.5, "g_high": 1.5, "n_treated": 20, "n_control": 20, "adjusted_for": "",
+        } | changed.get(n, {}) | changed.get(f"{n} {m}", {})
+        for m in METHODS
+        for n in LEADS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_groups_differ_where_every_method_says_so() -> None:
+    down = {"hedges_g": -2.0, "g_low": -3.0, "g_high": -1.0}
+    planted = {"RIBI_CORE zscore": down, "META_PCNA": {"hedges_g": 9.0, "g_low": 8.0, "g_high": 10.0}}
+    data = cohort({"contrasts": contrasts(planted)}, matched={"SREBP1_LIPOGENIC_CORE": 5})
+    text = " ".join(findings(data, METHODS, describe(LEADS, library(), []), LEADS))
+    assert "of 2 mTOR signatures, 1 differ with q < 0.05 by every method (1 higher in the first, 0 lower)" in text
+    assert "HALLMARK_MTORC1_SIGNALING (+1.00 to +1.00 over the methods" in text
+    for never in ("RIBI_CORE", "META_PCNA", "SREBP1_LIPOGENIC_CORE"):
+        assert never not in text
