@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -45,16 +46,18 @@ def findings(
     """
     if cohort.cells:
         return [cells_sentence(cohort)]
-    out = [*groups(cohort, described), *opposed_words(cohort, described)]
+    never = unreadable(cohort, described)
+    out = [*group_words(cohort, never), *opposed_words(cohort, described)]
     table = cohort.table("associations")
     if not {"method", "endpoint", "signature", "model", "q", "p", "hr"} <= set(table.columns):
         said = [*out, *prediction_words(cohort)]
         return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
     told = len(out)
     for endpoint in dict.fromkeys(table["endpoint"].astype(str)):
-        rows = board_rows(methods, described, shown, cohort, endpoint)
+        part = table[table["endpoint"].astype(str) == endpoint]
+        rows = board_rows(methods, described, shown, _only_outcome(cohort, part), endpoint)
         if text := _endpoint(branches_of(rows), cohort.name):
-            out.append(text + _all_signatures(cohort, table, endpoint, described))
+            out.append(text + _all_signatures(part, endpoint, never))
     out += prediction_words(cohort)
     return out if len(out) > told else [*out, "No signature was related to an outcome."]
 
@@ -72,11 +75,15 @@ def _endpoint(branches: Sequence[Branch], cohort: str) -> str:
     return " ".join([head, *details])
 
 
-def _all_signatures(cohort: Cohort, table: pd.DataFrame, endpoint: str, described: dict[str, Described]) -> str:
-    """Count, and do not name, the signatures whose ratio is small by chance under every method."""
-    never = set(unreadable(cohort, described))
-    rows = table[(table["endpoint"].astype(str) == endpoint) & (table["model"] == "unadjusted")]
-    rows = rows[~rows["signature"].isin(never)]
+def _only_outcome(cohort: Cohort, associations: pd.DataFrame) -> Cohort:
+    """Return a cohort without what its groups say, with the associations of one endpoint."""
+    kept = {k: t for k, t in cohort.tables.items() if k not in ("activation", "contrasts")}
+    return replace(cohort, tables=kept | {"associations": associations})
+
+
+def _all_signatures(table: pd.DataFrame, endpoint: str, never: Sequence[str]) -> str:
+    """Count, and do not name, the signatures whose q is small under every method."""
+    rows = table[(table["model"] == "unadjusted") & ~table["signature"].isin(list(never))]
     if not len(rows):
         return ""
     # A row of an old run that does not say whether it is valid counts as valid.
