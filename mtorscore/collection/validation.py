@@ -21,7 +21,7 @@ from mtorscore.errors import SignatureError
 
 __all__ = ["CODES", "Problem", "entry_files", "readable", "validate"]
 
-_NOT_ENTRIES = {"library.yaml", "seed_map.yaml", "alterations.yaml"}
+_NOT_ENTRIES = {"library.yaml", "seed_map.yaml", "alterations.yaml", "zonation.yaml"}
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+from . import spatial as spatial
 from .analysis.cell_summaries import smooth as smooth
 from .analysis.cell_summaries import summarise as summarise
 from .analysis.class_schemes import Scheme as Scheme
