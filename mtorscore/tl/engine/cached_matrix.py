@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mtorscore._blas_threads import one_blas_thread
 from mtorscore.errors import MethodError
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
@@ -136,7 +137,8 @@ def learn(spec: MethodSpec, params: Mapping[str, Any], held: Held, sets: Sets) -
         return {}
     if held.n_obs < 2:
         raise MethodError(f"{spec.name} learns from a cohort and cannot learn from 1 sample.")
-    return spec.fit(held, sets, params)
+    with one_blas_thread():
+        return spec.fit(held, sets, params)
 
 
 def gene_means_of(source: Source | Held) -> Array:

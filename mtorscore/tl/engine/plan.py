@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mtorscore._blas_threads import one_blas_thread
 from mtorscore.collection import Resolved
 from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.tl.engine.gene_sets import Sets, State
@@ -95,7 +96,8 @@ def learn(plan: Plan, source: Source) -> Plan:
                 "(pseudobulk, or a sample of the observations) and hand it over as reference=, or use a single-sample "
                 "method such as singscore or ucell."
             )
-        plan.state = plan.spec.fit(source, plan.sets, plan.params)
+        with one_blas_thread():
+            plan.state = plan.spec.fit(source, plan.sets, plan.params)
     return plan
 
 

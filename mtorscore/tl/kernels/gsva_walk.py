@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
-from mtorscore.tl.kernels.segment_sums import longest_segment
 
 __all__ = [
     "cdf_at_known_values",
@@ -25,7 +24,6 @@ ONE = np.uint64(1)
 NONE = np.uint64(0)
 
 
-@jit
 def gaussian_cdf_within(
     values: npt.NDArray[np.float64],
     n_valid: npt.NDArray[np.int64],
@@ -53,18 +51,36 @@ def gaussian_cdf_within(
     numpy.ndarray
         ``(n_genes, n_obs)``, NaN behind the valid values.
     """
-    n_genes, n_obs = values.shape
-    out = np.full((n_genes, n_obs), np.nan)
-    full = np.float64(np.searchsorted(table[:-1], 1.0))
-    total = np.empty(n_obs)
-    place, place_2 = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
-    for g in range(n_genes):
+    out = np.full(values.shape, np.nan)
+    rooms = np.empty(values.shape[1]), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    _gaussian_cdf_within(values, n_valid, bandwidth, table, *rooms, out)
+    return out
+
+
+@jit
+def _gaussian_cdf_within(
+    values: npt.NDArray[np.float64],
+    n_valid: npt.NDArray[np.int64],
+    bandwidth: npt.NDArray[np.float64],
+    table: npt.NDArray[np.float64],
+    total: npt.NDArray[np.float64],
+    place: npt.NDArray[np.int32],
+    place_2: npt.NDArray[np.int32],
+    out: npt.NDArray[np.float64],
+) -> None:
+    # The first entry of the table that reads 1, or the last: a loop, since np.searchsorted takes a second to compile.
+    first_one = 0
+    while first_one < table.size - 1 and table[first_one] < 1.0:
+        first_one += 1
+    full = np.float64(first_one)
+    for g in range(n_valid.size):
         n = n_valid[g]
         if n == 0:
             continue
         x = values[g, :n]
         scale = STEPS_PER_SD / bandwidth[g]
-        total[:n] = table[0]
+        for i in range(n):
+            total[i] = table[0]
         for first in range(0, n, BLOCK):
             last = min(first + BLOCK, n)
             for i in range(first, last):
@@ -115,7 +131,6 @@ def gaussian_cdf_within(
         for i in range(1, n):
             if x[i] == x[i - 1]:
                 out[g, i] = out[g, i - 1]
-    return out
 
 
 @jit
@@ -157,7 +172,6 @@ def empirical_cdf(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64
     return out
 
 
-@jit
 def search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Return where to start searching for a value: a table over equal steps from the smallest to the largest value.
 
@@ -171,9 +185,14 @@ def search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64
     numpy.ndarray
         ``(n_genes, n_obs + 1)``; the values of step s are those between entries s and s + 1.
     """
-    n_genes, n_obs = values.shape
-    out = np.zeros((n_genes, n_obs + 1), np.int32)
-    for g in range(n_genes):
+    out = np.zeros((values.shape[0], values.shape[1] + 1), np.int32)
+    _search_starts(values, n_valid, out)
+    return out
+
+
+@jit
+def _search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64], out: npt.NDArray[np.int32]) -> None:
+    for g in range(n_valid.size):
         n = n_valid[g]
         if n == 0:
             continue
@@ -181,9 +200,8 @@ def search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64
         low, scale = known[0], _steps_per_unit(known[0], known[n - 1], n)
         for j in range(n):
             begin[np.uint32((known[j] - low) * scale) + np.uint32(1)] += 1
-        for step in range(1, n_obs + 1):
+        for step in range(1, begin.size):
             begin[step] += begin[step - 1]
-    return out
 
 
 @jit
@@ -194,7 +212,6 @@ def _steps_per_unit(low: float, high: float, n: int) -> float:
     return (n - 1) / width if 1e-290 < width < 1e290 else 0.0
 
 
-@jit
 def cdf_at_known_values(
     x: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
@@ -213,14 +230,28 @@ def cdf_at_known_values(
     starts
         From `search_starts`.
     """
+    out = np.empty(x.shape)
+    _cdf_at_known_values(x, values, n_valid, density, starts, out)
+    return out
+
+
+@jit
+def _cdf_at_known_values(
+    x: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    n_valid: npt.NDArray[np.int64],
+    density: npt.NDArray[np.float64],
+    starts: npt.NDArray[np.int32],
+    out: npt.NDArray[np.float64],
+) -> None:
     n_rows, n_genes = x.shape
-    out = np.empty((n_rows, n_genes))
     # As many genes at a time as a cache line holds values of a row.
     for first in range(0, n_genes, LINE):
         for g in range(first, min(first + LINE, n_genes)):
             n = n_valid[g]
             if n == 0:
-                out[:, g] = np.nan
+                for i in range(n_rows):
+                    out[i, g] = np.nan
                 continue
             known, begin, shares, most = values[g], starts[g], density[g], np.uint64(n)
             low, high = known[0], known[n - 1]
@@ -250,11 +281,10 @@ def cdf_at_known_values(
                     while known[at] < v:
                         at += ONE
                 out[i, g] = shares[at] if known[at] == v else -1.0
-    return out
 
 
 @jit
-def _order(place: npt.NDArray[np.float64], n: int, order: npt.NDArray[np.int64]) -> None:
+def _order(place: npt.NDArray[np.float64], n: np.int64, order: npt.NDArray[np.int64]) -> None:
     """Write the order of the first `n` places (Shell 1959, gaps of Knuth 1973); the order of ties does not matter."""
     for i in range(n):
         order[i] = i
@@ -272,7 +302,6 @@ def _order(place: npt.NDArray[np.float64], n: int, order: npt.NDArray[np.int64])
         gap //= 3
 
 
-@jit
 def walk_deviations(
     above: npt.NDArray[np.float64],
     tied: npt.NDArray[np.float64],
@@ -309,18 +338,33 @@ def walk_deviations(
     numpy.ndarray
         ``(n_obs, n_sets)``; NaN for sets without a gene, or without one outside, or without weight.
     """
-    n_obs = above.shape[0]
-    n_sets = indptr.size - 1
+    n_obs, n_sets = above.shape[0], indptr.size - 1
     out = np.full((n_obs, n_sets), np.nan)
-    longest = longest_segment(indptr)
-    place = np.empty(longest)
-    width = np.empty(longest)
-    gain = np.empty(longest)
-    order = np.empty(longest, np.int64)
-    for i in range(n_obs):
-        n = length
-        for s in range(n_sets):
-            k = 0
+    longest = int(np.diff(indptr).max(initial=0))
+    rooms = np.empty((3, longest)), np.empty(longest, np.int64)
+    _walk_deviations(above, tied, weight, length, indptr, slots, max_diff, abs_ranking, skip_nan, *rooms, out)
+    return out
+
+
+@jit
+def _walk_deviations(
+    above: npt.NDArray[np.float64],
+    tied: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    n: float,
+    indptr: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int64],
+    max_diff: bool,
+    abs_ranking: bool,
+    skip_nan: bool,
+    members: npt.NDArray[np.float64],
+    order: npt.NDArray[np.int64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    place, width, gain = members[0], members[1], members[2]
+    for i in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            k = np.int64(0)
             has_nan = False
             total = 0.0
             for e in range(indptr[s], indptr[s + 1]):
@@ -359,4 +403,3 @@ def walk_deviations(
                 out[i, s] = highest - lowest if abs_ranking else highest + lowest
             else:
                 out[i, s] = highest if highest > abs(lowest) else lowest
-    return out

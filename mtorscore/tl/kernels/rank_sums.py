@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from mtorscore.tl.kernels.jit import jit
 from mtorscore.tl.kernels.ranks import Ranking
-from mtorscore.tl.kernels.segment_sums import longest_segment
 
 __all__ = ["area_sums", "rank_sums", "running_sums", "tie_terms", "value_sums"]
 
@@ -43,25 +42,21 @@ def tie_terms(ties: int, from_above: bool) -> tuple[np.int64, np.int64]:
     return np.int64(0 if low == 1 else 1 if low == 0 else 2), np.int64(1 if low == 0 else 2 if low == 1 else 0)
 
 
-@jit
 def _count(
     sizes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return the genes per part, one row for all where nothing is NaN, and a row of sizes as floats."""
-    shared = True
-    for i in range(rows.shape[0]):
-        shared = shared and rows[i, 0] == 0
-    counts = np.empty((1 if shared else rows.shape[0], sizes.size), np.int64)
-    size = np.empty(sizes.size)
-    # Explicit loops: assignment of a slice compiles its error messages too, which takes seconds.
-    for p in range(sizes.size):
-        size[p] = sizes[p]
-        for i in range(counts.shape[0]):
-            counts[i, p] = sizes[p]
-    return counts, size
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return a row of sizes as floats, and the genes per part, one row for all where nothing is NaN."""
+    n_rows = rows.shape[0] if rows[:, 0].any() else 1
+    return sizes.astype(np.float64), np.repeat(sizes[None].astype(np.int64), n_rows, axis=0)
 
 
-@jit
+def _longest(ranking: Ranking) -> int:
+    return int(np.diff(ranking.pointer).max(initial=0))
+
+
+# Arrays are made outside compiled code: numba compiles each kind of np.empty anew, a tenth of a second each.
+
+
 def rank_sums(
     ranking: Ranking,
     from_above: bool,
@@ -98,16 +93,34 @@ def rank_sums(
     counts
         Genes added up, ``(n_obs, n_parts)``, or ``(1, n_parts)`` where no value is NaN.
     """
+    sums = np.empty((ranking.pointer.size - 1, sizes.size))
+    size, counts = _count(sizes, ranking.rows)
+    longest = _longest(ranking)
+    rooms = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.int64), np.empty(sizes.size, np.int64)
+    _rank_sums(ranking, from_above, ties, limit, gene_ptr, gene_part, skip_nan, size, counts, *rooms, sums)
+    return sums, counts
+
+
+@jit
+def _rank_sums(
+    ranking: Ranking,
+    from_above: bool,
+    ties: int,
+    limit: int,
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    skip_nan: bool,
+    size: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    genes: npt.NDArray[np.uint32],
+    moves: npt.NDArray[np.int64],
+    twice: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.float64],
+) -> None:
     pointer, slots, less, equal, rows, n_vars = ranking
-    n_obs = pointer.size - 1
-    sums = np.empty((n_obs, sizes.size))
-    counts, size = _count(sizes, rows)
-    longest = longest_segment(pointer)
-    genes, moves = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.int64)
-    twice = np.empty(sizes.size, np.int64)
     per_tie, more = tie_terms(ties, from_above)
     cut = np.int64(2 * limit)
-    for i in range(n_obs):
+    for i in range(sums.shape[0]):
         top = np.int64(2 * (n_vars - rows[i, 0] + 1))
         rank = 2 * rows[i, 1] + per_tie * rows[i, 2] + more
         base = min(top - rank, cut) if from_above else rank
@@ -130,7 +143,6 @@ def rank_sums(
             for k in range(pointer[i], pointer[i + 1]):
                 if less[k] < 0:
                     _drop(sums[i], counts[i], gene_ptr, gene_part, slots[k], base, skip_nan)
-    return sums, counts
 
 
 @jit
@@ -153,7 +165,6 @@ def _drop(
             sums[part] = np.nan
 
 
-@jit
 def area_sums(
     ranking: Ranking,
     limit: float,
@@ -176,22 +187,34 @@ def area_sums(
     sums, counts
         See `value_sums`.
     """
+    sums = np.empty((ranking.pointer.size - 1, sizes.size))
+    size, counts = _count(sizes, ranking.rows)
+    _area_sums(ranking, limit, gene_ptr, gene_part, skip_nan, size, counts, np.empty(_longest(ranking)), sums)
+    return sums, counts
+
+
+@jit
+def _area_sums(
+    ranking: Ranking,
+    limit: float,
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    skip_nan: bool,
+    size: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+) -> None:
     pointer, slots, less, equal, rows, n_vars = ranking
-    n_obs = pointer.size - 1
-    sums = np.empty((n_obs, sizes.size))
-    counts, size = _count(sizes, rows)
-    values = np.empty(longest_segment(pointer))
-    for i in range(n_obs):
+    for i in range(sums.shape[0]):
         a, b = pointer[i], pointer[i + 1]
         n_valid = n_vars - rows[i, 0]
         for k in range(b - a):
             values[k] = np.nan if less[a + k] < 0 else _area(less[a + k], equal[a + k], n_valid, limit)
         base = _area(rows[i, 1], rows[i, 2], n_valid, limit)
         _add_row(slots[a:b], values, base, gene_ptr, gene_part, size, skip_nan, sums[i], counts[i % counts.shape[0]])
-    return sums, counts
 
 
-@jit
 def value_sums(
     ranking: Ranking,
     values: npt.NDArray[np.float64],
@@ -205,15 +228,29 @@ def value_sums(
 
     See `rank_sums`; the sums are not doubled here.
     """
-    pointer, slots, _, _, rows, _ = ranking
-    n_obs = pointer.size - 1
-    sums = np.empty((n_obs, sizes.size))
-    counts, size = _count(sizes, rows)
-    for i in range(n_obs):
+    sums = np.empty((ranking.pointer.size - 1, sizes.size))
+    size, counts = _count(sizes, ranking.rows)
+    _value_sums(ranking.pointer, ranking.slots, values, zero, gene_ptr, gene_part, skip_nan, size, counts, sums)
+    return sums, counts
+
+
+@jit
+def _value_sums(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    zero: npt.NDArray[np.float64],
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    skip_nan: bool,
+    size: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.float64],
+) -> None:
+    for i in range(sums.shape[0]):
         a, b = pointer[i], pointer[i + 1]
         own = counts[i % counts.shape[0]]
         _add_row(slots[a:b], values[a:b], zero[i], gene_ptr, gene_part, size, skip_nan, sums[i], own)
-    return sums, counts
 
 
 @jit
@@ -244,7 +281,6 @@ def _add_row(
                 counts[gene_part[j]] -= 1
 
 
-@jit
 def running_sums(
     ranking: Ranking,
     powers: npt.NDArray[np.float64],
@@ -269,11 +305,25 @@ def running_sums(
     counts
         See `rank_sums`.
     """
+    sums = np.empty((ranking.pointer.size - 1, sizes.size, 3))
+    size, counts = _count(sizes, ranking.rows)
+    _running_sums(ranking, powers, gene_ptr, gene_part, skip_nan, size, counts, sums)
+    return sums, counts
+
+
+@jit
+def _running_sums(
+    ranking: Ranking,
+    powers: npt.NDArray[np.float64],
+    gene_ptr: npt.NDArray[np.int64],
+    gene_part: npt.NDArray[np.int32],
+    skip_nan: bool,
+    size: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.float64],
+) -> None:
     pointer, slots, less, equal, rows, _ = ranking
-    n_obs = pointer.size - 1
-    sums = np.empty((n_obs, sizes.size, 3))
-    counts, size = _count(sizes, rows)
-    for i in range(n_obs):
+    for i in range(sums.shape[0]):
         shift = 0.0 if skip_nan else np.float64(rows[i, 0])
         twice = 2 * rows[i, 1] + rows[i, 2] + 1
         zero_weight, zero_place = powers[twice], twice * 0.5 + shift
@@ -302,4 +352,3 @@ def running_sums(
                 row[part, 2] += place
                 if gone and skip_nan:
                     counts[i, part] -= 1
-    return sums, counts

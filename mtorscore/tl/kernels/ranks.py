@@ -35,9 +35,6 @@ NONE = np.uint64(0)
 COUNT = np.uint32(1)
 
 _Bits = npt.NDArray[Any]
-_Arrays = tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64]
-]
 
 
 class Ranking(NamedTuple):
@@ -103,12 +100,12 @@ def _sort(part: _Bits) -> None:
 
 
 @jit
-def _first_not(part: _Bits, key: np.uint64, equal_too: bool) -> np.int64:
-    """Return the position of the first value not below `key`, or above it if `equal_too`, in a sorted bucket."""
+def _first_not(part: _Bits, key: np.uint64) -> np.int64:
+    """Return the position of the first value not below `key` in a sorted bucket."""
     low, high = np.int64(0), np.int64(part.size)
     while low < high:
         middle = (low + high) // 2
-        if part[middle] < key or (equal_too and part[middle] == key):
+        if part[middle] < key:
             low = middle + 1
         else:
             high = middle
@@ -191,7 +188,8 @@ def _rank_positive(
             first[b0] += COUNT
         for b in range(used):
             first[b] -= c0[b]
-        sorted_bucket[:used] = 0
+        for b in range(used):
+            sorted_bucket[b] = 0
     if n_odd == NONE:
         # One value per bucket, as is the rule with counts.
         for e in range(m):
@@ -207,7 +205,7 @@ def _rank_positive(
                 if not sorted_bucket[b0]:
                     _sort(part)
                     sorted_bucket[b0] = 1
-                low, high = _first_not(part, key, False), _first_not(part, key, True)
+                low, high = _first_not(part, np.uint64(key)), _first_not(part, np.uint64(key) + ONE)
                 below, same = below + low, high - low
             else:
                 below, same = _within(part, key, below)
@@ -224,7 +222,8 @@ def _rank_positive(
             same = as_odd + (rest if sample[b0] == key else np.int64(0))
         less[e], equal[e] = lower + below, same
     for lane in range(1 if many else 4):
-        counts[lane, :used] = 0
+        for b in range(used):
+            counts[lane, b] = 0
     return np.int64(m)
 
 
@@ -235,29 +234,29 @@ def _rank_rows(
     indptr: npt.NDArray[np.int64],
     n_vars: int,
     slot_of: npt.NDArray[np.int32],
-    n_slots: int,
     sign: np.uint64,
     infinity: np.uint64,
     every_column: bool,
-) -> _Arrays:
-    """Rank rows of values given as bits; `columns` are those of every row where `every_column`."""
-    n_obs = indptr.size - 1
-    longest, size = 0, 1
-    for i in range(n_obs):
-        width = indptr[i + 1] - indptr[i]
-        longest = max(longest, width)
-        size += min(width, n_slots)
-    n_buckets = BUCKETS if longest <= FEW else MANY_BUCKETS
-    # One entry more than is kept is written: those of other genes are overwritten by the next.
-    slots, less, equal = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    pointer, rows = np.zeros(n_obs + 1, np.int64), np.zeros((n_obs, 3), np.int64)
-    counts, first = np.zeros((4, n_buckets), np.uint32), np.empty(n_buckets, np.uint32)
-    sample, sorted_bucket = np.empty(n_buckets, bits.dtype), np.empty(n_buckets, np.uint8)
-    stored, chosen = np.empty(longest, bits.dtype), np.empty(longest + 1, np.uint32)
-    odd, group = np.empty(longest + 1, bits.dtype), np.empty(longest + 1, bits.dtype)
-    names = np.empty(longest + 1, np.int32)
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    names: npt.NDArray[np.int32],
+    buckets: npt.NDArray[np.uint32],
+    chosen: npt.NDArray[np.uint32],
+    keys_of: _Bits,
+    sample: _Bits,
+    sorted_bucket: npt.NDArray[np.uint8],
+) -> np.int64:
+    """Rank rows of values given as bits into `pointer` to `rows`, the fields of a `Ranking`; return how many entries.
+
+    `columns` are those of every row where `every_column`. The rest is room to work in (see `_rank`).
+    """
+    counts, first = buckets[:4], buckets[4]
+    stored, odd, group = keys_of[0], keys_of[1], keys_of[2]
     at = np.int64(0)
-    for i in range(n_obs):
+    for i in range(indptr.size - 1):
         a, b = indptr[i], indptr[i + 1]
         row = bits[a:b]
         genes = columns if every_column else columns[a:b]
@@ -308,7 +307,7 @@ def _rank_rows(
                     slots[at], less[at], equal[at] = s, NAN_RANK, 0
                     at += 1
         pointer[i + 1] = at
-    return pointer, slots[:at], less[:at], equal[:at], rows
+    return at
 
 
 def rank_csr(
@@ -355,20 +354,41 @@ def _rank(
     every_column: bool,
 ) -> Ranking:
     bits, sign, infinity = as_bits(values)
-    limits = np.uint64(sign), np.uint64(infinity)
-    return Ranking(*_rank_rows(bits, columns, indptr, n_vars, slot_of, n_slots, *limits, every_column), n_vars)
+    widths = np.diff(indptr)
+    longest = int(widths.max(initial=0))
+    n_buckets = BUCKETS if longest <= FEW else MANY_BUCKETS
+    # One entry more than is kept is written: those of other genes are overwritten by the next.
+    size = int(np.minimum(widths, n_slots).sum()) + 1
+    # Arrays are made here because numba compiles each kind of np.empty anew, 0.1 s each.
+    pointer, rows = np.zeros(indptr.size, np.int64), np.zeros((indptr.size - 1, 3), np.int64)
+    slots, less, equal = (np.empty(size, np.int32) for _ in range(3))
+    found = _rank_rows(
+        bits, columns, indptr, n_vars, slot_of, np.uint64(sign), np.uint64(infinity), every_column,
+        pointer, slots, less, equal, rows, np.empty(longest + 1, np.int32), np.zeros((5, n_buckets), np.uint32),
+        np.empty(longest + 1, np.uint32), np.empty((3, longest + 1), bits.dtype), np.empty(n_buckets, bits.dtype),
+        np.empty(n_buckets, np.uint8),
+    )  # fmt: skip
+    return Ranking(pointer, slots[:found], less[:found], equal[:found], rows, n_vars)
+
+
+def dense_ranks(ranking: Ranking, n_slots: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return `less` and `equal` as ``(n_obs, n_slots)``, with the zeros' tie block where there is no entry."""
+    size = (ranking.pointer.size - 1, n_slots)
+    all_less, all_equal = (np.broadcast_to(ranking.rows[:, k : k + 1], size).astype(np.int32) for k in (1, 2))
+    _scatter(ranking.pointer, ranking.slots, ranking.less, ranking.equal, all_less, all_equal)
+    return all_less, all_equal
 
 
 @jit
-def dense_ranks(ranking: Ranking, n_slots: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return `less` and `equal` as ``(n_obs, n_slots)``, with the zeros' tie block where there is no entry."""
-    pointer, slots, less, equal, rows, _ = ranking
-    n_obs = pointer.size - 1
-    all_less, all_equal = np.empty((n_obs, n_slots), np.int32), np.empty((n_obs, n_slots), np.int32)
-    for i in range(n_obs):
-        all_less[i, :] = rows[i, 1]
-        all_equal[i, :] = rows[i, 2]
+def _scatter(
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    less: npt.NDArray[np.int32],
+    equal: npt.NDArray[np.int32],
+    all_less: npt.NDArray[np.int32],
+    all_equal: npt.NDArray[np.int32],
+) -> None:
+    for i in range(pointer.size - 1):
         for k in range(pointer[i], pointer[i + 1]):
             all_less[i, slots[k]] = less[k]
             all_equal[i, slots[k]] = equal[k]
-    return all_less, all_equal

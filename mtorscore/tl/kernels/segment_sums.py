@@ -42,7 +42,8 @@ def segment_sum(
         _sum_without_nan(values, indptr, slots, weights, sums, counts)
         return sums, counts
     for j in range(n_sets):
-        counts[:, j] = indptr[j + 1] - indptr[j]
+        for i in range(n_obs):
+            counts[i, j] = indptr[j + 1] - indptr[j]
     if n_obs < ROWS or slots.size < n_genes:
         for i in range(n_obs):
             row = values[i]
@@ -61,7 +62,8 @@ def segment_sum(
             for i in range(width):
                 transposed[g, i] = values[first + i, g]
         for j in range(n_sets):
-            total_of[:] = 0.0
+            for i in range(ROWS):
+                total_of[i] = 0.0
             for k in range(indptr[j], indptr[j + 1]):
                 run = transposed[slots[k]]
                 w = weights[k]
