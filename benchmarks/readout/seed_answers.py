@@ -40,7 +40,13 @@ DRUGS = {"sirolimus": "DB00877", "everolimus": "DB01590", "temsirolimus": "DB062
 PREPARED = {"tcga-lihc": "HCC", "tcga-chol": "CCA", "hcc-gse184733": "HCC"}
 RECIPES = {"hcc-gse184733": "gse184733"}
 LEAST = 10
-DIRECTION = {1: "up", -1: "down"}
+DIRECTION = {1: "above 0", -1: "below 0"}
+# Where a check looks, in words of a reader who knows no names of files.
+PLACES = {
+    "LIHC": "HCC with proteins (TCGA-LIHC)", "CHOL": "CCA with proteins (TCGA-CHOL)", "tcga-lihc": "HCC (TCGA-LIHC)",
+    "tcga-chol": "CCA (TCGA-CHOL)", "hcc-gse184733": "HCC (GSE184733)", **CONTEXTS,
+    **{name: f"{name} on cell lines (L1000)" for name in DRUGS},
+}  # fmt: skip
 Answer = dict[str, str | float | int]
 
 
@@ -130,7 +136,9 @@ def grade(check: Check, _: Data) -> Found:
     one = evidence()[check.what][check.where]
     if one.grade == NOT_TESTED:
         return Found(math.nan, math.nan, math.nan, one.n, one.measure, "it was not tested")
-    unit = f"rho with {one.measure}" if one.statistic == "rho" else "combined deviate of perturbation studies"
+    unit = (
+        f"Spearman's rho with {one.measure}" if one.statistic == "rho" else "combined deviate of perturbation studies"
+    )
     sign = one.claim  # the review's claim is that the score reads its branch
     numbers = sorted([one.low * sign, one.high * sign])
     return Found(one.estimate * sign, *numbers, one.n, f"{unit}, positive as claimed")
@@ -142,9 +150,9 @@ def correlation(check: Check, data: Data) -> Found:
     table = table[_tumours(obs)]
     lacking = [c for c in (check.what, check.other) if c not in table]
     if lacking:
-        return Found(math.nan, math.nan, math.nan, 0, "rho", f"{lacking[0]} is not in the data")
+        return Found(math.nan, math.nan, math.nan, 0, "Spearman's rho", f"{lacking[0]} is not in the data")
     both = table[[check.what, check.other]].dropna()
-    return _rho(both[check.what], both[check.other], f"rho with {check.other}")
+    return _rho(both[check.what], both[check.other], f"Spearman's rho with {check.other}")
 
 
 def ordered(check: Check, data: Data) -> Found:
@@ -155,7 +163,7 @@ def ordered(check: Check, data: Data) -> Found:
     if not pd.api.types.is_numeric_dtype(order):
         order = pd.to_numeric(order.astype(str).str.extract(r"(\d)")[0])
     both = pd.DataFrame({"x": table[check.what], "y": order.astype(float)})[rows].dropna()
-    return _rho(both["x"], both["y"], f"rho with {check.other}")
+    return _rho(both["x"], both["y"], f"Spearman's rho with {check.other}")
 
 
 def outcome(check: Check, data: Data) -> Found:
@@ -283,7 +291,7 @@ def answer(system: str, check: Check, data: Data) -> Answer:
     said, why = verdict(check, found)
     expected = check.expected
     words = f"{expected[0]:.0%} to {expected[1]:.0%}" if isinstance(expected, tuple) else DIRECTION[expected]
-    where = CONTEXTS.get(check.where, check.where) + (f", {check.only}" if check.only else "")
+    where = PLACES.get(check.where, check.where) + (f", {check.only}" if check.only else "")
     numbers = (found.estimate, found.low, found.high, found.n)
     row = (system, named(check.what), where, named(found.unit), *numbers, words, said, why)
     return dict(zip(SEED_COLUMNS, row, strict=True))

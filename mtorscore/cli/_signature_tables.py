@@ -146,4 +146,6 @@ def print_answers(system: Mapping[str, str], rows: Sequence[Mapping[str, str]], 
             grid.add_row(*map(escape, cells))
         screen.print(grid)
     screen.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
+    if rows and system.get("needs"):
+        screen.print(f"not at hand, or only in part: {escape(system['needs'])}", soft_wrap=True)
     screen.print(f"caveat: {escape(system['caveat'])}", soft_wrap=True)

@@ -60,7 +60,7 @@ def seed_answer(system: str) -> tuple[list[dict[str, str]], str]:
     rows : list of dict
         One per check, with `SEED_COLUMNS`; none where the data hold nothing on it.
     sentence : str
-        Yes, no, or cannot be said, because of what; by the first check.
+        Yes, no, or cannot be said, because of what; by the first check, with how many of the others say what.
 
     Raises
     ------
@@ -78,12 +78,17 @@ def seed_answer(system: str) -> tuple[list[dict[str, str]], str]:
     first = rows[0]
     said = first["answer"].capitalize() + (f", because {first['because']}" if first["because"] else "")
     if not first["estimate"]:
-        return rows, f"{said} ({first['what']}, {first['where']})."
+        return rows, f"{said} ({first['what']}, {first['where']}){_others(rows[1:])}."
     numbers = f"{first['estimate']} ({first['low']} to {first['high']}), n {first['n']}"
-    return (
-        rows,
-        f"{said}: {first['what']} in {first['where']}, {first['unit']}: {numbers}; expected {first['expected']}.",
-    )
+    asked = f"{first['what']} in {first['where']}, {first['unit']}"
+    return rows, f"{said}: {asked}: {numbers}; expected {first['expected']}{_others(rows[1:])}."
+
+
+def _others(rows: list[dict[str, str]]) -> str:
+    """Return how the rows that do not decide are answered, so that nobody takes the first for all."""
+    answers = [r["answer"] for r in rows]
+    counts = ", ".join(f"{answers.count(a)} {a}" for a in ("yes", "no", "cannot be said") if a in answers)
+    return f"; of {len(rows)} more row{'s' if len(rows) > 1 else ''} {counts}" if rows else ""
 
 
 BRANCHES: tuple[str, ...] = tuple(library_meta()["branches"])

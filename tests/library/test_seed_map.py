@@ -131,13 +131,34 @@ def test_every_system_has_an_answer_with_numbers_or_names_what_it_lacks() -> Non
             assert row["answer"] in {"yes", "no", "cannot be said"}
             assert (row["answer"] != "cannot be said") <= bool(row["estimate"]), row
             assert row["because"] or row["answer"] != "cannot be said", row
-            if row["estimate"] and row["expected"] in {"up", "down"}:
-                low, high = sorted(float(row[k]) * (1 if row["expected"] == "up" else -1) for k in ("low", "high"))
+            if row["estimate"] and "%" not in row["expected"]:
+                side = {"above 0": 1, "below 0": -1}[row["expected"]]
+                low, high = sorted(float(row[k]) * side for k in ("low", "high"))
                 kept = "opposed" in row["because"] and row["answer"] == "cannot be said"
                 assert kept or row["answer"] == ("yes" if low > 0 else "no" if high < 0 else "cannot be said"), row
     assert answered >= 35
     with pytest.raises(SignatureError, match="S01 to S53"):
         seed_answer("S54")
+
+
+def test_the_sentence_says_what_the_rows_beside_the_first_say() -> None:
+    assert seed_answer("S22")[1].endswith("; of 1 more row 1 no.")
+    for system in SYSTEMS:
+        rows, sentence = seed_answer(system["id"])
+        told = re.search(r"; of (\d+) more rows? (.*)\.$", sentence)
+        assert (told is not None) == (len(rows) > 1), sentence
+        if told is not None:
+            counts = {a: int(n) for n, a in re.findall(r"(\d+) (yes|no|cannot be said)", told[2])}
+            assert sum(counts.values()) == int(told[1]) == len(rows) - 1
+            answers = [r["answer"] for r in rows[1:]]
+            assert counts == {a: answers.count(a) for a in dict.fromkeys(answers)}
+
+
+def test_no_row_names_a_file_where_a_reader_expects_a_place() -> None:
+    for system in SYSTEMS:
+        for row in seed_answer(system["id"])[0]:
+            assert not re.fullmatch(r"[A-Z]{4}(, \w+)?|(tcga|hcc)-\w+(, \w+)?", row["where"]), row
+            assert "rho" not in row["unit"] or "Spearman's rho" in row["unit"], row
 
 
 def test_the_seed_rows_make_no_call_from_what_is_opposed() -> None:
@@ -157,6 +178,7 @@ def test_a_reader_of_the_seed_map_is_answered_in_the_terminal() -> None:
     shown = CliRunner().invoke(app, ["system", "s10"], env={"COLUMNS": "160"}).stdout
     assert "share of tumours beyond" in shown
     assert "0.137" in shown
+    assert "not at hand, or only in part: copy number and mutations of PTEN" in " ".join(shown.split())
     assert re.search(r"^(Yes|No|Cannot be said)", shown, re.M)
     asked = json.loads(CliRunner().invoke(app, ["system", "S33", "--json"]).stdout)
     assert asked["rows"] == []
