@@ -70,7 +70,7 @@ def _rows(cohort: Cohort, key: str, method: str | None) -> tuple[pd.DataFrame, s
     table = cohort.table(key)
     rows = _of(table, method)
     if key == "alterations":
-        rows = rows[rows["model"].eq("unadjusted") & _flag(rows["declared"])]
+        rows = rows[rows["model"].eq("unadjusted") & _flag(rows["declared"])].drop(columns="declared")
     rows = rows[[c for c in TABLES[key].printed.split() if c in rows]].head(_MOST)
     left = len(table) - len(rows)
     note = f"{left} more row(s), of other methods, models and exploratory pairs, are in the file." if left else ""
