@@ -66,6 +66,8 @@ class _Files:
     expression: Path | None
     helpers: Mapping[str, Path]
     clinical: tuple[Path, ...]
+    tables: tuple[Mapping[str, Any], ...]
+    absent: tuple[str, ...]
 
     @classmethod
     def of(cls, recipe: Recipe, data: str | Path | None) -> _Files:
@@ -81,10 +83,14 @@ class _Files:
         for name in ("files", "panels"):
             helpers |= {f"{name}:{i}": f for i, f in enumerate(recipe.alterations.get(name, ()))}
         file = recipe.expression.get("file")
+        absent = tuple(f for f in recipe.optional if not _there(places, f))
+        tables = tuple(c for c in recipe.clinical if c.get("file") and c["file"] not in absent)
         return cls(
             _find(places, str(file), recipe) if file else None,
-            {name: _find(places, str(f), recipe) for name, f in helpers.items() if f},
-            tuple(_find(places, str(c["file"]), recipe) for c in recipe.clinical if c.get("file")),
+            {name: _find(places, str(f), recipe) for name, f in helpers.items() if f and f not in absent},
+            tuple(_find(places, str(c["file"]), recipe) for c in tables),
+            tables,
+            absent,
         )
 
 
@@ -100,11 +106,15 @@ def _places(recipe: Recipe, data: str | Path | None) -> list[Path]:
     return places
 
 
-def _find(places: Sequence[Path], name: str, recipe: Recipe) -> Path:
+def _there(places: Sequence[Path], name: str) -> Path | None:
     # A cohort's own folder may be handed over instead of the folder above it.
-    for candidate in (c for folder in places for c in (folder / name, folder / Path(name).name)):
-        if candidate.exists():
-            return candidate
+    return next((c for folder in places for c in (folder / name, folder / Path(name).name) if c.exists()), None)
+
+
+def _find(places: Sequence[Path], name: str, recipe: Recipe) -> Path:
+    found = _there(places, name)
+    if found is not None:
+        return found
     where = " or ".join(dict.fromkeys(str(folder) for folder in places))
     raise ConfigError(
         f"cohort {recipe.id} needs {name}, and it is not in {where}. Give the folder that holds {Path(name).parts[0]}/."
@@ -184,11 +194,17 @@ def read_cohort(recipe: str | Path | Recipe, data: str | Path | None) -> AnnData
 
 def _read_cohort(chosen: Recipe, files: _Files) -> AnnData:
     adata, tables = _expression(chosen, files) if files.expression else _labels_only(chosen, files)
+    if files.absent:
+        warn(
+            f"cohort {chosen.id}: {examples(files.absent)} is not there, and what it tells is left out.",
+            DataWarning,
+        )
     clinical_sources = {}
     for path, table in tables:
         attach_clinical(adata, _clinical(path, table), on=table.get("on"))
         clinical_sources[path.name] = file_bytes.sha256(path)
     _add_fields(adata, chosen)
+    _add_aetiology(adata, chosen)
     adata.uns["source"]["clinical"] = clinical_sources
     adata.uns["source"]["accession"] = chosen.accession
     adata.uns["recipe"] = {
@@ -218,7 +234,7 @@ def _expression(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     state_units(adata, str(expression.get("units") or ""))
     named = {name: files.helpers[name] for name in ("platform", "mapping") if name in files.helpers}
     harmonise_genes(adata, recipe.organism, **(dict(recipe.genes) | named))
-    return adata, list(zip(files.clinical, recipe.clinical, strict=True))
+    return adata, list(zip(files.clinical, files.tables, strict=True))
 
 
 def _labels_only(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
@@ -228,7 +244,7 @@ def _labels_only(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     if not recipe.clinical:
         raise ConfigError(f"cohort {recipe.id} names neither an expression file nor a clinical table.")
     first = files.clinical[0]
-    frame = _clinical(first, recipe.clinical[0])
+    frame = _clinical(first, files.tables[0])
     frame = frame[[c for c in frame.columns if frame[c].notna().any()]].set_axis([str(n) for n in frame.index])
     adata = AnnData(X=np.zeros((len(frame), 0), dtype=np.float32), obs=frame)
     adata.uns["source"] = {
@@ -237,7 +253,7 @@ def _labels_only(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
         "sha256": file_bytes.sha256(first),
         "units": "",
     }
-    return adata, list(zip(files.clinical[1:], recipe.clinical[1:], strict=True))
+    return adata, list(zip(files.clinical[1:], files.tables[1:], strict=True))
 
 
 def _add_labels(adata: AnnData, recipe: Recipe) -> None:
@@ -313,7 +329,31 @@ def _doubt(scale: Scale, argument: str = "units") -> None:
 def _clinical(path: Path, table: Mapping[str, Any]) -> pd.DataFrame:
     where = table.get("where") or {}
     wanted = {str(k): [str(x) for x in (v if isinstance(v, list) else [v])] for k, v in where.items()}
-    return read_clinical(path, key=table.get("key"), sheet=table.get("sheet"), where=wanted)
+    frame = read_clinical(path, key=table.get("key"), sheet=table.get("sheet"), where=wanted)
+    columns = list(table.get("columns") or frame.columns)
+    lacking = [c for c in columns if c not in frame]
+    if lacking:
+        raise ConfigError(
+            f"{path.name} has no column {examples(lacking)}, which the recipe names; there are "
+            f"{examples(frame.columns, 40)}. Correct the recipe."
+        )
+    return frame[columns]
+
+
+def _add_aetiology(adata: AnnData, recipe: Recipe) -> None:
+    """Write what caused the cancer, as yes and no, missing where nothing is said."""
+    for name, rule in recipe.aetiology.items():
+        if rule["column"] not in adata.obs:
+            if recipe.optional:
+                continue
+            raise ConfigError(
+                f"{recipe.id}: aetiology {name} names column {rule['column']!r}, and there is none; there are "
+                f"{examples(adata.obs.columns, 40)}. Correct the recipe."
+            )
+        said = adata.obs[rule["column"]].astype(object)
+        known = said.notna() & ~said.map(is_unsaid)
+        holds = said.astype(str).str.contains(str(rule["holds"]), case=False, regex=False)
+        adata.obs[name] = pd.Series(np.where(holds, "yes", "no"), adata.obs_names, dtype=object).where(known, None)
 
 
 def _add_fields(adata: AnnData, recipe: Recipe) -> None:

@@ -35,7 +35,7 @@ class Recipe:
         ``orientation``, ``tx2gene`` (a file) and further ``options`` of `mtorscore.read`; absent for labels only.
     clinical
         Tables in the order in which they are joined: ``file``, and ``sheet``, ``key``, ``where`` (column -> value),
-        ``on`` (column of the observations to join on).
+        ``on`` (column of the observations to join on), ``columns`` (those that are taken; all by default).
     group
         ``column``, ``tumour``, ``normal``: where sample names do not tell. Without the latter two, every value is a
         group of its own: ``reference`` or ``order``; also ``leave_out``, ``pair``, ``block``, ``covariates``.
@@ -48,6 +48,9 @@ class Recipe:
         Name -> ``column``, ``positive``, ``negative``: outcomes without a time.
     fields
         Standard name (stage_raw, age, sex, grade, histology, ...) -> column.
+    aetiology
+        Cause of the cancer, such as ``HBV`` -> ``column`` and ``holds``: the words that say yes; a tumour of which the
+        column says something else is a no. Beside alterations and classes each is a control.
     histology
         Rule name -> regular expression that leaves a tumour out by default; absent for the general rules.
     cells
@@ -57,12 +60,14 @@ class Recipe:
         ``duplicates`` rule and other options of `harmonise_genes`; ``platform`` and ``mapping`` are files, and
         ``platform_columns`` the platform's columns of probes and symbols.
     alterations
-        ``files`` (any that `mtorscore.io.read_alterations` takes), and where those need it ``profiled`` (a case list)
-        and ``panels``.
+        ``files`` (any that `mtorscore.io.read_alterations` takes), and where those need it ``profiled`` (a case list),
+        ``panels``, and ``columns`` (gene -> column, of a table whose columns have other names).
     proteins
         Table of observations x antibodies on a log scale: the protein layer of the branches.
     classes
         Schemes of classes that tumours are called by, see `mtorscore.tl.classify`.
+    optional
+        Files that may be absent: what they would tell is left out, with a warning.
     source, terms, notes
         Provenance in words.
     """
@@ -80,12 +85,14 @@ class Recipe:
     endpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    aetiology: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     histology: Mapping[str, str] | None = None
     genes: Mapping[str, Any] = field(default_factory=dict)
     cells: Mapping[str, Any] | None = None
     alterations: Mapping[str, Any] = field(default_factory=dict)
     proteins: str | None = None
     classes: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     source: str = ""
     terms: str = ""
     notes: str = ""
@@ -94,7 +101,7 @@ class Recipe:
 
 _ALLOWED = {
     "expression": {"file", "units", "kind", "ids", "orientation", "tx2gene", "normalise", "options"},
-    "clinical": {"file", "sheet", "key", "where", "on"},
+    "clinical": {"file", "sheet", "key", "where", "on", "columns"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing"},
     "group": {
         *("column", "tumour", "normal", "recurrent", "reference", "order", "leave_out", "pair", "block", "covariates")
@@ -102,7 +109,8 @@ _ALLOWED = {
     "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},
     "cells": {"sample", "cell_type", "embedding", "min_genes"},
-    "alterations": {"files", "profiled", "panels"},
+    "alterations": {"files", "profiled", "panels", "columns"},
+    "aetiology": {"column", "holds"},
 }
 
 
@@ -176,6 +184,7 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
         (k, raw.get(k) or {}) for k in ("expression", "group", "genes", "cells", "alterations")
     ]
     sections += [("clinical", c) for c in raw["clinical"]]
+    sections += [("aetiology", e) for e in (raw.get("aetiology") or {}).values()]
     sections += [("labels", e) for e in (raw.get("labels") or {}).values()]
     sections += [("endpoints", e) for e in (raw.get("endpoints") or {}).values()]
     for name, section in sections:
@@ -193,6 +202,9 @@ def _checked(raw: dict[str, Any], where: str) -> Recipe:
                 f"{where}: label {name} needs `column`, and either `positive` and `negative`, or `classes` (the "
                 "reference first), or `order` (ascending)."
             )
+    for name, cause in (raw.get("aetiology") or {}).items():
+        if not (cause.get("column") and cause.get("holds")):
+            raise ConfigError(f"{where}: aetiology {name} needs `column`, and `holds`, the words that say yes.")
     _check_words(raw, where)
     _check_alterations(raw, where)
     for name, endpoint in (raw.get("endpoints") or {}).items():
@@ -213,6 +225,8 @@ def _check_alterations(raw: dict[str, Any], where: str) -> None:
         raise ConfigError(f"{where}: `alterations` needs `files`, such as [data_mutations.txt, data_cna.txt].")
     classes = raw.get("classes") or ()
     raw["classes"] = (classes,) if isinstance(classes, str) else tuple(map(str, classes))
+    optional = raw.get("optional") or ()
+    raw["optional"] = (optional,) if isinstance(optional, str) else tuple(map(str, optional))
 
 
 def _check_words(raw: Mapping[str, Any], where: str) -> None:

@@ -159,3 +159,20 @@ def test_one_command_writes_it_all(user: OwnData, tmp_path: Path) -> None:
     for declared in written:
         table = pd.read_csv(tmp_path / "out" / "own" / "own" / declared.path, sep="\t")
         assert tuple(table.columns) == declared.names, declared.name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
+def test_the_liver_cohort_has_its_alterations_and_causes(shared: Path, tmp_path: Path) -> None:
+    """The shipped recipe names mutations of the core tumours and what caused the cancer, each a control."""
+    prepare("tcga-lihc", tmp_path, data=shared / "data")
+    score(tmp_path, SIGNATURES, ("singscore",))
+    relate_alterations(
+        tmp_path, SIGNATURES, methods=("singscore",), recipe="tcga-lihc", data=shared / "data", null_sets=0
+    )
+    found = read_table(tmp_path / tables.ALTERATIONS.path)
+    rows = found[found["gene"].eq("TP53") & found["signature"].eq(LEAD)].set_index("adjusted_for")
+    assert {"HBV", "HCV", "alcohol", "NAFLD", "class (hoshida)", "proliferation"} <= set(rows.index)
+    assert rows.loc["HBV", ["n", "altered"]].tolist() == [70, 20]
+    beside = set(read_table(tmp_path / tables.CLASS_LABELS.path)["beside"])
+    assert {"TP53", "HBV yes", "alcohol yes", "OS"} <= beside

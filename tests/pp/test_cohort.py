@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import mtorscore as mt
-from mtorscore.errors import ConfigError, DataError, EndpointError, FormatError
+from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError, FormatError
 from mtorscore.pipeline.relate import endpoints_of
 
 
@@ -36,6 +36,10 @@ def test_tcga_lihc(
     adata = mt.pp.prepare_cohort("tcga-lihc", shared / "data", histology=histology)
     assert counts(adata) == expected
     assert (adata.obs["sample_type"] == "normal").sum() == 21
+    if histology == "default":
+        causes = adata.obs[adata.obs["sample_type"] == "tumour"]
+        assert [int((causes[c] == "yes").sum()) for c in ("HBV", "HCV", "alcohol", "NAFLD")] == [52, 25, 43, 8]
+        assert causes["HBV"].isna().sum() == 6
     assert (adata.obs["sample_type"] == "tumour").sum() == expected["OS"][0]
     log = adata.uns["exclusions"]
     gone = log[log["effect"] == "dropped"]
@@ -147,6 +151,29 @@ def test_a_cohort_needs_no_python(folder: Path) -> None:
     assert "CASTOR1" in adata.var_names
 
 
+def test_a_recipe_names_causes_and_files_that_may_be_absent(folder: Path) -> None:
+    """Several causes of one tumour are all there; what nobody recorded is missing; an absent file is said."""
+    risk = ["Hepatitis B|Alcohol", "Hepatitis C", "None known", "NA", "hepatitis b", "[Unknown]"]
+    pd.DataFrame({"patient": SAMPLES, "risk": risk, "age": 1}).to_csv(folder / "risk.tsv", sep="\t", index=False)
+    changes: dict[str, object] = {
+        "clinical": [*RECIPE["clinical"], {"file": "risk.tsv", "key": "patient", "columns": ["risk"]}],  # type: ignore[misc]
+        "aetiology": {
+            "HBV": {"column": "risk", "holds": "Hepatitis B"},
+            "alcohol": {"column": "risk", "holds": "alcohol"},
+        },
+        "optional": ["risk.tsv", "rppa.tsv"],
+        "proteins": "rppa.tsv",
+    }
+    with pytest.warns(DataWarning, match="rppa.tsv is not there"):
+        adata = prepare(folder, **changes)
+    assert adata.obs["HBV"].fillna("").tolist() == ["yes", "no", "no", "", "yes", ""]
+    assert adata.obs["alcohol"].fillna("").tolist() == ["yes", "no", "no", "", "no", ""]
+    assert adata.obs["age"].tolist() == [40, 50, 60, 70, 80, 61]
+    (folder / "risk.tsv").unlink()
+    with pytest.warns(DataWarning, match=r"risk.tsv"):
+        assert "HBV" not in prepare(folder, **changes).obs
+
+
 def test_a_recipe_names_competing_events(folder: Path) -> None:
     clinical = pd.read_csv(folder / "clinical.tsv", sep="\t").assign(of_hcc=[1, 0, 0, 0, 0, 0])
     clinical.to_csv(folder / "clinical.tsv", sep="\t", index=False)
@@ -179,6 +206,9 @@ def test_a_recipe_names_competing_events(folder: Path) -> None:
         ({"expression": {"file": "expression.tsv", "unit": "counts"}}, ConfigError, "unknown key"),
         ({"expression": {"file": "expression.tsv", "units": "reads"}}, DataError, "unknown units"),
         ({"colour": "red"}, ConfigError, "colour"),
+        ({"aetiology": {"HBV": {"column": "tnm"}}}, ConfigError, "HBV needs `column`, and `holds`"),
+        ({"aetiology": {"HBV": {"column": "virus", "holds": "B"}}}, ConfigError, "'virus'"),
+        ({"clinical": [{"file": "clinical.tsv", "key": "patient", "columns": ["sex"]}]}, ConfigError, "no column sex"),
         ({"status": "sure"}, ConfigError, "status"),
         ({"id": ""}, ConfigError, "`id`"),
         ({"clinical": [{"file": "clinical.tsv", "key": "name"}]}, FormatError, "no column 'name'"),

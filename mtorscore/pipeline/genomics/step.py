@@ -132,12 +132,16 @@ def _read(folder: Path, recipe: str, data: str | Path | None) -> _Cohort:
     # Where nothing says which samples are tumours, all are.
     kinds = adata.obs["sample_type"].astype(str).isin(["tumour", "unknown"]).to_numpy()
     tumours = adata[kinds & in_outcome]
-    files = alteration_files(recipe, data) if recipe != "simulated" else {}
+    chosen = load_recipe(recipe) if recipe != "simulated" else None
+    files = alteration_files(chosen, data) if chosen is not None else {}
     altered = proteins = None
     if files.get("files"):
         who = files["profiled"][0] if files["profiled"] else None
+        columns = dict(chosen.alterations.get("columns") or {}) if chosen is not None else {}
         altered = _looked_at(
-            io.read_alterations(files["files"], genes=list(declared_genes()), profiled=who, panels=files["panels"])
+            io.read_alterations(
+                files["files"], genes=columns or list(declared_genes()), profiled=who, panels=files["panels"]
+            )
         )
     if files.get("proteins"):
         proteins = _proteins(files["proteins"][0], adata)
