@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtorscore._version import __version__
 from mtorscore.collection import SignatureCollection
@@ -29,16 +29,22 @@ class Reference:
     year, doi, pmid, note
         Empty where not known.
     kind
-        ``"article"``, ``"software"`` or ``"dataset"``.
+        ``"article"`` where the journal is known, else ``"misc"``; ``"software"``, ``"dataset"``.
+    author, journal, volume, pages
+        Of an article; the first author's name.
     """
 
     key: str
     title: str
-    kind: str = "article"
+    kind: str = "misc"
     year: str = ""
     doi: str = ""
     pmid: str = ""
     note: str = ""
+    author: str = ""
+    journal: str = ""
+    volume: str = ""
+    pages: str = ""
 
 
 def references(run: Run, described: dict[str, Described], collection: SignatureCollection | None) -> list[Reference]:
@@ -62,7 +68,7 @@ def references(run: Run, described: dict[str, Described], collection: SignatureC
     out = [Reference("mtorscore", f"mtorscore, version {version}", "software")]
     specs = [registry.get(m) for m in run.methods if m in registry.NAMES]
     out += [
-        Reference(f"method_{s.name}", f"{s.title}: {s.citation}", year=_year(s.citation), note="scoring method")
+        replace(_cited(s.citation), key=f"method_{s.name}", title=f"{s.title}: {s.citation}", note="scoring method")
         for s in specs
         if s.citation != NO_ORIGIN
     ]
@@ -89,8 +95,21 @@ def _sources(described: dict[str, Described], collection: SignatureCollection | 
     for (pmid, doi), (title, names) in found.items():
         key = f"pmid{pmid}" if pmid else f"doi_{_key(doi)}"
         used = ", ".join(dict.fromkeys(names))
-        out.append(Reference(key, title, year=_year(title), doi=doi, pmid=pmid, note=f"source of {used}"))
+        out.append(replace(_cited(title), key=key, title=title, doi=doi, pmid=pmid, note=f"source of {used}"))
     return out
+
+
+def _cited(text: str) -> Reference:
+    """Return what a citation in words says: ``Barbie et al., Nature 2009;462:108-112`` or ``Barbie 2009 Nature``."""
+    long = re.match(r"(\w[\w'-]*)(?: et al\.| and [\w' -]+)?, ([^;,]+) (\d{4});(\w+):([\w-]+)", text)
+    short = re.match(r"([A-Z][\w'-]+) (\d{4}) ([A-Z][A-Za-z ]+|eLife)(?:$|:)", text)
+    if long:
+        author, journal, year, volume, pages = long.groups()
+        return Reference("", text, "article", year, author=author, journal=journal, volume=volume, pages=pages)
+    if short:
+        author, year, journal = short.groups()
+        return Reference("", text, "article", year, author=author, journal=journal)
+    return Reference("", text, year=_year(text))
 
 
 def _year(text: str) -> str:
@@ -104,10 +123,14 @@ def _key(text: str) -> str:
 
 def bibtex(works: Iterable[Reference]) -> str:
     """Return works as BibTeX, special characters escaped."""
-    kinds = {"article": "article", "software": "software", "dataset": "dataset"}
+    kinds = {"article": "article", "misc": "misc", "software": "software", "dataset": "dataset"}
     out = []
     for work in works:
-        fields = {"title": work.title, "year": work.year, "doi": work.doi, "pmid": work.pmid, "note": work.note}
+        fields = {
+            "author": f"{work.author} and others" if work.author else "", "title": work.title,
+            "journal": work.journal, "year": work.year, "volume": work.volume, "pages": work.pages.replace("-", "--"),
+            "doi": work.doi, "pmid": work.pmid, "note": work.note,
+        }  # fmt: skip
         lines = [f"  {k} = {{{_tex(v)}}}" for k, v in fields.items() if v]
         out.append(f"@{kinds[work.kind]}{{{work.key},\n" + ",\n".join(lines) + "\n}\n")
     return "\n".join(out)
@@ -120,10 +143,22 @@ def _tex(text: str) -> str:
 
 def ris(works: Iterable[Reference]) -> str:
     """Return works as RIS."""
-    kinds = {"article": "JOUR", "software": "COMP", "dataset": "DATA"}
+    kinds = {"article": "JOUR", "misc": "GEN", "software": "COMP", "dataset": "DATA"}
     out = []
     for work in works:
-        fields = (("TI", work.title), ("PY", work.year), ("DO", work.doi), ("AN", work.pmid), ("N1", work.note))
+        first, _, last = work.pages.partition("-")
+        fields = (
+            ("AU", work.author),
+            ("TI", work.title),
+            ("JO", work.journal),
+            ("VL", work.volume),
+            ("SP", first),
+            ("EP", last),
+            ("PY", work.year),
+            ("DO", work.doi),
+            ("AN", work.pmid),
+            ("N1", work.note),
+        )
         lines = [f"TY  - {kinds[work.kind]}", f"ID  - {work.key}"]
         lines += [f"{tag}  - {' '.join(value.split())}" for tag, value in fields if value]
         out.append("\n".join([*lines, "ER  - ", ""]))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pandas as pd
 
@@ -77,13 +80,14 @@ def multiqc_content(run: Run, boards: Sequence[pd.DataFrame]) -> dict[str, Any]:
                     continue
                 key = f"{found['branch']}_{column}"
                 row[key] = round(value, 4)
-                headers.setdefault(key, {"title": f"{found['title']} ({unit})", "format": "{:,.2f}"})
-        data[cohort.name] = row
+                headers.setdefault(key, {"title": escape(f"{found['title']} ({unit})"), "format": "{:,.2f}"})
+        # MultiQC puts names and titles into its page as they are.
+        data[escape(cohort.name)] = row
     return {
         "id": "mtorscore",
         "section_name": "mTOR branches",
-        "description": f"Branch scores of the run {run.name} by mtorscore {__version__}: shifts and hazard ratios "
-        "by the first method, of rows that may be read.",
+        "description": f"Branch scores of the run {escape(run.name)} by mtorscore {__version__}: shifts and hazard "
+        "ratios by the first method, of rows that may be read.",
         "plot_type": "table",
         "pconfig": {"id": "mtorscore_board", "title": "mtorscore: board"},
         "headers": {"observations": {"title": "observations", "format": "{:,.0f}"}} | headers,
@@ -107,17 +111,16 @@ def crate(run: Run, sentences: Mapping[str, str]) -> dict[str, Any]:
         JSON-LD: the folder, its files with what they hold, the software and the run of it.
     """
     files = sorted(p for p in run.folder.rglob("*") if p.is_file() and not _hidden(p, run.folder) and p.name != CRATE)
-    names = [p.relative_to(run.folder).as_posix() for p in files]
+    # Names are addresses in the crate: spaces, hashes and the like are escaped.
+    names = [quote(p.relative_to(run.folder).as_posix()) for p in files]
     written = str(run.record.get("written") or "")
     config = json.dumps(run.record.get("config") or {}, sort_keys=True, default=str)
     root: dict[str, Any] = {
         "@id": "./", "@type": "Dataset", "name": run.name,
         "description": " ".join(f"{cohort}: {said}" for cohort, said in sentences.items()) or "mTOR branch scores.",
         "hasPart": [{"@id": n} for n in names], "mentions": {"@id": "#run"},
-        "license": "The licences of the data that were read apply.",
+        "license": {"@id": "#licence"}, "datePublished": written or _newest(files),
     }  # fmt: skip
-    if written:
-        root["datePublished"] = written
     action: dict[str, Any] = {
         "@id": "#run", "@type": "CreateAction", "name": str(run.record.get("command") or "mtorscore"),
         "instrument": {"@id": "#mtorscore"}, "result": [{"@id": n} for n in names],
@@ -127,10 +130,21 @@ def crate(run: Run, sentences: Mapping[str, str]) -> dict[str, Any]:
         action["endTime"] = written
     version = str((run.record.get("versions") or {}).get("mtorscore", __version__))
     software = {"@id": "#mtorscore", "@type": "SoftwareApplication", "name": "mtorscore", "version": version}
+    licence = {"@id": "#licence", "@type": "CreativeWork", "name": "Licences of the data that were read",
+               "description": "Numbers that were made from data may be used as those data may."}  # fmt: skip
     described = {"@id": CRATE, "@type": "CreativeWork", "about": {"@id": "./"}}
     described["conformsTo"] = {"@id": "https://w3id.org/ro/crate/1.1"}
     parts = [_file(p, n) for p, n in zip(files, names, strict=True)]
-    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [described, root, action, software, *parts]}
+    return {
+        "@context": "https://w3id.org/ro/crate/1.1/context",
+        "@graph": [described, root, licence, action, software, *parts],
+    }
+
+
+def _newest(files: Sequence[Path]) -> str:
+    """Return when the newest file was written, for a run that does not say."""
+    at = max((p.stat().st_mtime for p in files), default=0.0)
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -141,7 +155,7 @@ def _file(path: Path, name: str) -> dict[str, Any]:
     out: dict[str, Any] = {"@id": name, "@type": "File", "name": path.name, "contentSize": str(path.stat().st_size)}
     if path.suffix in _TYPES:
         out["encodingFormat"] = _TYPES[path.suffix]
-    inside = name.partition("/")[2]
+    inside = unquote(name).partition("/")[2]
     for table in TABLES.values():
         if table.path and inside and _matches(inside, table.path):
             columns = "; ".join(f"{c.name}: {c.meaning}" for c in table.columns)
