@@ -257,3 +257,11 @@ def test_without_control_genes_there_is_no_module_score(controls: str, flavour: 
     options = {"controls": controls, "flavour": flavour}
     assert np.isnan(one(few, "module_score", ["g1"], **options)).all()  # 24 bins of 12 genes: each stands alone
     assert np.isfinite(one(few, "module_score", ["g1"], n_bins=2, **options)).all()
+
+
+@pytest.mark.parametrize("word", ["gene_symbols", "use_raw"])
+def test_words_of_scanpy_are_explained(word: str) -> None:
+    adata = ad.AnnData(np.ones((3, 2)))
+    adata.var_names = ["A", "B"]
+    with pytest.raises(MethodError, match=rf"{word}= is scanpy's word.*ids="):
+        tl.score(adata, {"S": ["A"]}, method="mean", **{word: "feature_name"})

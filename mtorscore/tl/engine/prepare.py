@@ -334,6 +334,7 @@ def _known(method: str | Sequence[str]) -> tuple[str, ...]:
 
 def _split(chosen: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give each method the parameters that it knows; one that no method knows is an error."""
+    _explain_words_of_scanpy(params)
     own: dict[str, dict[str, Any]] = {name: dict(params[name]) for name in chosen if isinstance(params.get(name), dict)}
     shared = {k: v for k, v in params.items() if k not in own}
     out = {}
@@ -346,6 +347,21 @@ def _split(chosen: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[s
     if lost:
         raise MethodError(f"None of {', '.join(chosen)} has a parameter {examples(repr(k) for k in lost)}.")
     return out
+
+
+def _explain_words_of_scanpy(params: Mapping[str, Any]) -> None:
+    if "gene_symbols" in params:
+        column = params["gene_symbols"]
+        raise MethodError(
+            f"gene_symbols= is scanpy's word; here genes go by var_names. Call "
+            f"pp.harmonise_genes(adata, ids={column!r}) first, or read the file with "
+            f"mtorscore.read(path, ids={column!r}); `mtorscore score` has --ids."
+        )
+    if "use_raw" in params:
+        raise MethodError(
+            "use_raw= is scanpy's word; here .raw is never read without being asked. Score adata.raw.to_adata(), or a "
+            "layer with layer=; where genes go by a column of var, pp.harmonise_genes(adata, ids=...) takes it."
+        )
 
 
 def _reference_for(reference: Any, method: str) -> Reference | None:
