@@ -35,6 +35,7 @@ ROOMS = (
     "prognosis.endpoints",
     "prognosis.statistics",
     "tl.spatial",
+    "tl.cells",
     "tl.analysis",
     "tl",
     "tl.streaming",

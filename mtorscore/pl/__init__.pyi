@@ -25,3 +25,4 @@ from .sources import flow as flow
 from .sources import gsea as gsea
 from .theme import save as save
 from .theme import style as style
+from .tissue import spatial as spatial

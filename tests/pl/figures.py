@@ -99,6 +99,21 @@ def cells() -> anndata.AnnData:
     return adata
 
 
+def tissue() -> anndata.AnnData:
+    """Return two sections of 196 spots with two regions, a score that follows one and a score that misses some."""
+    rng = np.random.default_rng(8)
+    row, column = np.divmod(np.arange(196), 14)
+    xy = np.column_stack([column + 0.5 * (row % 2), row * np.sqrt(3) / 2])
+    adata = anndata.AnnData(np.zeros((392, 1), dtype=np.float32))
+    adata.obs["section"] = np.repeat(["S1", "S2"], 196)
+    adata.obs["region"] = np.where(np.tile(xy[:, 0] > 7, 2), "tumour", "normal")
+    adata.obsm["spatial"] = np.tile(xy, (2, 1))
+    table = {"GLYCOLYSIS": rng.normal(size=392) + np.tile(np.sin(xy[:, 0] / 2), 2), "STEROL": rng.normal(size=392)}
+    adata.obsm["score_ucell"] = pd.DataFrame(table, index=adata.obs_names)
+    adata.obsm["score_ucell"].iloc[10:24, 1] = np.nan
+    return adata
+
+
 def one_sample() -> pd.DataFrame:
     """Return one observation of 400 genes."""
     values = np.random.default_rng(2).normal(size=400)
@@ -297,6 +312,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "roc": lambda: pl.roc(*predictions()),
     "meta_forest": lambda: pl.meta_forest({"A": associations(), "B": associations(0.2)}, combined(), "MTORC1"),
     "umap": lambda: pl.umap(cells(), ["cell_type", "STEROL"]),
+    "spatial": lambda: pl.spatial(tissue(), ["GLYCOLYSIS", "STEROL", "region"], section_key="section"),
     "dotplot": lambda: pl.dotplot(cells(), "cell_type"),
     "ridge": lambda: pl.ridge(cells(), "STEROL", "cell_type"),
     "enrichment": _enrichment,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["one_value_per_sample", "smooth", "summarise"]
+__all__ = ["one_value_per_sample", "score_key", "smooth", "summarise"]
 
 STATISTICS = ("mean", "median", "sd", "fraction_above")
 
@@ -126,7 +126,7 @@ def smooth(
         raise DataError(f"There is no graph obsp[{connectivities!r}]; run scanpy.pp.neighbors(adata) first.")
     if not 0 <= own <= 1:
         raise DataError(f"own={own!r} is outside [0, 1].")
-    key = _key(adata, method)
+    key = score_key(adata, method)
     table = adata.obsm[key]
     values = table.to_numpy(dtype=np.float64)
     graph = sparse.csr_matrix(adata.obsp[connectivities])
@@ -164,7 +164,14 @@ def _statistics(
     return found
 
 
-def _key(adata: AnnData, method: str | None) -> str:
+def score_key(adata: AnnData, method: str | None) -> str:
+    """Return the key of the scores in ``obsm``: those of a method, else the only ones that are not smoothed.
+
+    Raises
+    ------
+    DataError
+        If there are none, or those of several methods and none is named.
+    """
     there = [k for k in adata.obsm if str(k).startswith("score_") and not str(k).endswith("_smoothed")]
     if method is not None:
         if f"score_{method}" not in adata.obsm:
@@ -176,7 +183,7 @@ def _key(adata: AnnData, method: str | None) -> str:
 
 
 def _scores(adata: AnnData, method: str | None) -> pd.DataFrame:
-    return adata.obsm[_key(adata, method)]
+    return adata.obsm[score_key(adata, method)]
 
 
 def _groups(obs: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:

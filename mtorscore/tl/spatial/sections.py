@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.tl.analysis.cell_summaries import score_key
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["COORDINATES", "GRAPH", "NEIGHBOURS", "Floats", "Ints", "Sections", "coordinates", "graph_of", "score_key",
+__all__ = ["COORDINATES", "GRAPH", "NEIGHBOURS", "Floats", "Ints", "Sections", "coordinates", "graph_of",
            "scores_of", "sections"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -93,26 +94,6 @@ def coordinates(adata: AnnData) -> Floats:
             "out first."
         )
     return xy
-
-
-def score_key(adata: AnnData, method: str | None) -> str:
-    """Return the key of the scores in ``obsm``.
-
-    Raises
-    ------
-    DataError
-        If there are none, or those of several methods and none is named.
-    """
-    there = [str(k) for k in adata.obsm if str(k).startswith("score_") and not str(k).endswith("_smoothed")]
-    key = f"score_{method}" if method is not None else there[0] if len(there) == 1 else ""
-    if key not in adata.obsm:
-        found = examples(k.removeprefix("score_") for k in there)
-        raise DataError(
-            f"Say whose scores in method=; there are those of {found}."
-            if found
-            else "There are no scores; run mt.tl.score(adata, ...) first."
-        )
-    return key
 
 
 def scores_of(adata: AnnData, method: str | None, signatures: str | Sequence[str] | None) -> pd.DataFrame:

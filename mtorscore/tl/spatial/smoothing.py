@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtorscore.errors import MethodError
-from mtorscore.tl.spatial.sections import coordinates, score_key, scores_of, sections
+from mtorscore.tl.analysis.cell_summaries import score_key
+from mtorscore.tl.spatial.sections import coordinates, scores_of, sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
