@@ -32,8 +32,8 @@ LEVELS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8)
 def main() -> None:
     """Write the tables."""
     expression, calls, repeats = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10
-    adata = _tumours(expression)
-    label = _labels(calls, adata)
+    adata = tumours(expression)
+    label = labels(calls, adata)
     lists = SignatureCollection([*mt.library(), *(s for name in HCC for s in scheme(name).signatures())])
     mt.tl.score(adata, lists, method="singscore", layer="log")
     scores = adata.obsm["score_singscore"].dropna(axis=1)
@@ -63,7 +63,8 @@ def main() -> None:
     _write(pd.DataFrame(curve), HERE / "hoshida_rejection.tsv")
 
 
-def _tumours(path: str) -> Any:
+def tumours(path: str) -> Any:
+    """Return the tumours of the matrix by patient, with a log layer."""
     adata = mt.read(path)
     resolved = mt.pp.resolve_patients(adata)
     adata = adata if resolved is None else resolved
@@ -74,7 +75,8 @@ def _tumours(path: str) -> Any:
     return adata
 
 
-def _labels(path: str, adata: Any) -> pd.Series:
+def labels(path: str, adata: Any) -> pd.Series:
+    """Return the recorded class of each of these tumours that has one."""
     table = pd.read_excel(path, header=3)
     table.index = table["Barcode"].astype(str).str[:12]
     calls = table["Hoshida"].dropna().astype(float).astype(int).map(lambda v: f"S{v}")

@@ -121,6 +121,24 @@ def test_another_platform_is_seen_and_the_cohort_takes_over() -> None:
         tl.classify(simulated("hb_c1c2", 30), "hb_c1c2", caller="rank")
 
 
+def test_few_tumours_of_another_platform_are_their_own_reference_or_rejected() -> None:
+    """Ten or more tell their classes without the frozen numbers; of fewer, frozen numbers say nothing."""
+    adata = simulated("hoshida", 36, effect=1.5)
+    shift = np.random.default_rng(int(np.random.default_rng().integers(10**6))).normal(0, 4, adata.n_vars)
+    other = ad.AnnData(adata.X + shift - (adata.X + shift).min(), adata.obs, adata.var)
+    dozen = other[:12].copy()
+    table = tl.classify(dozen, "hoshida", n_permutations=100)
+    assert table["reference"].iloc[0].startswith("this cohort: 12 observations, which is few")
+    assert (table["nearest"] == dozen.obs["truth"]).mean() > 0.7
+    few = tl.classify(other[:3].copy(), "hoshida", n_permutations=100)
+    assert few["rejected"].all()
+    assert few["reason"].str.contains("as on another platform; call 10 or more").all()
+    ranks = tl.classify(other, "hoshida", caller="rank", n_permutations=100)
+    assert ranks["rejected"].all()
+    asked = tl.classify(other[:3].copy(), "hoshida", n_permutations=100, reference="frozen")
+    assert not asked["reason"].str.contains("another platform").any()
+
+
 def test_scale_does_not_matter_and_a_wrong_one_is_refused() -> None:
     adata = simulated("hoshida", 24)
     doubled = ad.AnnData(np.log2(1 + 2 ** (adata.X * 0.9)), adata.obs, adata.var)

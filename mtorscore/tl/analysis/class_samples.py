@@ -22,10 +22,17 @@ FloatArray = npt.NDArray[np.float64]
 LEAST_LINEAGE = 8
 """With fewer genes of a lineage in the matrix nothing is said of the tissue."""
 ROWS = 500
-LEAST_COHORT, LEAST_ALONE = 20, 10
-"""Observations that a cohort needs to be its own reference; where the scheme has none, fewer must do."""
-ELSEWHERE = 0.75
-"""Median distance of the markers' means from the frozen ones, in SDs, from which on a cohort is of another platform."""
+LEAST_COHORT, MANY = 10, 20
+"""Observations that a cohort needs to be its own reference, and from which on these are not called few."""
+ELSEWHERE = 0.45
+"""Median distance of the markers' means from the frozen ones, in SDs, from which on a cohort is of another platform.
+
+Ten tumours of the reference's own platform lie 0.3 off at most, those of one class alone up to 0.4; the same tumours as
+counts, without the lengths of genes, 0.5, and with the probes of an array 0.5 to 1."""
+FOREIGN = 1.0
+"""Median distance of one sample's markers from the frozen means, in SDs, from which on frozen numbers say nothing.
+
+Of the reference's own tumours 19 of 20 lie below 0.9; from 1 on, frozen calls agree with the labels by chance."""
 MOST_LOST = 10
 """A call that hangs on more genes than this is not called fragile."""
 BLOCK = 200
@@ -195,7 +202,7 @@ def standardised(markers: Markers, scheme: Scheme, reference: str) -> tuple[Floa
     frozen = scheme.reference.get("genes", {})
     n, x = len(markers.index), markers.values
     known = np.array([g in frozen for g in markers.genes], dtype=bool)
-    least = LEAST_COHORT if frozen else LEAST_ALONE
+    least = LEAST_COHORT
     if reference == "frozen" or (frozen and n < least):
         if not frozen:
             raise MethodError(f"Scheme {scheme.id} has no frozen reference; use reference='cohort' ({least} or more).")
@@ -208,7 +215,7 @@ def standardised(markers: Markers, scheme: Scheme, reference: str) -> tuple[Floa
             "at least."
         )
     own = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-    few = "" if n >= LEAST_COHORT else ", which is few"
+    few = "" if n >= MANY else ", which is few"
     said = f"this cohort: {n} observations{few}"
     if reference == "cohort" or not frozen:
         return own, said
@@ -230,6 +237,21 @@ def _off(x: FloatArray, markers: Markers, frozen: dict[str, Any], known: npt.NDA
         return float("inf")
     z = _by_frozen(x, markers, frozen, known)[:, known]
     return float(np.median(np.abs(z.mean(axis=0))))
+
+
+def foreign(markers: Markers, scheme: Scheme) -> list[str]:
+    """Return per sample why the frozen reference says nothing of it; empty where it does."""
+    frozen = scheme.reference.get("genes", {})
+    known = np.array([g in frozen for g in markers.genes], dtype=bool)
+    if not known.any():
+        return [""] * len(markers.index)
+    z = _by_frozen(markers.values, markers, frozen, known)[:, known]
+    off = np.median(np.abs(z), axis=1)
+    ask = f"call {LEAST_COHORT} or more tumours of this platform together, by caller='template'"
+    return [
+        f"its markers lie {d:.1f} SD off the frozen reference, as on another platform; {ask}" if d > FOREIGN else ""
+        for d in off
+    ]
 
 
 def templates_of(markers: Markers) -> FloatArray:

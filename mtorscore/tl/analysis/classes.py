@@ -19,10 +19,12 @@ import pandas as pd
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.tl.analysis.class_samples import (
+    LEAST_COHORT,
     Markers,
     check_cancer,
     check_scale,
     doubts,
+    foreign,
     fragile_genes,
     nearest_template,
     rank_scores,
@@ -69,9 +71,9 @@ def classify(
     layer
         Layer instead of ``X``.
     reference
-        Of the template caller: ``"frozen"`` (means and SDs in the scheme), ``"cohort"`` (those of this cohort, from 20
-        observations on; 10 where the scheme has none), or ``"auto"``: frozen, but the cohort where most markers lie
-        elsewhere than in the reference, as on another platform.
+        Of the template caller: ``"frozen"`` (means and SDs in the scheme), ``"cohort"`` (those of this cohort, from 10
+        observations on), or ``"auto"``: frozen, but the cohort where most markers lie elsewhere than in the reference,
+        as on another platform. Of fewer observations, and by rank, those are rejected that lie so far off.
     cancer
         What these tumours are, such as ``"HCC"``; by default what the object records. Tumours that the scheme does not
         speak of are refused.
@@ -116,6 +118,8 @@ def classify(
     markers = read_markers(adata, chosen, layer)
     _check_genes(chosen, markers)
     doubt = doubts(markers, chosen, declared=cancer is not None)
+    if caller == "rank" or (len(markers.index) < LEAST_COHORT and reference == "auto"):
+        doubt = ["; ".join(filter(None, both)) for both in zip(doubt, foreign(markers, chosen), strict=True)]
     rng = np.random.default_rng(seed)
     if caller == "rank":
         values, p, said = rank_scores(markers, chosen, n_permutations, rng)
