@@ -197,7 +197,7 @@ def test_smoothing_stays_within_sections_and_says_its_kernel() -> None:
     assert adata.uns["mtorscore"]["made_smoothed"] == {"from": "score_made", "kernel": "gaussian", "bandwidth": 2.0}
     point = field(pd.DataFrame({"a": np.eye(100)[44]}, index=[f"o{i}" for i in range(100)]))
     uniform = mt.tl.spatial.smooth(point, 1.01, kernel="uniform").obsm["score_made_smoothed"]["a"]
-    assert uniform[44] == pytest.approx(1 / 7)
+    assert uniform.iloc[44] == pytest.approx(1 / 7)
     for bad in (0, np.nan):
         with pytest.raises(MethodError, match="not above 0"):
             mt.tl.spatial.smooth(point, bad)
