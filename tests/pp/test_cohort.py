@@ -156,7 +156,7 @@ def test_a_recipe_names_causes_and_files_that_may_be_absent(folder: Path) -> Non
     risk = ["Hepatitis B|Alcohol", "Hepatitis C", "None known", "NA", "hepatitis b", "[Unknown]"]
     pd.DataFrame({"patient": SAMPLES, "risk": risk, "age": 1}).to_csv(folder / "risk.tsv", sep="\t", index=False)
     changes: dict[str, object] = {
-        "clinical": [*RECIPE["clinical"], {"file": "risk.tsv", "key": "patient", "columns": ["risk"]}],  # type: ignore[misc]
+        "clinical": [*RECIPE["clinical"], {"file": "risk.tsv", "key": "patient", "columns": ["risk"]}],
         "aetiology": {
             "HBV": {"column": "risk", "holds": "Hepatitis B"},
             "alcohol": {"column": "risk", "holds": "alcohol"},
