@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import shutil
+import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 
 from mtorscore import report
 from mtorscore.errors import DataError, FormatError
-from mtorscore.report.page import cell, safe_json
+from mtorscore.report.data.run_files import read_run
+from mtorscore.report.page import cell, render, safe_json
 from mtorscore.report.payload import column, columns, packed
 
 
@@ -167,6 +169,31 @@ def test_a_missing_file_is_a_sentence(results: Path, tmp_path: Path, file: str, 
     (copy / "sim-hcc" / file).unlink()
     words = Page(report.write(copy)).words
     assert sentence in words
+
+
+@pytest.mark.parametrize("kept", ["scores", "relate", "nothing"])
+def test_a_run_without_its_tables_has_a_page(results: Path, tmp_path: Path, kept: str) -> None:
+    """Every table of a run may be missing, alone or with all others of its kind; the page is written and says so."""
+    copy = shutil.copytree(results, tmp_path / "run")
+    for file in [p for p in copy.rglob("*.tsv") if p.parent.name != kept]:
+        file.unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "</html>" in report.write(copy).read_text(encoding="utf-8")
+
+
+def test_each_table_of_a_run_may_be_missing(results: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "run")
+    shutil.rmtree(copy / "sim-cca")
+    record = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    (copy / "run.json").write_text(json.dumps(record | {"cohorts": ["sim-hcc"]}), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for file in sorted(copy.rglob("*.tsv")):
+            text = file.read_text(encoding="utf-8")
+            file.unlink()
+            assert "</html>" in render(read_run(copy)), file.name
+            file.write_text(text, encoding="utf-8")
 
 
 def test_other_tables_beside_the_scores_are_no_method(results: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Size and speed of the report's page, beside another version's."""
