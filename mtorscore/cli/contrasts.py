@@ -38,6 +38,9 @@ def contrast(
     block_effect: Annotated[str, typer.Option(help="Blocks are fixed, consensus (limma's) or mixed.")] = "fixed",
     covariates: Annotated[str | None, typer.Option(help="Columns to allow for, separated by commas.")] = None,
     interaction: Annotated[str | None, typer.Option(help="Column that the difference may depend on.")] = None,
+    interaction_reference: Annotated[
+        str | None, typer.Option(help="Value of --interaction that the others are compared with.")
+    ] = None,
     signatures: Annotated[
         Path | None, typer.Option("--signatures", "-s", help="GMT or YAML; the shipped library by default.")
     ] = None,
@@ -85,7 +88,7 @@ def contrast(
         result = contrast_scores(
             table, clinical, group=group, covariates=_split(covariates), treated=treated or None, control=reference,
             order=_split(order) or None, continuous=continuous, pair=pair, block=block, block_effect=block_effect,
-            interaction=interaction,
+            interaction=interaction, interaction_control=interaction_reference,
         )  # fmt: skip
         what = "scores"
     write_output(result, out)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.errors import ConfigError, DataError, MtorscoreError, MtorscoreWarning, examples
+from mtorscore.errors import ConfigError, DataError, MtorscoreError, MtorscoreWarning, examples, warn
 from mtorscore.tl.analysis.method_agreement import with_agreement
 
 if TYPE_CHECKING:
@@ -119,13 +120,29 @@ def contrast_scores(
     keywords = {**design, **{k: about[c] for k, c in named.items()}}
     if covariates:
         keywords["covariates"] = about[list(covariates)]
+    if design.get("interaction_control") is not None and "interaction" in named:
+        keywords["interaction"] = _as_text(about[named["interaction"]])
     labels = None if group is None else _as_text(about[group])
-    tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method(values).items()}
+    with _each_warning_once():
+        tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method(values).items()}
     if len(tables) == 1:
         return next(iter(tables.values()))
     joined = pd.concat([t.assign(method=m) for m, t in tables.items()], ignore_index=True)
     merged = with_agreement(joined, by=("signature", "contrast"))
     return merged[["method", *[c for c in merged if c != "method"]]]
+
+
+@contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Say once what is said of every method, such as which pairs are not complete."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for category, message in dict.fromkeys((w.category, str(w.message)) for w in caught):
+        if issubclass(category, MtorscoreWarning):
+            warn(message, category)
+        else:
+            warnings.warn(message, category, stacklevel=2)
 
 
 def answers(table: pd.DataFrame, *, most: int = 5) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtorscore.report.data.run_files import Cohort
 
-__all__ = ["assumed_tumours", "group_counts", "group_words"]
+__all__ = ["assumed_tumours", "comparison_note", "group_counts", "group_words"]
 
 
 def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
@@ -32,6 +32,16 @@ def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
         return []
     rows = table[~table["signature"].isin(list(left_out))]
     return [_sentence(name, part) for name, part in rows.groupby("contrast", sort=False)]
+
+
+def comparison_note(cohort: Cohort) -> list[str]:
+    """Say which of several comparisons the board shows, and where the others stand; nothing of a single one."""
+    table = cohort.table("contrasts")
+    names = list(dict.fromkeys(table["contrast"].astype(str))) if "contrast" in table else []
+    if len(names) < 2:
+        return []
+    others = names[1:4] + ([f"{len(names) - 4} more"] if len(names) > 4 else [])
+    return [f"The board shows {names[0]}, the first of {len(names)} comparisons; see Groups for {', '.join(others)}."]
 
 
 def _sentence(name: object, rows: pd.DataFrame) -> str:

@@ -31,6 +31,7 @@ from mtorscore.report.figures.prediction import predicted_words
 from mtorscore.report.findings import findings, groups
 from mtorscore.report.genomics_section import has_genomics
 from mtorscore.report.genomics_section import section as genomics
+from mtorscore.report.group_text import comparison_note
 from mtorscore.report.payload import columns, payload
 from mtorscore.report.quotes import folded, quotes
 from mtorscore.report.tables import meanings, printed
@@ -232,7 +233,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
         "map": map_view(branches, f"branch-{number}", "effect" if related else "shift"),
         "map_note": f"{what} Median of the methods; red up, blue down. Dashed: a proxy, a component, or no readout.",
         "sentence": sentence(branches),
-        "beside_this": [text.power_note(cohort)] if cohort.endpoints else [],
+        "beside_this": [*comparison_note(cohort), *([text.power_note(cohort)] if cohort.endpoints else [])],
         "quotes": quotes(branches, cohort.name),
         "folded": folded(branches),
         "branches": branches,

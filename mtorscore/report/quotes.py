@@ -57,9 +57,10 @@ def holding_words(branch: Branch, cohort: str) -> str:
 
 def _moved(branch: Branch, cohort: str) -> str:
     against, _, unit = str(branch.rows[0]["compared"]).rpartition(", in ")
-    way = "higher" if branch.shift == "up" else "lower"
+    words = ("rises", "falls") if against.startswith("per step of ") else ("is higher", "is lower")
+    way = words[0] if branch.shift == "up" else words[1]
     return (
-        f"In {cohort}, {branch.title} ({branch.signature}) is {way} ({against}): {_span(branch, 'shift', '+.2f')} "
+        f"In {cohort}, {branch.title} ({branch.signature}) {way} ({against}): {_span(branch, 'shift', '+.2f')} "
         f"{unit} by {_methods(branch)}, every 95% interval beyond 0 and every q below 0.05."
     )
 

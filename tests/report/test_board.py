@@ -15,6 +15,9 @@ from mtorscore.pl.branch_board import branches_of
 from mtorscore.pl.pathway_map import value_of
 from mtorscore.report.board import sentence
 from mtorscore.report.board_view import board_view, map_view
+from mtorscore.report.data.run_files import read_run
+from mtorscore.report.group_text import comparison_note
+from mtorscore.report.quotes import quotes
 from tests.report.runs import NAMES as NAMES_OF_RUN
 
 METHODS = ("singscore", "zscore")
@@ -231,3 +234,8 @@ def test_the_board_shows_the_contrast_of_the_design(
     text = sentence([b for b in branches_of(found) if b.branch != "confounder"])
     assert ("rise" in text) == ("tumours" not in compared and q < 0.05)
     assert compared.partition(",")[0] in text
+    cohort_read = next(c for c in read_run(copy).cohorts if c.name == "sim-hcc")
+    note = f"The board shows {next(iter(contrasts))}, the first of 2 comparisons; see Groups for HCC against normal."
+    assert comparison_note(cohort_read) == ([note] if len(contrasts) > 1 else [])
+    quoted = " ".join(quotes(branches_of(found), "sim-hcc"))
+    assert (" rises (per step of normal" in quoted) == ("per step" in compared and q < 0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,6 +169,13 @@ def test_trend_interaction_and_covariates() -> None:
     row = contrast(both, drug, treated="drug", control="vehicle", interaction=arm, n_permutations=200).iloc[0]
     assert row["contrast"] == "(drug - vehicle): wt - ko"
     assert row["difference"] == pytest.approx(2.0, abs=0.2)
+    design: dict[str, Any] = {"treated": "drug", "control": "vehicle", "n_permutations": 200}
+    turned = contrast(both, drug, **design, interaction=arm, interaction_control="wt").iloc[0]
+    assert turned["contrast"] == "(drug - vehicle): ko - wt"
+    assert turned["difference"] == pytest.approx(-row["difference"])
+    numbers = (arm == "ko").astype(int)
+    coded = contrast(both, drug, **design, interaction=numbers, interaction_control=0).iloc[0]
+    assert (coded["contrast"], coded["t"]) == ("(drug - vehicle): 1 - 0", pytest.approx(turned["t"]))
 
 
 def test_a_missing_score_costs_its_observation_alone() -> None:
@@ -258,6 +267,8 @@ def test_cells_are_refused_without_their_sample() -> None:
         ({"control": "a", "block_effect": "mixed"}, "needs `block`"),
         ({"control": "a", "covariates": "age"}, "`covariates` names 'age'"),
         ({"control": "a", "interaction": list("xxxx")}, "has one value"),
+        ({"control": "a", "interaction": list("xyxy"), "interaction_control": "z"}, "'z' in the interaction's factor"),
+        ({"control": "a", "interaction_control": "z"}, "a value of `interaction`"),
         ({"control": "a", "sample_key": "s"}, "which a table does not have"),
     ],
 )

@@ -34,6 +34,7 @@ def contrast(
     order: Sequence[Any] | None = None,
     covariates: str | Sequence[str] | pd.DataFrame | None = None,
     interaction: Sequence[Any] | pd.Series | str | None = None,
+    interaction_control: Any = None,
     continuous: Sequence[Any] | pd.Series | str | None = None,
     block_effect: str = "fixed",
     correlation: float | None = None,
@@ -82,6 +83,8 @@ def contrast(
     interaction
         What the difference may depend on: a row for each of its values against the first (in sorted order), or, of
         numbers, one per unit.
+    interaction_control
+        The value of `interaction` that the others are compared with, such as the wild type; numbers are then groups.
     continuous
         Numeric predictor instead of groups; the difference is per unit of it.
     block_effect
@@ -128,7 +131,8 @@ def contrast(
     table, obs = _inputs(scores, method, sample_key, [groups, block, pair, interaction, continuous], covariates)
     asked = ask(
         obs, groups, treated=treated, control=control, block=block, pair=pair, order=order, covariates=covariates,
-        interaction=interaction, continuous=continuous, block_effect=block_effect,
+        interaction=interaction, interaction_control=interaction_control, continuous=continuous,
+        block_effect=block_effect,
     )  # fmt: skip
     design = make_design(asked)
     options = Options(block_effect, correlation, n_permutations, seed, level)

@@ -42,8 +42,8 @@ _COLUMNS = (
     "p_fry", "correlation", "n_arrangements", "least_p", "n", "df", "prior_df", "reason",
 )  # fmt: skip
 _KEYWORDS = (
-    "groups", "treated", "control", "block", "pair", "order", "covariates", "interaction", "continuous",
-    "block_effect", "correlation",
+    "groups", "treated", "control", "block", "pair", "order", "covariates", "interaction", "interaction_control",
+    "continuous", "block_effect", "correlation",
 )  # fmt: skip
 
 

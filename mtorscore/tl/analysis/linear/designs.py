@@ -35,8 +35,8 @@ class Asked:
         Blocks, or None.
     covariates
         Observations x covariates.
-    modifier
-        What the effect may depend on (interaction), or None.
+    modifier, modifier_control
+        What the effect may depend on (interaction), or None; its value that the others are compared with, or None.
     name
         Of the predictor and the modifier, for the label of the contrast.
     """
@@ -51,6 +51,7 @@ class Asked:
     random_block: pd.Series | None
     covariates: pd.DataFrame
     modifier: pd.Series | None
+    modifier_control: Any = None
     name: str = "the predictor"
 
 
@@ -223,7 +224,7 @@ def _terms(asked: Asked, rows: npt.NDArray[np.int64]) -> tuple[tuple[Term, ...],
         return tuple(main), base
     if len(main) > 1:
         raise DataError("An interaction takes one treated group, an order or a predictor; name one in `treated`.")
-    return _interactions(main[0], asked.modifier.iloc[rows]), base
+    return _interactions(main[0], asked.modifier.iloc[rows], asked.modifier_control), base
 
 
 def _group_terms(asked: Asked, rows: npt.NDArray[np.int64]) -> list[Term]:
@@ -238,17 +239,11 @@ def _group_terms(asked: Asked, rows: npt.NDArray[np.int64]) -> list[Term]:
     return out
 
 
-def _interactions(main: Term, modifier: pd.Series) -> tuple[Term, ...]:
-    if pd.api.types.is_numeric_dtype(modifier.infer_objects()):
+def _interactions(main: Term, modifier: pd.Series, control: Any) -> tuple[Term, ...]:
+    if control is None and pd.api.types.is_numeric_dtype(modifier.infer_objects()):
         levels, columns = ["per unit of it"], _numbers(modifier, "interaction")[:, None]
     else:
-        known = list(pd.unique(modifier))
-        if isinstance(modifier.dtype, pd.CategoricalDtype):
-            known = [v for v in modifier.cat.categories if v in set(known)]
-        elif all(isinstance(v, str) for v in known):
-            known = sorted(known)
-        if len(known) < 2:
-            raise DataError(f"The interaction's factor has one value ({known[0]}); it needs two.")
+        known = _levels(modifier, control)
         levels = [f"{v} - {known[0]}" for v in known[1:]]
         columns = np.column_stack([(modifier == v).to_numpy(dtype=np.float64) for v in known[1:]])
     products = main.x[:, None] * columns
@@ -257,6 +252,25 @@ def _interactions(main: Term, modifier: pd.Series) -> tuple[Term, ...]:
         others = np.column_stack([main.x[:, None], columns, np.delete(products, i, axis=1)])
         out.append(Term(f"({main.label}): {level}", products[:, i], others))
     return tuple(out)
+
+
+def _levels(modifier: pd.Series, control: Any) -> list[Any]:
+    """Return the values of the interaction's factor, first the one that the others are compared with."""
+    known = list(pd.unique(modifier))
+    if isinstance(modifier.dtype, pd.CategoricalDtype):
+        known = [v for v in modifier.cat.categories if v in set(known)]
+    elif all(isinstance(v, str) for v in known):
+        known = sorted(known)
+    if len(known) < 2:
+        raise DataError(f"The interaction's factor has one value ({known[0]}); it needs two.")
+    if control is None:
+        return known
+    if control not in known:
+        raise DataError(
+            f"No observation that takes part has {control!r} in the interaction's factor; there are "
+            f"{examples(map(str, known), 8)}. Mend `interaction_control` (--interaction-reference)."
+        )
+    return [control, *(v for v in known if v != control)]
 
 
 def _numbers(values: pd.Series, name: str) -> _Float:

@@ -26,6 +26,7 @@ def ask(
     order: Any = None,
     covariates: Any = None,
     interaction: Any = None,
+    interaction_control: Any = None,
     continuous: Any = None,
     block_effect: str = "fixed",
 ) -> Asked:
@@ -35,7 +36,7 @@ def ask(
     ----------
     obs
         Observations x columns that keywords may name.
-    groups, treated, control, block, pair, order, covariates, interaction, continuous, block_effect
+    groups, treated, control, block, pair, order, covariates, interaction, interaction_control, continuous, block_effect
         As for `mtorscore.tl.contrast`.
 
     Returns
@@ -68,6 +69,8 @@ def ask(
         raise DataError(
             f"Name the group that others are compared with in `control` (--reference); there are {examples(there, 8)}."
         )
+    if interaction_control is not None and interaction is None:
+        raise DataError("`interaction_control` is a value of `interaction`, which is not given.")
     of_block = None if block is None else _column(block, obs, "block")
     predictor = None if continuous is None else _column(continuous, obs, "continuous")
     return Asked(
@@ -81,6 +84,7 @@ def ask(
         random_block=None if block_effect == "fixed" else of_block,
         covariates=_covariates(covariates, obs),
         modifier=None if interaction is None else _column(interaction, obs, "interaction"),
+        modifier_control=interaction_control,
         name=continuous if isinstance(continuous, str) else str(getattr(continuous, "name", None) or "the predictor"),
     )
 
