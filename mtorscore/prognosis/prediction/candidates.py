@@ -61,16 +61,40 @@ class Dummy:
         return task.constant(train, len(test), times)
 
 
+class ClinicalColumns:
+    """Clinical columns, coded once for all models of a fold.
+
+    Parameters
+    ----------
+    table
+        The columns, one row per observation.
+    impute
+        As of `ClinicalEncoder`.
+    """
+
+    def __init__(self, table: pd.DataFrame, impute: str = "median") -> None:
+        self.table = table
+        self.impute = impute
+        self._last: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
+
+    def coded(self, train: IntArray, test: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return training and test rows as numbers; levels and medians are learned on `train`."""
+        last = self._last
+        if last is None or last[0] is not train or last[1] is not test:
+            encoder = ClinicalEncoder(self.impute).fit(self.table.iloc[train])
+            transform = encoder.transform
+            last = (train, test, transform(self.table.iloc[train]), transform(self.table.iloc[test]))
+            self._last = last
+        return last[2], last[3]
+
+
 class Fitted:
     """A scikit-learn estimator on a table, alone or beside coded clinical columns."""
 
-    def __init__(
-        self, estimator: Any, table: Any, clinical: pd.DataFrame | None = None, impute: str = "median"
-    ) -> None:
+    def __init__(self, estimator: Any, table: Any, clinical: ClinicalColumns | None = None) -> None:
         self.estimator = estimator
         self.table = table
         self.clinical = clinical
-        self.impute = impute
 
     @property
     def described(self) -> str:
@@ -92,8 +116,8 @@ class Fitted:
         x_train, x_test = rows(self.table, train), rows(self.table, test)
         if self.clinical is None:
             return x_train, x_test, model
-        encoder = ClinicalEncoder(self.impute).fit(self.clinical.iloc[train])
-        parts = [encoder.transform(self.clinical.iloc[train])], [encoder.transform(self.clinical.iloc[test])]
+        coded = self.clinical.coded(train, test)
+        parts = [coded[0]], [coded[1]]
         if x_train is not None:
             if hasattr(model, "steps") and len(model.steps) > 1:
                 front, model = model[:-1], model[-1]

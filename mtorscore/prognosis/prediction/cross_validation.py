@@ -21,7 +21,7 @@ from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
-from mtorscore.prognosis.prediction.candidates import Candidate, Dummy, Fitted, Task, on_request, rows
+from mtorscore.prognosis.prediction.candidates import Candidate, ClinicalColumns, Dummy, Fitted, Task, on_request, rows
 from mtorscore.prognosis.prediction.corrected_intervals import average, bounded, half_width
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis.prediction.leaks import UNSEEN, leak_notes
@@ -325,13 +325,14 @@ def candidates_of(
         what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
         raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
     out: dict[str, Candidate] = {"dummy": Dummy()}
-    columns = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
+    chosen = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
+    columns = None if chosen is None else ClinicalColumns(chosen, impute)
     if columns is not None:
-        out["clinical"] = Fitted(default, None, columns, impute)
+        out["clinical"] = Fitted(default, None, columns)
     for name, estimator in named.items():
         out[name] = Fitted(estimator, table)
         if columns is not None:
-            out[f"clinical + {name}"] = Fitted(estimator, table, columns, impute)
+            out[f"clinical + {name}"] = Fitted(estimator, table, columns)
     return out
 
 

@@ -60,6 +60,7 @@ def newton(
     # The same covariates in every model (a broadcast axis): products of matrices instead of sums over models.
     same = b > 1 and x.strides[2] == 0 and n * (p + 1) ** 2 <= LARGEST
     design = np.concatenate([x[:, :, :1], np.ones((n, 1, 1))], axis=1) if same else _with_intercept(x)
+    squares = _squares(design[:, :, 0]) if same and not firth else None
     target = np.broadcast_to(y[:, None] if y.ndim == 1 else y, (n, b))
     w = np.ones((n, 1)) if weights is None else (weights[:, None] if weights.ndim == 1 else weights)
     w = np.broadcast_to(w, (n, b))
@@ -71,7 +72,7 @@ def newton(
         share = np.clip((w * target).sum(axis=0) / w.sum(axis=0), 1e-6, 1 - 1e-6)
         coef[p] = np.log(share / (1 - share))
     free = np.ones(p + 1, dtype=bool) if fixed is None else ~fixed
-    loglik, score, information = _moments(design, target, w, coef, penalty, firth)
+    loglik, score, information = _moments(design, target, w, coef, penalty, firth, squares)
     null = loglik.copy()
     converged, infinite = np.zeros(b, dtype=bool), np.zeros(b, dtype=bool)
     for _ in range(max_iter):
@@ -84,14 +85,14 @@ def newton(
         longest = np.abs(step).max(axis=0)
         step *= np.where(longest > MAX_STEP, MAX_STEP / np.maximum(longest, 1e-300), 1.0)
         trial = coef + step
-        fresh = _moments(design, target, w, trial, penalty, firth)
+        fresh = _moments(design, target, w, trial, penalty, firth, squares)
         for _ in range(25):
             worse = ~(fresh[0] >= loglik - 1e-10 * np.abs(loglik)) & ~stuck & ~done
             if not worse.any():
                 break
             step[:, worse] *= 0.5
             trial = coef + step
-            fresh = _moments(design, target, w, trial, penalty, firth)
+            fresh = _moments(design, target, w, trial, penalty, firth, squares)
         coef, (loglik, score, information) = trial, fresh
         converged |= done
         infinite |= np.abs(coef[:p]).max(axis=0, initial=0.0) > FLAT
@@ -106,27 +107,37 @@ def _with_intercept(x: FloatArray) -> FloatArray:
     return np.concatenate([x, np.ones((len(x), 1, x.shape[2]))], axis=1)
 
 
+def _squares(design: FloatArray) -> FloatArray:
+    """Return the products of all pairs of columns, ``(p * p, n)``."""
+    return np.ascontiguousarray((design[:, :, None] * design[:, None, :]).reshape(len(design), -1).T)
+
+
 def _shared_moments(
-    design: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray, penalty: FloatArray
+    design: FloatArray, squares: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray, penalty: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what `_moments` does, of models that share the ``(n, p)`` design, without Firth's penalty."""
     eta = design @ coef
     mu = expit(eta)
-    loglik = (w * (y * log_expit(eta) + (1 - y) * log_expit(-eta))).sum(axis=0) - 0.5 * (penalty * coef**2).sum(axis=0)
+    loglik = (w * (y * eta + log_expit(-eta))).sum(axis=0) - 0.5 * (penalty * coef**2).sum(axis=0)
     p = design.shape[1]
-    squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    information = (squares.T @ (w * mu * (1 - mu))).reshape(p, p, -1)
+    information = (squares @ (w * mu * (1 - mu))).reshape(p, p, -1)
     information[np.arange(p), np.arange(p)] += penalty
     return loglik, design.T @ (w * (y - mu)) - penalty * coef, information
 
 
 def _moments(
-    design: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray, penalty: FloatArray, firth: bool
+    design: FloatArray,
+    y: FloatArray,
+    w: FloatArray,
+    coef: FloatArray,
+    penalty: FloatArray,
+    firth: bool,
+    squares: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Log-likelihood, score and information, each with the models in the last axis."""
+    if squares is not None:
+        return _shared_moments(design[:, :, 0], squares, y, w, coef, penalty)
     if design.shape[2] < coef.shape[1]:
-        if not firth:
-            return _shared_moments(design[:, :, 0], y, w, coef, penalty)
         design = np.broadcast_to(design, (*design.shape[:2], coef.shape[1]))
     eta = np.einsum("npb,pb->nb", design, coef)
     mu = expit(eta)

@@ -102,14 +102,14 @@ def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, l
     return sums
 
 
-def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[Array, Ints]:
+def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[tuple[Array, Array, Array], Ints]:
     """Return the sums of `kernels.rank_sums.running_sums` for drawn sets, ties having their mean rank."""
     from mtorscore.tl.kernels.drawn_sums import running_tables, segment_totals
 
     weights, moved = running_tables(entries.ranking, powers, entries.n_slots)
     places = 0.5 * drawn_rank_sums(entries, sets, False, TIES["average"], 0)
-    found = [segment_totals(values, *sets.segments) for values in (weights, moved)]
-    return np.moveaxis(np.stack([*found, places]), 0, 2), sets.parts.sizes[None]
+    steps, moves = (segment_totals(values, *sets.segments) for values in (weights, moved))
+    return (steps, moves, places), sets.parts.sizes[None]
 
 
 def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:

@@ -94,16 +94,16 @@ def _enrichment(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> Array:
     omit = params["na"] == "omit"
     entries, parts = tile.entries(sets.genes), sets.parts
     if params["ties"] == "first":
-        sums, counts = _in_matrix_order(tile, sets, params)
+        three, counts = _in_matrix_order(tile, sets, params)
     else:
         weights = step_weights(tile.n_vars, params["alpha"])
         if sets.drawn and entries.full:
-            sums, counts = drawn_running_sums(entries, sets, weights)
+            three, counts = drawn_running_sums(entries, sets, weights)
         else:
             sums, counts = running_sums(entries.ranking, weights, *sets.parts_of_genes, parts.sizes, omit)
+            three = (sums[:, :, 0], sums[:, :, 1], sums[:, :, 2])
     # The reference puts NaN genes last when told to use everything: they lengthen the running sum below all others.
     n = entries.n_valid if omit else np.full_like(entries.n_valid, tile.n_vars)
-    three = (sums[:, :, 0], sums[:, :, 1], sums[:, :, 2])
     scores: Array = running_sum_scores(*three, counts, n, parts.up_of, parts.down_of)
     return scores
 
@@ -116,7 +116,7 @@ def step_weights(n_vars: int, alpha: float) -> Array:
     return weights
 
 
-def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[Array, Ints]:
+def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple[tuple[Array, Array, Array], Ints]:
     """Return the sums of `running_sums` with ranks truncated to integers and tied genes in matrix order."""
     from mtorscore.tl.kernels.tie_breaking import first_positions
 
@@ -125,8 +125,8 @@ def _in_matrix_order(tile: Tile, sets: Sets, params: Mapping[str, Any]) -> tuple
     shift = np.zeros_like(ranks.n_nan) if omit else ranks.n_nan
     weight = np.floor(ranks.ascending("average")) ** params["alpha"]
     place = first_positions(tile.dense(), sets.genes) + shift[:, None]
-    found = [dense_sums(values, sets, omit=omit) for values in (weight, weight * place, place)]
-    return np.stack([sums for sums, _ in found], axis=2), found[0][1]
+    steps, moves, places = (dense_sums(values, sets, omit=omit) for values in (weight, weight * place, place))
+    return (steps[0], moves[0], places[0]), steps[1]
 
 
 SPEC = MethodSpec(
