@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.prognosis.coverage_settings import EFFECT, EMPTY, Found, Setting, censor_limit, labels, pair, survival
 from mtorscore._outcome_terms import MIN_EVENTS
-from mtorscore.prognosis.association.effects import trend_test
+from mtorscore.prognosis.association.effects import EVENTS_PER_GROUP, trend_test
 from mtorscore.prognosis.association.meta_analysis import combine
 from mtorscore.prognosis.endpoints.endpoints import LabelData, SurvivalData
 from mtorscore.prognosis.prediction.calibration import likelihood_ratio
@@ -85,7 +85,7 @@ def curves(setting: Setting, rng: np.random.Generator) -> Found:
 
 
 def courses(setting: Setting, rng: np.random.Generator) -> Found:
-    """over_time, interaction and nonlinearity, on the functions that they call."""
+    """over_time and nonlinearity, on the functions that they call."""
     n = setting.n
     x = rng.normal(size=n)
     for truth, beta in (("null", 0.0), ("effect", EFFECT)):
@@ -93,13 +93,20 @@ def courses(setting: Setting, rng: np.random.Generator) -> Found:
         if data.n_events < 2:
             continue
         yield from _early_and_late(data, x, beta, truth)
-        yield from _per_group(data, x, beta, truth, rng)
         enough = data.n_events >= 2 * MIN_EVENTS
         risk = RiskSets(data.time, data.event)
         basis = spline_basis(x, np.quantile(x, [0.1, 0.5, 0.9]))
         fits = [cox.newton(risk, (b / b.std(axis=0))[:, :, None]) for b in (x[:, None], basis)]
         p = stats.chi2.sf(2 * (fits[1].loglik[0] - fits[0].loglik[0]), 1)
         yield "type I: non-linearity", truth, bool(p < 0.05) if enough else None
+
+
+def interactions(setting: Setting, rng: np.random.Generator) -> Found:
+    """Hazard ratios of a score in two groups, and the test of their difference, as `interaction` gives them."""
+    x = rng.normal(size=setting.n)
+    for truth, beta in (("null", 0.0), ("effect", EFFECT)):
+        data = survival(beta * x, beta, setting.share, rng)
+        yield from _per_group(data, x, beta, truth, rng)
 
 
 def _early_and_late(data: SurvivalData, x: FloatArray, beta: float, truth: str) -> Found:
@@ -121,7 +128,7 @@ def _early_and_late(data: SurvivalData, x: FloatArray, beta: float, truth: str) 
 def _per_group(data: SurvivalData, x: FloatArray, beta: float, truth: str, rng: np.random.Generator) -> Found:
     group = rng.random(len(x)) < 0.5
     events = min(int(data.event[group].sum()), int(data.event[~group].sum()))
-    if events < MIN_EVENTS:
+    if events < EVENTS_PER_GROUP:
         yield "type I: interaction", truth, None
         yield "coverage: hazard ratio of a subgroup", truth, None
         return
@@ -230,4 +237,6 @@ def pooled(setting: Setting, rng: np.random.Generator) -> Found:
         yield "coverage: prediction interval of five cohorts", truth, inside
 
 
-GROUPS = {f.__name__: f for f in (ranking, curves, courses, restricted, calibration, prevalence, others, pooled)}
+GROUPS = {
+    f.__name__: f for f in (ranking, curves, courses, interactions, restricted, calibration, prevalence, others, pooled)
+}

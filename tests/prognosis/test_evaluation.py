@@ -337,13 +337,13 @@ def test_what_evaluate_says_beyond_ranking() -> None:
 
 
 def test_intervals_hold_the_refitting() -> None:
-    """The error of a repeat is the bootstrap's, times the correction; more repeats do not make it small."""
+    """The error of a repeat is the bootstrap's, times the correction; more repeats take away that of the split only."""
     rng = np.random.default_rng(0)
     stack = rng.normal(0.6, 0.05, size=(50, 401))
     one = [np.nanmean(stack[i : i + 5, 1:], axis=0).var(ddof=1) for i in range(0, 50, 5)]
-    wanted = stats.t.ppf(0.975, 29) * np.sqrt(2.25 * np.mean(one))
+    wanted = stats.t.ppf(0.975, 29) * np.sqrt(2.3 * np.mean(one))
     assert half_width(stack, 10, 30) == pytest.approx(wanted)
-    assert half_width(stack[:5], 1, 30) == pytest.approx(stats.t.ppf(0.975, 29) * np.sqrt(2.25 * one[0]))
+    assert half_width(stack[:5], 1, 30) == pytest.approx(stats.t.ppf(0.975, 29) * np.sqrt(2.75 * one[0]))
     assert half_width(stack, 10, 30, level=0.8) < half_width(stack, 10, 30)
     assert np.isnan(half_width(stack[:, :1], 10, 30))
     assert_allclose(bounded(0.97, 0.1, "harrell_c"), (0.87, 1.0))
@@ -369,3 +369,20 @@ def test_noise_beside_the_clinical_model_is_not_a_gain(given: int | None) -> Non
         excluded += bool(row["difference_low"] > 0 or row["difference_high"] < 0)
     # 5 of 20 has a probability below 1% at 7%.
     assert excluded < 5
+
+
+def test_average_precision_of_small_folds_has_no_interval() -> None:
+    """In test folds of a dozen patients average precision is too high on average, and no interval was seen to hold."""
+    rng = np.random.default_rng(3)
+    for n in (60, 200):
+        x = pd.DataFrame({"s": rng.normal(size=n)}, [f"P{i}" for i in range(n)])
+        clinical = pd.DataFrame(
+            {"y": (x["s"] + rng.normal(size=n) > 0).astype(int), "age": rng.normal(size=n)}, x.index
+        )
+        found = evaluate(None, x, clinical, Endpoint.label("y", positive=1), ("age",), n_repeats=2, n_boot=30)
+        rows = found.summary.set_index(["model", "metric"]).loc["clinical + score"]
+        bounds = ["low", "high", "difference_low", "difference_high"]
+        assert rows.loc["average_precision", bounds].notna().all() == (n == 200)
+        assert rows.loc["roc_auc", bounds].notna().all()
+        assert np.isfinite(rows.loc["average_precision", "value"])
+        assert any("no interval for average_precision" in note for note in found.notes) == (n == 60)

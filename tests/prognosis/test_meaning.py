@@ -152,7 +152,9 @@ def intervals(level: float) -> dict[str, pd.DataFrame]:
         "validated label's calibration": label.calibration[["low", "high"]],
         "Kaplan-Meier": kaplan_meier(x, clinical, SURVIVAL, level=level)[["low", "high"]].dropna(),
         "incidence": cumulative_incidence(clinical, competing, level=level)[["low", "high"]].dropna(),
-        "added value": added_value(x, clinical, SURVIVAL, ["age"], n_boot=60, level=level)[["gain_low", "gain_high"]],
+        "added value": added_value(x, clinical, SURVIVAL, ["age"], n_boot=60, level=level)[
+            ["gain_conditional_low", "gain_conditional_high"]
+        ],
         "instability": optimism(x, clinical, SURVIVAL, n_boot=20, level=level).instability[["low", "high"]],
     }  # fmt: skip
 

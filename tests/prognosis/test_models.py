@@ -425,7 +425,7 @@ def test_added_value_is_the_likelihood_ratio() -> None:
     ]
     assert_allclose(table.loc["a", "lr_chisq"], 2 * (fits[1] - fits[0]), atol=1e-4)
     assert table.loc["a", "q"] < 0.001 < table.loc["b", "q"]
-    assert table.loc["a", "gain_low"] > 0
+    assert table.loc["a", "gain_conditional_low"] > 0
 
 
 def test_optimism_is_larger_for_noise_than_for_one_strong_score() -> None:

@@ -22,7 +22,7 @@ from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
 from mtorscore.prognosis.prediction.candidates import Candidate, ClinicalColumns, Dummy, Fitted, Task, on_request, rows
-from mtorscore.prognosis.prediction.corrected_intervals import average, bounded, half_width
+from mtorscore.prognosis.prediction.corrected_intervals import LEAST_IN_FOLD, average, bounded, half_width, has_interval
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis.prediction.leaks import UNSEEN, leak_notes
 from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
@@ -163,7 +163,8 @@ def evaluate(
     n_boot
         Resamples of patients for the intervals. Their variance within a repeat of ``k`` folds, which holds the
         predictions fixed, is multiplied by ``1 + k / (k - 1)`` for the models that other patients would have given
-        (Nadeau and Bengio); Student's t on the events less one.
+        (Nadeau and Bengio), plus half of it over the repeats for the split; Student's t on the events less one.
+        Average precision has an interval in folds of 30 observations or more.
     times
         Evaluation times of a survival endpoint; by default nine from the 10th to the 80th percentile of event times.
     level
@@ -242,6 +243,7 @@ def evaluate(
                 _one_fold(run, candidates, np.flatnonzero(fold != f), np.flatnonzero(fold == f), patients, (repeat, f))
     summary = _summarise(run, candidates, level, k * n_repeats, n_repeats)
     notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits, impute)
+    notes += _without_interval(summary, data.n, k)
     notes += leak_notes(table, patients, scoring_of(X, method), summary)
     predictions = pd.concat(run.predictions, ignore_index=True)
     calibrated = assess_calibration(task, predictions, grid, level)
@@ -368,6 +370,8 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
         stack = np.array(values)
         means, scored = average(stack)
         value, half = float(means[0]), half_width(stack, repeats, events, level)
+        offered = has_interval(metric, data.n, n_folds // repeats)
+        half = half if offered else np.nan
         low, high = bounded(value, half, metric)
         row = {
             "endpoint": data.name,
@@ -394,10 +398,19 @@ def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_fold
         base = run.values.get((reference, metric))
         if base is not None and name != reference and name != "dummy":
             gain = stack - np.array(base)
-            d, half = float(average(gain)[0][0]), half_width(gain, repeats, events, level)
+            d, half = float(average(gain)[0][0]), half_width(gain, repeats, events, level) if offered else np.nan
             row |= {"reference": reference, "difference": d, "difference_low": d - half, "difference_high": d + half}
         out.append(row)
     return pd.DataFrame(out)
+
+
+def _without_interval(summary: pd.DataFrame, n: int, k: int) -> tuple[str, ...]:
+    """Say which metrics have no interval, because the folds are too small for one."""
+    bare = [m for m in summary["metric"].unique() if not has_interval(m, n, k)]
+    if not bare:
+        return ()
+    need = f"in folds of {n // k} observations none was seen to hold; {LEAST_IN_FOLD} in each are needed"
+    return (f"no interval for {', '.join(bare)}: {need}",)
 
 
 def _horizon_of(metric: str, times: FloatArray, own: float) -> float:
