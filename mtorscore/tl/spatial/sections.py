@@ -82,7 +82,7 @@ def coordinates(adata: AnnData) -> Floats:
     if COORDINATES not in adata.obsm:
         raise DataError(
             f"There are no coordinates in obsm[{COORDINATES!r}]; there are {examples(map(str, adata.obsm)) or 'none'}. "
-            "mt.read reads them from Visium and Xenium folders and SpatialData."
+            "Put the place of every observation there, one row each, in the order of the observations."
         )
     xy = np.asarray(adata.obsm[COORDINATES], dtype=np.float64)
     if xy.ndim != 2 or xy.shape[1] not in (2, 3):
