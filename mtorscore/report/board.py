@@ -154,10 +154,10 @@ def _contrast(cohort: Cohort, name: str, method: str) -> dict[str, Any]:
         return {}
     names = ("hedges_g", "g_low", "g_high")
     values = dict(zip(("shift", "shift_low", "shift_high"), (float(found.get(c, np.nan)) for c in names), strict=True))
-    return values | {
-        "shift_q": found.get("q", np.nan),
-        "compared": f"{found.get('contrast', '')}, in residual SD (Hedges' g)",
-    }
+    n = cohort.table("contrasts")["contrast"].nunique()
+    which = f", the first of {n} comparisons" if n > 1 else ""
+    compared = f"{found.get('contrast', '')}{which}, in residual SD (Hedges' g)"
+    return values | {"shift_q": found.get("q", np.nan), "compared": compared}
 
 
 def _effect(cohort: Cohort, name: str, method: str, endpoint: str | None) -> dict[str, Any]:
