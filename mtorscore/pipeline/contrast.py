@@ -138,11 +138,14 @@ def _each_warning_once() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for category, message in dict.fromkeys((w.category, str(w.message)) for w in caught):
-        if issubclass(category, MtorscoreWarning):
-            warn(message, category)
+    first: dict[tuple[type[Warning], str], warnings.WarningMessage] = {}
+    for one in caught:
+        first.setdefault((one.category, str(one.message)), one)
+    for one in first.values():
+        if issubclass(one.category, MtorscoreWarning):
+            warn(str(one.message), one.category)
         else:
-            warnings.warn(message, category, stacklevel=2)
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def answers(table: pd.DataFrame, *, most: int = 5) -> list[str]:

@@ -25,6 +25,7 @@ TITLES = {
     "beyond_class": "Branches and outcome beside the class",
     "layer_shares": "What is active, by each layer of evidence",
 }
+ALPHA = 0.05
 _MOST = 60
 
 
@@ -151,10 +152,13 @@ def _classes(cohort: Cohort, method: str | None) -> list[str]:
     beyond = _of(cohort.table("beyond_class"), method)
     if len(beyond):
         beside = beyond[beyond["model"] == "adjusted"]
-        kept = beside[(beside["p"] < 0.05) & _flag(beside["valid"])]
-        names = ", ".join(dict.fromkeys(kept["signature"])) or "none"
-        tried = int(_flag(beside["valid"]).sum())
-        out.append(f"Associated with outcome beside the class (p below 0.05, of {tried} that were looked at): {names}.")
+        tried = beside[_flag(beside["valid"])]
+        kept = int((tried["p"] < ALPHA).sum())
+        by = f" by {method}" if method else ""
+        out.append(
+            f"Outcome beside the class: {kept} of {len(tried)} associations{by} have a p below {ALPHA}; about "
+            f"{ALPHA * len(tried):.0f} would by chance."
+        )
     return out
 
 
