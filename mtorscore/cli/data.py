@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtorscore.cli.verbosity import quiet
+
+if TYPE_CHECKING:
+    from mtorscore.io import Description
 
 __all__ = [
     "IDS",
@@ -64,9 +67,22 @@ def describe(
     """
     from mtorscore import io
 
-    typer.echo(str(io.describe(path, orientation=orientation) if orientation else io.describe(path)))
-    if not quiet():
-        typer.echo(f"Next: mtorscore score {shlex.quote(str(path))} --out scores.tsv", err=True)
+    found = io.describe(path, orientation=orientation) if orientation else io.describe(path)
+    typer.echo(str(found))
+    if (after := _next_command(found)) and not quiet():
+        typer.echo(f"Next: {after}", err=True)
+
+
+def _next_command(found: Description) -> str:
+    """Return what to do with a file; "" where it is refused, or neither expression nor clinical."""
+    path, table = shlex.quote(str(found.path)), str(found.details.get("table", ""))
+    if "refused" in found.details:
+        return ""
+    if table.startswith("contrast"):
+        return f"mtorscore contrast {path}"
+    if table.startswith("clinical") or found.kind.startswith("clinical"):
+        return f"mtorscore relate SCORES --clinical {path} --time TIME --event EVENT --unit UNIT"
+    return f"mtorscore score {path} --out scores.tsv" if not table or table.startswith("matrix") else ""
 
 
 def read(

@@ -44,6 +44,10 @@ _TEXT: tuple[tuple[str, str], ...] = (
     (r"(track [^\n]*\n)?chr[\w.]+\t\d+\t\d+(\t|\n|$)", "genomic intervals (BED), not a table of genes"),
     (r"\{\\rtf", "a word-processor document (RTF); save the table as tab-separated text"),
     (r"#!|import \w+\n|library\(", "a script, not a table of data"),
+    (
+        r"(#[^\n]*\n)*(---\s*\n)?[a-z_]{2,20}: [^\t\n]*\n[a-z_]{2,20}:( [^\t\n]*)?(\n|$)",
+        "YAML, not a table of data; read signatures with SignatureCollection.read, give a configuration as --config",
+    ),
     (r"<\?xml|<MINiML", "XML; take the series matrix or the SOFT family file instead of MINiML"),
     (r"(# [^\n]+\n\s*\n?)([A-Z`*\[-]|\| )[^\t]*$", "running text (Markdown), not a table of data"),
 )

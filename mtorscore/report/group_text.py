@@ -87,7 +87,8 @@ def _sizes(rows: pd.DataFrame) -> str:
     if len(rows) == 1:
         r = rows.iloc[0]
         return f"{r['hedges_g']:+.2f}, {r['g_low']:+.2f} to {r['g_high']:+.2f}, {q}"
-    return f"{rows['hedges_g'].min():+.2f} to {rows['hedges_g'].max():+.2f} over the methods, every {q} or less"
+    every = q if "<" in q else f"{q} or less"
+    return f"{rows['hedges_g'].min():+.2f} to {rows['hedges_g'].max():+.2f} over the methods, every {every}"
 
 
 def _design(name: str, rows: pd.DataFrame) -> str:

@@ -78,3 +78,22 @@ def test_a_reader_who_leaves_is_no_error(matrix: Path) -> None:
     assert "Error" not in said
     assert "BrokenPipe" not in said
     assert job.returncode == 0
+
+
+def test_describe_leads_to_the_command_that_takes_the_file(tmp_path: Path) -> None:
+    """A clinical table is related, a table of differential expression contrasted, a broken one leads nowhere."""
+    statistics = "gene\tlogFC\tt\tP.Value\tadj.P.Val\n" + "".join(
+        f"{g}\t1\t2\t0.1\t0.2\n" for g in ("TP53", "MTOR", "FASN")
+    )
+    files = {
+        "clinical.csv": ("patient,OS,OS.time\nP1,1,30\nP2,0,50\nP3,1,70\n", "Next: mtorscore relate SCORES --clinical"),
+        "de.tsv": (statistics, "Next: mtorscore contrast"),
+        "cut.tsv": ("gene\tS1\tS2\nTP53\t1\t2\nMTOR\t3\n", "refused"),
+        "own.yaml": ("id: A\nkind: signature\nup: [TP53, MTOR\n", "YAML, not a table of data"),
+    }
+    for name, (text, wanted) in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        done = CliRunner().invoke(app, ["describe", str(tmp_path / name)])
+        said = " ".join(f"{done.output} {done.exception or ''}".split())
+        assert wanted in said, said
+        assert ("Next:" in said) == wanted.startswith("Next:"), said

@@ -201,3 +201,13 @@ def test_wide_table_of_samples_in_rows_is_no_gene_set(tmp_path: Path) -> None:
 
 def _genes_file() -> Path:
     return Path(mt.__file__).parent / "data" / "genes_human.tsv.gz"
+
+
+def test_codes_of_death_that_nothing_explains_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "clinical.tsv"
+    path.write_text("cases.submitter_id\tdemographic.vital_status\tdemographic.days_to_death\nTCGA-AA-0001\t2\t55\n")
+    for read in (mt.read, mt.io.read_clinical):
+        with pytest.raises(
+            FormatError, match=r"clinical\.tsv: vital_status is coded with numbers other than 0 and 1 \(2\)"
+        ):
+            read(path)

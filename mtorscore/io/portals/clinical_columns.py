@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore._outcome_terms import DAYS, is_unsaid
-from mtorscore.errors import DataWarning, FormatError, examples, warn
+from mtorscore.errors import DataWarning, EndpointError, FormatError, examples, warn
 from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.portals import clinical_tables
 from mtorscore.io.tables import file_bytes
@@ -154,8 +154,22 @@ def one_row_each(
     Raises
     ------
     FormatError
-        If there is no key column, a key has differing rows, or a time is text.
+        If there is no key column, a key has differing rows, a time is text, or nothing says what the codes of an
+        outcome mean.
     """
+    try:
+        return _one_row_each(frame, path, key, forms, read_form)
+    except EndpointError as error:
+        raise FormatError(str(error), path=path) from error
+
+
+def _one_row_each(
+    frame: pd.DataFrame,
+    path: Path,
+    key: str | None,
+    forms: Sequence[Path] | None,
+    read_form: Callable[[Path], pd.DataFrame],
+) -> pd.DataFrame:
     if key is None:
         route, reduce = clinical_tables.route_of(list(map(str, frame.columns)))
         if reduce is not None:
