@@ -173,6 +173,8 @@ def _one_row_each(
     if key is None:
         route, reduce = clinical_tables.route_of(list(map(str, frame.columns)))
         if reduce is not None:
+            if not len(frame):
+                raise FormatError("a header and no row of a patient; download or export it again.", path=path)
             if route == "biotab":
                 frame = _with_follow_up(frame, path, forms, read_form)
             try:
