@@ -217,5 +217,5 @@ def test_a_clinical_form_without_patients_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "clinical.tsv"
     path.write_text("bcr_patient_uuid\tbcr_patient_barcode\tvital_status\nCDE_ID:\tCDE_ID:2003301\tCDE_ID:5\n")
     for read in (mt.read, mt.io.read_clinical):
-        with pytest.raises(FormatError, match="a header and no row of a patient"):
+        with pytest.raises(FormatError, match="there are no patients in it"):
             read(path)

@@ -174,7 +174,9 @@ def _one_row_each(
         route, reduce = clinical_tables.route_of(list(map(str, frame.columns)))
         if reduce is not None:
             if not len(frame):
-                raise FormatError("a header and no row of a patient; download or export it again.", path=path)
+                raise FormatError(
+                    "there are no patients in it: a header and no row below it. Download or export it again.", path=path
+                )
             if route == "biotab":
                 frame = _with_follow_up(frame, path, forms, read_form)
             try:
