@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.collection.grades import OPPOSED
+from mtorscore.collection.grades import NONE, OPPOSED
 from mtorscore.pl.branch_board import Branch, controls_of
 from mtorscore.pl.pathway_map import EDGES, HALF_HEIGHT, HALF_WIDTH, HEIGHT, NODES, WIDTH, border, node_words, value_of
 from mtorscore.report.quotes import overview
@@ -20,6 +20,7 @@ SPAN, RATIO = 4.0, 3.0
 """Ends of the axes: SD, and the hazard ratio and its inverse; what lies beyond is drawn as an arrow at the end."""
 X, MIDDLE = 200.0, 100.0
 SHAPES = ("circle", "square", "diamond", "triangle")
+GRADE_WORDS = {NONE: "none shown"}
 WORDS = {"up": "up", "down": "down", "not shown": "not shown", "methods disagree": "methods disagree", "": ""}
 
 
@@ -62,7 +63,7 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "branch": branch.branch,
         "title": branch.title,
         "signature": branch.signature,
-        "grade": branch.grade or "not tested",
+        "grade": GRADE_WORDS.get(branch.grade, branch.grade) or "not tested",
         "readable": branch.readable,
         "reason": branch.reason,
         "holds": branch.holds and branch.readable,

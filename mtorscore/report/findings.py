@@ -10,9 +10,9 @@ import pandas as pd
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection.grades import CONTEXTS, OPPOSED
 from mtorscore.collection.lead_signatures import why_no_lead
-from mtorscore.pl.branch_board import Branch, branches_of
-from mtorscore.report.board import NOT_PATHWAY, against_reading, board_rows, outcome_words
-from mtorscore.report.data.described import Described
+from mtorscore.pl.branch_board import branches_of
+from mtorscore.report.board import NOT_PATHWAY, against_reading, board_rows, named_endpoint, outcome_words
+from mtorscore.report.data.described import Described, branch_titles
 from mtorscore.report.data.run_files import Cohort
 from mtorscore.report.figures.prediction import prediction_words
 from mtorscore.report.group_text import group_words
@@ -20,7 +20,11 @@ from mtorscore.report.quotes import holding_words
 from mtorscore.report.text import cells_sentence
 from mtorscore.results import ASSOCIATIONS
 
-__all__ = ["findings", "groups", "unreadable"]
+__all__ = ["MOST_WORDS", "findings", "groups", "opposed_rows", "told", "unreadable"]
+
+MOST_WORDS = 150
+"""Words that a reader meets of one cohort before anything is unfolded."""
+_SLOT = "\0"
 
 
 def findings(
@@ -47,32 +51,71 @@ def findings(
     if cohort.cells:
         return [cells_sentence(cohort)]
     never = unreadable(cohort, described)
-    out = [*group_words(cohort, never), *opposed_words(cohort, described)]
+    between = group_words(cohort, never)
+    against = opposed_words(cohort, described)
     table = cohort.table("associations")
     if not {"method", "endpoint", "signature", "model", "q", "p", "hr"} <= set(table.columns):
-        said = [*out, *prediction_words(cohort)]
+        said = [*between, *prediction_words(cohort), *against]
         return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
-    told = len(out)
+    related = [*_outcomes(cohort, methods, described, shown, never), *prediction_words(cohort)]
+    return [*between, *(related or ["No signature was related to an outcome."]), *against]
+
+
+def told(sentence: str, lines: Sequence[str], most: int = MOST_WORDS) -> tuple[list[str], list[str]]:
+    """Split findings into those that are read at once and those that are folded.
+
+    Parameters
+    ----------
+    sentence
+        What the board says above them.
+    lines
+        As `findings` returns them.
+    most
+        Words of the sentence and of what is shown; the first finding is shown whatever its length.
+
+    Returns
+    -------
+    tuple of list of str
+        Shown and folded, in order.
+    """
+    used = len(sentence.split())
+    shown: list[str] = []
+    for line in lines:
+        used += len(line.split())
+        if shown and used > most:
+            break
+        shown.append(line)
+    return shown, list(lines[len(shown) :])
+
+
+def _outcomes(
+    cohort: Cohort, methods: Sequence[str], described: dict[str, Described], shown: Sequence[str], never: Sequence[str]
+) -> list[str]:
+    """Say what holds for each endpoint, once for endpoints of which the same is true; then the numbers, one a line."""
+    table = cohort.table("associations")
+    heads: dict[str, list[str]] = {}
+    counts: dict[str, list[str]] = {}
+    details: list[str] = []
     for endpoint in dict.fromkeys(table["endpoint"].astype(str)):
         part = table[table["endpoint"].astype(str) == endpoint]
-        rows = board_rows(methods, described, shown, _only_outcome(cohort, part), endpoint)
-        if text := _endpoint(branches_of(rows), cohort.name):
-            out.append(text + _all_signatures(part, endpoint, never))
-    out += prediction_words(cohort)
-    return out if len(out) > told else [*out, "No signature was related to an outcome."]
+        branches = branches_of(board_rows(methods, described, shown, _only_outcome(cohort, part), endpoint))
+        read = [b for b in branches if b.branch not in NOT_PATHWAY and b.readable]
+        if not (text := outcome_words(read)):
+            continue
+        name = next(named_endpoint(b) for b in read if named_endpoint(b) in text)
+        begins = f"Of the {len(read)} branches that can be read, " if len(read) > 1 else ""
+        of = f"{begins}{text}." if begins else f"{text[0].upper()}{text[1:]}."
+        heads.setdefault(of.replace(name, _SLOT), []).append(name)
+        details += [
+            holding_words(b, cohort.name) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)
+        ]
+        if said := _all_signatures(part, never):
+            counts.setdefault(said, []).append(ENDPOINTS[endpoint].title if endpoint in ENDPOINTS else endpoint)
+    return [t.replace(_SLOT, _listed(names)) for told in (heads, counts) for t, names in told.items()] + details
 
 
-def _endpoint(branches: Sequence[Branch], cohort: str) -> str:
-    """Say what holds for one endpoint, in the words of the board; "" where it has no effect."""
-    read = [b for b in branches if b.branch not in NOT_PATHWAY and b.readable]
-    said = outcome_words(read)
-    if not said:
-        return ""
-    details = [holding_words(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
-    head = (
-        f"Of the {len(read)} branches that can be read, {said}." if len(read) > 1 else f"{said[0].upper()}{said[1:]}."
-    )
-    return " ".join([head, *details])
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _only_outcome(cohort: Cohort, associations: pd.DataFrame) -> Cohort:
@@ -81,7 +124,7 @@ def _only_outcome(cohort: Cohort, associations: pd.DataFrame) -> Cohort:
     return replace(cohort, tables=kept | {"associations": associations})
 
 
-def _all_signatures(table: pd.DataFrame, endpoint: str, never: Sequence[str]) -> str:
+def _all_signatures(table: pd.DataFrame, never: Sequence[str]) -> str:
     """Count, and do not name, the signatures whose q is small under every method."""
     rows = table[(table["model"] == "unadjusted") & ~table["signature"].isin(list(never))]
     if not len(rows):
@@ -89,9 +132,8 @@ def _all_signatures(table: pd.DataFrame, endpoint: str, never: Sequence[str]) ->
     # A row of an old run that does not say whether it is valid counts as valid.
     valid = rows["valid"].astype(str).str.lower().isin(["true", "1", "1.0"]) if "valid" in rows else rows["q"].notna()
     of = rows.assign(fit=valid, small=valid & (rows["q"] < 0.05)).groupby("signature")[["fit", "small"]].all().sum()
-    name = ENDPOINTS[endpoint].title if endpoint in ENDPOINTS else endpoint
     return (
-        f" Of all {int(of['fit'])} mTOR signatures with a valid model for {name}, {int(of['small'])} have q < 0.05 by "
+        f"Of all {int(of['fit'])} mTOR signatures with a valid model for {_SLOT}, {int(of['small'])} have q < 0.05 by "
         "every method, before any control."
     )
 
@@ -113,21 +155,23 @@ def opposed(cohort: Cohort, described: dict[str, Described]) -> list[str]:
 
 
 def opposed_words(cohort: Cohort, described: dict[str, Described]) -> list[str]:
-    """Say which signatures give no finding here, and which branches have no lead."""
+    """Say how many signatures give no finding here, and which branches have no lead."""
     names = opposed(cohort, described)
     if not names or cohort.context is None:
         return []
-    where = CONTEXTS[cohort.context]
-    held = [
-        w for d in (described[n] for n in names) for w in d.graded.split("; ") if w.startswith(f"{OPPOSED} in {where}")
-    ]
-    listed = "; ".join(f"{n}: {w.partition(': ')[2]}" for n, w in zip(names, held, strict=True))
     branches = dict.fromkeys(described[n].branch for n in names)
-    without = [b for b in branches if why_no_lead(b, cohort.context)]
-    more = f" Without a lead here: {', '.join(without)}." if without else ""
-    return [
-        (
-            f"{OPPOSED.capitalize()} in {where}, so no call and no finding is made from them: {listed}.{more} The "
-            "evidence is protein that was measured in the same tumours as transcripts, in other patients than these."
-        )
-    ]
+    without = [branch_titles()[b] for b in branches if why_no_lead(b, cohort.context)]
+    more = f" Without a lead here: {'; '.join(without)}." if without else ""
+    count = f"{len(names)} signature{'s' if len(names) > 1 else ''}"
+    where = CONTEXTS[cohort.context]
+    return [f"{OPPOSED.capitalize()} in {where}, so no call and no finding is made from them: {count}.{more}"]
+
+
+def opposed_rows(cohort: Cohort, described: dict[str, Described]) -> list[tuple[str, str]]:
+    """Return each signature that gives no finding here, with the evidence against it."""
+    names = opposed(cohort, described)
+    if not names or cohort.context is None:
+        return []
+    begins = f"{OPPOSED} in {CONTEXTS[cohort.context]}"
+    found = {n: [w for w in described[n].graded.split("; ") if w.startswith(begins)] for n in names}
+    return [(n, words[0].partition(": ")[2] if words else "") for n, words in found.items()]

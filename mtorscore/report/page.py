@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
@@ -28,7 +29,7 @@ from mtorscore.report.data.run_files import Cohort, Run, read_run
 from mtorscore.report.exchange import write_exchange
 from mtorscore.report.figures.drug_templates import template_values, templates
 from mtorscore.report.figures.prediction import predicted_words
-from mtorscore.report.findings import findings, groups
+from mtorscore.report.findings import findings, groups, opposed_rows, told
 from mtorscore.report.genomics_section import has_genomics
 from mtorscore.report.genomics_section import section as genomics
 from mtorscore.report.group_text import comparison_note
@@ -197,13 +198,18 @@ def _rendered(run: Run) -> tuple[str, list[dict[str, Any]]]:
 def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     method = next((m for m in run.methods if m in cohort.scores), None)
     values, why = template_values(cohort, method or "")
-    return _first_screen(cohort, number, run, described) | {
+    screen = _first_screen(cohort, number, run, described)
+    return screen | {
         "number": number,
         "cohort": cohort,
         "method": method,
         "facts": text.facts(cohort),
         "flow": text.flow(cohort),
-        "findings": findings(cohort, run.methods, described, leads_of(described, [cohort.context])),
+        "findings": told(
+            screen["sentence"], findings(cohort, run.methods, described, leads_of(described, [cohort.context]))
+        ),
+        "marked": marked(screen["sentence"], [b.title for b in screen["branches"]]),
+        "opposed": opposed_rows(cohort, described),
         "groups": groups(cohort, described),
         "genomics": genomics(cohort, method, described, leads_of(described, [cohort.context])),
         "checklists": {name: checklist(cohort, method, run, name) for name in ("remark", "tripod+ai", "probast")},
@@ -235,7 +241,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
         "sentence": sentence(branches),
         "beside_this": [*comparison_note(cohort), *([text.power_note(cohort)] if cohort.endpoints else [])],
         "quotes": quotes(branches, cohort.name),
-        "folded": folded(branches),
+        "folded": folded(branches, cohort.context),
         "branches": branches,
         "table": table,
     }
@@ -310,6 +316,25 @@ def breakable(value: object) -> Any:
     from markupsafe import Markup, escape
 
     return Markup(str(escape(str(value))).replace("_", "_<wbr>"))  # noqa: S704
+
+
+def marked(sentence: str, titles: Sequence[str]) -> Any:
+    """Return an escaped sentence in which the titles of branches stand out.
+
+    Parameters
+    ----------
+    sentence
+        Plain text.
+    titles
+        What stands out where it occurs; the longest first where one is within another.
+    """
+    from markupsafe import Markup, escape
+
+    names = sorted({str(escape(t)) for t in titles if t}, key=len, reverse=True)
+    text = str(escape(sentence))
+    if names:
+        text = re.sub("|".join(map(re.escape, names)), lambda found: f"<b>{found[0]}</b>", text)
+    return Markup(text)  # noqa: S704
 
 
 def _static(name: str) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from mtorscore.collection import USER_BRANCH
+from mtorscore.collection.lead_signatures import why_no_lead
 from mtorscore.pl.branch_board import Branch
 from mtorscore.report.board import NOT_PATHWAY, named_endpoint
-from mtorscore.report.data.described import branch_titles
+from mtorscore.report.data.described import branch_titles, without_readout
 
 __all__ = ["folded", "holding_words", "overview", "quotes"]
 
 _MOST = 4
+_NOT_SCORED = "no signature of it that reads its activity was scored"
 
 
 def quotes(branches: Sequence[Branch], cohort: str) -> list[str]:
@@ -84,12 +86,30 @@ def _most(q: float) -> str:
     return "below 0.001" if q < 0.001 else f"at most {q:.2g}"
 
 
-def folded(branches: Sequence[Branch]) -> list[str]:
-    """Return the branches of the pathway that have no leading signature on this board."""
+def folded(branches: Sequence[Branch], context: str | None = None) -> list[dict[str, str]]:
+    """Return the branches of the pathway that have no leading signature on this board, and why.
+
+    Parameters
+    ----------
+    branches
+        Of one cohort's board.
+    context
+        Of the library's grades, such as ``"HCC"``.
+
+    Returns
+    -------
+    list of dict
+        ``branch``, ``title`` and ``reason``.
+    """
     shown = {b.branch for b in branches}
     if shown <= {*NOT_PATHWAY, USER_BRANCH}:
         return []
-    return [t for b, t in branch_titles().items() if b not in shown and b not in (*NOT_PATHWAY, USER_BRANCH)]
+    never = without_readout()
+    return [
+        {"branch": b, "title": t, "reason": never.get(b) or why_no_lead(b, context) or _NOT_SCORED}
+        for b, t in branch_titles().items()
+        if b not in shown and b not in (*NOT_PATHWAY, USER_BRANCH)
+    ]
 
 
 def overview(boards: Sequence[tuple[str, Sequence[Branch]]]) -> list[dict[str, Any]]:

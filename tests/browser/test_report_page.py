@@ -154,6 +154,7 @@ def test_heat_map_by_keyboard(shown: Browser) -> None:
 
 def test_tables_sort_search_and_download(shown: Browser) -> None:
     table = "[data-table=associations][data-cohort-table='0'] "
+    shown.js(f"document.querySelector(\"{table.strip()}\").closest('details').querySelector('summary').click()")
     shown.js(
         f"const i = document.querySelector(\"{table}input\"); i.value = 'clear_tfeb';"
         "i.dispatchEvent(new Event('input', {bubbles: true}));"

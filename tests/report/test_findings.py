@@ -10,9 +10,13 @@ import pandas as pd
 import pytest
 
 from mtorscore.collection import library
+from mtorscore.pl.branch_board import branches_of
+from mtorscore.report.board import board_rows
 from mtorscore.report.data.described import describe
 from mtorscore.report.data.run_files import Cohort
-from mtorscore.report.findings import findings
+from mtorscore.report.findings import MOST_WORDS, findings, opposed_rows, told
+from mtorscore.report.page import marked
+from mtorscore.report.quotes import folded
 
 METHODS = ("singscore", "zscore")
 LEADS = ["HALLMARK_MTORC1_SIGNALING", "RIBI_CORE", "SREBP1_LIPOGENIC_CORE", "META_PCNA"]
@@ -106,6 +110,56 @@ def test_every_endpoint_has_its_own_sentence() -> None:
     lines = findings(cohort({"associations": both}), METHODS, describe(LEADS, library(), []), LEADS)
     assert "hold for overall survival (OS" in lines[0]
     assert "none is associated with progression-free interval (PFI, 120 progressions)" in lines[1]
+
+
+def test_endpoints_of_which_the_same_is_true_share_a_sentence() -> None:
+    none = {"all": {"null_p": 0.5}}
+    both = pd.concat([associations(none), associations(none, "PFI")])
+    lines = findings(cohort({"associations": both}), METHODS, describe(LEADS, library(), []), LEADS)
+    assert (
+        "none is associated with overall survival (OS, 120 deaths) and progression-free interval (PFI, 120 "
+        "progressions) beside proliferation" in lines[0]
+    )
+    assert "valid model for overall survival and progression-free interval, 3 have q < 0.05" in lines[1]
+    assert len(lines) == 2
+
+
+def test_a_reader_meets_few_words_before_anything_is_unfolded() -> None:
+    five = pd.concat([associations({}, e) for e in ("OS", "DSS", "PFI", "DFI", "LRFI")])
+    data = cohort({"associations": five, "contrasts": contrasts({})})
+    lines = findings(data, METHODS, describe(LEADS, library(), []), LEADS)
+    sentence = "word " * 50
+    shown, rest = told(sentence, lines)
+    assert [*shown, *rest] == lines
+    assert rest
+    assert len(f"{sentence} {' '.join(shown)}".split()) <= MOST_WORDS
+    assert told(sentence, ["word " * 200]) == (["word " * 200], [])
+
+
+def test_what_is_opposed_is_counted_and_listed_with_its_evidence() -> None:
+    names = [*LEADS, "FOXO_TARGETS_AKT_OFF"]
+    data = cohort({"associations": associations({})}, context="HCC")
+    data.scores["singscore"]["FOXO_TARGETS_AKT_OFF"] = 1.0
+    described = describe(names, library(), ["HCC"])
+    line = next(t for t in findings(data, METHODS, described, LEADS) if t.startswith("Opposed in liver tumours (HCC)"))
+    assert "1 signature. Without a lead here: mTORC2, AKT and FOXO." in line
+    ((name, evidence),) = opposed_rows(data, described)
+    assert name == "FOXO_TARGETS_AKT_OFF"
+    assert evidence.startswith("pAKT ")
+
+
+def test_a_branch_without_a_row_has_a_reason() -> None:
+    data = cohort({"associations": associations({})}, context="HCC")
+    rows = board_rows(METHODS, describe(LEADS, library(), ["HCC"]), LEADS, data)
+    found = {f["branch"]: f["reason"] for f in folded(branches_of(rows), "HCC")}
+    assert "mtorc1" not in found
+    assert "FOXO_TARGETS_AKT_OFF is opposed in liver tumours (HCC): pAKT" in found["mtorc2_akt"]
+    assert all(found.values())
+
+
+def test_titles_stand_out_in_the_sentence_and_stay_text() -> None:
+    assert marked("a <b> & SREBP-1 rise", ["SREBP-1", ""]) == "a &lt;b&gt; &amp; <b>SREBP-1</b> rise"
+    assert marked("<i>x</i> and <i>", ["<i>x</i>", "<i>"]) == "<b>&lt;i&gt;x&lt;/i&gt;</b> and <b>&lt;i&gt;</b>"
 
 
 def contrasts(changed: Mapping[str, dict[str, Any]]) -> pd.DataFrame:

@@ -35,17 +35,27 @@ function buildAddress() {
   const { selected, ...rest } = patch;
   if (Object.keys(rest).length) change(rest);
   if (selected) change({ selected });
-  if (anchor) document.getElementById(anchor).scrollIntoView();
+  unfold(anchor);
   watchers.push(writeAddress);
   addEventListener("hashchange", () => {
     const found = clean(readAddress());
     if (Object.keys(found).length) change(found);
-    if (anchor) document.getElementById(anchor).scrollIntoView();
+    unfold(anchor);
     const row = anchor ? document.getElementById(anchor) : null;
     document.querySelectorAll(".board tr.found").forEach((r) => r.classList.remove("found"));
     if (row?.matches(".board tr")) { row.classList.add("found"); choose(row.dataset.signature); }
     writeAddress();
   });
+}
+
+// What a link leads to is unfolded: itself, what it stands in, or all that its section holds.
+const FOLDED = ["data", "coverage", "provenance"];
+function unfold(id) {
+  const target = id ? document.getElementById(id) : null;
+  if (!target) return;
+  const inside = FOLDED.includes(id) ? target.querySelector("details") : null;
+  for (let node = inside || target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+  target.scrollIntoView();
 }
 
 function choose(signature) { if (signature && tableNow().has(signature)) change({ signature }); }
