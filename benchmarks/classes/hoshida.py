@@ -59,8 +59,8 @@ def main() -> None:
             curve.append(row | {"expected_accuracy": float(p.max(axis=1)[called >= 0].mean())})
             if level == 0.5:
                 rows.append(row | {"caller": f"{name}, nested cross-validation"})
-    _write(pd.DataFrame(rows), HERE / "hoshida.tsv")
-    _write(pd.DataFrame(curve), HERE / "hoshida_rejection.tsv")
+    _write(pd.DataFrame(rows), HERE / "hoshida.tsv", repeats)
+    _write(pd.DataFrame(curve), HERE / "hoshida_rejection.tsv", repeats)
 
 
 def tumours(path: str) -> Any:
@@ -100,10 +100,11 @@ def _row(name: str, y: np.ndarray[Any, Any], called: np.ndarray[Any, Any]) -> di
     return row
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
+def _write(table: pd.DataFrame, path: Path, repeats: int) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
-    head = f"# python benchmarks/classes/hoshida.py; commit {commit.strip()}; {datetime.now(UTC):%Y-%m-%d}; "
-    head += f"mtorscore {mt.__version__}; rejected calls agree with nothing; 95% intervals by {N_BOOT} resamples\n"
+    head = f"# python benchmarks/classes/hoshida.py EXPRESSION CALLS {repeats}; commit {commit.strip()}; "
+    head += f"{datetime.now(UTC):%Y-%m-%d}; mtorscore {mt.__version__}; rejected calls agree with nothing; "
+    head += f"95% intervals by {N_BOOT} resamples\n"
     path.write_text(head + table.round(3).to_csv(sep="\t", index=False), encoding="utf-8")
 
 
