@@ -34,6 +34,7 @@ _NAMES = {
     "platform_columns": _Names("platform_columns=", "--platform-columns", "platform_columns (under genes)"),
     "mapping": _Names("mapping= of harmonise_genes", "--mapping", "mapping (under genes)"),
     "tx2gene": _Names("tx2gene=", "--tx2gene", "tx2gene (under expression)"),
+    "modality": _Names("modality=", "--modality", "modality (under expression)"),
     "memory": _Names("memory=", "--memory", "memory"),
     "unit": _Names("unit=", "--unit", "unit (of the endpoint)"),
     "group": _Names("group=", "--group", "group.column"),

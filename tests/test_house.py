@@ -46,6 +46,7 @@ ROOMS = (
     "io",
     "io.alterations",
     "io.portals",
+    "io.sections",
     "io.formats",
     "io.download",
     "io.tables",

@@ -14,3 +14,4 @@ from .gsea import write_txt as write_txt
 from .reading import Description as Description
 from .reading import describe as describe
 from .reading import read as read
+from .sections.spatial_data import from_spatialdata as from_spatialdata

@@ -22,6 +22,9 @@ from mtorscore.io.tables.preamble import preamble
 
 __all__ = ["as_asked", "detect"]
 
+# A block of the user may stand before it, as in MuData files: 512 bytes, or a power of two more.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
 
 def detect(path: Path) -> Found:
     """Recognise a file or folder.
@@ -40,7 +43,7 @@ def detect(path: Path) -> Found:
     if compression == "zip" and (found := _zip(path)):
         return found
     first = file_bytes.head(path)
-    if first.startswith(b"\x89HDF\r\n\x1a\n"):
+    if any(first.startswith(_HDF5, at) for at in (0, 512, 1024, 2048, 4096, 8192)):
         return _hdf5(path)
     found = next(_answers(FirstBytes(first)), None)
     if found is None and (other := unsupported.binary(first)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mtorscore.io import text_table
-from mtorscore.io.formats import archive, binary, gct, gene_lists, quantifiers, tenx
+from mtorscore.io.formats import archive, binary, gct, gene_lists, mudata, quantifiers, tenx
 from mtorscore.io.formats.reader import Reader
 from mtorscore.io.portals import cbioportal, clinical_columns, firehose_icgc, gdc, geo, geo_series, geo_soft
+from mtorscore.io.sections import spatial_data, ten_x
 
 __all__ = ["BY_KIND", "READERS"]
 
@@ -13,6 +14,9 @@ __all__ = ["BY_KIND", "READERS"]
 READERS: tuple[Reader, ...] = (
     *geo.READERS,
     geo_soft.READER,
+    *ten_x.READERS,
+    spatial_data.READER,
+    mudata.READER,
     *binary.READERS,
     *cbioportal.READERS,
     *tenx.READERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,8 @@ def describe(path: str | Path, *, orientation: str | None = None) -> Description
     path = Path(path)
     table = asked_orientation(orientation) if orientation else ""
     found = detect.detect(path)
-    check_matrices(found.path or path, found.kind)
+    for file, kind in found.handed.get("matrices", [(found.path or path, found.kind)]):
+        check_matrices(file, kind)
     return Description(path, found.kind, found.evidence, found.compression, found.details | meaning(path, found, table))
 
 
@@ -186,12 +188,14 @@ def _read(path: Path, kind: str | None, options: dict[str, Any], ids: str | None
         _named_by(adata, ids, path)
     _refuse_values(adata, path)
     _refuse_infinite(adata, path)
+    # Of a folder with images and alignments beside the data, what was read.
+    used = made.pop("used", None)
     source = {
         "file": path.name,
         "kind": found.kind,
         "evidence": found.evidence,
-        "sha256": file_bytes.sha256(path),
-        "bytes": _bytes(path),
+        "sha256": file_bytes.sha256(path, used),
+        "bytes": _bytes(path, used),
         "units": "",
         "accession": "",
     } | made
@@ -216,7 +220,7 @@ def meaning(path: Path, found: Found, table: str = "") -> dict[str, str]:
             warnings.simplefilter("ignore")
             if found.kind == "table":
                 return said(*preview(path, table))
-            if _bytes(inside) <= _SMALL:
+            if _bytes(inside, found.handed.get("used")) <= _SMALL:
                 adata = _read(path, None, {})
                 return said(adata, dict(adata.uns["source"]))
             if len(files) > 1 and _bytes(files[0]) <= _SMALL:
@@ -228,10 +232,10 @@ def meaning(path: Path, found: Found, table: str = "") -> dict[str, str]:
     return {}
 
 
-def _bytes(path: Path) -> int:
-    """Return the bytes of a file, or of all files of a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(f.stat().st_size for f in files if f.is_file())
+def _bytes(path: Path, used: Sequence[Path] | None = None) -> int:
+    """Return the bytes of a file, or of all files (or of those used) of a folder."""
+    files = file_bytes.files_of(path, used)
+    return sum(f.stat().st_size for f in files)
 
 
 def _guarded(

@@ -37,6 +37,6 @@ def test_every_reader_of_text_has_a_seed(tmp_path: Path) -> None:
             path = tmp_path / f"{group}-{name}.txt"
             path.write_text(text)
             kinds.add(mt.io.describe(path).kind)
-    binary = {"parquet", "feather", "archive", "excel", "h5ad", "zarr", "rdata", "loom", "10x-h5"}
-    folders = {"10x-mtx", "per-sample", "geo-series", "cbioportal-study"}
+    binary = {"parquet", "feather", "archive", "excel", "h5ad", "zarr", "rdata", "loom", "10x-h5", "h5mu"}
+    folders = {"10x-mtx", "per-sample", "geo-series", "cbioportal-study", "visium", "xenium", "spatialdata"}
     assert set(BY_KIND) - kinds == binary | folders

@@ -35,7 +35,7 @@ from mtorscore.io.tables.orientation import all_samples, genes_in_rows, is_trans
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["READERS", "sheet_frame"]
+__all__ = ["READERS", "checked", "sheet_frame", "zarr"]
 
 # A workbook is held as Python objects, some 100 bytes a cell.
 MOST_CELLS, MOST_UNPACKED, SMALL_UNPACKED = 50_000_000, 4 << 30, 64 << 20
@@ -282,11 +282,11 @@ def h5ad(path: Path) -> tuple[AnnData, dict[str, Any]]:
         warnings.filterwarnings("ignore", message=".*names are not unique", category=UserWarning)
         adata = anndata.read_h5ad(path) if scipy_reads(file) else read_anndata(file, path)
     old = dict(adata.uns.get("source", {}))
-    adata, repairs = _checked(adata, path)
+    adata, repairs = checked(adata, path)
     return adata, {k: v for k, v in old.items() if k in ("units", "accession")} | {"repairs": repairs}
 
 
-def _checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
+def checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     """Return a stored AnnData with unique names and genes as variables, and what had to be changed for that."""
     repairs = []
     if adata.X is None and adata.n_vars:
@@ -346,7 +346,7 @@ def zarr(path: Path) -> tuple[AnnData, dict[str, Any]]:
         root = z.open_group(str(path), mode="r")
         check_anndata(root, path)
         adata = anndata.read_zarr(path) if scipy_reads(root) else read_anndata(root, path)
-    adata, repairs = _checked(adata, path)
+    adata, repairs = checked(adata, path)
     return adata, {"repairs": repairs}
 
 

@@ -286,7 +286,7 @@ def check_matrices(path: Path, kind: str) -> None:
     path
         File or folder.
     kind
-        What it was recognised as; only ``"h5ad"``, ``"zarr"``, ``"10x-h5"`` and ``"loom"`` are looked at.
+        What it was recognised as; only ``"h5ad"``, ``"h5mu"``, ``"zarr"``, ``"10x-h5"`` and ``"loom"`` are looked at.
     """
     if kind == "zarr":
         import zarr
@@ -296,14 +296,15 @@ def check_matrices(path: Path, kind: str) -> None:
             root = zarr.open_group(str(path), mode="r")
             check_anndata(root, path)
             _check_all_indices(root, path)
-    elif kind in ("h5ad", "10x-h5", "loom"):
+    elif kind in ("h5ad", "h5mu", "10x-h5", "loom"):
         import h5py
 
         with sound(path, "the HDF5 file"), h5py.File(path) as file:
             check_hdf5(file, path)
-            if kind == "h5ad":
-                check_anndata(file, path)
-                _check_all_indices(file, path)
+            if kind in ("h5ad", "h5mu"):
+                for root in [file] if kind == "h5ad" else [m for m in file["mod"].values() if hasattr(m, "keys")]:
+                    check_anndata(root, path)
+                    _check_all_indices(root, path)
             elif kind == "10x-h5":
                 _check_10x(file, path)
             elif file["matrix"].dtype.kind not in "biuf" or len(file["matrix"].shape) != 2:

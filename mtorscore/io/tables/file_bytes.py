@@ -11,13 +11,14 @@ import lzma
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mtorscore.errors import FormatError, examples
 
-__all__ = ["Content", "check_exists", "compression_of", "head", "load", "sha256"]
+__all__ = ["Content", "check_exists", "compression_of", "files_of", "head", "load", "sha256"]
 
 CHUNK = 1 << 20
 # A compressed table of zeros shrinks a hundredfold at most in practice; a bomb shrinks a thousandfold.
@@ -76,12 +77,27 @@ def compression_of(start: bytes) -> str:
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
+def files_of(path: Path, used: Sequence[Path] | None = None) -> list[Path]:
+    """Return a file itself, or the files of a folder, sorted.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    used
+        Of a folder, only these files, and those in these folders.
+    """
+    if path.is_file():
+        return [path]
+    inside = [path] if used is None else used
+    return sorted({f for place in inside for f in ([place] if place.is_file() else place.rglob("*")) if f.is_file()})
+
+
+def sha256(path: Path, used: Sequence[Path] | None = None) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files (of those used)."""
     digest = hashlib.sha256()
     block = memoryview(bytearray(1 << 18))
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
+    for file in files_of(path, used):
         if file != path:
             digest.update(str(file.relative_to(path)).encode())
         with file.open("rb", buffering=0) as handle:

@@ -1,0 +1,1 @@
+"""Tissue sections with their coordinates: Visium, Xenium, SpatialData."""

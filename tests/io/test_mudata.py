@@ -1,0 +1,78 @@
+"""MuData files without the package mudata: one modality is chosen, and named where there are several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from anndata.io import write_elem
+from scipy import sparse
+
+import mtorscore as mt
+from mtorscore.errors import FormatError
+
+GENES = ["ALB", "FASN", "SCD", "GLUL"]
+
+
+def write_h5mu(path: Path, modalities: dict[str, AnnData], obs: pd.DataFrame) -> Path:
+    """Write the layout of MuData, as its documentation describes it."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.attrs["encoding-type"], file.attrs["encoding-version"] = "MuData", "0.1.0"
+        write_elem(file, "obs", obs)
+        write_elem(file, "var", pd.DataFrame(index=[g for a in modalities.values() for g in a.var_names]))
+        file.create_group("mod").attrs["mod-order"] = list(modalities)
+        for name, adata in modalities.items():
+            write_elem(file["mod"], name, adata)
+    with path.open("r+b") as raw:
+        raw.write(b"MuData (format-version=0.1.0;creator=muon;creator-version=0.3)")
+    return path
+
+
+def modalities() -> tuple[dict[str, AnnData], pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    cells = [f"c{i}" for i in range(8)]
+    own = pd.DataFrame({"depth": range(8)}, index=cells)
+    counts = sparse.csr_matrix(rng.poisson(2.0, (8, 4)).astype(np.float32))
+    rna = AnnData(counts, own, pd.DataFrame(index=GENES))
+    protein = AnnData(rng.random((7, 2)), pd.DataFrame(index=cells[1:]), pd.DataFrame(index=["CD3", "CD19"]))
+    obs = pd.DataFrame({"patient": list("aabbccdd"), "rna:depth": range(8), "depth": 9}, index=cells)
+    return {"rna": rna, "prot": protein}, obs
+
+
+def test_the_modality_is_chosen_and_shared_columns_come_along(tmp_path: Path) -> None:
+    found, obs = modalities()
+    path = write_h5mu(tmp_path / "x.h5mu", found, obs)
+    with pytest.raises(FormatError, match=r"2 modalities \(prot, rna\); choose one, such as modality='prot'"):
+        mt.read(path)
+    adata = mt.read(path, modality="rna")
+    np.testing.assert_array_equal(adata.X.toarray(), found["rna"].X.toarray())
+    assert list(adata.obs["patient"]) == list("aabbccdd")
+    assert list(adata.obs["depth"]) == list(range(8))
+    assert "rna:depth" not in adata.obs
+    assert list(mt.read(path, modality="prot").obs["patient"]) == list("abbccdd")
+    assert adata.uns["source"]["modalities"] == ["prot", "rna"]
+    with pytest.raises(FormatError, match="no modality 'atac'"):
+        mt.read(path, modality="atac")
+    description = mt.io.describe(path)
+    assert (description.kind, description.details["modalities"]) == ("h5mu", "prot, rna")
+
+
+def test_the_only_modality_needs_no_name(tmp_path: Path) -> None:
+    found, obs = modalities()
+    path = write_h5mu(tmp_path / "x.h5mu", {"rna": found["rna"]}, obs)
+    assert mt.read(path).uns["source"]["modality"] == "rna"
+
+
+def test_a_damaged_matrix_of_a_modality_is_refused(tmp_path: Path) -> None:
+    found, obs = modalities()
+    path = write_h5mu(tmp_path / "x.h5mu", found, obs)
+    with h5py.File(path, "r+") as file:
+        file["mod/rna/X/indices"][0] = 99
+    with pytest.raises(FormatError, match="damaged"):
+        mt.read(path, modality="rna")
+    with pytest.raises(FormatError, match="damaged"):
+        mt.io.describe(path)
