@@ -178,6 +178,74 @@ def test_trend_interaction_and_covariates() -> None:
     assert (coded["contrast"], coded["t"]) == ("(drug - vehicle): 1 - 0", pytest.approx(turned["t"]))
 
 
+def arms(seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return three treatments in two genotypes, four of each; `a` lowers the score in the wild type alone."""
+    rng = np.random.default_rng(seed)
+    about = pd.DataFrame(
+        {"drug": np.tile(np.repeat(["vehicle", "a", "b"], 4), 2), "genotype": np.repeat(["wt", "ko"], 12)}
+    )
+    scores = pd.DataFrame(rng.normal(size=(24, 12)), columns=[f"s{i}" for i in range(12)])
+    scores["s0"] -= 4.0 * ((about["drug"] == "a") & (about["genotype"] == "wt"))
+    scores["s1"] += 6.0 * (about["genotype"] == "ko")
+    return scores, about
+
+
+def test_the_difference_within_each_value_of_a_factor() -> None:
+    scores, about = arms()
+    table = contrast(scores, about["drug"], control="vehicle", within=about["genotype"])
+    named = ["a - vehicle in ko", "b - vehicle in ko", "a - vehicle in wt", "b - vehicle in wt"]
+    assert table["contrast"].unique().tolist() == named
+    rows = table[table["signature"] == "s0"].set_index("contrast")
+    means = scores["s0"].groupby([about["drug"], about["genotype"]]).mean()
+    for name in named:
+        drug, genotype = name[0], name[-2:]
+        assert rows.loc[name, "difference"] == pytest.approx(means[drug, genotype] - means["vehicle", genotype])
+    # One model of six arms: 24 - 6 degrees of freedom, and the SD within an arm.
+    residual = scores["s0"] - scores["s0"].groupby([about["drug"], about["genotype"]]).transform("mean")
+    assert rows["df"].tolist() == [18.0] * 4
+    np.testing.assert_allclose(rows["residual_sd"], np.sqrt((residual**2).sum() / 18))
+    np.testing.assert_allclose(rows["sd"], rows["residual_sd"])
+    # Groups change places within the genotype: 70 arrangements of four and four.
+    assert rows["n_arrangements"].tolist() == [70] * 4
+    assert rows["least_p"].tolist() == pytest.approx([2 / 70] * 4)
+    assert rows.loc["a - vehicle in wt", "p"] < 0.06
+    assert rows[["n_treated", "n_control"]].to_numpy().tolist() == [[4, 4]] * 4
+    between = contrast(
+        scores, about["drug"], control="vehicle", interaction=about["genotype"], interaction_control="wt"
+    )
+    assert between["contrast"].unique().tolist() == ["(a - vehicle): ko - wt", "(b - vehicle): ko - wt"]
+    both = between[between["signature"] == "s0"].set_index("contrast")
+    inside = rows.loc["a - vehicle in ko", "difference"] - rows.loc["a - vehicle in wt", "difference"]
+    assert both.loc["(a - vehicle): ko - wt", "difference"] == pytest.approx(inside)
+    assert both.loc["(a - vehicle): ko - wt", "residual_sd"] == pytest.approx(rows["residual_sd"].iloc[0])
+
+
+def test_the_difference_within_a_factor_beside_pairs_trends_and_gaps() -> None:
+    scores, about = arms()
+    mice = pd.Series([f"{g}{i % 4}" for i, g in enumerate(about["genotype"])])
+    table = contrast(scores, about["drug"], control="vehicle", within=about["genotype"], pair=mice)
+    row = table[(table["signature"] == "s0") & (table["contrast"] == "a - vehicle in wt")].iloc[0]
+    assert (row["n_blocks"], row["df"]) == (8, 24 - 8 - 4)
+    trend = contrast(scores, about["drug"], order=["vehicle", "b", "a"], within=about["genotype"], n_permutations=200)
+    inside = trend[(trend["signature"] == "s0") & trend["contrast"].str.endswith("in wt")].iloc[0]
+    wild = (about["genotype"] == "wt").to_numpy()
+    steps = about["drug"][wild].map({"vehicle": 0, "b": 1, "a": 2})
+    assert inside["difference"] == pytest.approx(np.polyfit(steps, scores["s0"][wild], 1)[0])
+    assert "permutes residuals" in inside["reason"]
+    some = (about["drug"] == "vehicle") | ((about["drug"] == "a") & wild)
+    gap = contrast(scores[some], about["drug"][some], control="vehicle", within=about["genotype"][some])
+    assert (
+        gap.groupby("contrast")["reason"]
+        .first()
+        .to_dict()["a - vehicle in ko"]
+        .startswith("one of the two groups has no sample here")
+    )
+    known = gap[gap["contrast"] == "a - vehicle in wt"]
+    assert known["difference"].notna().all()
+    with pytest.raises(DataError, match="ask twice"):
+        contrast(scores, about["drug"], control="vehicle", within=about["genotype"], interaction=about["genotype"])
+
+
 def test_a_missing_score_costs_its_observation_alone() -> None:
     rng = np.random.default_rng(9)
     scores = pd.DataFrame(rng.normal(size=(10, 3)), columns=list("abc"))

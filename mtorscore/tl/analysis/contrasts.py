@@ -35,6 +35,7 @@ def contrast(
     covariates: str | Sequence[str] | pd.DataFrame | None = None,
     interaction: Sequence[Any] | pd.Series | str | None = None,
     interaction_control: Any = None,
+    within: Sequence[Any] | pd.Series | str | None = None,
     continuous: Sequence[Any] | pd.Series | str | None = None,
     block_effect: str = "fixed",
     correlation: float | None = None,
@@ -85,6 +86,9 @@ def contrast(
         numbers, one per unit.
     interaction_control
         The value of `interaction` that the others are compared with, such as the wild type; numbers are then groups.
+    within
+        The difference in each value of this factor, such as a cell type or a genotype: a row for each, in one model
+        whose residual variance they share.
     continuous
         Numeric predictor instead of groups; the difference is per unit of it.
     block_effect
@@ -128,10 +132,10 @@ def contrast(
     MethodError
         If the observations are cells and no sample is named.
     """
-    table, obs = _inputs(scores, method, sample_key, [groups, block, pair, interaction, continuous], covariates)
+    table, obs = _inputs(scores, method, sample_key, [groups, block, pair, interaction, within, continuous], covariates)
     asked = ask(
         obs, groups, treated=treated, control=control, block=block, pair=pair, order=order, covariates=covariates,
-        interaction=interaction, interaction_control=interaction_control, continuous=continuous,
+        interaction=interaction, interaction_control=interaction_control, within=within, continuous=continuous,
         block_effect=block_effect,
     )  # fmt: skip
     design = make_design(asked)

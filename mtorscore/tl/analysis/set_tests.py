@@ -43,7 +43,7 @@ _COLUMNS = (
 )  # fmt: skip
 _KEYWORDS = (
     "groups", "treated", "control", "block", "pair", "order", "covariates", "interaction", "interaction_control",
-    "continuous", "block_effect", "correlation",
+    "within", "continuous", "block_effect", "correlation",
 )  # fmt: skip
 
 

@@ -117,12 +117,14 @@ def _part_rows(part: _Part, at: int, options: Options, correlation: float | None
         return _nothing(table, "too few of its scores are known to compare them")
     term = part.design.terms[at]
     nuisance = np.column_stack([part.design.fixed, term.others])
+    if any(mask is not None and not mask.any() for mask in (term.treated, term.control)):
+        return _nothing(table, "one of the two groups has no sample here")
     fitted, degrees, within = _fitted(part, term, nuisance, options, correlation)
     if fitted is None or within is None:
         return _nothing(table, "the groups cannot be told apart from blocks or covariates")
     reasons = _shared_reasons(part.design, degrees)
     _count_columns(table, part.design, term)
-    _effect_columns(table, fitted, within, degrees, part, options)
+    _effect_columns(table, fitted, within, degrees, part, term, options)
     _permutation_columns(table, part, term, nuisance, options, reasons)
     robust = _robust(part, term, fitted, nuisance)
     table["robust"], table["t_robust"], table["df_robust"] = robust.kind, robust.t, robust.degrees
@@ -188,7 +190,13 @@ def _count_columns(table: pd.DataFrame, design: Design, term: Term) -> None:
 
 
 def _effect_columns(
-    table: pd.DataFrame, fitted: Fit, unscaled: float | _Float, degrees: _Float, part: _Part, options: Options
+    table: pd.DataFrame,
+    fitted: Fit,
+    unscaled: float | _Float,
+    degrees: _Float,
+    part: _Part,
+    term: Term,
+    options: Options,
 ) -> None:
     varying = np.where(fitted.variance > 0, fitted.variance, np.nan)
     residual_sd, error = np.sqrt(varying), np.where(fitted.variance > 0, fitted.error, np.nan)
@@ -203,19 +211,19 @@ def _effect_columns(
     table["t"], table["df"] = effect / error, degrees
     table["p_t"] = two_sided(effect / error, degrees)
     table["residual_sd"], table["error"] = residual_sd, error
-    sd = _spread_within_groups(part)
+    sd = _spread_within_groups(part, term)
     table["sd"] = sd
     for name, values in (("difference_sd", effect), ("sd_low", table["low"]), ("sd_high", table["high"])):
         table[name] = np.asarray(values) / sd
 
 
-def _spread_within_groups(part: _Part) -> _Float:
-    """SD of scores between observations of one group, blocks ignored; of all for a continuous predictor."""
+def _spread_within_groups(part: _Part, term: Term) -> _Float:
+    """SD of scores between observations of one arm of the design, blocks ignored; of all for a continuous predictor."""
     y = part.y
     design = part.design
     if design is None:
         return np.full(y.shape[1], np.nan)
-    values, groups = np.unique(design.base, axis=0, return_inverse=True)
+    values, groups = np.unique(np.column_stack([design.base, term.others]), axis=0, return_inverse=True)
     groups = groups.reshape(-1)
     if len(values) > len(groups) / 2:
         groups = np.zeros(len(groups), dtype=np.int64)

@@ -37,6 +37,8 @@ class Asked:
         Observations x covariates.
     modifier, modifier_control
         What the effect may depend on (interaction), or None; its value that the others are compared with, or None.
+    within
+        The effect is estimated in each of its values, or None.
     name
         Of the predictor and the modifier, for the label of the contrast.
     """
@@ -52,6 +54,7 @@ class Asked:
     covariates: pd.DataFrame
     modifier: pd.Series | None
     modifier_control: Any = None
+    within: pd.Series | None = None
     name: str = "the predictor"
 
 
@@ -66,7 +69,7 @@ class Term:
     x
         The column whose coefficient is the difference.
     others
-        Columns tested by other contrasts, or main effects of an interaction.
+        Columns tested by other contrasts, or main effects of an interaction or of a factor within which one tests.
     treated, control
         Who is compared, where two groups are.
     """
@@ -193,7 +196,8 @@ def _in_groups(asked: Asked) -> _Bool:
 
 def _complete(asked: Asked) -> _Bool:
     parts = {"the predictor": asked.predictor, "block": asked.fixed_block, "pair": asked.pair}
-    parts |= {"block ": asked.random_block, "the interaction's factor": asked.modifier}
+    parts |= {"block ": asked.random_block, "value of the interaction's factor": asked.modifier}
+    parts |= {"value of the factor of `within`": asked.within}
     parts |= {str(c): asked.covariates[c] for c in asked.covariates}
     complete = np.ones(len(asked.covariates), dtype=bool)
     inside = _in_groups(asked)
@@ -220,11 +224,11 @@ def _terms(asked: Asked, rows: npt.NDArray[np.int64]) -> tuple[tuple[Term, ...],
     base = np.column_stack([t.x for t in main])
     if np.ptp(base, axis=0).max() == 0:
         raise DataError("The groups or the predictor are the same for all observations that take part.")
-    if asked.modifier is None:
-        return tuple(main), base
-    if len(main) > 1:
-        raise DataError("An interaction takes one treated group, an order or a predictor; name one in `treated`.")
-    return _interactions(main[0], asked.modifier.iloc[rows], asked.modifier_control), base
+    if asked.within is not None:
+        return _within(main, asked.within.iloc[rows]), base
+    if asked.modifier is not None:
+        return _interactions(main, asked.modifier.iloc[rows], asked.modifier_control), base
+    return tuple(main), base
 
 
 def _group_terms(asked: Asked, rows: npt.NDArray[np.int64]) -> list[Term]:
@@ -239,30 +243,50 @@ def _group_terms(asked: Asked, rows: npt.NDArray[np.int64]) -> list[Term]:
     return out
 
 
-def _interactions(main: Term, modifier: pd.Series, control: Any) -> tuple[Term, ...]:
+def _interactions(main: Sequence[Term], modifier: pd.Series, control: Any) -> tuple[Term, ...]:
     if control is None and pd.api.types.is_numeric_dtype(modifier.infer_objects()):
         levels, columns = ["per unit of it"], _numbers(modifier, "interaction")[:, None]
     else:
         known = _levels(modifier, control)
         levels = [f"{v} - {known[0]}" for v in known[1:]]
         columns = np.column_stack([(modifier == v).to_numpy(dtype=np.float64) for v in known[1:]])
-    products = main.x[:, None] * columns
+    asked = [(term, i) for term in main for i in range(len(levels))]
+    products = np.column_stack([term.x * columns[:, i] for term, i in asked])
+    mains = np.column_stack([t.x for t in main])
+    return tuple(
+        Term(
+            f"({term.label}): {levels[i]}",
+            products[:, k],
+            np.column_stack([mains, columns, np.delete(products, k, axis=1)]),
+        )
+        for k, (term, i) in enumerate(asked)
+    )
+
+
+def _within(main: Sequence[Term], factor: pd.Series) -> tuple[Term, ...]:
+    """Return the effect in each value of a factor: one model with a mean for each value."""
+    known = _levels(factor, None)
+    inside = [(factor == v).to_numpy(dtype=bool) for v in known]
+    columns = np.column_stack([m.astype(np.float64) for m in inside[1:]])
+    asked = [(term, k) for k in range(len(known)) for term in main]
+    products = np.column_stack([term.x * inside[k] for term, k in asked])
     out = []
-    for i, level in enumerate(levels):
-        others = np.column_stack([main.x[:, None], columns, np.delete(products, i, axis=1)])
-        out.append(Term(f"({main.label}): {level}", products[:, i], others))
+    for j, (term, k) in enumerate(asked):
+        others = np.column_stack([columns, np.delete(products, j, axis=1)])
+        who = [None if mask is None else mask & inside[k] for mask in (term.treated, term.control)]
+        out.append(Term(f"{term.label} in {known[k]}", products[:, j], others, *who))
     return tuple(out)
 
 
 def _levels(modifier: pd.Series, control: Any) -> list[Any]:
-    """Return the values of the interaction's factor, first the one that the others are compared with."""
+    """Return the values of a factor, first the one that the others are compared with."""
     known = list(pd.unique(modifier))
     if isinstance(modifier.dtype, pd.CategoricalDtype):
         known = [v for v in modifier.cat.categories if v in set(known)]
     elif all(isinstance(v, str) for v in known):
         known = sorted(known)
     if len(known) < 2:
-        raise DataError(f"The interaction's factor has one value ({known[0]}); it needs two.")
+        raise DataError(f"The factor of the interaction, or of `within`, has one value ({known[0]}); it needs two.")
     if control is None:
         return known
     if control not in known:
@@ -285,7 +309,9 @@ def _numbers(values: pd.Series, name: str) -> _Float:
 def _fixed(asked: Asked, rows: npt.NDArray[np.int64]) -> tuple[_Codes, _Float, bool]:
     columns = [np.ones((len(rows), 1))]
     strata = np.zeros(len(rows), dtype=np.int64)
-    exact = asked.covariates.empty and asked.modifier is None
+    # A trend within a factor's value is 0 elsewhere: its values do not change places with those.
+    whole = asked.within is None or (asked.predictor is None and not asked.order)
+    exact = asked.covariates.empty and asked.modifier is None and whole
     for name in asked.covariates:
         columns.append(_covariate(asked.covariates[name].iloc[rows]))
     outer = asked.fixed_block

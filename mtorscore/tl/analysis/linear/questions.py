@@ -27,6 +27,7 @@ def ask(
     covariates: Any = None,
     interaction: Any = None,
     interaction_control: Any = None,
+    within: Any = None,
     continuous: Any = None,
     block_effect: str = "fixed",
 ) -> Asked:
@@ -36,7 +37,9 @@ def ask(
     ----------
     obs
         Observations x columns that keywords may name.
-    groups, treated, control, block, pair, order, covariates, interaction, interaction_control, continuous, block_effect
+    groups, treated, control, block, pair, order, covariates
+        As for `mtorscore.tl.contrast`; so are the next.
+    interaction, interaction_control, within, continuous, block_effect
         As for `mtorscore.tl.contrast`.
 
     Returns
@@ -71,6 +74,10 @@ def ask(
         )
     if interaction_control is not None and interaction is None:
         raise DataError("`interaction_control` is a value of `interaction`, which is not given.")
+    if within is not None and interaction is not None:
+        raise DataError(
+            "`within` gives the difference in each value, `interaction` what differs between them; ask twice."
+        )
     of_block = None if block is None else _column(block, obs, "block")
     predictor = None if continuous is None else _column(continuous, obs, "continuous")
     return Asked(
@@ -85,6 +92,7 @@ def ask(
         covariates=_covariates(covariates, obs),
         modifier=None if interaction is None else _column(interaction, obs, "interaction"),
         modifier_control=interaction_control,
+        within=None if within is None else _column(within, obs, "within"),
         name=continuous if isinstance(continuous, str) else str(getattr(continuous, "name", None) or "the predictor"),
     )
 
