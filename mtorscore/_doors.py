@@ -45,6 +45,10 @@ _NAMES = {
     "leave_out": _Names('group={"leave_out": [...]}', "--leave-out", "group.leave_out"),
     "pair": _Names('group={"pair": ...}', "--pair", "group.pair"),
     "block": _Names('group={"block": ...}', "--block", "group.block"),
+    "interaction": _Names('group={"interaction": ...}', "--interaction", "group.interaction"),
+    "interaction_reference": _Names(
+        'group={"interaction_reference": ...}', "--interaction-reference", "group.interaction_reference"
+    ),
     "covariates": _Names('group={"covariates": [...]}', "--covariates", "group.covariates"),
     "harmonise": _Names("pp.harmonise_genes(adata)", "--harmonise", "harmonise_genes"),
     "log": _Names('pp.add_log_layer(adata), then layer="log"', "--log", "normalise (under expression)"),

@@ -127,7 +127,9 @@ CONTRASTS = Table(
     "contrasts", "contrast/contrasts.tsv", (
         METHOD,
         Column("contrast", "text", "which groups, by their own names; a positive difference means higher in the first"),
-        Column("design", "text", "groups, pairs (within what pairs them), or trend (difference per step of the order)"),
+        Column("design", "text",
+               "groups, pairs (within what pairs them), trend (difference per step of the order), within (in one value "
+               "of the interaction's column) or interaction (difference of two of these differences)"),
         Column("adjusted_for", "text", "what pairs or blocks samples, and the covariates"),
         SIGNATURE,
         Column("n", "count", "samples in the model"),

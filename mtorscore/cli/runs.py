@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE
+from mtorscore._doors import COMMAND_LINE, DOOR, RECIPE, at_door
 from mtorscore.cli.data import (
     COMPETING,
     EVENT_VALUE,
@@ -119,6 +119,13 @@ def run(
     covariates: Annotated[
         list[str] | None, typer.Option(help="Columns that comparisons are adjusted for, as a,b; may be repeated.")
     ] = None,
+    interaction: Annotated[
+        str | None,
+        typer.Option(help="Column that the comparison may depend on, such as the genotype or the cell type."),
+    ] = None,
+    interaction_reference: Annotated[
+        str | None, typer.Option(help="Value of --interaction that the others are compared with, such as wt.")
+    ] = None,
     alterations: Annotated[
         list[Path] | None,
         typer.Option(help="DNA alterations: MAF, data_cna, data_sv, GISTIC, a table of 0 and 1; may be repeated."),
@@ -152,6 +159,7 @@ def run(
         mtorscore run matrix.csv --clinical c.csv --group tissue --tumour Tumor --normal Adjacent
         mtorscore run matrix.csv --clinical c.csv --group stage --order normal,cirrhosis,HCC --leave-out unknown
         mtorscore run matrix.csv --clinical c.csv --group tissue --reference adjacent --pair patient
+        mtorscore run counts.tsv --clinical c.csv --group arm --reference vehicle --interaction genotype
         mtorscore run salmon_folder --tx2gene tx2gene.tsv --units counts
         mtorscore run array.txt --platform GPL.txt --platform-columns ID,SYMBOL
         mtorscore run expression.tsv --clinical c.tsv --cancer HCC --alterations data_mutations.txt --classes hoshida
@@ -178,6 +186,7 @@ def run(
             event_value=event_value, competing=competing, cancer=cancer, group=group,
             tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=several(order),
             leave_out=several(leave_out), pair=pair, block=block, covariates=several(covariates),
+            interaction=interaction, interaction_reference=interaction_reference,
             alterations=tuple(alterations or ()), profiled=profiled, panels=tuple(panels or ()), proteins=proteins,
             classes=tuple(classes or ()),
         )  # fmt: skip
@@ -246,8 +255,14 @@ def run_workflow(
     SystemExit
         Code 1 if the workflow failed for any other reason.
     """
-    from mtorscore.pipeline.config import load_config, lock_run, parse_value, with_paths, workflow_folder
-    from mtorscore.pipeline.own_checks import check_recipe_groups
+    from mtorscore.pipeline.config import (
+        check_recipe_groups,
+        load_config,
+        lock_run,
+        parse_value,
+        with_paths,
+        workflow_folder,
+    )
 
     raw = _read_yaml(config)
     raw.update(
@@ -277,7 +292,8 @@ def run_workflow(
     say_warnings(run_folder, start)
     if code != 0:
         explain(run_folder, tail, start)
-    say_board(run_folder)
+    with at_door(door):
+        say_board(run_folder)
     typer.echo(f"Report: {(run_folder / 'report.html').resolve()}")
 
 

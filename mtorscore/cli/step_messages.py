@@ -55,7 +55,7 @@ def say_warnings(run_folder: Path, start: float) -> None:
 
 
 def say_board(run_folder: Path) -> None:
-    """Print the board of each cohort and the sentence above it, as the report's first screen has them.
+    """Print the board of each cohort and the sentences about it, as the report's first screen has them.
 
     Parameters
     ----------
@@ -64,18 +64,19 @@ def say_board(run_folder: Path) -> None:
     """
     from rich.console import Console
 
-    from mtorscore import report
     from mtorscore.pl.branch_board import branches_of
-    from mtorscore.report.board import sentence
+    from mtorscore.report.page import boards
 
     if quiet():
         return
-    table = report.board(run_folder)
     console = Console(highlight=False)
-    for cohort, part in table.groupby("cohort", sort=False):
-        branches = branches_of(part)
-        console.print(_board(str(cohort), branches, narrow=console.width < _NARROW))
-        console.print(sentence(branches), markup=False, soft_wrap=False)
+    for table, sentences in boards(run_folder):
+        if not len(table):
+            continue
+        name = str(table["cohort"].iloc[0])
+        console.print(_board(name, branches_of(table), narrow=console.width < _NARROW))
+        for said in sentences:
+            console.print(said, markup=False, soft_wrap=False)
 
 
 def _board(cohort: str, branches: Sequence[Branch], *, narrow: bool) -> Table:

@@ -20,6 +20,7 @@ __all__ = [
     "Cohort",
     "RunConfig",
     "check_methods",
+    "check_recipe_groups",
     "current",
     "load_config",
     "lock_run",
@@ -296,6 +297,54 @@ def check_methods(methods: Sequence[str]) -> None:
     if unknown:
         near = nearest(unknown[0], known) or known
         raise ConfigError(f"Unknown method {unknown[0]!r}; the nearest are {', '.join(near)}.")
+
+
+def check_recipe_groups(recipe: str, data: str | None) -> None:
+    """Refuse a recipe whose groups have something without a meaning, as far as its clinical tables tell.
+
+    Parameters
+    ----------
+    recipe
+        Path of a recipe; those that ship were checked on their files.
+    data
+        Folder of the raw files.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence for each thing.
+    """
+    from mtorscore._doors import RECIPE, at_door
+    from mtorscore.errors import MtorscoreError
+    from mtorscore.io.clinical import read_clinical
+    from mtorscore.pp.cohort import recipe_files
+    from mtorscore.pp.cohort_recipes import load_recipe
+    from mtorscore.pp.groups import Groups, as_published, problems, values_of, with_reference
+
+    if not recipe.endswith((".yaml", ".yml")):
+        return
+    chosen = load_recipe(recipe)
+    if chosen.group is None or not chosen.clinical:
+        return
+    groups = Groups.of(chosen.group)
+    try:
+        files = recipe_files(chosen, data)[-len(chosen.clinical) :]
+        options = [{k: c[k] for k in ("key", "sheet") if k in c} for c in chosen.clinical]
+        tables = [read_clinical(f, **o) for f, o in zip(files, options, strict=True)]
+    except MtorscoreError:
+        # The steps say what is wrong with the files.
+        return
+    table = next((t for t in tables if groups.column in t), None)
+    if table is None:
+        return
+    groups, _ = with_reference(groups, values_of(as_published(table, groups.column)))
+    # Other columns may stand in the matrix file; rows that belong to no sample are not compared.
+    known = [*map(str, table.columns), *groups.columns]
+    levels = values_of(table[groups.interaction]) if groups.interaction in table else None
+    with at_door(RECIPE):
+        wrong = problems(groups, values_of(as_published(table, groups.column)), known, levels)
+    if wrong:
+        raise ConfigError(f"{recipe}: {' '.join(wrong)}")
 
 
 def _read_cohorts(table: str, histology: str | None) -> dict[str, Cohort]:

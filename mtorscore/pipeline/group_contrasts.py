@@ -15,6 +15,7 @@ from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.score import technical_of
 from mtorscore.pipeline.table_files import read_table, write_result
+from mtorscore.pp.groups import as_published, values_of
 from mtorscore.tl.analysis.method_agreement import with_agreement
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def compare_groups(folder: str | Path, methods: Sequence[str], *, seed: int = DE
     -------
     pathlib.Path
         The file. Compared are the groups of the design (each with the reference, or along the order), else tumours
-        with normal tissue, by `mtorscore.tl.contrast`; the family of q is all signatures and groups of one method and
-        one comparison. A cohort of one group gives a header and no rows.
+        with normal tissue, by `mtorscore.tl.contrast`; where the design has an interaction, in each value of its column
+        and between them. The family of q is all signatures, groups and values of one method and one comparison. A
+        cohort of one group gives a header and no rows.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def _contrasts(adata: AnnData, scores: pd.DataFrame, noise: pd.Series, seed: int
     from mtorscore import tl
 
     design = _plain(adata.uns.get("design", {}))
-    for labels, names, keywords in _comparisons(adata, design):
+    for labels, names, keywords in _with_interaction(adata, design, _comparisons(adata, design)):
         obs = adata.obs.loc[labels.index]
         values = scores.loc[labels.index]
         blocks = {key: obs[design[key]].to_numpy(dtype=object) for key in ("pair", "block") if key in design}
@@ -89,7 +91,8 @@ def _contrasts(adata: AnnData, scores: pd.DataFrame, noise: pd.Series, seed: int
             # Nobody asked for this comparison.
             continue
         kind = "trend" if "order" in keywords else "pairs" if "pair" in design else "groups"
-        yield _named(table, names, kind, design, keywords.get("control"))
+        kind = next((k for k in ("within", "interaction") if k in keywords), kind)
+        yield _named(table, names, kind, design, keywords)
 
 
 def _comparisons(
@@ -113,22 +116,50 @@ def _comparisons(
         yield labels, names, {"treated": "tumour", "control": "normal"}
 
 
+def _with_interaction(
+    adata: AnnData,
+    design: Mapping[str, Any],
+    comparisons: Iterator[tuple[pd.Series, Mapping[str, str], dict[str, Any]]],
+) -> Iterator[tuple[pd.Series, Mapping[str, str], dict[str, Any]]]:
+    """Ask each comparison in every value of the interaction's column, and whether the answers differ."""
+    if "interaction" not in design:
+        yield from comparisons
+        return
+    levels = pd.Series(values_of(as_published(adata.obs, design["interaction"])), adata.obs_names, dtype=object)
+    first = design["interaction_reference"]
+    known = [first, *sorted({v for v in levels if v} - {first})]
+    for labels, names, keywords in comparisons:
+        both = labels[levels.loc[labels.index] != ""]
+        factor = levels.loc[both.index]
+        ordered = pd.Categorical(factor, [v for v in known if v in set(factor)])
+        yield both, names, keywords | {"within": pd.Series(ordered, both.index)}
+        yield both, names, keywords | {"interaction": factor, "interaction_control": first}
+
+
 def _title(kind: str, values: Sequence[str]) -> str:
     """Return a group under the user's own name: HCC, or tumour (T1, T2) where several values mean it."""
     return kind if not len(values) else values[0] if len(values) == 1 else f"{kind} ({', '.join(values)})"
 
 
 def _named(
-    table: pd.DataFrame, names: Mapping[str, str], kind: str, design: Mapping[str, Any], control: str | None
+    table: pd.DataFrame, names: Mapping[str, str], kind: str, design: Mapping[str, Any], keywords: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Return the declared columns, the groups under the user's names."""
-    if names:
-        said = [f"{names['tumour']} against {names['normal']}"] * len(table)
-    else:
-        said = [str(c).replace(f" - {control}", f" against {control}") for c in table["contrast"]]
+    said = [_words(str(c), names, keywords) for c in table["contrast"]]
     adjusted = [design[k] for k in ("pair", "block") if k in design] + list(design.get("covariates", ()))
     out = table.assign(contrast=said, design=kind, adjusted_for=", ".join(adjusted))
     return out[[c for c in results.CONTRASTS.names if c in out]]
+
+
+def _words(contrast: str, names: Mapping[str, str], keywords: Mapping[str, Any]) -> str:
+    """Return a contrast as sentences call it: HCC against normal, drug against vehicle in ko, and so on."""
+    control, first = keywords.get("control"), keywords.get("interaction_control")
+    if first is not None:
+        head, _, tail = contrast.removeprefix("(").rpartition("): ")
+        return f"{_words(head, names, {'control': control})}: {tail.removesuffix(f' - {first}')} against {first}"
+    if names:
+        return contrast.replace("tumour - normal", f"{names['tumour']} against {names['normal']}", 1)
+    return contrast.replace(f" - {control}", f" against {control}", 1)
 
 
 def _plain(design: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.relate import TUMOUR, endpoints_of
 from mtorscore.pipeline.table_files import write_result
-from mtorscore.pp.groups import named_groups
+from mtorscore.pp.groups import group_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,17 +67,17 @@ def enrich(
 
 def _comparisons(adata: AnnData) -> Iterator[tuple[str, AnnData, tuple[str, str]]]:
     """Yield name, samples with a column ``group``, and its two values, the positive one first."""
-    labels, names = named_groups(adata)
+    labels, pairs = group_pairs(adata)
     kinds = adata.obs["sample_type"].astype(str)
-    for name in names[:-1]:
-        pair = labels[labels.isin([name, names[-1]])]
-        if _enough(pair, (name, names[-1])):
+    for both in pairs:
+        pair = labels[labels.isin(both)]
+        if _enough(pair, both):
             samples = adata[pair.index].copy()
             samples.obs["group"] = pair.astype(str)
-            yield f"{name} against {names[-1]}", samples, (name, names[-1])
+            yield " against ".join(both), samples, both
     both = adata[kinds.isin(["tumour", "normal"]).to_numpy()].copy()
     both.obs["group"] = both.obs["sample_type"].astype(str)
-    if not names and _enough(both.obs["group"], ("tumour", "normal")):
+    if not len(labels) and _enough(both.obs["group"], ("tumour", "normal")):
         yield TUMOUR, both, ("tumour", "normal")
     in_outcome = adata.obs["in_outcome"].to_numpy(dtype=bool) if "in_outcome" in adata.obs else True
     tumours = adata[(kinds == "tumour").to_numpy() & in_outcome]

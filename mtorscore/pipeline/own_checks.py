@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore._doors import RECIPE, at_door
 from mtorscore._outcome_terms import DAYS, word_of
 from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
@@ -24,7 +24,6 @@ __all__ = [
     "check_files",
     "check_groups",
     "check_outcome",
-    "check_recipe_groups",
     "happened",
     "unit_of",
 ]
@@ -60,6 +59,8 @@ class OwnData:
         The group that others are compared with; groups from lowest to highest; values whose samples are left out.
     pair, block, covariates
         Columns of what pairs samples, of what they share, and of what comparisons are adjusted for.
+    interaction, interaction_reference
+        Column that the comparison may depend on (genotype, cell type), and its value that others are compared with.
     alterations, profiled, panels
         Files of DNA alterations, of who was profiled, and of gene panels, see `mtorscore.io.read_alterations`.
     proteins
@@ -94,6 +95,8 @@ class OwnData:
     pair: str | None = None
     block: str | None = None
     covariates: tuple[str, ...] = ()
+    interaction: str | None = None
+    interaction_reference: str | None = None
     alterations: tuple[Path, ...] = ()
     profiled: Path | None = None
     panels: tuple[Path, ...] = ()
@@ -113,6 +116,8 @@ class OwnData:
             "pair": self.pair,
             "block": self.block,
             "covariates": list(self.covariates),
+            "interaction": self.interaction,
+            "interaction_reference": self.interaction_reference,
         }
         return {key: value for key, value in said.items() if value}
 
@@ -188,14 +193,18 @@ def check_files(own: OwnData) -> None:
         raise ConfigError("Give either --platform or --mapping, not both.")
 
 
+def _meant(value: str, known: Iterable[str]) -> str:
+    near = nearest(value, list(known), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def _check_classes(names: tuple[str, ...]) -> None:
     from mtorscore.tl import schemes
 
     known = schemes()
     for name in names:
         if name not in known and not Path(name).is_file():
-            near = nearest(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = _meant(name, known)
             raise ConfigError(f"Unknown scheme of classes {name!r} (--classes); there are {', '.join(known)}.{hint}")
 
 
@@ -232,8 +241,7 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
         return
     missing = [c for c in wanted if c not in table.columns]
     if missing:
-        near = nearest(missing[0], table.columns, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = _meant(missing[0], table.columns)
         raise EndpointError(
             f"{table.path} has no column {examples(missing)}; it has {examples(table.columns, 12)}.{hint}"
         )
@@ -363,8 +371,7 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
         columns = _of_matrix(own) | columns
     where = " and ".join(str(p) for p in (own.clinical, own.expression) if p is not None)
     if groups.column not in columns:
-        near = nearest(groups.column, columns, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = _meant(groups.column, columns)
         if table is None and not columns:
             raise ConfigError(
                 f"{own.expression} says nothing of its samples, so {groups.column} (--group) is not there; give the "
@@ -373,7 +380,8 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
         raise ConfigError(f"{where}: no column {groups.column} (--group); there are {examples(columns, 12)}.{hint}")
     values = values_of(columns[groups.column])
     groups, said = with_reference(groups, values)
-    wrong = problems(groups, values, list(columns))
+    levels = values_of(columns[groups.interaction]) if groups.interaction in columns else None
+    wrong = problems(groups, values, list(columns), levels)
     if wrong:
         raise ConfigError(f"{where}: {' '.join(wrong)}")
     if said:
@@ -385,52 +393,6 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
             DataWarning,
         )
     return groups.reference or None
-
-
-def check_recipe_groups(recipe: str, data: str | None) -> None:
-    """Refuse a recipe whose groups have something without a meaning, as far as its clinical tables tell.
-
-    Parameters
-    ----------
-    recipe
-        Path of a recipe; those that ship were checked on their files.
-    data
-        Folder of the raw files.
-
-    Raises
-    ------
-    ConfigError
-        With one sentence for each thing.
-    """
-    from mtorscore.errors import MtorscoreError
-    from mtorscore.io.clinical import read_clinical
-    from mtorscore.pp.cohort import recipe_files
-    from mtorscore.pp.cohort_recipes import load_recipe
-    from mtorscore.pp.groups import Groups, as_published, problems, values_of, with_reference
-
-    if not recipe.endswith((".yaml", ".yml")):
-        return
-    chosen = load_recipe(recipe)
-    if chosen.group is None or not chosen.clinical:
-        return
-    groups = Groups.of(chosen.group)
-    try:
-        files = recipe_files(chosen, data)[-len(chosen.clinical) :]
-        options = [{k: c[k] for k in ("key", "sheet") if k in c} for c in chosen.clinical]
-        tables = [read_clinical(f, **o) for f, o in zip(files, options, strict=True)]
-    except MtorscoreError:
-        # The steps say what is wrong with the files.
-        return
-    table = next((t for t in tables if groups.column in t), None)
-    if table is None:
-        return
-    groups, _ = with_reference(groups, values_of(as_published(table, groups.column)))
-    # Other columns may stand in the matrix file; rows that belong to no sample are not compared.
-    known = [*map(str, table.columns), *groups.columns]
-    with at_door(RECIPE):
-        wrong = problems(groups, values_of(as_published(table, groups.column)), known)
-    if wrong:
-        raise ConfigError(f"{recipe}: {' '.join(wrong)}")
 
 
 def _of_matrix(own: OwnData) -> dict[str, pd.Series]:

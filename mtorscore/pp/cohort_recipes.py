@@ -38,7 +38,8 @@ class Recipe:
         ``on`` (column of the observations to join on), ``columns`` (those that are taken; all by default).
     group
         ``column``, ``tumour``, ``normal``: where sample names do not tell. Without the latter two, every value is a
-        group of its own: ``reference`` or ``order``; also ``leave_out``, ``pair``, ``block``, ``covariates``.
+        group of its own: ``reference`` or ``order``; also ``leave_out``, ``pair``, ``block``, ``covariates``,
+        ``interaction``, ``interaction_reference``.
     patient
         Column that names the patient, where sample names do not.
     endpoints
@@ -104,7 +105,8 @@ _ALLOWED = {
     "clinical": {"file", "sheet", "key", "where", "on", "columns"},
     "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing"},
     "group": {
-        *("column", "tumour", "normal", "recurrent", "reference", "order", "leave_out", "pair", "block", "covariates")
+        *("column", "tumour", "normal", "recurrent", "reference", "order", "leave_out", "pair", "block", "covariates"),
+        *("interaction", "interaction_reference"),
     },
     "labels": {"column", "positive", "negative", "classes", "order"},
     "genes": {"duplicates", "unmapped", "several", "ids", "target", "platform", "platform_columns", "mapping"},

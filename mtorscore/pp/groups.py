@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Groups",
+    "arms",
     "as_design",
     "as_published",
     "group_columns",
+    "group_pairs",
     "in_order",
     "named_groups",
     "problems",
     "sample_types",
     "values_of",
+    "with_levels",
     "with_reference",
 ]
 
@@ -116,6 +119,9 @@ class Groups:
         Column of what pairs observations (the patient), or of what they share (the batch).
     covariates
         Columns that the comparison is adjusted for.
+    interaction, interaction_reference
+        Column that the comparison may depend on, such as the genotype or the cell type; its value that the others are
+        compared with.
     """
 
     column: str
@@ -128,6 +134,8 @@ class Groups:
     pair: str = ""
     block: str = ""
     covariates: tuple[str, ...] = ()
+    interaction: str = ""
+    interaction_reference: str = ""
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> Groups:
@@ -152,7 +160,7 @@ class Groups:
     @property
     def columns(self) -> list[str]:
         """All columns of the observations that are needed."""
-        return [c for c in (self.column, self.pair, self.block, *self.covariates) if c]
+        return [c for c in (self.column, self.pair, self.block, self.interaction, *self.covariates) if c]
 
 
 def _listed(value: Any) -> tuple[str, ...]:
@@ -189,6 +197,30 @@ def named_groups(adata: AnnData) -> tuple[pd.Series, list[str]]:
     return labels, [*(g for g in reversed(others) if g != reference and g in there), reference]
 
 
+def group_pairs(adata: AnnData) -> tuple[pd.Series, list[tuple[str, str]]]:
+    """Return the groups of a prepared cohort and which of them are compared: each with the reference.
+
+    Parameters
+    ----------
+    adata
+        As for `named_groups`.
+
+    Returns
+    -------
+    labels : pandas.Series
+        Group of each observation; where the design has an interaction, its arm (group and value).
+    pairs : list of tuple
+        A group and its reference; of arms, those of one value.
+    """
+    labels, names = named_groups(adata)
+    if "comparison_arm" not in adata.obs or not names:
+        return labels, [(name, names[-1]) for name in names[:-1]]
+    found = adata.obs["comparison_arm"].dropna()
+    levels = list(dict.fromkeys(v for v in values_of(as_published(adata.obs, adata.uns["design"]["interaction"])) if v))
+    pairs = [(f"{name} in {v}", f"{names[-1]} in {v}") for v in levels for name in names[:-1]]
+    return found.astype(object), pairs
+
+
 def as_published(obs: pd.DataFrame, column: str) -> pd.Series:
     """Return a column as it was published: ``stage`` may have become Roman numerals, and ``stage_raw`` keeps it."""
     return obs["stage_raw"] if column == "stage" and "stage_raw" in obs else obs[column]
@@ -223,7 +255,46 @@ def with_reference(groups: Groups, values: Sequence[str]) -> tuple[Groups, str]:
     return groups, ""
 
 
-def problems(groups: Groups, values: Sequence[str], columns: Collection[str]) -> list[str]:
+def with_levels(groups: Groups, levels: Sequence[str]) -> Groups:
+    """Return the groups with the value of the interaction's column that the others are compared with.
+
+    Parameters
+    ----------
+    groups
+        As the user says.
+    levels
+        Value of each sample in the interaction's column.
+
+    Returns
+    -------
+    Groups
+        The value as it is written; where nobody named one, that whose name says control, else the first in the
+        alphabet: every sentence names both.
+    """
+    if not groups.interaction:
+        return groups
+    there = sorted({v for v in levels if v})
+    given = [v for v in there if _same(v) == _same(groups.interaction_reference)]
+    likely = [v for v in there if _CONTROL_WORD.fullmatch(v)]
+    found = given or (likely if len(likely) == 1 else there)
+    return replace(groups, interaction_reference=found[0] if found else groups.interaction_reference)
+
+
+def arms(labels: Iterable[object], levels: Iterable[object]) -> list[object]:
+    """Return group and value of another column in one: ``drug in ko``, as contrasts call it; None without either.
+
+    Parameters
+    ----------
+    labels, levels
+        Group of each sample, and its value in the interaction's column.
+    """
+    pairs = zip(labels, levels, strict=True)
+    return [None if is_missing(a) or is_missing(b) else f"{a} in {b}" for a, b in pairs]
+
+
+def problems(
+    groups: Groups, values: Sequence[str], columns: Collection[str], levels: Sequence[str] | None = None
+) -> list[str]:
     """Return what has no meaning, one sentence each, with the option that gives it one.
 
     Parameters
@@ -234,6 +305,8 @@ def problems(groups: Groups, values: Sequence[str], columns: Collection[str]) ->
         Group of each sample, "" where it is missing.
     columns
         Columns of the samples.
+    levels
+        Value of each sample in the interaction's column, where they are known.
     """
     counts = Counter(v for v in values if v)
     known = {_same(v) for v in counts}
@@ -268,7 +341,27 @@ def problems(groups: Groups, values: Sequence[str], columns: Collection[str]) ->
         out.append(f"There is no column {examples(lost)}; there are {examples(columns, 12)}.")
     if groups.pair and groups.block:
         out.append(f"Give {option('pair')} or {option('block')}, not both: a pair is a block of two.")
-    return out
+    return out + _of_interaction(groups, levels)
+
+
+def _of_interaction(groups: Groups, levels: Sequence[str] | None) -> list[str]:
+    """Return what has no meaning in the column that the comparison may depend on."""
+    name, reference = option("interaction"), groups.interaction_reference
+    if not groups.interaction:
+        return [f"{option('interaction_reference')} is a value of the column given with {name}."] if reference else []
+    if groups.interaction == groups.column:
+        return [f"{name} names another column than {option('group')}: the genotype beside the treatment."]
+    there = sorted({v for v in levels or () if v})
+    if levels is None:
+        return []
+    if not 2 <= len(there) <= _MOST_GROUPS:
+        return [
+            f"{groups.interaction} ({name}) has {len(there)} values ({examples(there)}); 2 to {_MOST_GROUPS} are used."
+        ]
+    if reference and _same(reference) not in {_same(v) for v in there}:
+        ref = option("interaction_reference")
+        return [f"No sample has {groups.interaction} = {reference!r} ({ref}); the values are {examples(there, 12)}."]
+    return []
 
 
 def _means(groups: Groups, value: str) -> bool:
@@ -313,5 +406,7 @@ def as_design(groups: Groups, values: Sequence[str]) -> dict[str, Any]:
         "pair": groups.pair,
         "block": groups.block,
         "covariates": list(groups.covariates),
+        "interaction": groups.interaction,
+        "interaction_reference": groups.interaction_reference,
     }
     return {key: value for key, value in design.items() if len(value)}

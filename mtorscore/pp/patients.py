@@ -20,12 +20,14 @@ from mtorscore.pp.clinical import (
 )
 from mtorscore.pp.groups import (
     Groups,
+    arms,
     as_design,
     as_published,
     in_order,
     problems,
     sample_types,
     values_of,
+    with_levels,
     with_reference,
 )
 from mtorscore.results import EXCLUSIONS
@@ -71,7 +73,7 @@ def resolve_patients(
     group
         ``{"column": ..., "tumour": [...], "normal": [...]}``, where names say nothing about the sample type. Without
         tumour and normal every value is a group of its own, compared with ``reference`` or along ``order``; also
-        ``leave_out``, ``pair``, ``block``, ``covariates``. See `mtorscore.pp.groups.Groups`.
+        ``leave_out``, ``pair``, ``block``, ``covariates``, ``interaction``. See `mtorscore.pp.groups.Groups`.
     patient
         Column of `obs` that names the patient, where the sample names do not.
     keep
@@ -162,7 +164,8 @@ def _grouped(obs: pd.DataFrame, group: Mapping[str, Any]) -> list[str]:
         raise DataError(f"the samples have no column {groups.column!r}; they have {examples(obs.columns, 12)}.")
     values = values_of(as_published(obs, groups.column))
     groups, found_by = with_reference(groups, values)
-    wrong = problems(groups, values, list(map(str, obs.columns)))
+    levels = values_of(as_published(obs, groups.interaction)) if groups.interaction in obs else None
+    wrong = problems(groups, values, list(map(str, obs.columns)), levels)
     if wrong:
         raise DataError(" ".join(wrong))
     if found_by:
@@ -178,8 +181,21 @@ def _add_groups(adata: AnnData, group: Mapping[str, Any] | None) -> bool:
     values = values_of(as_published(adata.obs, groups.column))
     groups, _ = with_reference(groups, values)
     adata.obs["comparison_group"] = pd.Categorical(values, in_order(groups, values))
+    if groups.interaction:
+        levels = values_of(as_published(adata.obs, groups.interaction))
+        groups = with_levels(groups, levels)
+        adata.obs["comparison_arm"] = _arms(groups, adata.obs["comparison_group"], levels)
     adata.uns["design"] = as_design(groups, values)
     return groups.named
+
+
+def _arms(groups: Groups, labels: pd.Series, levels: list[str]) -> pd.Categorical:
+    """Return the arm of each sample, those of the reference of the interaction first."""
+    first = groups.interaction_reference
+    known = [first, *sorted({v for v in levels if v} - {first})]
+    found = arms(labels, levels)
+    order = arms([g for _ in known for g in labels.cat.categories], [v for v in known for _ in labels.cat.categories])
+    return pd.Categorical(found, [a for a in order if a in set(found)])
 
 
 def _patients(obs: pd.DataFrame, codes: list[Barcode | None] | None, patient: str | None) -> list[str]:

@@ -23,7 +23,7 @@ from mtorscore.report.data.run_files import Cohort
 from mtorscore.results import BOARD
 from mtorscore.tl.engine.readability import counts_of, lacking
 
-__all__ = ["NOT_PATHWAY", "against_reading", "board_rows", "named_endpoint", "outcome_words", "sentence"]
+__all__ = ["NOT_PATHWAY", "against_reading", "board_rows", "named_endpoint", "outcome_words", "sentence", "shift_words"]
 
 NOT_PATHWAY = (CONFOUNDER, "context", "drug")
 """Branches that no claim on the pathway is made from."""
@@ -233,7 +233,9 @@ def sentence(branches: Sequence[Branch]) -> str:
         return "No branch of the pathway was scored."
     if not read:
         return f"None of the {len(own)} branches can be read here: {_reasons(own)}."
-    parts = [p for p in (outcome_words(read), _shifts(read)) if p]
+    against = str(next((b.rows[0]["compared"] for b in read if b.shift), "")).rpartition(", in ")[0]
+    shifts = shift_words(read)
+    parts = [p for p in (outcome_words(read), shifts and f"{shifts} ({against})") if p]
     text = f"Of the {len(read)} branches that can be read, " + "; ".join(parts)
     if not parts:
         text = f"{len(read)} branches can be read; there is nothing to compare them with, and no outcome"
@@ -299,23 +301,37 @@ def _ways(holding: Sequence[Branch]) -> str:
     return f"a higher score goes with a worse outcome for {_listed(worse)}, a better one for {_listed(better)}"
 
 
-def _shifts(read: Sequence[Branch]) -> str:
+def shift_words(
+    read: Sequence[Branch],
+    verbs: tuple[tuple[str, str], ...] = (("rises", "rise"), ("falls", "fall")),
+    none: str = "no shift was shown",
+) -> str:
+    """Say which branches are up, which down, and where methods disagree; nothing where none is compared.
+
+    Parameters
+    ----------
+    read
+        Branches of the pathway that can be read.
+    verbs
+        What one and several branches do that are up, and that are down.
+    none
+        Where no branch does either.
+    """
     compared = [b for b in read if b.shift]
     if not compared:
         return ""
     parts = []
-    for direction, word in (("up", "rise"), ("down", "fall")):
+    for direction, (one, several) in zip(("up", "down"), verbs, strict=True):
         moved = [b for b in compared if b.shift == direction]
         if moved:
-            parts.append(f"{_some(moved, len(compared))} {word if len(moved) > 1 else word + 's'}")
+            parts.append(f"{_some(moved, len(compared))} {several if len(moved) > 1 else one}")
     # A sign that differs where no method shows a shift is noise about 0, which the board's marks show.
     apart = [
         b for b in compared if b.shift == "methods disagree" and any(bool(r.get("shift_shown", True)) for r in b.rows)
     ]
     if apart:
         parts.append(f"methods disagree in sign on {_listed(apart)}")
-    against = str(compared[0].rows[0]["compared"]).rpartition(", in ")[0]
-    return (f"{', '.join(parts)} ({against})") if parts else f"no shift was shown ({against})"
+    return ", ".join(parts) or none
 
 
 def _some(moved: Sequence[Branch], total: int) -> str:

@@ -8,7 +8,15 @@ import pandas as pd
 
 from mtorscore.report.data.run_files import Cohort
 
-__all__ = ["assumed_tumours", "comparison_note", "group_counts", "group_words"]
+__all__ = ["assumed_tumours", "between", "group_counts", "group_words"]
+
+
+# Of one signature, of several; those above and those below.
+_DIFFER = ("differs", "differ", "higher in the first", "lower")
+_VERBS = {
+    "trend": ("changes along the order", "change along the order", "rise", "fall"),
+    "interaction": ("responds differently", "respond differently", "a higher response in the first", "a lower one"),
+}
 
 
 def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
@@ -34,18 +42,16 @@ def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
     return [_sentence(name, part) for name, part in rows.groupby("contrast", sort=False)]
 
 
-def comparison_note(cohort: Cohort) -> list[str]:
-    """Say which of several comparisons the board shows, and where the others stand; nothing of a single one."""
-    table = cohort.table("contrasts")
-    names = list(dict.fromkeys(table["contrast"].astype(str))) if "contrast" in table else []
-    if len(names) < 2:
-        return []
-    others = names[1:4] + ([f"{len(names) - 4} more"] if len(names) > 4 else [])
-    return [f"The board shows {names[0]}, the first of {len(names)} comparisons; see Groups for {', '.join(others)}."]
+def between(name: str) -> tuple[str, str, str]:
+    """Return the parts of an interaction's name, drug against vehicle: ko against wt."""
+    compared, _, levels = name.rpartition(": ")
+    one, _, other = levels.partition(" against ")
+    return compared, one, other
 
 
 def _sentence(name: object, rows: pd.DataFrame) -> str:
-    trend = rows["design"].iloc[0] == "trend"
+    kind = str(rows["design"].iloc[0])
+    kind = "trend" if str(name).startswith("per step of ") and kind == "within" else kind
     methods = list(dict.fromkeys(rows["method"].astype(str)))
     listed = methods[0] if len(methods) == 1 else f"{', '.join(methods[:-1])} and {methods[-1]}"
     head = f"{_design(str(name), rows)} ({listed})"
@@ -58,14 +64,13 @@ def _sentence(name: object, rows: pd.DataFrame) -> str:
     hits = found[found["same"]]
     every = " by every method" if len(methods) > 1 else ""
     if not len(hits):
-        word = "changes along the order" if trend else "differs"
-        return f"{head}: of {len(found)} mTOR signatures, none {word} with q < 0.05{every}."
-    word = "change along the order" if trend else "differ"
+        return f"{head}: of {len(found)} mTOR signatures, none {_VERBS.get(kind, _DIFFER)[0]} with q < 0.05{every}."
+    _, word, above, below = _VERBS.get(kind, _DIFFER)
     up = int((hits["least"] > 0).sum())
-    sides = f"{up} {'rise' if trend else 'higher in the first'}, {len(hits) - up} {'fall' if trend else 'lower'}"
+    sides = f"{up} {above}, {len(hits) - up} {below}"
     top = hits.reindex(hits["least"].abs().sort_values(ascending=False, kind="stable").index).head(3)
     named = [f"{n} ({_sizes(known[known['signature'] == n])})" for n in top.index]
-    size = "Hedges' g per step" if trend else "Hedges' g"
+    size = "Hedges' g per step" if kind == "trend" else "Hedges' g"
     noise = f"; {int(hits['noise'].sum())} within the noise of counts" if hits["noise"].any() else ""
     text = f"of {len(found)} mTOR signatures, {len(hits)} {word} with q < 0.05{every} ({sides}){noise}"
     return f"{head}: {text}. Largest, as {size}: {', '.join(named)}."
@@ -95,9 +100,13 @@ def _design(name: str, rows: pd.DataFrame) -> str:
     """Say which samples are compared, and within what."""
     first = rows.iloc[0]
     adjusted = str(first["adjusted_for"]) if pd.notna(first.get("adjusted_for")) else ""
-    if first["design"] == "trend":
+    if name.startswith("per step of ") and first["design"] != "interaction":
         order = name.removeprefix("per step of ")
         return f"Along {order}, {int(first['n'])} samples{f', adjusted for {adjusted}' if adjusted else ''}"
+    if first["design"] == "interaction":
+        compared, one, other = between(name)
+        more = f", adjusted for {adjusted}" if adjusted else ""
+        return f"{compared}, {one} compared with {other}, {int(first['n'])} samples{more}"
     one, against, other = name.partition(" against ")
     counts = [rows[c].iloc[0] for c in ("n_treated", "n_control")]
     if against and all(pd.notna(c) for c in counts):
@@ -125,7 +134,7 @@ def group_counts(cohort: Cohort) -> pd.Series:
     kinds = cohort.obs[cohort.group] if cohort.group in cohort.obs else pd.Series(dtype=object)
     kinds = kinds.astype(object).where(kinds.notna(), "no group").astype(str)
     counts = kinds.value_counts()
-    if cohort.group != "comparison_group":
+    if cohort.group not in ("comparison_group", "comparison_arm"):
         return counts
     order = getattr(cohort.obs[cohort.group].dtype, "categories", counts.index)
     return counts.reindex([g for g in dict.fromkeys([*map(str, order), "no group"]) if g in counts.index])

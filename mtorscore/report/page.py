@@ -23,6 +23,7 @@ from mtorscore.report.board import board_rows, sentence
 from mtorscore.report.board_view import board_view, map_view, overview_view
 from mtorscore.report.citations import bibtex, references, ris
 from mtorscore.report.combined import checklist, combined
+from mtorscore.report.comparisons import comparison_words
 from mtorscore.report.data.described import Described, branch_titles, describe, level_meanings, without_readout
 from mtorscore.report.data.described import leads as leads_of
 from mtorscore.report.data.run_files import Cohort, Run, read_run
@@ -32,7 +33,6 @@ from mtorscore.report.figures.prediction import predicted_words
 from mtorscore.report.findings import findings, groups, opposed_rows, told
 from mtorscore.report.genomics_section import has_genomics
 from mtorscore.report.genomics_section import section as genomics
-from mtorscore.report.group_text import comparison_note
 from mtorscore.report.payload import columns, payload
 from mtorscore.report.quotes import folded, quotes
 from mtorscore.report.tables import meanings, printed
@@ -92,10 +92,37 @@ def board(results_dir: str | Path) -> pd.DataFrame:
     DataError
         If the folder does not exist or holds no cohort.
     """
+    rows = [table for table, _ in boards(results_dir)]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(BOARD.names))
+
+
+def boards(results_dir: str | Path) -> list[tuple[pd.DataFrame, list[str]]]:
+    """Return the board of each cohort of a run, with its sentence and what its other comparisons say.
+
+    Parameters
+    ----------
+    results_dir
+        As for `write`.
+
+    Returns
+    -------
+    list of tuple
+        The table (see `board`) and sentences, of each cohort but those of single cells.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or holds no cohort.
+    """
     run = read_run(Path(results_dir))
     described = describe(_scored(run), _collection(run), [c.context for c in run.cohorts if c.context])
-    rows = [board_rows(run.methods, described, leads_of(described, [c.context]), c) for c in run.cohorts if not c.cells]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(BOARD.names))
+    out = []
+    for cohort in (c for c in run.cohorts if not c.cells):
+        shown = leads_of(described, [cohort.context])
+        table = board_rows(run.methods, described, shown, cohort)
+        others = comparison_words(run.methods, described, shown, cohort)
+        out.append((table, [sentence(branches_of(table)), *others]))
+    return out
 
 
 def write_figures(results_dir: str | Path, formats: Sequence[str] = ("svg", "pdf")) -> list[Path]:
@@ -225,7 +252,8 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
     nothing |= {"beside_this": [], "quotes": [], "folded": [], "branches": []}
     if cohort.cells:
         return nothing | {"table": pd.DataFrame(), "sentence": text.cells_sentence(cohort)}
-    table = board_rows(run.methods, described, leads_of(described, [cohort.context]), cohort)
+    shown = leads_of(described, [cohort.context])
+    table = board_rows(run.methods, described, shown, cohort)
     branches = branches_of(table)
     if not branches:
         return nothing | {"table": table, "sentence": sentence(branches)}
@@ -239,7 +267,10 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
         "map": map_view(branches, f"branch-{number}", "effect" if related else "shift"),
         "map_note": f"{what} Median of the methods; red up, blue down. Dashed: a proxy, a component, or no readout.",
         "sentence": sentence(branches),
-        "beside_this": [*comparison_note(cohort), *([text.power_note(cohort)] if cohort.endpoints else [])],
+        "beside_this": [
+            *comparison_words(run.methods, described, shown, cohort),
+            *([text.power_note(cohort)] if cohort.endpoints else []),
+        ],
         "quotes": quotes(branches, cohort.name),
         "folded": folded(branches, cohort.context),
         "branches": branches,

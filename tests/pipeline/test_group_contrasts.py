@@ -13,12 +13,14 @@ import pytest
 import yaml
 
 import mtorscore as mt
+from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore.errors import ConfigError, DataWarning
 from mtorscore.pipeline import compare_groups, enrich, export, load_cohort, prepare, read_table, score
-from mtorscore.pipeline.own_checks import check_recipe_groups
+from mtorscore.pipeline.config import check_recipe_groups
 from mtorscore.pipeline.own_data import OwnData, write_inputs
 from mtorscore.report.data.run_files import read_run
 from mtorscore.report.group_text import group_counts, group_words
+from mtorscore.report.page import boards
 
 STAGES = ("normal", "cirrhosis", "LGDN", "HGDN", "HCC")
 SIGNATURES = mt.library().select(["SREBP1_LIPOGENIC_CORE", "RIBI_CORE", "META_PCNA", "CLEAR_TFEB"])
@@ -129,6 +131,96 @@ def test_pairs_are_compared_within_the_donor(files: Path) -> None:
     assert "HCC (n 6) against cirrhosis (n 6), in 6 pairs by donor (zscore)" in said(files)[0]
     left = read_table(files / "run/own/exclusions.tsv")
     assert left["rule"].value_counts().to_dict() == {"left_out": 18}
+
+
+def four_arms(folder: Path) -> None:
+    """Write a drug in two genotypes, five mice each, which lowers RISING in the wild type alone."""
+    samples = SAMPLES[:20]
+    about = pd.DataFrame(
+        {"sample": samples, "drug": ["vehicle", "rapamycin"] * 10, "line": np.repeat(["wt", "ko"], 10)}
+    )
+    about["arm"] = about["line"] + "_" + about["drug"]
+    falls = ((about["drug"] == "rapamycin") & (about["line"] == "wt")).to_numpy()
+    inside = [g in set(SIGNATURES[RISING].genes) for g in matrix().index]
+    values = np.random.default_rng(1).normal(8, 0.5, (len(inside), 20)) - 1.5 * np.outer(inside, falls)
+    pd.DataFrame(values.round(4), matrix().index, samples).to_csv(folder / "m.tsv", sep="\t")
+    about.to_csv(folder / "c.csv", index=False)
+
+
+def test_a_drug_in_two_genotypes_is_answered_in_each_and_between_them(tmp_path: Path) -> None:
+    four_arms(tmp_path)
+    table = compared(tmp_path, ("zscore", "singscore"), group="drug", reference="vehicle", interaction="line")
+    names = [
+        "rapamycin against vehicle in wt",
+        "rapamycin against vehicle in ko",
+        "rapamycin against vehicle: ko against wt",
+    ]
+    assert table["contrast"].unique().tolist() == names
+    assert table.groupby("contrast", sort=False)["design"].first().tolist() == ["within", "within", "interaction"]
+    rows = table[(table["signature"] == RISING) & (table["method"] == "zscore")].set_index("contrast")
+    scores = read_table(tmp_path / "run/own/scores/zscore.tsv", index="observation")[RISING]
+    about = pd.read_csv(tmp_path / "c.csv", index_col=0)
+    means = scores.groupby([about["line"], about["drug"]]).mean()
+    inside = {v: means[v, "rapamycin"] - means[v, "vehicle"] for v in ("wt", "ko")}
+    np.testing.assert_allclose(rows["difference"], [inside["wt"], inside["ko"], inside["ko"] - inside["wt"]])
+    assert set(rows["df"]) == {16.0}
+    words = said(tmp_path)
+    assert words[0].startswith(
+        "rapamycin (n 5) against vehicle in wt (n 5) (zscore and singscore): of 4 mTOR signatures"
+    )
+    assert "1 differ with q < 0.05 by every method (0 higher in the first, 1 lower). Largest" in words[0]
+    assert "none differs with q < 0.05" in words[1]
+    assert words[2].startswith(
+        "rapamycin against vehicle, ko compared with wt, 20 samples (zscore and singscore): of 4"
+    )
+    assert (
+        "1 respond differently with q < 0.05 by every method (1 a higher response in the first, 0 a lower" in words[2]
+    )
+    told = boards(tmp_path / "run")[0][1]
+    assert "SREBP-1 lipogenesis falls (rapamycin against vehicle in wt, the first of 3 comparisons)" in told[0]
+    assert told[1:] == [
+        "rapamycin against vehicle in ko: no shift was shown.",
+        "rapamycin against vehicle, ko compared with wt: SREBP-1 lipogenesis has a higher response in ko.",
+    ]
+    arms = ["vehicle in wt", "rapamycin in wt", "vehicle in ko", "rapamycin in ko"]
+    assert list(group_counts(read_run(tmp_path / "run").cohorts[0]).index) == arms
+    found = read_table(enrich(tmp_path / "run/own", SIGNATURES, permutations=10))
+    assert set(found["comparison"]) == {f"rapamycin in {v} against vehicle in {v}" for v in ("wt", "ko")}
+
+
+def test_four_arms_in_one_column_say_how_to_ask_for_two_factors(tmp_path: Path) -> None:
+    four_arms(tmp_path)
+    compared(tmp_path, group="arm", reference="wt_vehicle")
+    with at_door(COMMAND_LINE):
+        told = boards(tmp_path / "run")[0][1]
+    assert "(wt_rapamycin against wt_vehicle, the first of 3 comparisons)" in told[0]
+    assert [t.partition(":")[0] for t in told[1:3]] == [
+        "ko_vehicle against wt_vehicle",
+        "ko_rapamycin against wt_vehicle",
+    ]
+    assert told[3].startswith(
+        "These groups are all combinations of drug and line: --group drug with --interaction line"
+    )
+
+
+def test_an_interaction_is_checked_before_the_run(files: Path) -> None:
+    plain = {"group": "stage", "order": STAGES}
+    for options, said_of_it in (
+        ({"interaction": "stage"}, "--interaction names another column than --group"),
+        ({"interaction": "lot"}, "There is no column lot"),
+        ({"interaction": "sample"}, r"sample \(--interaction\) has 30 values .* 2 to 8 are used"),
+        ({"interaction_reference": "a"}, "--interaction-reference is a value of the column given with --interaction"),
+        ({"interaction": "batch", "interaction_reference": "c"}, r"batch = 'c' \(--interaction-reference\); .* a, b"),
+    ):
+        with pytest.raises(ConfigError, match=said_of_it):
+            inputs(files, **plain, **options)
+    table = compared(files, **plain, interaction="batch", interaction_reference="b")
+    assert table["contrast"].unique()[:3].tolist() == [
+        "per step of normal < cirrhosis < LGDN < HGDN < HCC in b",
+        "per step of normal < cirrhosis < LGDN < HGDN < HCC in a",
+        "per step of normal < cirrhosis < LGDN < HGDN < HCC: a against b",
+    ]
+    assert said(files)[0].startswith("Along normal < cirrhosis < LGDN < HGDN < HCC in b, 30 samples (zscore)")
 
 
 def test_several_values_mean_tumour_and_covariates_are_adjusted_for(files: Path) -> None:

@@ -15,8 +15,9 @@ from mtorscore.pl.branch_board import branches_of
 from mtorscore.pl.pathway_map import value_of
 from mtorscore.report.board import sentence
 from mtorscore.report.board_view import board_view, map_view
+from mtorscore.report.comparisons import comparison_words
+from mtorscore.report.data.described import describe
 from mtorscore.report.data.run_files import read_run
-from mtorscore.report.group_text import comparison_note
 from mtorscore.report.quotes import quotes
 from tests.report.runs import NAMES as NAMES_OF_RUN
 
@@ -235,7 +236,12 @@ def test_the_board_shows_the_contrast_of_the_design(
     assert ("rise" in text) == ("tumours" not in compared and q < 0.05)
     assert f"({compared.rpartition(', in ')[0]})" in text
     cohort_read = next(c for c in read_run(copy).cohorts if c.name == "sim-hcc")
-    note = f"The board shows {next(iter(contrasts))}, the first of 2 comparisons; see Groups for HCC against normal."
-    assert comparison_note(cohort_read) == ([note] if len(contrasts) > 1 else [])
+    said = comparison_words(["singscore", "zscore"], describe(NAMES_OF_RUN, None), NAMES_OF_RUN, cohort_read)
+    if len(contrasts) == 1:
+        assert said == []
+    else:
+        assert len(said) == 1
+        assert said[0].startswith("HCC against normal: ")
+        assert (" rise" in said[0]) == (q < 0.05)
     quoted = " ".join(quotes(branches_of(found), "sim-hcc"))
     assert (" rises (per step of normal" in quoted) == ("per step" in compared and q < 0.05)

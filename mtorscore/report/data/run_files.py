@@ -18,6 +18,7 @@ from mtorscore.results import FORMAT, TABLES, Table
 
 MOST_CELLS = 4000
 TRACKS = (
+    "comparison_arm",
     "comparison_group",
     "sample_type",
     "cell_type",
@@ -100,7 +101,7 @@ class Cohort:
         """Column that the figures split observations by."""
         if self.cells:
             return "cell_type"
-        return "comparison_group" if "comparison_group" in self.obs else "sample_type"
+        return next((c for c in ("comparison_arm", "comparison_group") if c in self.obs), "sample_type")
 
     @property
     def unit(self) -> str:

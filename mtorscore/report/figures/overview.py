@@ -113,7 +113,8 @@ def _landscape(draw: Drawer) -> Picture:
     """Tumours against normal tissue."""
     if draw.cohort.cells:
         return draw.none("landscape", "Single cells: there is no normal tissue to compare tumours with.")
-    if draw.cohort.group == "comparison_group" and draw.cohort.obs["comparison_group"].nunique() > 2:
+    by = draw.cohort.group
+    if by in ("comparison_group", "comparison_arm") and draw.cohort.obs[by].nunique() > 2:
         return draw.none("landscape", "Several groups: see how they compare in the section on groups.")
     if not draw.shown or draw.cohort.count("normal") < 3:
         count = draw.cohort.count("normal")

@@ -87,8 +87,8 @@ def contrast(
     interaction_control
         The value of `interaction` that the others are compared with, such as the wild type; numbers are then groups.
     within
-        The difference in each value of this factor, such as a cell type or a genotype: a row for each, in one model
-        whose residual variance they share.
+        The difference in each value of this factor, such as a cell type or a genotype: a row for each (sorted, or as
+        categories are), in one model whose residual variance they share.
     continuous
         Numeric predictor instead of groups; the difference is per unit of it.
     block_effect

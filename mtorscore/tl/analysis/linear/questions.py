@@ -92,7 +92,7 @@ def ask(
         covariates=_covariates(covariates, obs),
         modifier=None if interaction is None else _column(interaction, obs, "interaction"),
         modifier_control=interaction_control,
-        within=None if within is None else _column(within, obs, "within"),
+        within=None if within is None else _factor(within, obs, "within"),
         name=continuous if isinstance(continuous, str) else str(getattr(continuous, "name", None) or "the predictor"),
     )
 
@@ -114,6 +114,14 @@ def _column(given: Any, obs: pd.DataFrame, name: str) -> pd.Series:
     if len(values) != len(obs):
         raise DataError(f"`{name}` has {len(values)} values for {len(obs)} observations.")
     return pd.Series(np.asarray(values, dtype=object), index=obs.index)
+
+
+def _factor(given: Any, obs: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column with the order of its categories, where it has one."""
+    values = _column(given, obs, name)
+    source = obs[given] if isinstance(given, str) else given
+    dtype = getattr(source, "dtype", None)
+    return values.astype(dtype) if isinstance(dtype, pd.CategoricalDtype) else values
 
 
 def _covariates(given: Any, obs: pd.DataFrame) -> pd.DataFrame:
