@@ -31,15 +31,20 @@ def contrast(
         list[str] | None, typer.Option(help="Group to compare; repeatable. All but --reference by default.")
     ] = None,
     reference: Annotated[str | None, typer.Option(help="Group that the others are compared with.")] = None,
-    order: Annotated[str | None, typer.Option(help="Groups from lowest to highest, by commas: a trend.")] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(help="Groups from lowest to highest, as a,b,c, for a trend; may be repeated.")
+    ] = None,
     continuous: Annotated[str | None, typer.Option(help="Column of numbers, instead of groups.")] = None,
     pair: Annotated[str | None, typer.Option(help="Column that pairs observations, such as the patient.")] = None,
     block: Annotated[str | None, typer.Option(help="Column of batches, donors or clones.")] = None,
     block_effect: Annotated[str, typer.Option(help="Blocks are fixed, consensus (limma's) or mixed.")] = "fixed",
-    covariates: Annotated[str | None, typer.Option(help="Columns to allow for, separated by commas.")] = None,
+    covariates: Annotated[list[str] | None, typer.Option(help="Columns to allow for, as a,b; may be repeated.")] = None,
     interaction: Annotated[str | None, typer.Option(help="Column that the difference may depend on.")] = None,
     interaction_reference: Annotated[
         str | None, typer.Option(help="Value of --interaction that the others are compared with.")
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Column in each value of which the difference is given, such as the cell type.")
     ] = None,
     signatures: Annotated[
         Path | None, typer.Option("--signatures", "-s", help="GMT or YAML; the shipped library by default.")
@@ -86,9 +91,9 @@ def contrast(
                 "--group (or --continuous); if it holds expression, score it first (mtorscore score)."
             )
         result = contrast_scores(
-            table, clinical, group=group, covariates=_split(covariates), treated=treated or None, control=reference,
-            order=_split(order) or None, continuous=continuous, pair=pair, block=block, block_effect=block_effect,
-            interaction=interaction, interaction_control=interaction_reference,
+            table, clinical, group=group, covariates=covariates or (), treated=treated or None, control=reference,
+            order=order or None, continuous=continuous, pair=pair, block=block, block_effect=block_effect,
+            interaction=interaction, interaction_control=interaction_reference, within=within,
         )  # fmt: skip
         what = "scores"
     write_output(result, out)
@@ -97,7 +102,3 @@ def contrast(
         for sentence in answers(result):
             typer.echo(sentence)
         typer.echo(f"{out}: {len(result)} rows")
-
-
-def _split(text: str | None) -> list[str]:
-    return [c.strip() for c in (text or "").split(",") if c.strip()]

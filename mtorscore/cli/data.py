@@ -23,7 +23,6 @@ __all__ = [
     "UNITS",
     "parts",
     "register",
-    "several",
 ]
 
 
@@ -48,11 +47,6 @@ def register(app: typer.Typer) -> None:
 def parts(text: str | None) -> tuple[str, ...] | None:
     """Return the parts of an option that are separated by commas; None where it is not given."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def several(given: list[str] | None) -> tuple[str, ...]:
-    """Return the values of an option that may be repeated, each of which may hold several separated by commas."""
-    return tuple(value for text in given or () for value in parts(text) or ())
 
 
 def describe(

@@ -23,7 +23,6 @@ from mtorscore.cli.data import (
     TX2GENE,
     UNITS,
     parts,
-    several,
 )
 from mtorscore.cli.step_messages import explain, refusal, say_board, say_warnings
 from mtorscore.errors import ConfigError
@@ -184,8 +183,8 @@ def run(
             orientation=orientation, ids=ids, platform=platform, platform_columns=parts(platform_columns),
             mapping=mapping, tx2gene=tx2gene, time=time, event=event, unit=unit,
             event_value=event_value, competing=competing, cancer=cancer, group=group,
-            tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=several(order),
-            leave_out=several(leave_out), pair=pair, block=block, covariates=several(covariates),
+            tumour=tuple(tumour or ()), normal=tuple(normal or ()), reference=reference, order=tuple(order or ()),
+            leave_out=tuple(leave_out or ()), pair=pair, block=block, covariates=tuple(covariates or ()),
             interaction=interaction, interaction_reference=interaction_reference,
             alterations=tuple(alterations or ()), profiled=profiled, panels=tuple(panels or ()), proteins=proteins,
             classes=tuple(classes or ()),

@@ -88,9 +88,9 @@ def contrast_scores(
     group
         Column of groups.
     covariates
-        Columns.
+        Columns; several may stand in one text, by commas, as may groups in `order`.
     **design
-        Other keywords of `contrast`; `block`, `pair`, `interaction` and `continuous` name columns.
+        Other keywords of `contrast`; `block`, `pair`, `interaction`, `within` and `continuous` name columns.
 
     Returns
     -------
@@ -107,10 +107,14 @@ def contrast_scores(
 
     from mtorscore import tl
     from mtorscore.pipeline.joined_scores import by_method, join_clinical
+    from mtorscore.pp.groups import as_known
 
     both = join_clinical(scores, clinical, every=True)
     values, about = both.scores, both.clinical
-    named = {k: design[k] for k in ("block", "pair", "interaction", "continuous") if design.get(k) is not None}
+    named = {
+        k: design[k] for k in ("block", "pair", "interaction", "within", "continuous") if design.get(k) is not None
+    }
+    covariates = as_known(covariates, map(str, about.columns))
     wanted = [c for c in (group, *covariates, *named.values()) if c is not None]
     absent = [c for c in wanted if c not in about]
     if absent:
@@ -122,7 +126,11 @@ def contrast_scores(
         keywords["covariates"] = about[list(covariates)]
     if design.get("interaction_control") is not None and "interaction" in named:
         keywords["interaction"] = _as_text(about[named["interaction"]])
+    if named.get("within") is not None:
+        keywords["within"] = _as_text(about[named["within"]])
     labels = None if group is None else _as_text(about[group])
+    if design.get("order") is not None and labels is not None:
+        keywords["order"] = as_known(design["order"], labels.dropna().unique())
     with _each_warning_once():
         tables = {m: tl.contrast(v, labels, **keywords) for m, v in by_method(values).items()}
     if len(tables) == 1:

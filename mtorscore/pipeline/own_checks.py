@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ class OwnData:
         tumours and normal tissue. Without the latter two, every value is a group of its own.
     reference, order, leave_out
         The group that others are compared with; groups from lowest to highest; values whose samples are left out.
+        Of `order`, `leave_out` and `covariates` several may stand in one text, by commas.
     pair, block, covariates
         Columns of what pairs samples, of what they share, and of what comparisons are adjusted for.
     interaction, interaction_reference
@@ -331,7 +332,7 @@ def _say_unit(own: OwnData) -> None:
         )
 
 
-def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
+def check_groups(own: OwnData, table: ClinicalTable | None) -> OwnData:
     """Refuse groups of which something has no meaning, all at once, each with the option that gives it one.
 
     Parameters
@@ -343,8 +344,8 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
 
     Returns
     -------
-    str or None
-        The reference, as given or as a group's name says.
+    OwnData
+        With the reference, as given or as a group's name says, and each value of an option apart.
 
     Raises
     ------
@@ -356,7 +357,7 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
     DataWarning
         If the reference is taken from a group's name, or nothing is of normal tissue.
     """
-    from mtorscore.pp.groups import Groups, problems, values_of, with_reference
+    from mtorscore.pp.groups import Groups, as_known, problems, values_of, with_reference
 
     section = own.section
     if own.group is None:
@@ -364,9 +365,10 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
         if section:
             given = ", ".join(f"--{key.replace('_', '-')}" for key in section)
             raise ConfigError(f"{given}: these are about groups; name their column with --group.")
-        return None
-    groups = Groups.of(section)
+        return own
     columns = {} if table is None else {c: table.rows[c] for c in table.columns}
+    own = replace(own, covariates=as_known(own.covariates, columns))
+    groups = Groups.of(own.section)
     if not set(groups.columns) <= set(columns):
         columns = _of_matrix(own) | columns
     where = " and ".join(str(p) for p in (own.clinical, own.expression) if p is not None)
@@ -379,6 +381,8 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
             )
         raise ConfigError(f"{where}: no column {groups.column} (--group); there are {examples(columns, 12)}.{hint}")
     values = values_of(columns[groups.column])
+    own = replace(own, order=as_known(own.order, values), leave_out=as_known(own.leave_out, values))
+    groups = Groups.of(own.section)
     groups, said = with_reference(groups, values)
     levels = values_of(columns[groups.interaction]) if groups.interaction in columns else None
     wrong = problems(groups, values, list(columns), levels)
@@ -392,7 +396,7 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> str | None:
             f"{groups.column} are {examples(dict.fromkeys(v for v in values if v), 8)}.",
             DataWarning,
         )
-    return groups.reference or None
+    return replace(own, reference=groups.reference or None)
 
 
 def _of_matrix(own: OwnData) -> dict[str, pd.Series]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def write_inputs(own: OwnData, results: str | Path) -> Path:
         check_files(own)
         table = None if own.clinical is None else ClinicalTable(own.clinical)
         check_outcome(own, table)
-        own = replace(own, reference=check_groups(own, table))
+        own = check_groups(own, table)
     folder = Path(results) / own.name / "inputs"
     _write(folder / "recipe.yaml", _recipe(own, table))
     write_whole(folder / "cohorts.tsv", f"cohort\trecipe\n{own.name}\t{(folder / 'recipe.yaml').resolve()}\n")

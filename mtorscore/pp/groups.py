@@ -21,6 +21,7 @@ __all__ = [
     "Groups",
     "arms",
     "as_design",
+    "as_known",
     "as_published",
     "group_columns",
     "group_pairs",
@@ -224,6 +225,28 @@ def group_pairs(adata: AnnData) -> tuple[pd.Series, list[tuple[str, str]]]:
 def as_published(obs: pd.DataFrame, column: str) -> pd.Series:
     """Return a column as it was published: ``stage`` may have become Roman numerals, and ``stage_raw`` keeps it."""
     return obs["stage_raw"] if column == "stage" and "stage_raw" in obs else obs[column]
+
+
+def as_known(texts: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that texts hold, one or several by commas each; a known name may hold commas itself.
+
+    Parameters
+    ----------
+    texts
+        As typed: ``["normal,HCC, early", "HCC, late"]``.
+    known
+        The names there are; of what is none of them, every comma separates.
+    """
+    names = {_same(v) for v in known}
+    out = []
+    for text in texts:
+        words = text.split(",")
+        while words:
+            sizes = (n for n in range(len(words), 1, -1) if _same(",".join(words[:n])) in names)
+            size = next(sizes, 1)
+            out.append(",".join(words[:size]).strip())
+            words = words[size:]
+    return tuple(v for v in out if v)
 
 
 def values_of(column: Iterable[object]) -> list[str]:

@@ -87,6 +87,19 @@ def test_four_arms_and_their_interaction(study: Path) -> None:
     assert turned.loc["DRUG", "difference"] == pytest.approx(-table.loc["DRUG", "difference"])
 
 
+def test_the_difference_within_and_names_with_commas(study: Path) -> None:
+    table = result(study, "one.tsv", "--group", "arm", "--reference", "vehicle", "--within", "genotype")
+    rows = table[table["signature"] == "DRUG"].set_index("contrast")
+    assert list(rows.index) == ["drug - vehicle in ko", "drug - vehicle in wt"]
+    assert rows["difference"].tolist() == pytest.approx([0.0, 2.0], abs=0.4)
+    about = pd.read_csv(study / "samples.tsv", sep="\t").replace({"early": "HCC, early", "advanced": "HCC, late"})
+    about.to_csv(study / "samples.tsv", sep="\t", index=False)
+    trend = result(
+        study, "one.tsv", "--group", "stage", "--order", "normal,cirrhosis,dysplasia,HCC, early", "--order", "HCC, late"
+    )
+    assert trend["contrast"].iloc[0] == "per step of normal < cirrhosis < dysplasia < HCC, early < HCC, late"
+
+
 def test_all_groups_against_one_and_a_predictor(study: Path) -> None:
     table = result(study, "one.tsv", "--group", "stage", "--reference", "normal")
     assert table["contrast"].nunique() == 4

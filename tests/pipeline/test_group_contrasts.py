@@ -203,6 +203,16 @@ def test_four_arms_in_one_column_say_how_to_ask_for_two_factors(tmp_path: Path) 
     )
 
 
+def test_names_of_groups_may_hold_commas(files: Path) -> None:
+    renamed = clinical().replace({"LGDN": "nodule, low grade", "HGDN": "nodule, high grade"})
+    renamed.to_csv(files / "c.csv", index=False)
+    order = ("normal,cirrhosis,nodule, low grade", "HCC")
+    table = compared(files, group="stage", order=order, leave_out=("nodule, high grade",), covariates=("batch,donor",))
+    assert table["contrast"].iloc[0] == "per step of normal < cirrhosis < nodule, low grade < HCC"
+    assert set(table["adjusted_for"]) == {"batch, donor"}
+    assert set(table["n"]) == {24}
+
+
 def test_an_interaction_is_checked_before_the_run(files: Path) -> None:
     plain = {"group": "stage", "order": STAGES}
     for options, said_of_it in (

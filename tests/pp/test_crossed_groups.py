@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -9,7 +11,7 @@ from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore.pp.crossed_groups import factorial_hint
 
 
-def hint(labels: list[str], **columns: list[object]) -> str:
+def hint(labels: list[str], **columns: Any) -> str:
     with at_door(COMMAND_LINE):
         return factorial_hint(pd.Series(labels), pd.DataFrame(columns, index=range(len(labels))))
 
@@ -43,6 +45,7 @@ def test_other_groups_are_left_alone(labels: list[str]) -> None:
 
 def test_columns_that_make_the_groups_are_named() -> None:
     labels = ["A", "B", "C", "D"] * 3
-    columns = {"line": ["x", "x", "y", "y"] * 3, "sex": ["m", "f", "f", "m", "m"] * 2 + ["f", "f"], "n": [None, 1] * 6}
+    columns: dict[str, Any] = {"line": ["x", "x", "y", "y"] * 3, "n": [None, 1] * 6}
+    columns["sex"] = ["m", "f", "f", "m", "m"] * 2 + ["f", "f"]
     said = hint(labels, **columns, treatment=["DMSO", "drug"] * 6)
     assert said.startswith("These groups are all combinations of treatment and line: --group treatment with --interact")
