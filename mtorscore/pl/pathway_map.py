@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mtorscore.collection.library_files import library_meta
 from mtorscore.errors import DataError
+from mtorscore.io.alterations.declared import declared_genes
 from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
 from mtorscore.pl.branch_board import Branch, branches_of
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["EDGES", "HEIGHT", "NODES", "WIDTH", "Node", "pathway", "value_of"]
+__all__ = [
+    "EDGES", "HEIGHT", "NODES", "WIDTH", "Altered", "Node", "altered_of", "altered_words",
+    "lines_of", "pathway", "sure_of", "value_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,65 @@ EDGES: tuple[tuple[str, str, bool], ...] = tuple(
     for activates, kind in ((True, "activates"), (False, "inhibits"))
     for start, end in _MAP[kind]
 )
-HALF_WIDTH, HALF_HEIGHT = 49.0, 15.0
+HALF_WIDTH, HALF_HEIGHT = 42.0, 22.0
+LETTERS = 10
+"""Of one line of a node's name."""
+SIGNS = {"gain": "\N{BLACK UP-POINTING TRIANGLE}", "loss": "\N{BLACK DOWN-POINTING TRIANGLE}"}
+
+
+@dataclass(frozen=True)
+class Altered:
+    """A gene that is altered in some tumours: what counts, its share of the tumours where it is known, their n."""
+
+    gene: str
+    effect: str
+    share: float
+    n: int
+
+    @property
+    def words(self) -> str:
+        """The mark: gain points up, loss down."""
+        return f"{SIGNS.get(self.effect, '')}{self.gene} {100 * self.share:.0f}%"
+
+
+def altered_of(shares: pd.DataFrame | None) -> dict[str, list[Altered]]:
+    """Return node -> its altered genes, the commonest first; "" holds the genes that act beside the pathway.
+
+    Parameters
+    ----------
+    shares
+        As `mtorscore.prognosis.alteration_shares` returns it; None or empty where no alteration is known.
+    """
+    out: dict[str, list[Altered]] = {}
+    if shares is None or not len(shares):
+        return out
+    rows = shares[(shares["what"] == "gene") & (shares["altered"] > 0)].sort_values("share", ascending=False)
+    for row in rows.to_dict(orient="records"):
+        declared = declared_genes().get(str(row["name"]))
+        mark = Altered(str(row["name"]), str(row["effect"]), float(row["share"]), int(row["n"]))
+        out.setdefault(declared.node if declared else "", []).append(mark)
+    return out
+
+
+def altered_words(found: Sequence[Altered], most: int = 2) -> str:
+    """Return the marks of a node: a few genes, and how many more."""
+    more = f" +{len(found) - most}" if len(found) > most else ""
+    return " ".join(a.words for a in found[:most]) + more
+
+
+def lines_of(name: str) -> list[str]:
+    """Return a node's name on one line or two."""
+    return textwrap.wrap(name, LETTERS)
 
 
 def value_of(branch: Branch, colour: str = "shift") -> float:
     """Return what a branch is coloured by: the median over the methods of its shift, or of its log hazard ratio.
 
-    NaN where it may not be read, where methods disagree in sign, or where there is nothing.
+    NaN where it may not be read, where methods disagree in sign, where a ratio is not valid, or where there is nothing.
     """
     if not branch.readable or (colour == "shift" and branch.shift == "methods disagree"):
+        return float("nan")
+    if colour == "effect" and not _valid(branch):
         return float("nan")
     values = [r["shift"] if colour == "shift" else r["hr"] for r in branch.rows]
     known = np.array([v for v in (float("nan") if v is None else float(v) for v in values) if np.isfinite(v)])
@@ -65,15 +120,25 @@ def value_of(branch: Branch, colour: str = "shift") -> float:
     return float("nan") if len(set(np.sign(logs)) - {0.0}) > 1 else float(np.median(logs))
 
 
+def _valid(branch: Branch) -> bool:
+    return all(str(r.get("valid", True)).lower() in ("true", "1", "1.0", "nan", "none") for r in branch.rows)
+
+
+def sure_of(branch: Branch, colour: str = "shift") -> bool:
+    """Whether what a branch is coloured by is shown under every method: its shift, or that its effect holds."""
+    return branch.readable and (branch.shift in ("up", "down") if colour == "shift" else branch.holds)
+
+
 def pathway(
     table: pd.DataFrame,
     *,
     cohort: str | None = None,
     colour: str = "shift",
     values: Mapping[str, float] | None = None,
+    alterations: pd.DataFrame | None = None,
     ax: Axes | None = None,
     width: float = st.ONE_AND_A_HALF,
-    height: float = 92.0,
+    height: float = 122.0,
     title: str = "",
 ) -> Figure:
     """Draw the pathway with its branches coloured.
@@ -88,6 +153,9 @@ def pathway(
         ``"shift"`` (against the reference group, in SD) or ``"effect"`` (log hazard ratio per SD).
     values
         Branch -> number to colour by instead, such as one sample's place in the cohort in SD.
+    alterations
+        Shares of altered tumours (`mtorscore.prognosis.alteration_shares`): genes stand below their node with the
+        share, behind a triangle that points up for gain of function and down for loss.
     ax
         Axes of a figure of your own.
     width, height
@@ -98,8 +166,9 @@ def pathway(
     Returns
     -------
     matplotlib.figure.Figure
-        Readouts have a full frame, proxies (controlled at translation) and components a dashed one; grey nodes have no
-        readout here, may not be read, or are scored with different signs by different methods.
+        Readouts have a full frame, proxies (controlled at translation) and components a dashed one; thick frames are
+        shown under every method; grey nodes have no readout here, may not be read, or are scored with different signs
+        by different methods.
 
     Raises
     ------
@@ -114,11 +183,11 @@ def pathway(
         raise DataError(f"The board holds {len(names)} cohorts; name one by cohort=.")
     chosen = cohort if cohort is not None else names[0]
     found = {b.branch: b for b in branches_of(table[table["cohort"] == chosen])}
+    altered = altered_of(alterations)
     with st.canvas(ax, width, height) as (fig, axes):
         axes.set_axis_off()
         axes.set_xlim(0, WIDTH)
         axes.set_ylim(HEIGHT, 0)
-        scale = st.diverging()
         for start, end, activates in EDGES:
             _edge(axes, NODES[start], NODES[end], activates)
         for node in NODES.values():
@@ -126,9 +195,13 @@ def pathway(
             value = float("nan") if branch is None else value_of(branch, colour)
             if values is not None:
                 value = float(values.get(node.branch, float("nan")))
-            # The ends of the scale are left out: dark text must stay readable on every node.
-            fill = scale(0.5 + np.clip(value, -3, 3) / 9) if np.isfinite(value) else "#E4E6E9"
-            _node(axes, node, branch, value, fill)
+            sure = values is None and branch is not None and sure_of(branch, colour)
+            _node(axes, node, branch, _fill(value, values is None and colour == "effect"), sure)
+            words = node_words(branch, value, "shift" if values is not None else colour)
+            _text(axes, node, words, altered_words(altered.get(node.branch, [])))
+        if altered.get(""):
+            beside = f"beside the pathway: {altered_words(altered[''], 4)}"
+            axes.text(WIDTH, HEIGHT, beside, ha="right", va="top", fontsize=5.5, color=st.INK)
         axes.set_title(title or str(chosen))
     return fig
 
@@ -147,7 +220,15 @@ def border(node: Node, towards: Node) -> tuple[float, float]:
     return node.x + dx * scale, node.y + dy * scale
 
 
-def _node(ax: Axes, node: Node, branch: Branch | None, value: float, fill: object) -> None:
+def _fill(value: float, effect: bool) -> object:
+    """Return a node's colour; a logarithm of a ratio of 1 is as strong as a shift of 3 SD."""
+    if not np.isfinite(value):
+        return "#E4E6E9"
+    # The ends of the scale are left out: dark text must stay readable on every node.
+    return st.diverging()(0.5 + np.clip(3 * value if effect else value, -3, 3) / 9)
+
+
+def _node(ax: Axes, node: Node, branch: Branch | None, fill: object, sure: bool) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     dashed = branch is None or branch.level != "transcriptional"
@@ -159,20 +240,36 @@ def _node(ax: Axes, node: Node, branch: Branch | None, value: float, fill: objec
             boxstyle="round,pad=0,rounding_size=4",
             facecolor=fill,
             edgecolor=st.INK if branch else st.GREY,
-            linewidth=0.6,
+            linewidth=1.5 if sure else 0.6,
             linestyle="--" if dashed else "-",
         )
     )
-    ax.text(node.x, node.y - 3, node.name, ha="center", va="center", fontsize=5.8, color=st.ON_LIGHT)
-    ax.text(node.x, node.y + 8, node_words(branch, value), ha="center", va="center", fontsize=4.8, color=st.ON_LIGHT)
 
 
-def node_words(branch: Branch | None, value: float) -> str:
-    """Return the second line of a node."""
+def _text(ax: Axes, node: Node, words: str, altered: str) -> None:
+    """Write a node's name, its value, and below it the genes that are altered."""
+    lines = lines_of(node.name)
+    common: dict[str, Any] = {"ha": "center", "va": "center", "color": st.ON_LIGHT}
+    for k, line in enumerate(lines):
+        ax.text(node.x, node.y - 5 * len(lines) + 11 * k, line, fontsize=6.5, **common)
+    ax.text(node.x, node.y + 12, words, fontsize=5.5, **common)
+    if altered:
+        ax.text(
+            node.x - HALF_WIDTH, node.y + HALF_HEIGHT + 9, altered, ha="left", va="center", fontsize=5, color=st.INK
+        )
+
+
+def node_words(branch: Branch | None, value: float, colour: str = "shift") -> str:
+    """Return the last line of a node: its shift in SD, or its hazard ratio, or why there is neither."""
     if branch is None:
         return "no readout"
     if np.isfinite(value):
-        return st.signed(value, 1)
+        return f"HR {np.exp(value):.2f}" if colour == "effect" else f"{st.signed(value, 1)} SD"
     if not branch.readable:
         return "cannot be read"
+    if colour == "effect" and not _valid(branch):
+        return "not valid"
+    if colour == "effect":
+        known = any(np.isfinite(float("nan") if r["hr"] is None else float(r["hr"])) for r in branch.rows)
+        return "methods disagree" if known else "no value"
     return branch.shift or "no value"

@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from mtorscore.collection.grades import NONE, OPPOSED
 from mtorscore.pl.branch_board import Branch, controls_of
-from mtorscore.pl.pathway_map import EDGES, HALF_HEIGHT, HALF_WIDTH, HEIGHT, NODES, WIDTH, border, node_words, value_of
+from mtorscore.pl.pathway_map import (
+    EDGES,
+    HALF_HEIGHT,
+    HALF_WIDTH,
+    HEIGHT,
+    NODES,
+    WIDTH,
+    Altered,
+    Node,
+    altered_of,
+    altered_words,
+    border,
+    lines_of,
+    node_words,
+    sure_of,
+    value_of,
+)  # fmt: skip
 from mtorscore.report.quotes import overview
 
 if TYPE_CHECKING:
@@ -192,44 +208,84 @@ def _percent(value: Any) -> str:
     return f"{_float(value):.0%}" if math.isfinite(_float(value)) else ""
 
 
-def map_view(branches: Sequence[Branch], anchor: str, colour: str = "shift") -> dict[str, Any]:
-    """Return what the template draws of the map.
+MAP_NOTES = {
+    "shift": "red up, blue down; thick frame: every method shows it.",
+    "effect": "red: a higher score goes with a worse outcome, blue: with a better one; thick frame: holds beside the "
+    "controls that a claim needs.",
+}
+
+
+def map_view(branches: Sequence[Branch], number: int, shares: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return what the template draws of the map, in each way that it may be coloured.
 
     Parameters
     ----------
     branches
         Of one cohort.
-    anchor
-        Beginning of the ids of the board's rows, which nodes lead to.
-    colour
-        ``"shift"``, or ``"effect"``: the log hazard ratio, for a cohort in which nothing is compared.
+    number
+        Of the cohort on the page: nodes lead to the rows of its board, or to why a branch has none.
+    shares
+        Of altered tumours, where alterations were given.
 
     Returns
     -------
     dict
-        Size, edges and nodes.
+        Size, edges, nodes, ``ways`` (``"shift"`` and ``"effect"``, as far as there are any; the first is drawn) with
+        what the colours mean, and ``beside``, the altered genes that act beside the pathway.
     """
     found = {b.branch: b for b in branches}
-    edges = []
+    ways = _ways(branches)
+    altered = altered_of(shares)
+    nodes = [
+        _map_node(node, found.get(node.branch), list(ways), number, altered.get(node.branch, []))
+        for node in NODES.values()
+    ]
+    size = {"width": WIDTH, "height": HEIGHT, "node_width": 2 * HALF_WIDTH, "node_height": 2 * HALF_HEIGHT}
+    beside = ", ".join(a.words for a in altered.get("", []))
+    return size | {"edges": _edges(), "nodes": nodes, "ways": ways, "beside": beside, "altered": bool(altered)}
+
+
+def _ways(branches: Sequence[Branch]) -> dict[str, str]:
+    """Return what the map may be coloured by, and what its colours then mean; the shift where there is nothing."""
+    compared = next((str(r["compared"]) for b in branches for r in b.rows if r["compared"]), "")
+    related = next((r for b in branches for r in b.rows if math.isfinite(_float(r["hr"]))), None)
+    out = {}
+    if compared:
+        out["shift"] = f"Shift: {compared}, median of the methods; {MAP_NOTES['shift']}"
+    if related:
+        events = f"{_float(related['events']):.0f} events"
+        said = f"{related['endpoint']}, {events}, hazard ratio per SD, median of the methods"
+        out["effect"] = f"Effect: {said}; {MAP_NOTES['effect']}"
+    return out or {"shift": "No shift is known here."}
+
+
+def _edges() -> list[dict[str, Any]]:
+    out = []
     for start, end, activates in EDGES:
         (x0, y0), (x1, y1) = border(NODES[start], NODES[end]), border(NODES[end], NODES[start])
-        edges.append({"x0": round(x0, 1), "y0": round(y0, 1), "x1": round(x1, 1), "y1": round(y1, 1), "on": activates})
-    nodes = []
-    for node in NODES.values():
-        branch = found.get(node.branch)
-        value = value_of(branch, colour) if branch else math.nan
-        nodes.append(
-            {
-                "name": node.name, "x": node.x - HALF_WIDTH, "y": node.y - HALF_HEIGHT, "mx": node.x, "my": node.y,
-                "words": node_words(branch, value).replace("\N{MINUS SIGN}", "-"),
-                "dashed": branch is None or branch.level != "transcriptional",
-                "fill": _fill(value if colour == "shift" else 3 * value),
-                "href": f"#{anchor}-{node.branch}" if branch else "",
-                "signature": branch.signature if branch else "",
-            }
-        )  # fmt: skip
-    size = {"width": WIDTH, "height": HEIGHT, "node_width": 2 * HALF_WIDTH, "node_height": 2 * HALF_HEIGHT}
-    return size | {"edges": edges, "nodes": nodes}
+        out.append({"x0": round(x0, 1), "y0": round(y0, 1), "x1": round(x1, 1), "y1": round(y1, 1), "on": activates})
+    return out
+
+
+def _map_node(
+    node: Node, branch: Branch | None, ways: Sequence[str], number: int, altered: Sequence[Altered]
+) -> dict[str, Any]:
+    """Return one node: its place and name, where it leads, and of each way to colour it fill, words and frame."""
+    looks = {}
+    for way in ways:
+        value = value_of(branch, way) if branch else math.nan
+        words = node_words(branch, value, way).replace("\N{MINUS SIGN}", "-")
+        kind, strength = _fill(value if way == "shift" else 3 * value)
+        looks[way] = {"kind": kind, "strength": strength, "words": words, "sure": bool(branch and sure_of(branch, way))}
+    marks = "; ".join(
+        f"{a.gene} {'lost' if a.effect == 'loss' else 'altered'} in {a.share:.0%} of {a.n} tumours" for a in altered
+    )
+    return {
+        "name": node.name, "lines": lines_of(node.name), "x": node.x - HALF_WIDTH, "y": node.y - HALF_HEIGHT,
+        "mx": node.x, "my": node.y, "looks": looks, "dashed": branch is None or branch.level != "transcriptional",
+        "href": f"#branch-{number}-{node.branch}" if branch else f"#unread-{number}",
+        "signature": branch.signature if branch else "", "altered": altered_words(altered), "altered_spoken": marks,
+    }  # fmt: skip
 
 
 def _fill(value: float) -> tuple[str, float]:

@@ -248,7 +248,7 @@ def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]
 
 def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
     """Return the board, the map and the sentence of a cohort."""
-    nothing: dict[str, Any] = dict.fromkeys(("board", "map", "map_note"))
+    nothing: dict[str, Any] = dict.fromkeys(("board", "map"))
     nothing |= {"beside_this": [], "quotes": [], "folded": [], "branches": []}
     if cohort.cells:
         return nothing | {"table": pd.DataFrame(), "sentence": text.cells_sentence(cohort)}
@@ -257,15 +257,9 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
     branches = branches_of(table)
     if not branches:
         return nothing | {"table": table, "sentence": sentence(branches)}
-    compared = next((r["compared"] for b in branches for r in b.rows if r["compared"]), "")
-    related = not compared and any(math.isfinite(float(r["hr"])) for b in branches for r in b.rows)
-    what = f"Numbers: {compared}." if compared else "No shift is known here."
-    if related:
-        what = "Numbers: logarithm of the hazard ratio per SD."
     return {
         "board": board_view(branches, [m for m in run.methods if m in cohort.scores]),
-        "map": map_view(branches, f"branch-{number}", "effect" if related else "shift"),
-        "map_note": f"{what} Median of the methods; red up, blue down. Dashed: a proxy, a component, or no readout.",
+        "map": map_view(branches, number, cohort.table("alteration_shares")),
         "sentence": sentence(branches),
         "beside_this": [
             *comparison_words(run.methods, described, shown, cohort),

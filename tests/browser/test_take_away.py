@@ -107,11 +107,40 @@ def test_a_sample_and_a_gene_are_found(shown: Browser) -> None:
     assert sample in words
     assert "percentile" in words
     assert f"sample={sample}" in shown.js("return location.hash")
-    assert " SD" in shown.js("return document.querySelector('[data-cohort=\"0\"] svg.pathway a .small').textContent")
+    node = '[data-cohort="0"] svg.pathway a[data-signature=RIBI_CORE] .small'
+    assert " SD" in shown.js("return document.querySelector(arguments[0]).textContent", node)
     assert "SREBP1_LIPOGENIC_CORE" in shown.js(find, "FASN")
     assert "Nothing of that name" in shown.js(find, "no such thing")
     shown.js("change({selected: new Set()})")
     assert shown.js("return document.getElementById('sample').hidden")
+
+
+def test_the_map_is_coloured_as_the_reader_wishes(shown: Browser) -> None:
+    node = "svg.pathway a[data-signature=HALLMARK_MTORC1_SIGNALING]"
+    spoken = f"return document.querySelector({node!r}).getAttribute('aria-label')"
+    words = f"return document.querySelector('{node} .small').textContent"
+    # By keyboard: the list is focused and its second entry chosen.
+    options = "return [...document.querySelector('select[data-map]').options].map((o) => o.value)"
+    assert shown.js(options) == ["effect"], "this run compares no groups, so there is one way, and no list to see"
+    assert shown.js("return document.querySelector('.map-by').hidden")
+    before = shown.js(words)
+    assert before.startswith("HR ")
+    shown.js("change({selected: new Set([2])})")
+    assert shown.js(options) == ["effect", "sample"]
+    assert not shown.js("return document.querySelector('.map-by').hidden")
+    assert shown.js(words).endswith(" SD")
+    assert shown.js(words) in shown.js(spoken)
+    assert "map=sample" in shown.js("return location.hash")
+    label = "return document.querySelector('svg.pathway').getAttribute('aria-label')"
+    assert shown.js(label) == "Pathway, coloured by the chosen sample"
+    shown.js("document.querySelector('select[data-map]').focus()")
+    shown.key("ArrowUp", 38)
+    assert shown.wait(words.replace("return ", "return (") + f") === {before!r}")
+    assert shown.js(spoken).endswith(before)
+    assert shown.js(label) == "Pathway, coloured by effect"
+    assert "worse outcome" in shown.js("return document.querySelector('.map-note').textContent")
+    shown.js("change({selected: new Set()})")
+    assert shown.js(options) == ["effect"]
 
 
 @pytest.mark.parametrize("bad", HOSTILE[:4])

@@ -293,9 +293,16 @@ def altered() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
+def altered_shares() -> pd.DataFrame:
+    """Return shares of altered tumours: two genes of one node, one of another, one beside the pathway."""
+    rows = [("PIK3CA", "gain", 0.12), ("PIK3R1", "loss", 0.03), ("TSC2", "loss", 0.05), ("TP53", "loss", 0.3)]
+    table = pd.DataFrame(rows, columns=["name", "effect", "share"])
+    return table.assign(what="gene", n=100, altered=(100 * table["share"]).round())
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "board": lambda: pl.board(board()),
-    "pathway": lambda: pl.pathway(board()),
+    "pathway": lambda: pl.pathway(board(), alterations=altered_shares()),
     "heatmap": lambda: pl.heatmap(*scores(), branches=BRANCHES, tracks=["sample_type", "stage", "sex", "age", "OS"]),
     "violin": lambda: pl.violin(*scores(), columns=4),
     "groups": by_stage,

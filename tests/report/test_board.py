@@ -13,6 +13,7 @@ import pytest
 from mtorscore import report
 from mtorscore.pl.branch_board import branches_of
 from mtorscore.pl.pathway_map import value_of
+from mtorscore.prognosis import alteration_shares
 from mtorscore.report.board import sentence
 from mtorscore.report.board_view import board_view, map_view
 from mtorscore.report.comparisons import comparison_words
@@ -179,9 +180,43 @@ def test_the_view_draws_every_method_and_clips_with_an_arrow() -> None:
     assert shown["srebp1"]["shifts"][0]["x"] == 200.0
     assert "9.00 (8.00 to 10.00)" in shown["srebp1"]["shifts"][0]["text"]
     assert shown["s6k"]["active"] == "40%"
-    nodes = {n["name"]: n for n in map_view(branches_of(rows), "b")["nodes"]}
-    assert nodes["mTORC1"]["href"] == "#b-mtorc1"
-    assert nodes["Loss of PTEN"]["words"] == "no readout"
+    nodes = {n["name"]: n for n in map_view(branches_of(rows), 3)["nodes"]}
+    assert nodes["mTORC1"]["href"] == "#branch-3-mtorc1"
+    assert nodes["Loss of PTEN"]["href"] == "#unread-3"
+    assert nodes["Loss of PTEN"]["looks"]["shift"]["words"] == "no readout"
+
+
+def test_the_map_is_coloured_by_shift_or_effect_and_says_what_is_sure() -> None:
+    invalid = {"valid": False, "holds": False}
+    drawn = map_view(branches_of(table(srebp1={"shift": 9.0, "shift_low": 8.0, "shift_high": 10.0}, s6k=invalid)), 0)
+    assert list(drawn["ways"]) == ["shift", "effect"]
+    assert "in SD of normal" in drawn["ways"]["shift"]
+    assert "events" in drawn["ways"]["effect"]
+    looks = {n["name"]: n["looks"] for n in drawn["nodes"]}
+    assert looks["SREBP-1"]["shift"] == {"kind": "up", "strength": 0.6, "words": "+9.0 SD", "sure": True}
+    assert looks["SREBP-1"]["effect"]["words"].startswith("HR ")
+    assert looks["SREBP-1"]["effect"]["sure"]
+    assert looks["S6K, ribosomes"]["effect"] == {
+        "kind": "unknown",
+        "strength": 1.0,
+        "words": "not valid",
+        "sure": False,
+    }
+    none = {b: {"hr": np.nan, "holds": False} for b in NAMES}
+    assert list(map_view(branches_of(table(**none)), 0)["ways"]) == ["shift"]
+
+
+def test_the_map_marks_altered_genes_at_their_nodes() -> None:
+    calls = pd.DataFrame(
+        {"PTEN": [1, 1, 0, 0], "TSC2": [1, 0, 0, 0], "MTOR": [0.0] * 4, "TP53": [1, 1, 1, 0]}, list("abcd")
+    )
+    drawn = map_view(branches_of(table()), 0, alteration_shares(calls))
+    nodes = {n["name"]: n for n in drawn["nodes"]}
+    assert nodes["Loss of PTEN"]["altered"] == "\N{BLACK DOWN-POINTING TRIANGLE}PTEN 50%"
+    assert nodes["Loss of PTEN"]["altered_spoken"] == "PTEN lost in 50% of 4 tumours"
+    assert "TSC2 25%" in nodes["TSC, RHEB"]["altered"]
+    assert nodes["mTORC1"]["altered"] == ""
+    assert "TP53 75%" in drawn["beside"]
 
 
 @pytest.mark.parametrize("q", [0.01, 0.2])

@@ -37,6 +37,8 @@ class DeclaredGene:
         Whether the gene acts beside the pathway.
     sources
         Where the expectation comes from.
+    node
+        Branch at which the gene stands on the map of the pathway; "" for a gene beside it.
     """
 
     gene: str
@@ -47,6 +49,7 @@ class DeclaredGene:
     promoter: tuple[str, ...]
     context: bool
     sources: tuple[str, ...]
+    node: str
 
 
 @lru_cache(maxsize=1)
@@ -74,8 +77,13 @@ def declared_genes() -> Mapping[str, DeclaredGene]:
             branches={str(b): int(d) for b, d in said["branches"].items()},
             hotspots=frozenset(map(str, said.get("hotspots", ()))),
             promoter=tuple(map(str, said.get("promoter", ()))),
-            context=str(said.get("context", "")).lower() == "true",
+            context=_context(said),
             sources=tuple(map(str, said["sources"])),
+            node="" if _context(said) else str(said.get("node") or next(iter(said["branches"]))),
         )
         for gene, said in raw["genes"].items()
     }
+
+
+def _context(said: Mapping[str, Any]) -> bool:
+    return str(said.get("context", "")).lower() == "true"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -84,8 +85,16 @@ def _of_board(board: pd.DataFrame, cohort: Cohort) -> Iterator[Picture]:
         return
     caption = "Per branch and scoring method: shift, share of active tumours, hazard ratio, controls, evidence."
     yield Picture("board", lambda: pl.board(own), "Board", f"{cohort.name}. {caption}")
-    compared = "shift" if own["shift"].notna().any() else "effect"
-    yield Picture("map", lambda: pl.pathway(own, colour=compared), "Map", f"{cohort.name}: pathway, {compared}.")
+    shares = cohort.table("alteration_shares")
+    ways = [c for c, column in (("shift", "shift"), ("effect", "hr")) if own[column].notna().any()] or ["shift"]
+    for colour in ways:
+        name = "map" if colour == ways[0] else f"map-{colour}"
+        yield Picture(
+            name,
+            partial(pl.pathway, own, colour=colour, alterations=shares),
+            "Map",
+            f"{cohort.name}: pathway, {colour}, median of the methods; thick frames are shown under every method.",
+        )
 
 
 def _plain(text: str) -> str:

@@ -165,6 +165,7 @@ function start() {
     () => {
       watchers.push((patch) => { if ("cohort" in patch) shown().forEach(build); });
       watchers.push((patch) => { if ("cohort" in patch || "method" in patch || "selected" in patch) drawSample(); });
+      buildMaps();
       buildAddress();
       document.documentElement.dataset.ready = "yes";
     },

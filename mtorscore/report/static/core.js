@@ -119,7 +119,7 @@ function cellOf(column, i) {
 const state = {
   cohort: 0, method: DATA.methods[0] || null, endpoint: null, signature: null, other: null,
   rows: "leads", order: "signature", cut: "median", sort: "branch", colour: "sample_type", paint: "signature", selected: new Set(),
-  predicted: null, comparison: null,
+  predicted: null, comparison: null, map: null,
 };
 const watchers = [];
 

@@ -1,5 +1,5 @@
 // The address keeps the reader's choices; search finds samples, genes and signatures; one sample is a view of its own.
-const KEPT_STATE = ["cohort", "method", "endpoint", "signature", "other", "rows", "sort", "cut"];
+const KEPT_STATE = ["cohort", "method", "endpoint", "signature", "other", "rows", "sort", "cut", "map"];
 let anchor = "";
 
 function writeAddress() {
@@ -29,12 +29,12 @@ function readAddress() {
 const START = { ...state };
 
 function buildAddress() {
-  const allowed = { cut: ["median", "tertiles"], rows: ["leads", "branch", "all"], sort: ["branch", "hr", "p"] };
+  const allowed = { cut: ["median", "tertiles"], rows: ["leads", "branch", "all"], sort: ["branch", "hr", "p"], map: ["shift", "effect", "sample"] };
   const clean = (patch) => { for (const key of Object.keys(allowed)) if (key in patch && !allowed[key].includes(patch[key])) delete patch[key]; return patch; };
   const patch = clean(readAddress());
   const { selected, ...rest } = patch;
   if (Object.keys(rest).length) change(rest);
-  if (selected) change({ selected });
+  if (selected) change(patch.map ? { selected, map: patch.map } : { selected });
   unfold(anchor);
   watchers.push(writeAddress);
   addEventListener("hashchange", () => {
@@ -104,7 +104,6 @@ function drawSample() {
   const section = document.getElementById("sample");
   const one = state.selected.size === 1 ? [...state.selected][0] : null;
   section.hidden = one == null;
-  colourMaps();
   if (one == null) return;
   const cohort = cohortNow();
   const name = cohort.observations[one];
@@ -117,26 +116,62 @@ function drawSample() {
   const quoted = /^[\w.:-]+$/.test(name) ? name : "SAMPLE";
   section.querySelector("[data-view=sample]").replaceChildren(
     el("h3", {}, clip(name, 90), " ", el("button", { type: "button", class: "quiet save", onclick: () => saveText(tsvOf(...table()), `${DATA.run}-sample.tsv`, "text/tab-separated-values") }, "TSV"), " ", el("button", { type: "button", class: "quiet save", onclick: () => change({ selected: new Set() }) }, "Close")),
-    el("p", { class: "note" }, `${clip(cohort.name, 40)}, ${state.method}. ${facts.slice(0, 8).map(([t, v]) => `${clip(t, 30)} ${clip(typeof v === "number" ? fmt(v) : v, 40)}`).join("; ")}. The map above is coloured by this sample.`),
+    el("p", { class: "note" }, `${clip(cohort.name, 40)}, ${state.method}. ${facts.slice(0, 8).map(([t, v]) => `${clip(t, 30)} ${clip(typeof v === "number" ? fmt(v) : v, 40)}`).join("; ")}. The map above may be coloured by this sample.`),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Places of this sample" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows))),
     el("p", { class: "note" }, "A place without an interval says little of one patient. Genes behind each score, and intervals, are in the passport: ", el("code", {}, `mtorscore passport ${quoted} --reference COUNTS`), ". Research use only."));
 }
 
-// The maps show the shift or effect that they were drawn with, or the place of the one chosen sample.
+// The maps show the shift or effect that they were drawn with, or the place of the one chosen sample: the reader's choice.
+function wayOf(map) {
+  const select = map.parentElement.querySelector("select[data-map]");
+  const here = Number(select.dataset.map) === state.cohort;
+  const known = [...select.options].map((o) => o.value);
+  const wanted = here || state.map !== "sample" ? state.map : null;
+  return known.includes(wanted) ? wanted : map.dataset.way;
+}
+
 function colourMaps() {
   const one = state.selected.size === 1 ? [...state.selected][0] : null;
   const places = one == null ? null : new Map(placesOf(one).map((p) => [p.name, p.z]));
   for (const map of document.querySelectorAll("svg.pathway")) {
-    const here = Number(map.closest("[data-cohort]").dataset.cohort) === state.cohort;
+    const select = map.parentElement.querySelector("select[data-map]");
+    const sample = select.querySelector("option[value=sample]");
+    const here = places && Number(select.dataset.map) === state.cohort;
+    if (here && !sample) select.append(el("option", { value: "sample" }, "the chosen sample"));
+    if (!here) sample?.remove();
+    const way = wayOf(map);
+    select.value = way;
+    select.parentElement.hidden = select.options.length < 2;
+    map.setAttribute("aria-label", `Pathway, coloured by ${way === "sample" ? "the chosen sample" : way}`);
+    const note = map.parentElement.querySelector(".map-note");
+    note.textContent = way === "sample" ? `${clip(cohortNow().observations[one], 60)}, ${state.method}: SD from the mean of the samples that are not normal tissue; red above, blue below.` : JSON.parse(note.dataset.notes)[way];
     for (const node of map.querySelectorAll("a")) {
-      const [fill, words] = [node.querySelector(".fill"), node.querySelector(".small")];
-      node.kept ??= [fill.getAttribute("class"), fill.getAttribute("fill-opacity"), words.textContent];
-      const z = here && places ? places.get(node.dataset.signature) : undefined;
-      const known = Number.isFinite(z);
-      const [kind, strength, text] = z === undefined ? node.kept : [known ? `fill ${z > 0 ? "up" : "down"}` : "fill unknown", known ? (0.6 * Math.min(Math.abs(z), 3)) / 3 : 1, known ? `${z > 0 ? "+" : ""}${fmt(z, 2)} SD` : "no value"];
-      fill.setAttribute("class", kind);
-      fill.setAttribute("fill-opacity", strength);
-      words.textContent = text;
+      const looks = JSON.parse(node.dataset.looks);
+      paintNode(node, way !== "sample" ? looks[way] : node.dataset.signature ? placed(places.get(node.dataset.signature)) : looks[map.dataset.way]);
     }
   }
+}
+
+function placed(z) {
+  if (!Number.isFinite(z)) return { kind: "unknown", strength: 1, words: "no value", sure: false };
+  return { kind: z > 0 ? "up" : "down", strength: (0.6 * Math.min(Math.abs(z), 3)) / 3, words: `${z > 0 ? "+" : ""}${fmt(z, 2)} SD`, sure: false };
+}
+
+function paintNode(node, look) {
+  const [frame, fill, words] = [".node", ".fill", ".small"].map((s) => node.querySelector(s));
+  frame.classList.toggle("sure", look.sure);
+  fill.setAttribute("class", `fill ${look.kind}`);
+  fill.setAttribute("fill-opacity", look.strength);
+  const [name, rest] = node.getAttribute("aria-label").split(`: ${words.textContent}`);
+  words.textContent = look.words;
+  node.setAttribute("aria-label", `${name}: ${look.words}${rest || ""}`);
+}
+
+function buildMaps() {
+  for (const select of document.querySelectorAll("select[data-map]")) select.addEventListener("change", () => change({ map: select.value }));
+  watchers.push((patch) => {
+    if ("selected" in patch && !("map" in patch)) state.map = state.selected.size === 1 ? "sample" : state.map === "sample" ? null : state.map;
+    if (["map", "selected", "cohort", "method"].some((k) => k in patch)) colourMaps();
+  });
+  colourMaps();
 }
