@@ -99,3 +99,19 @@ def test_without_any_folder_for_a_cache_kernels_still_compile(monkeypatch: pytes
     # Said once: another one would be an error here.
     jit.jit(twice)
     assert compiled(3) == 6
+
+
+def test_what_only_compiled_code_calls_is_not_compiled_for_python() -> None:
+    """Wrappers for calls from Python take a sixth of a first call; functions within kernels have none."""
+    from mtorscore.tl.kernels import jit, ranks
+
+    assert not hasattr(ranks._rank_positive, "py_func")
+
+    inner = jit.jit_within(twice)
+
+    @jit.jit
+    def four_times(x: int) -> int:
+        return inner(inner(x))
+
+    assert inner(3) == 6
+    assert four_times(3) == 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 
 __all__ = [
     "cdf_at_known_values",
@@ -204,7 +204,7 @@ def _search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int6
             begin[step] += begin[step - 1]
 
 
-@jit
+@jit_within
 def _steps_per_unit(low: float, high: float, n: int) -> float:
     """Return the steps per unit of expression of one gene."""
     width = high - low
@@ -283,7 +283,7 @@ def _cdf_at_known_values(
                 out[i, g] = shares[at] if known[at] == v else -1.0
 
 
-@jit
+@jit_within
 def _order(place: npt.NDArray[np.float64], n: np.int64, order: npt.NDArray[np.int64]) -> None:
     """Write the order of the first `n` places (Shell 1959, gaps of Knuth 1973); the order of ties does not matter."""
     for i in range(n):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 
 __all__ = ["area_scores", "mean_rank_scores", "running_sum_scores", "top_rank_scores"]
 
@@ -15,7 +15,7 @@ _Array = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-@jit
+@jit_within
 def _join(part: _Array, up_of: _Ints, down_of: _Ints, sign: float, out: _Array) -> None:
     """Add down parts to up parts, or take them off; a set with one direction present has that one only."""
     for s in range(up_of.size):
@@ -25,7 +25,9 @@ def _join(part: _Array, up_of: _Ints, down_of: _Ints, sign: float, out: _Array) 
         out[s] = up + sign * down if u >= 0 or d >= 0 else np.nan
 
 
-@jit
+# Arrays are made outside compiled code: numba compiles each kind of np.empty anew, a tenth of a second each.
+
+
 def top_rank_scores(
     sums: npt.NDArray[Any],
     unit: float,
@@ -53,12 +55,29 @@ def top_rank_scores(
     out
         ``(n_obs, n_sets)``, which is filled.
     """
+    rooms = np.empty((3, sums.shape[1]))
+    _top_rank_scores(sums, unit, counts, absent, absent * limit, up_of, down_of, limit, w_neg, rooms, out)
+
+
+@jit
+def _top_rank_scores(
+    sums: npt.NDArray[Any],
+    unit: float,
+    counts: _Ints,
+    absent: _Array,
+    extra: _Array,
+    up_of: _Ints,
+    down_of: _Ints,
+    limit: float,
+    w_neg: float,
+    rooms: _Array,
+    out: _Array,
+) -> None:
     n_obs, n_parts = sums.shape
     plain = up_of.size == n_parts
     for s in range(up_of.size):
         plain = plain and up_of[s] == s and down_of[s] < 0
-    joined = np.empty(n_parts)
-    low, room, extra = np.empty(n_parts), np.empty(n_parts), absent * limit
+    joined, low, room = rooms[0], rooms[1], rooms[2]
     for i in range(n_obs):
         if i < counts.shape[0]:
             for p in range(n_parts):
@@ -81,12 +100,19 @@ def top_rank_scores(
                 out[i, s] = 0.0 if total < 0.0 else total
 
 
-@jit
 def area_scores(sums: _Array, counts: _Ints, up_of: _Ints, down_of: _Ints, limit: float) -> _Array:
     """Return AUCell scores: the share of the area that the genes would have if they stood first, up minus down."""
+    out = np.empty((sums.shape[0], up_of.size))
+    _area_scores(sums, counts, up_of, down_of, limit, np.empty((2, sums.shape[1])), out)
+    return out
+
+
+@jit
+def _area_scores(
+    sums: _Array, counts: _Ints, up_of: _Ints, down_of: _Ints, limit: float, rooms: _Array, out: _Array
+) -> None:
     n_obs, n_parts = sums.shape
-    out = np.empty((n_obs, up_of.size))
-    part, largest = np.empty(n_parts), np.empty(n_parts)
+    part, largest = rooms[0], rooms[1]
     for i in range(n_obs):
         if i < counts.shape[0]:
             for p in range(n_parts):
@@ -95,10 +121,8 @@ def area_scores(sums: _Array, counts: _Ints, up_of: _Ints, down_of: _Ints, limit
         for p in range(n_parts):
             part[p] = sums[i, p] / largest[p] if largest[p] > 0.0 else np.nan
         _join(part, up_of, down_of, -1.0, out[i])
-    return out
 
 
-@jit
 def mean_rank_scores(
     sums: npt.NDArray[Any],
     unit: float,
@@ -124,14 +148,29 @@ def mean_rank_scores(
     centre
         What is taken off each part.
     """
+    out = np.empty((sums.shape[0], up_of.size))
+    is_down = np.zeros(sums.shape[1], np.bool_)
+    is_down[down_of[down_of >= 0]] = True
+    part = np.empty(sums.shape[1])
+    _mean_rank_scores(sums, unit, counts, n_valid, up_of, down_of, unknown, centre, is_down, part, out)
+    return out
+
+
+@jit
+def _mean_rank_scores(
+    sums: npt.NDArray[Any],
+    unit: float,
+    counts: _Ints,
+    n_valid: _Ints,
+    up_of: _Ints,
+    down_of: _Ints,
+    unknown: bool,
+    centre: float,
+    is_down: npt.NDArray[np.bool_],
+    part: _Array,
+    out: _Array,
+) -> None:
     n_obs, n_parts = sums.shape
-    n_sets = up_of.size
-    out = np.empty((n_obs, n_sets))
-    part = np.empty(n_parts)
-    is_down = np.zeros(n_parts, np.bool_)
-    for s in range(n_sets):
-        if down_of[s] >= 0:
-            is_down[down_of[s]] = True
     for i in range(n_obs):
         n = np.float64(n_valid[i])
         c = counts[i if counts.shape[0] > 1 else 0]
@@ -148,17 +187,30 @@ def mean_rank_scores(
             # A set that fills the matrix has one possible mean rank, so it says nothing.
             part[p] = (total / k - low) / (high - low) - centre if high > low and k > 0 else np.nan
         _join(part, up_of, down_of, 1.0, out[i])
-    return out
 
 
-@jit
 def running_sum_scores(
     weights: _Array, moved: _Array, places: _Array, counts: _Ints, n: _Ints, up_of: _Ints, down_of: _Ints
 ) -> _Array:
     """Return ssGSEA scores from the three `running_sums`, ``(n_obs,)`` steps of each running sum, up minus down."""
+    out = np.empty((weights.shape[0], up_of.size))
+    _running_sum_scores(weights, moved, places, counts, n, up_of, down_of, np.empty(weights.shape[1]), out)
+    return out
+
+
+@jit
+def _running_sum_scores(
+    weights: _Array,
+    moved: _Array,
+    places: _Array,
+    counts: _Ints,
+    n: _Ints,
+    up_of: _Ints,
+    down_of: _Ints,
+    part: _Array,
+    out: _Array,
+) -> None:
     n_obs, n_parts = weights.shape
-    out = np.empty((n_obs, up_of.size))
-    part = np.empty(n_parts)
     for i in range(n_obs):
         steps = np.float64(n[i])
         everything = steps * (steps + 1.0) / 2.0
@@ -171,4 +223,3 @@ def running_sum_scores(
             else:
                 part[p] = moved[i, p] / weights[i, p] - (everything - places[i, p]) / (steps - k)
         _join(part, up_of, down_of, -1.0, out[i])
-    return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 
 __all__ = ["draw_sets"]
 
@@ -14,7 +14,7 @@ MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@jit
+@jit_within
 def _next(state: npt.NDArray[np.uint64]) -> np.uint64:
     """Advance a splitmix64 stream (Steele, Lea, Flood 2014) and return 64 random bits."""
     state[0] += GOLDEN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 from mtorscore.tl.kernels.ranks import Ranking
 
 __all__ = ["area_sums", "rank_sums", "running_sums", "tie_terms", "value_sums"]
@@ -17,7 +17,7 @@ __all__ = ["area_sums", "rank_sums", "running_sums", "tie_terms", "value_sums"]
 NONE = np.uint64(0)
 
 
-@jit
+@jit_within
 def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
     """Return the expected area of one gene below the recovery curve."""
     if equal == 0:
@@ -28,7 +28,7 @@ def _area(less: int, equal: int, n_valid: int, limit: float) -> float:
     return inside * (limit - above - (inside + 1.0) / 2.0) / block
 
 
-@jit
+@jit_within
 def tie_terms(ties: int, from_above: bool) -> tuple[np.int64, np.int64]:
     """Return a and b such that twice the rank from below of a tie block is ``2 less + a equal + b``.
 
@@ -145,7 +145,7 @@ def _rank_sums(
                     _drop(sums[i], counts[i], gene_ptr, gene_part, slots[k], base, skip_nan)
 
 
-@jit
+@jit_within
 def _drop(
     sums: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
@@ -253,7 +253,7 @@ def _value_sums(
         _add_row(slots[a:b], values[a:b], zero[i], gene_ptr, gene_part, size, skip_nan, sums[i], own)
 
 
-@jit
+@jit_within
 def _add_row(
     slots: npt.NDArray[np.int32],
     values: npt.NDArray[np.float64],

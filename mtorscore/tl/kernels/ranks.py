@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 
 __all__ = ["Ranking", "as_bits", "dense_ranks", "rank_csr", "rank_dense"]
 
@@ -68,7 +68,7 @@ def as_bits(values: npt.NDArray[Any]) -> tuple[_Bits, int, int]:
     return values.view(np.uint64), 1 << 63, 0x7FF0000000000000
 
 
-@jit
+@jit_within
 def _within(
     part: _Bits,
     key: np.uint64,
@@ -82,7 +82,7 @@ def _within(
     return below, same
 
 
-@jit
+@jit_within
 def _sort(part: _Bits) -> None:
     """Sort in place (Shell 1959, gaps of Knuth 1973): compiles faster than numpy's sort; for long buckets."""
     gap = 1
@@ -99,7 +99,7 @@ def _sort(part: _Bits) -> None:
         gap //= 3
 
 
-@jit
+@jit_within
 def _first_not(part: _Bits, key: np.uint64) -> np.int64:
     """Return the position of the first value not below `key` in a sorted bucket."""
     low, high = np.int64(0), np.int64(part.size)
@@ -112,7 +112,7 @@ def _first_not(part: _Bits, key: np.uint64) -> np.int64:
     return low
 
 
-@jit
+@jit_within
 def _rank_positive(
     bits: _Bits,
     columns: npt.NDArray[np.int32],

@@ -128,7 +128,6 @@ def row_moments_dense(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return out
 
 
-@jit
 def columns_csr(
     data: npt.NDArray[np.float64],
     indices: npt.NDArray[np.int32],
@@ -137,14 +136,25 @@ def columns_csr(
     n_slots: int,
 ) -> npt.NDArray[np.float64]:
     """Return chosen columns of a CSR block as a dense ``(n_obs, n_slots)``."""
-    n_obs = indptr.size - 1
-    out = np.zeros((n_obs, n_slots))
-    for i in range(n_obs):
+    # Made outside compiled code: numba compiles each kind of np.zeros anew, a quarter of a second.
+    out = np.zeros((indptr.size - 1, n_slots))
+    _columns_csr(data, indices, indptr, slot_of, out)
+    return out
+
+
+@jit
+def _columns_csr(
+    data: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    indptr: npt.NDArray[np.int64],
+    slot_of: npt.NDArray[np.int32],
+    out: npt.NDArray[np.float64],
+) -> None:
+    for i in range(out.shape[0]):
         for k in range(indptr[i], indptr[i + 1]):
             s = slot_of[indices[k]]
             if s >= 0:
                 out[i, s] = data[k]
-    return out
 
 
 @jit

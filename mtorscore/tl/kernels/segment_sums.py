@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit
+from mtorscore.tl.kernels.jit import jit, jit_within
 
 __all__ = ["longest_segment", "segment_mad", "segment_sum"]
 
@@ -13,7 +13,7 @@ __all__ = ["longest_segment", "segment_mad", "segment_sum"]
 ROWS = 16
 
 
-@jit
+@jit_within
 def longest_segment(indptr: npt.NDArray[np.int64]) -> np.int64:
     """Return the largest size of the segments ``indptr[i]:indptr[i + 1]``."""
     longest = np.int64(0)
@@ -74,7 +74,7 @@ def segment_sum(
     return sums, counts
 
 
-@jit
+@jit_within
 def _sum_without_nan(
     values: npt.NDArray[np.float64],
     indptr: npt.NDArray[np.int64],
