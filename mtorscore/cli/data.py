@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IDS",
     "MAPPING",
+    "MODALITY",
     "ORIENTATION",
     "PLATFORM",
     "PLATFORM_COLUMNS",
@@ -26,12 +27,14 @@ __all__ = [
 ]
 
 
+SOURCE = "File or folder, as a portal published it, or its address (https://..., s3://...)."
 ORIENTATION = "genes-in-rows or samples-in-rows, for a table that can be read in two ways."
 IDS = "The column that names the genes, where it is not the first."
 UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rsem, linear, log2, ln, rma or zscore."
 PLATFORM = "Annotation of the array: a table of probes and their genes."
 PLATFORM_COLUMNS = "Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."
 MAPPING = "Table of two columns, identifier and gene, for identifiers that are not known here."
+MODALITY = "Of a MuData file (.h5mu), where it has several modalities."
 EVENT_VALUE = "Value of the event column that means the event, such as 0 where 1 means censored."
 COMPETING = "Column that is 1 where a competing event ended follow-up, such as any death."
 TX2GENE = "Table of two columns, transcript and gene, for a folder of quantifications."
@@ -50,7 +53,7 @@ def parts(text: str | None) -> tuple[str, ...] | None:
 
 
 def describe(
-    path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")],
+    path: Annotated[str, typer.Argument(help=SOURCE)],
     orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
 ) -> None:
     """Say what a file is and why, without loading it all.
@@ -80,11 +83,12 @@ def _next_command(found: Description) -> str:
 
 
 def read(
-    path: Annotated[Path, typer.Argument(help="File or folder, as a portal published it.")],
+    path: Annotated[str, typer.Argument(help=SOURCE)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .h5ad file to write.")],
     kind: Annotated[str | None, typer.Option(help="Format, where it is not recognised.")] = None,
     orientation: Annotated[str | None, typer.Option(help=ORIENTATION)] = None,
     ids: Annotated[str | None, typer.Option(help=IDS)] = None,
+    modality: Annotated[str | None, typer.Option(help=MODALITY)] = None,
 ) -> None:
     """Read any supported format and write it as AnnData.
 
@@ -95,7 +99,8 @@ def read(
     from mtorscore import io
     from mtorscore._atomic import atomic
 
-    adata = io.read(path, kind=kind, orientation=orientation, ids=ids)
+    chosen: dict[str, Any] = {} if modality is None else {"modality": modality}
+    adata = io.read(path, kind=kind, orientation=orientation, ids=ids, **chosen)
     with atomic(out) as temporary:
         adata.write_h5ad(temporary)
     typer.echo(f"{out}: {adata.n_obs} observations x {adata.n_vars} genes")

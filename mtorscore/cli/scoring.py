@@ -12,6 +12,7 @@ from mtorscore.cli.data import (
     EVENT_VALUE,
     IDS,
     MAPPING,
+    MODALITY,
     ORIENTATION,
     PLATFORM,
     PLATFORM_COLUMNS,
@@ -81,7 +82,9 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="For machines."
 
 
 def score(
-    expression: Annotated[str, typer.Argument(help="Expression matrix in any supported format; - reads a TSV.")],
+    expression: Annotated[
+        str, typer.Argument(help="Expression matrix in any supported format, or its address (s3://...); - reads a TSV.")
+    ],
     signatures: Annotated[
         Path | None, typer.Option("--signatures", "-s", help="GMT or YAML; the shipped library by default.")
     ] = None,
@@ -115,6 +118,7 @@ def score(
     mapping: Annotated[Path | None, typer.Option(help=MAPPING)] = None,
     tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of an AnnData file instead of X.")] = None,
+    modality: Annotated[str | None, typer.Option(help=MODALITY)] = None,
     memory: Annotated[
         str, typer.Option(help="For .h5ad and .zarr, which are scored block by block: memory for the blocks.")
     ] = "1GB",
@@ -143,6 +147,7 @@ def score(
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
+    from mtorscore.io.reading import local
     from mtorscore.pipeline.config import check_methods, current
     from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, Asked, can_stream, stream_scores
     from mtorscore.pipeline.table_files import separator_of, write_output
@@ -159,17 +164,17 @@ def score(
         collection = current(collection, str(signatures))
     named = GeneNames(organism, platform, parts(platform_columns), mapping)
     in_memory = log or units or orientation or (named.options() and not harmonise)
-    if expression != "-" and not in_memory and can_stream(Path(expression), out):
+    source = standard_input() if expression == "-" else local(expression)
+    if isinstance(source, Path) and not in_memory and can_stream(source, out, modality):
         asked = Asked(
             methods=tuple(names), harmonise={"organism": organism, **named.options()} if harmonise else None,
-            check=check_overlap, separator=separator, ids=ids, layer=layer, memory=memory, threads=threads,
-            progress=not quiet(),
+            check=check_overlap, separator=separator, ids=ids, layer=layer, modality=modality, memory=memory,
+            threads=threads, progress=not quiet(),
         )  # fmt: skip
-        done = stream_scores(Path(expression), collection, asked, out)
+        done = stream_scores(source, collection, asked, out)
         found, n_obs, made = done.coverage, done.n_obs, ""
     else:
-        source = standard_input() if expression == "-" else Path(expression)
-        reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log)
+        reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log, modality=modality)
         adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
         check_overlap(adata, collection)
         made = log_layer(adata) if log else ""

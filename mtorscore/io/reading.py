@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mtorscore._doors import option
 from mtorscore.errors import DataError, FormatError, MtorscoreError
 from mtorscore.io import detect
+from mtorscore.io.download.addresses import is_remote, shown
 from mtorscore.io.formats.stored_matrices import check_matrices
 from mtorscore.io.readers import BY_KIND
 from mtorscore.io.tables import file_bytes
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mtorscore.io.formats.reader import Found, Reader
 
-__all__ = ["Description", "describe", "read"]
+__all__ = ["Description", "describe", "local", "read"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def describe(path: str | Path, *, orientation: str | None = None) -> Description
     Parameters
     ----------
     path
-        File or folder.
+        File, folder, or an address as for `read`.
     orientation
         As for `read`.
 
@@ -82,7 +83,7 @@ def describe(path: str | Path, *, orientation: str | None = None) -> Description
         If it is missing, empty, damaged as far as its structure tells, or nothing that mtorscore reads. Of sparse
         matrices the first 100 million indices are looked at.
     """
-    path = Path(path)
+    path = local(path)
     table = asked_orientation(orientation) if orientation else ""
     found = detect.detect(path)
     for file, kind in found.handed.get("matrices", [(found.path or path, found.kind)]):
@@ -96,6 +97,7 @@ def read(
     kind: str | None = None,
     orientation: str | None = None,
     ids: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> AnnData:
     """Read any supported file or folder into an AnnData.
@@ -103,7 +105,8 @@ def read(
     Parameters
     ----------
     path
-        A file (plain, gz, bz2, zst, xz or a zip of one file), a folder, or a URL that `fetch` takes.
+        A file (plain, gz, bz2, zst, xz or a zip of one file), a folder, or an address: a URL that `fetch` takes, or
+        one that fsspec reads (``s3://``, ``gs://``, ``memory://``). It is copied into the cache.
     kind
         Overrides what would be recognised; see `describe` for the names. For a delimited table also ``"matrix"``
         (genes in rows), ``"matrix_t"`` (samples in rows), ``"clinical"``, ``"genes"`` or ``"contrast"``.
@@ -111,6 +114,8 @@ def read(
         ``"genes-in-rows"`` or ``"samples-in-rows"``, for a table that can be read in two ways.
     ids
         The column that names the genes (in a table with samples in rows, the samples), where it is not the first.
+    storage_options
+        Of an address, for fsspec, such as ``{"anon": True}``; never written or shown.
     options
         For one format only, such as ``sheet`` for Excel, ``name`` for an object in an R file, ``platform`` for GEO.
 
@@ -130,11 +135,23 @@ def read(
     DataError
         If samples repeat or values cannot be used.
     """
-    if isinstance(path, str) and path.startswith(("http://", "https://", "ftp://")):
-        from mtorscore.io.download.fetching import fetch
+    address, path = path, local(path, storage_options)
+    adata = _asked(path, kind, orientation, ids, options)
+    if is_remote(address):
+        adata.uns["source"]["address"] = shown(str(address))
+    return adata
 
-        path = fetch(path)
-    path = Path(path)
+
+def local(path: str | Path, storage_options: Mapping[str, Any] | None = None) -> Path:
+    """Return a path as it is, and of an address the copy in the cache."""
+    if not is_remote(path):
+        return Path(path)
+    from mtorscore.io.download.object_storage import local_copy
+
+    return local_copy(path, storage_options)
+
+
+def _asked(path: Path, kind: str | None, orientation: str | None, ids: str | None, options: dict[str, Any]) -> AnnData:
     if orientation is not None:
         asked = asked_orientation(orientation)
         if kind in TABLE_KINDS and kind != asked:

@@ -403,7 +403,7 @@ def _of_matrix(own: OwnData) -> dict[str, pd.Series]:
     """Return the columns that the matrix file has of its samples."""
     from mtorscore import io
 
-    options = {"orientation": own.orientation, "ids": own.ids}
+    options: dict[str, Any] = {"orientation": own.orientation, "ids": own.ids}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         obs = io.read(own.expression, **{k: v for k, v in options.items() if v is not None}).obs

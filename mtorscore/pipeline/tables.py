@@ -62,6 +62,7 @@ class Reading:
     units: str | None = None
     tx2gene: Path | None = None
     log: bool = False
+    modality: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Return what was said for `mtorscore.read`, as keyword arguments."""

@@ -224,7 +224,9 @@ _Tables = list[tuple[Path, Mapping[str, Any]]]
 def _expression(recipe: Recipe, files: _Files) -> tuple[AnnData, _Tables]:
     """Read the matrix and name its genes; return it with the clinical tables to join."""
     expression = recipe.expression
-    asked = {name: str(expression[name]) for name in ("kind", "ids", "orientation") if expression.get(name)}
+    asked: dict[str, Any] = {
+        name: str(expression[name]) for name in ("kind", "ids", "orientation") if expression.get(name)
+    }
     options = dict(expression.get("options") or {})
     if "tx2gene" in files.helpers:
         options["tx2gene"] = files.helpers["tx2gene"]

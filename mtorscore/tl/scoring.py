@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from mtorscore.collection import SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, FormatError, MethodError
+from mtorscore.io.formats.mudata import modality_of
 from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, sound
+from mtorscore.io.reading import local
 from mtorscore.tl.engine.coverage_warnings import warn_composites
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.outcome import tables_of
@@ -46,6 +48,7 @@ def score(
     *,
     method: str | Sequence[str] = "singscore",
     layer: str | None = None,
+    modality: str | None = None,
     mask_obs: npt.ArrayLike | str | None = None,
     reference: Any = None,
     min_coverage: float = 0.0,
@@ -60,6 +63,7 @@ def score(
     out: str | Path | None = None,
     progress: bool = False,
     resume: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
     **params: Any,
 ) -> AnnData | Path:
     """Score observations by one method or several.
@@ -68,13 +72,16 @@ def score(
     ----------
     adata
         Observations x genes. The values are taken as they are: ``.raw`` is never used, nothing is logged. A path to an
-        ``.h5ad`` file or ``.zarr`` folder is scored from disk, in blocks.
+        ``.h5ad`` or ``.h5mu`` file or ``.zarr`` folder is scored from disk, in blocks. Of a MuData object one modality
+        is scored in place.
     signatures
         A collection, a mapping of names to genes, a path, or None for the shipped library.
     method
         One name or several of `methods`; several share one walk over the matrix and one ranking.
     layer
         Layer instead of ``.X``.
+    modality
+        Of MuData (the object or an ``.h5mu`` file), where there are several.
     mask_obs
         Boolean mask, or the name of a boolean column of ``.obs``: score these observations only, and let
         cohort-dependent methods learn from these only. The others get NaN.
@@ -105,6 +112,8 @@ def score(
     memory, out, progress, resume
         For a path: memory for the blocks, a file to write instead of handing back an AnnData, a progress bar, and
         whether to go on with an unfinished run. See the page on scaling out.
+    storage_options
+        For an address such as ``s3://bucket/atlas.h5ad``, see `mtorscore.read`.
     **params
         Parameters of the methods. With several methods a parameter goes to those that know it, and
         ``ucell={"max_rank": 1000}`` to that one.
@@ -147,18 +156,34 @@ def score(
         universe=universe,
         threads=threads,
     )
+    whole = adata
     if not isinstance(adata, str | Path):
+        whole, adata = _within(adata, modality, copy)
         _check_anndata(adata)
     collection = check_collection(as_collection(signatures))
     warn_composites(collection, options.methods, options.references)
     if isinstance(adata, str | Path):
         from mtorscore.tl.streaming.score_file import DiskOptions, score_file
 
-        disk = DiskOptions(mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume)
-        return score_file(adata, collection, options, disk)
-    target = adata.copy() if copy else adata
-    _score_into(target, collection, options, masked_rows(mask_obs, adata.n_obs, lambda: adata.obs), block)
-    return target
+        disk = DiskOptions(
+            mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume, modality=modality
+        )
+        return score_file(local(adata, storage_options), collection, options, disk)
+    _score_into(adata, collection, options, masked_rows(mask_obs, adata.n_obs, lambda: adata.obs), block)
+    return whole
+
+
+def _within(given: Any, modality: str | None, copy: bool) -> tuple[Any, Any]:
+    """Return the object to hand back (a copy, where that was asked for), and in it the AnnData that is scored."""
+    modalities = getattr(given, "mod", None)
+    if modalities is None or not hasattr(modalities, "keys"):
+        if modality is not None:
+            raise DataError(f"modality={modality!r} chooses one of a MuData, and this is {type(given).__name__}.")
+        whole = given.copy() if copy and hasattr(given, "copy") else given
+        return whole, whole
+    name = modality_of(sorted(map(str, modalities)), modality, where="MuData")
+    whole = given.copy() if copy else given
+    return whole, whole.mod[name]
 
 
 def score_cohort(
@@ -234,6 +259,11 @@ def _score_into(
 def _check_anndata(adata: Any) -> None:
     if not (hasattr(adata, "obs_names") and hasattr(adata, "var_names") and hasattr(adata, "obsm")):
         kind = f"{type(adata).__module__}.{type(adata).__qualname__}"
+        if hasattr(adata, "tables"):
+            raise DataError(
+                f"A {kind} holds tables; score one of them (sdata.tables[name]), or take it with its coordinates: "
+                "mt.io.from_spatialdata(sdata)."
+            )
         raise DataError(
             f"A {kind} cannot be scored in place; give an AnnData, or a path to one. Arrays and DataFrames go through "
             "SignatureScorer(...).fit_transform(X), or anndata.AnnData(X)."

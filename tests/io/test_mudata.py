@@ -13,7 +13,8 @@ from anndata.io import write_elem
 from scipy import sparse
 
 import mtorscore as mt
-from mtorscore.errors import FormatError
+from mtorscore import cli
+from mtorscore.errors import DataError, FormatError
 
 GENES = ["ALB", "FASN", "SCD", "GLUL"]
 
@@ -76,3 +77,62 @@ def test_a_damaged_matrix_of_a_modality_is_refused(tmp_path: Path) -> None:
         mt.read(path, modality="rna")
     with pytest.raises(FormatError, match="damaged"):
         mt.io.describe(path)
+
+
+SETS = {"LIPID": ["FASN", "SCD"], "CENTRAL": ["GLUL", "ALB"]}
+
+
+def test_a_modality_is_streamed_with_the_bits_of_memory(tmp_path: Path) -> None:
+    found, obs = modalities()
+    path = write_h5mu(tmp_path / "x.h5mu", found, obs)
+    expected = mt.tl.score(found["rna"].copy(), SETS, method="ucell").obsm["score_ucell"]
+    with pytest.raises(FormatError, match=r"2 modalities \(prot, rna\); choose one, such as modality="):
+        mt.tl.score(path, SETS, method="ucell")
+    scored = mt.tl.score(path, SETS, method="ucell", modality="rna")
+    pd.testing.assert_frame_equal(scored.obsm["score_ucell"], expected, check_exact=True)
+    out = mt.tl.score(path, SETS, method="ucell", modality="rna", out=tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(mt.tl.read_scores(out)[0]["score_ucell"], expected, check_exact=True)
+    copy = mt.tl.score(path, SETS, method="ucell", modality="rna", out=tmp_path / "s.h5mu")
+    pd.testing.assert_frame_equal(mt.read(copy, modality="rna").obsm["score_ucell"], expected, check_exact=True)
+    assert "score_ucell" not in mt.read(copy, modality="prot").obsm
+
+
+def test_an_object_is_scored_in_the_modality(tmp_path: Path) -> None:
+    class MuData:
+        def __init__(self, mod: dict[str, AnnData]) -> None:
+            self.mod = mod
+
+        def copy(self) -> MuData:
+            return MuData({k: v.copy() for k, v in self.mod.items()})
+
+    mdata = MuData(modalities()[0])
+    with pytest.raises(FormatError, match="MuData: there are 2 modalities"):
+        mt.tl.score(mdata, SETS)
+    handed = mt.tl.score(mdata, SETS, modality="rna", copy=True)
+    assert "score_singscore" in handed.mod["rna"].obsm
+    assert "score_singscore" not in mdata.mod["rna"].obsm
+    assert mt.tl.score(mdata, SETS, modality="rna") is mdata
+    assert "score_singscore" in mdata.mod["rna"].obsm
+    with pytest.raises(DataError, match="and this is AnnData"):
+        mt.tl.score(mdata.mod["rna"], SETS, modality="rna")
+    path = tmp_path / "x.h5ad"
+    mdata.mod["rna"].write_h5ad(path)
+    with pytest.raises(FormatError, match="has no modalities"):
+        mt.tl.score(path, SETS, modality="rna")
+
+
+def test_the_command_line_names_the_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, obs = modalities()
+    path = write_h5mu(tmp_path / "x.h5mu", found, obs)
+    (tmp_path / "sets.gmt").write_text("LIPID\tx\tFASN\tSCD\n")
+    asked = ["score", str(path), "-s", str(tmp_path / "sets.gmt")]
+    for out in ("scores.tsv", "scores.h5mu", "-"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*asked, "-o", str(tmp_path / out) if out != "-" else out])
+        assert ended.value.code == 2
+        assert "2 modalities (prot, rna); choose one, such as --modality prot" in capsys.readouterr().err
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*asked, "--modality", "rna", "-o", str(tmp_path / out) if out != "-" else out])
+        assert not ended.value.code
+    assert pd.read_csv(tmp_path / "scores.tsv", sep="\t", index_col=0).shape == (8, 1)
+    assert "score_singscore" in mt.read(tmp_path / "scores.h5mu", modality="rna").obsm

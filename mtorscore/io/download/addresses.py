@@ -6,11 +6,17 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, quote, urlsplit
 
-__all__ = ["identity", "shown"]
+__all__ = ["identity", "is_remote", "shown"]
 
 # Parameters that name what is asked for, as GEO and cBioPortal write them; every other value may be a secret.
 _NAMING = frozenset({"acc", "accession", "db", "file", "filename", "form", "format", "id", "study", "targ", "view"})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,79}")
+
+
+def is_remote(path: object) -> bool:
+    """Whether it is an address, such as ``s3://bucket/atlas.h5ad``, and not a path."""
+    return isinstance(path, str) and bool(_SCHEME.match(path))
 
 
 def shown(url: str) -> str:

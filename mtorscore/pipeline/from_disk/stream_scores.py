@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write_scores"]
 
-OUTPUTS = (".parquet", ".h5ad", ".zarr")
+OUTPUTS = (".parquet", ".h5ad", ".h5mu", ".zarr")
 """Endings of outputs that hold the scores as `mtorscore.tl.score` does; any other one is a table of text."""
 PACKED = (".bz2", ".xz", ".zst")
 """Compressions that are not written part by part."""
@@ -46,7 +46,7 @@ class Asked:
         Column of ``var`` that names the genes.
     check
         Called with the names of the genes (in ``var``) and the signatures, to refuse what has nothing in common.
-    layer, memory, threads, resume
+    layer, modality, memory, threads, resume
         See `mtorscore.tl.score`.
     separator
         Between the columns of a table of text.
@@ -59,6 +59,7 @@ class Asked:
     check: Callable[[AnnData, SignatureCollection], None]
     ids: str | None = None
     layer: str | None = None
+    modality: str | None = None
     memory: str = "1GB"
     threads: int | None = None
     resume: bool = True
@@ -74,7 +75,7 @@ class Streamed:
     coverage: pd.DataFrame
 
 
-def can_stream(path: Path, output: str) -> bool:
+def can_stream(path: Path, output: str, modality: str | None = None) -> bool:
     """Whether a file is scored from disk: an AnnData file with observations in the rows, and a file to write.
 
     Parameters
@@ -83,14 +84,16 @@ def can_stream(path: Path, output: str) -> bool:
         What is to be scored.
     output
         Where the scores go; ``-`` prints them, from memory.
+    modality
+        Of a MuData file, where it has several.
     """
     from mtorscore.io.tables.orientation import is_transposed
     from mtorscore.tl.streaming.disk_matrix import check_kind, open_file
 
-    if output == "-" or path.suffix not in (".h5ad", ".zarr") or not path.exists():
+    if output == "-" or path.suffix not in (".h5ad", ".h5mu", ".zarr") or not path.exists():
         return False
     check_kind(path)
-    file = open_file(path, panel_bytes=1 << 20)
+    file = open_file(path, modality=modality, panel_bytes=1 << 20)
     try:
         return not is_transposed([str(n) for n in file.obs_names(slice(0, SAMPLED))], file.genes[:SAMPLED])
     finally:
@@ -139,12 +142,13 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     options = ScoreOptions.checked(asked.methods, {}, layer=asked.layer, threads=asked.threads)
     written = target if target.suffix in OUTPUTS else target.with_name(f".{target.name}.parquet")
     disk = DiskOptions(
-        memory=asked.memory, out=written, progress=asked.progress, resume=asked.resume, naming=naming
+        memory=asked.memory, out=written, progress=asked.progress, resume=asked.resume, naming=naming,
+        modality=asked.modality,
     )  # fmt: skip
     score_file(path, signatures, options, disk)
     if written is not target:
         _as_text(written, target, asked.methods, asked.separator)
-    record, n_obs = _recorded(written)
+    record, n_obs = _recorded(written, asked.modality)
     if written is not target:
         written.unlink()
     return Streamed(n_obs, record[asked.methods[0]])
@@ -165,6 +169,8 @@ def write_scores(adata: AnnData, out: str | Path) -> None:
         with atomic(target) as temporary:
             adata.write_h5ad(temporary)
         return
+    if target.suffix == ".h5mu":
+        raise ConfigError(f"{out}: .h5mu is a copy of an .h5mu that is scored; write .h5ad, .parquet or a table.")
     if target.suffix == ".zarr":
         with atomic_folder(target) as temporary, warnings.catch_warnings():
             # Which version of the format is written is for the library to say.
@@ -185,10 +191,10 @@ def write_scores(adata: AnnData, out: str | Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, layer: str | None) -> Iterator[DiskFile]:
+def _opened(path: Path, layer: str | None, modality: str | None = None) -> Iterator[DiskFile]:
     from mtorscore.tl.streaming.disk_matrix import open_file
 
-    file = open_file(path, layer=layer, panel_bytes=1 << 20)
+    file = open_file(path, layer=layer, modality=modality, panel_bytes=1 << 20)
     try:
         yield file
     finally:
@@ -205,7 +211,7 @@ def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, aske
     from mtorscore.pp.scale import warn_calls
     from mtorscore.tl.streaming.gene_names import known_names
 
-    with _opened(path, asked.layer) as file:
+    with _opened(path, asked.layer, asked.modality) as file:
         obs = file.element("obs")
         if not obs.index.is_unique:
             twice = obs.index[obs.index.duplicated()].unique()
@@ -263,7 +269,7 @@ def _text(path: Path, target: Path) -> Iterator[Any]:
         yield stream
 
 
-def _recorded(written: Path) -> tuple[dict[str, Any], int]:
+def _recorded(written: Path, modality: str | None) -> tuple[dict[str, Any], int]:
     """Return the coverage table of each method, and the number of observations."""
     import pandas as pd
 
@@ -276,7 +282,7 @@ def _recorded(written: Path) -> tuple[dict[str, Any], int]:
         return {k: t.set_index(t.columns[0]) for k, t in found.items()}, int(file.metadata.num_rows)
     from mtorscore.tl.streaming.disk_matrix import open_file
 
-    file = open_file(written, panel_bytes=1 << 20)
+    file = open_file(written, modality=modality, panel_bytes=1 << 20)
     try:
         record = file.element("uns/mtorscore")
         return {k: v["coverage"] for k, v in record.items() if "coverage" in v}, int(file.matrix.shape[0])

@@ -245,13 +245,14 @@ def read_scores(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def write_h5ad(out: Path, scores: Finished) -> None:
-    """Copy the h5ad and add the tables to its ``obsm``, block by block."""
+    """Copy the h5ad or h5mu and add the tables to its ``obsm`` (that of the modality), block by block."""
     import h5py
 
     with atomic(out) as temporary:
         shutil.copyfile(scores.file.path, temporary)
         with h5py.File(temporary, "r+") as copy:
-            _fill(copy, lambda group, index: copy.copy(scores.file.obs_index(), group, name=index), scores)
+            root = copy if scores.file.modality is None else copy["mod"][scores.file.modality]
+            _fill(root, lambda group, index: copy.copy(scores.file.obs_index(), group, name=index), scores)
 
 
 def write_zarr(out: Path, scores: Finished) -> None:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._doors import option
 from mtorscore._sparse_structure import canonical, check_indices, check_stored_pointers, compressed
 from mtorscore.errors import DataError, FormatError, examples
+from mtorscore.io.formats.mudata import modality_of
 from mtorscore.io.formats.stored_matrices import check_anndata, check_hdf5, check_zarr, sound, sparse_shape
 from mtorscore.tl.streaming.hdf5_chunks import open_dataset
 
@@ -62,13 +64,17 @@ class DiskRows:
 
 @dataclass
 class DiskFile:
-    """An open h5ad or zarr file: its matrix and its other elements."""
+    """An open h5ad, h5mu or zarr file: its matrix and its other elements.
+
+    `root` is what holds them: the file, or in it the group of one modality, whose name is `modality`.
+    """
 
     path: Path
     root: Any
     kind: str
     matrix: DiskRows
     genes: list[str]
+    modality: str | None = None
     scratch: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list)
     descriptor: int = -1
     pool: ThreadPoolExecutor | None = None
@@ -118,21 +124,30 @@ class DiskFile:
             os.close(self.descriptor)
             self.descriptor = -1
         if self.kind == "h5ad":
-            self.root.close()
+            self.root.file.close()
         for folder in self.scratch:
             folder.cleanup()
         self.scratch.clear()
 
 
-def open_file(path: str | Path, *, layer: str | None = None, scratch: Path | None = None, panel_bytes: int) -> DiskFile:
-    """Open an AnnData file for reading in row blocks.
+def open_file(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    modality: str | None = None,
+    scratch: Path | None = None,
+    panel_bytes: int,
+) -> DiskFile:
+    """Open an AnnData file, or a modality of a MuData file, for reading in row blocks.
 
     Parameters
     ----------
     path
-        ``.h5ad`` file or ``.zarr`` folder.
+        ``.h5ad`` or ``.h5mu`` file, or ``.zarr`` folder.
     layer
         Layer instead of ``X``.
+    modality
+        Of a MuData file, where it has several.
     scratch
         Folder for the copy by rows that a matrix stored by columns needs; the system's temporary folder by default.
     panel_bytes
@@ -153,6 +168,9 @@ def open_file(path: str | Path, *, layer: str | None = None, scratch: Path | Non
         with sound(file):
             if kind == "h5ad":
                 check_hdf5(root, file)
+            opened.modality = _modality(root, modality, file)
+            if opened.modality is not None:
+                opened.root = root = root["mod"][opened.modality]
             if name not in root:
                 there = ", ".join(root["layers"]) if "layers" in root else ""
                 raise FormatError(f"It holds no {name}; layers: {there or 'none'}.", path=file)
@@ -184,6 +202,16 @@ def _open_root(file: Path) -> tuple[Any, str]:
         raise FormatError(
             "This is not an HDF5 file, or it was cut short; fetch or write it again.", path=file
         ) from error
+
+
+def _modality(root: Any, asked: str | None, file: Path) -> str | None:
+    """Return the modality that is meant; None where the file has none."""
+    if "mod" in root and hasattr(root["mod"], "keys"):
+        names = sorted(k for k in root["mod"] if hasattr(root["mod"][k], "keys"))
+        return modality_of(names, asked, where=file)
+    if asked is not None:
+        raise FormatError(f"it has no modalities, and {option('modality')} chooses one of a MuData file.", path=file)
+    return None
 
 
 def _empty() -> DiskRows:
@@ -370,7 +398,7 @@ def _pieces(dataset: Any) -> Iterator[npt.NDArray[Any]]:
 
 def check_kind(path: Path) -> None:
     """Refuse a path that cannot be streamed."""
-    known = (".h5ad", ".zarr", ".h5")
+    known = (".h5ad", ".h5mu", ".zarr", ".h5")
     if path.suffix.lower() not in known and not path.is_dir():
         raise FormatError(
             f"Only {examples(known)} are scored from disk; read others with mtorscore.read and score the result.",

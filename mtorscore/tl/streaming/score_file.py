@@ -52,7 +52,7 @@ __all__ = ["DiskOptions", "plain", "refuse_cohort", "refuse_random_nulls", "scor
 
 WRITE_BYTES = 16 << 20
 AT_ONCE = 2
-WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".zarr": write_zarr}
+WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".h5mu": write_h5ad, ".zarr": write_zarr}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class DiskOptions:
         Limit for the blocks in memory and the copies made of them, such as ``"1GB"``; scores that are returned instead
         of written (`out`) are not counted.
     out
-        ``.parquet`` (read by `read_scores`), ``.h5ad`` or ``.zarr`` (a copy of the input with the scores in
+        ``.parquet`` (read by `read_scores`), ``.h5ad``, ``.h5mu`` or ``.zarr`` (a copy of the input with the scores in
         ``.obsm``). Finished blocks are kept in ``<out>.parts``; a run that was killed resumes from there.
     progress
         Show a bar with cells per second on standard error.
@@ -75,6 +75,8 @@ class DiskOptions:
         Resume an unfinished run; False starts again.
     naming
         How the genes are named; by the file, if nothing is said.
+    modality
+        Of a MuData file, where it has several.
     """
 
     mask_obs: npt.ArrayLike | str | None = None
@@ -84,6 +86,7 @@ class DiskOptions:
     progress: bool = False
     resume: bool = True
     naming: GeneNaming | None = None
+    modality: str | None = None
 
 
 @dataclass
@@ -110,7 +113,7 @@ def score_file(
     Parameters
     ----------
     path
-        ``.h5ad`` file or ``.zarr`` folder; dense, CSR or CSC, any compression.
+        ``.h5ad`` or ``.h5mu`` file or ``.zarr`` folder; dense, CSR or CSC, any compression.
     collection, options, disk
         What to score, how, and the options of streaming.
 
@@ -141,7 +144,9 @@ def _score(
 ) -> AnnData | Path:
     budget = parse_memory(disk.memory)
     scratch = None if target is None else target.parent
-    file = open_file(path, layer=options.layer, scratch=scratch, panel_bytes=block_bytes(budget))
+    file = open_file(
+        path, layer=options.layer, modality=disk.modality, scratch=scratch, panel_bytes=block_bytes(budget)
+    )
     stamps = stamps_of(path)
     try:
         if min(file.matrix.shape) == 0:
@@ -396,6 +401,7 @@ def _identity(job: _Job, content: str) -> dict[str, Any]:
         "content": content,
         "shape": list(job.file.matrix.shape),
         "layer": options.layer or "X",
+        "modality": job.file.modality or "",
         "rows": mask,
         "genes": universe_hash(job.genes.names),
         "signatures": job.collection.hash,
