@@ -128,3 +128,28 @@ def test_a_cluster_of_processes_gives_the_same(tmp_path: Path) -> None:
             assert_same(tl.score(adata, SETS, method=BLOCKWISE), memory, BLOCKWISE)
     stream = tl.score(path, SETS, method=BLOCKWISE)
     assert_same(stream, memory, BLOCKWISE)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_gives_five_thousand_cells_the_bits_of_memory(tmp_path: Path) -> None:
+    """Single-sample methods alone: sums over chunks, which zscore learns from, are added up in another order."""
+    import h5py
+    from anndata.experimental import read_elem_lazy
+    from dask.distributed import Client, LocalCluster
+
+    rng = np.random.default_rng(12)
+    names = [f"g{i}" for i in range(2000)]
+    x = sparse.csr_matrix(rng.poisson(rng.gamma(0.3, 1.0, 2000), (5000, 2000)).astype(np.float32))
+    cells, genes = pd.DataFrame(index=[f"c{i}" for i in range(5000)]), pd.DataFrame(index=names)
+    sets = {f"S{k}": list(rng.choice(names, 40, replace=False)) for k in range(12)}
+    methods = ["singscore", "ucell", "aucell", "ssgsea", "mean", "ulm"]
+    memory = tl.score(ad.AnnData(x, cells, genes), sets, method=[*methods, "zscore"])
+    ad.AnnData(x, cells, genes).write_h5ad(tmp_path / "cells.h5ad")
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster), h5py.File(tmp_path / "cells.h5ad") as file:
+        lazy_matrix = read_elem_lazy(file["X"], chunks=(700, 2000))
+        found = tl.score(ad.AnnData(lazy_matrix, cells, genes), sets, method=[*methods, "zscore"])
+    for method in methods:
+        np.testing.assert_array_equal(found.obsm[f"score_{method}"], memory.obsm[f"score_{method}"], err_msg=method)
+    assert_same(found, memory, ["zscore"])
