@@ -13,6 +13,7 @@ from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import USER_BRANCH
 from mtorscore.report.data.described import Described, as_json
 from mtorscore.report.data.run_files import TRACKS, Cohort, Run
+from mtorscore.report.data.sample_genes import sample_genes
 from mtorscore.results import TABLES
 
 MISSING = 65535
@@ -45,7 +46,11 @@ def payload(run: Run, described: dict[str, Described], leads: Sequence[str]) -> 
         "genes": _genes(described),
         "printed": {t.name: t.printed.split() for t in TABLES.values() if t.printed and t.script},
         "leads": list(leads),
-        "cohorts": [_cohort(c, run.methods, list(described)) for c in run.cohorts],
+        "cohorts": [
+            _cohort(c, run.methods, list(described))
+            | {"carriers": sample_genes(run.folder / c.name / "cohort.h5ad", c, leads)}
+            for c in run.cohorts
+        ],
     }
 
 

@@ -57,7 +57,7 @@ function svg(tag, attributes = {}, ...children) {
 
 function fmt(value, digits = 3) {
   if (value == null || !Number.isFinite(value)) return "";
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value).replace("-", "\u2212");
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(1).replace("-", "\u2212");
   return Number(value.toPrecision(digits)).toString().replace("-", "\u2212");

@@ -100,6 +100,20 @@ function placesOf(i) {
   });
 }
 
+// The genes of a signature that are furthest from the cohort's mean in one sample, with their SD.
+function carriersOf(name, i) {
+  const packed = cohortNow().carriers[name];
+  if (!packed) return [];
+  packed.order ??= new DataView(Uint8Array.from(atob(packed.at), (c) => c.charCodeAt(0)).buffer);
+  packed.tenths ??= Int8Array.from(atob(packed.sd), (c) => c.charCodeAt(0));
+  return Array.from({ length: packed.each }, (_, k) => {
+    const at = i * packed.each + k;
+    const gene = packed.genes[packed.order.getUint16(2 * at, true)];
+    const z = packed.tenths[at] / 10;
+    return `${gene.endsWith("-") ? `${gene.slice(0, -1)} (down)` : gene} ${z > 0 ? "+" : ""}${fmt(z, 2)}`;
+  });
+}
+
 function drawSample() {
   const section = document.getElementById("sample");
   const one = state.selected.size === 1 ? [...state.selected][0] : null;
@@ -109,16 +123,17 @@ function drawSample() {
   const name = cohort.observations[one];
   const places = placesOf(one).filter((p) => Number.isFinite(p.value));
   const facts = Object.entries(cohort.tracks).map(([t, column]) => [t.replaceAll("_", " "), cellOf(column, one)]).filter(([, v]) => v != null);
-  const heads = ["branch", "signature", "score", `place among ${places[0]?.n ?? 0} (percentile)`, "SD from their mean"];
+  const heads = ["branch and signature", "score", `place among ${places[0]?.n ?? 0} (percentile)`, "SD from their mean", ...(Object.keys(cohort.carriers).length ? ["genes furthest from their mean (SD)"] : [])];
+  const carried = (p) => carriersOf(p.name, one).join(", ");
   const bar = (p) => svg("svg", { viewBox: "0 0 104 10", class: "place", role: "img", "aria-label": `percentile ${fmt(p.place, 2)}` }, svg("line", { class: "grid", x1: 2, x2: 102, y1: 5, y2: 5 }), svg("circle", { cx: 2 + p.place, cy: 5, r: 4, fill: css("--mark") }));
-  const rows = places.map((p) => el("tr", {}, el("th", { scope: "row" }, clip(titled(p.name), 50)), el("td", {}, el("button", { type: "button", class: "quiet link", onclick: () => { choose(p.name); jump("signature"); } }, clip(p.name, 50))), el("td", { class: "num" }, fmt(p.value)), el("td", {}, bar(p), ` ${fmt(p.place, 2)}`), el("td", { class: "num" }, Number.isFinite(p.z) ? fmt(p.z, 2) : "")));
-  const table = () => [["sample", "branch", "signature", "score", "percentile", "sd_from_mean", "n"], places.map((p) => [name, titled(p.name), p.name, p.value, p.place, p.z, p.n])];
+  const rows = places.map((p) => el("tr", {}, el("th", { scope: "row" }, clip(titled(p.name), 50), " ", el("button", { type: "button", class: "quiet link", onclick: () => { choose(p.name); jump("signature"); } }, clip(p.name, 50))), el("td", { class: "num" }, fmt(p.value)), el("td", {}, bar(p), ` ${fmt(p.place, 2)}`), el("td", { class: "num" }, Number.isFinite(p.z) ? fmt(p.z, 2) : ""), heads.length > 4 ? el("td", { class: "genes" }, carried(p)) : null));
+  const table = () => [["sample", "branch", "signature", "score", "percentile", "sd_from_mean", "n", "genes"], places.map((p) => [name, titled(p.name), p.name, p.value, p.place, p.z, p.n, carried(p)])];
   const quoted = /^[\w.:-]+$/.test(name) ? name : "SAMPLE";
   section.querySelector("[data-view=sample]").replaceChildren(
     el("h3", {}, clip(name, 90), " ", el("button", { type: "button", class: "quiet save", onclick: () => saveText(tsvOf(...table()), `${DATA.run}-sample.tsv`, "text/tab-separated-values") }, "TSV"), " ", el("button", { type: "button", class: "quiet save", onclick: () => change({ selected: new Set() }) }, "Close")),
     el("p", { class: "note" }, `${clip(cohort.name, 40)}, ${state.method}. ${facts.slice(0, 8).map(([t, v]) => `${clip(t, 30)} ${clip(typeof v === "number" ? fmt(v) : v, 40)}`).join("; ")}. The map above may be coloured by this sample.`),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Places of this sample" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows))),
-    el("p", { class: "note" }, "A place without an interval says little of one patient. Genes behind each score, and intervals, are in the passport: ", el("code", {}, `mtorscore passport ${quoted} --reference COUNTS`), ". Research use only."));
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Places of this sample" }, el("table", { class: "places" }, el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows))),
+    el("p", { class: "note" }, "A place without an interval says little of one patient. The genes are those of the signature whose expression is furthest from the mean of the samples that are not normal tissue, whatever the scoring method (down: it falls with the signature); what each contributes to a score, and intervals, are in the passport: ", el("code", {}, `mtorscore passport ${quoted} --reference COUNTS`), ". Research use only."));
 }
 
 // The maps show the shift or effect that they were drawn with, or the place of the one chosen sample: the reader's choice.
