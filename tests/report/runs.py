@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -121,6 +122,30 @@ def two_cohorts(base: Path) -> Path:
     folder = base / "report-runs" / "two-cohorts"
     write_cohort(folder / "sim-hcc")
     write_cohort(folder / "sim-cca", disease="cca", n_tumours=40, n_normals=5, seed=2)
+    write_record(folder, ["sim-hcc", "sim-cca"])
+    report.write(folder)
+    return folder
+
+
+@cache
+def compared_run(base: Path) -> Path:
+    """Write the run of two cohorts with what compares tumours and normal tissue, and its report."""
+    import anndata
+
+    folder = base / "report-runs" / "compared"
+    shutil.copytree(two_cohorts(base), folder)
+    for cohort, context in (("sim-hcc", "HCC"), ("sim-cca", "CCA")):
+        path = folder / cohort / "cohort.h5ad"
+        adata = anndata.read_h5ad(path)
+        adata.uns["context"] = context
+        adata.layers["log"] = np.log2(np.asarray(adata.X, dtype=np.float64) + 1)
+        adata.write_h5ad(path)
+        rows = [
+            {"method": m, "signature": s, "difference": 1.5, "difference_low": 0.9, "difference_high": 2.1, "q": 0.001,
+             "active": 0.4, "active_low": 0.3, "active_high": 0.5, "called": True}
+            for m in ("singscore", "zscore") for s in NAMES
+        ]  # fmt: skip
+        pd.DataFrame(rows).to_csv(folder / cohort / "relate/activation.tsv", sep="\t", index=False)
     write_record(folder, ["sim-hcc", "sim-cca"])
     report.write(folder)
     return folder
