@@ -36,10 +36,12 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
+    Setting("two replicates, even", 2, 0.01),
     Setting("two replicates", 2, 0.02),
     Setting("three replicates", 3, 0.02),
     Setting("three replicates, noisy", 3, 0.08),
     Setting("four replicates, samples differ", 4, 0.05, 0.6),
+    Setting("six replicates", 6, 0.05),
 )
 
 

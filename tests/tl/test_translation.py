@@ -11,13 +11,13 @@ from anndata import AnnData
 from scipy import sparse, stats
 
 import mtorscore as mt
-from benchmarks.translation.run import measure
+from benchmarks.translation.run import PAGE, at_equal_error, committed, measure, page
 from benchmarks.translation.simulate import SETTINGS
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, StatisticsWarning
 from mtorscore.tl import contrast, translation_efficiency
 from mtorscore.tl.analysis.linear.moderation import moderate
-from mtorscore.tl.analysis.translation import filtered_q
+from mtorscore.tl.analysis.linear.two_assays import difference_variance, shift_of_the_unchanged, weighted_q
 
 TOP = mt.library()["TOP_RIBOSOMAL_PROTEINS"].genes
 
@@ -145,16 +145,76 @@ def test_changes_are_found_at_the_level_that_is_said(fixed: bool) -> None:
     assert rows["power"].mean() > 0.42
 
 
-def test_noisy_genes_do_not_burden_the_others_and_few_findings_are_not_filtered() -> None:
+def test_the_page_is_that_of_the_table_and_of_these_settings() -> None:
+    table, header = committed()
+    assert page(table, header) == PAGE.read_text(encoding="utf-8")
+    assert header["mtorscore"] == mt.__version__
+    stated = {(s.name, s.n, s.dispersion, s.shared) for s in SETTINGS}
+    assert set(table[["setting", "n", "dispersion", "shared"]].itertuples(index=False, name=None)) == stated
+
+
+def test_power_at_equal_error_is_that_of_the_ranking() -> None:
+    """A test whose q are all ten times too small finds more as it comes, and the same at equal error."""
     rng = np.random.default_rng(0)
-    p, noise = rng.uniform(size=1000), np.linspace(0.01, 1, 1000)
-    np.testing.assert_array_equal(filtered_q(p, noise), adjust_p(p))
-    p[:40] = 10.0 ** -rng.uniform(2, 5, 40)
-    q = filtered_q(p, noise)
+    null, changed = rng.uniform(size=(20, 1000)), 10.0 ** -rng.uniform(1, 6, (20, 100))
+    honest = pd.DataFrame({"q_of_unchanged": list(null), "q_of_changed": list(changed)})
+    boastful = honest.map(lambda q: q / 10)
+    power, cut = at_equal_error(honest)
+    again, lower = at_equal_error(boastful)
+    assert 0.1 < power < 0.9
+    assert again == pytest.approx(power, abs=0.02)
+    assert lower == pytest.approx(cut / 10, rel=0.1)
+
+
+def test_noisy_genes_burden_the_others_less() -> None:
+    rng = np.random.default_rng(0)
+    n, noise = 1000, np.linspace(0.1, 1.5, 1000)
+    p = 2 * stats.norm.sf(np.abs(rng.normal(np.where(np.arange(n) % 7 == 0, 1.0, 0.0), noise)) / noise)
+    q = weighted_q(p, noise, np.log(noise))
+    assert np.isfinite(q).all()
     assert (q <= 0.05).sum() > (adjust_p(p) <= 0.05).sum()
-    assert np.isnan(q[-1])
-    assert not np.isnan(q[0])
-    np.testing.assert_array_equal(filtered_q(p, np.zeros(1000)), adjust_p(p))
+    even = weighted_q(p, np.full(n, 0.3), np.zeros(n))
+    np.testing.assert_allclose(even, adjust_p(p), rtol=1e-9)
+    assert np.isnan(weighted_q(np.where(np.arange(n) == 3, np.nan, p), noise, np.log(noise))[3])
+    assert np.isnan(weighted_q(np.full(4, np.nan), np.ones(4), np.ones(4))).all()
+
+
+@pytest.mark.parametrize("error", [1e-4, 0.3, 100.0])
+def test_weights_exist_whatever_the_errors(error: float) -> None:
+    rng = np.random.default_rng(1)
+    q = weighted_q(rng.uniform(size=200), error * rng.uniform(0.5, 2, 200), rng.normal(size=200))
+    assert ((q >= 0) & (q <= 1)).all()
+
+
+def test_the_change_is_measured_from_genes_without_one() -> None:
+    rng = np.random.default_rng(2)
+    error = rng.uniform(0.1, 0.4, 1000)
+    change = rng.normal(0.05, error)
+    change[:250] -= 1.5
+    assert np.median(change) < -0.03
+    assert shift_of_the_unchanged(change, error) == pytest.approx(0.05, abs=0.03)
+    assert shift_of_the_unchanged(change[:20], error[:20]) == 0
+    assert shift_of_the_unchanged(np.full(50, np.nan), np.ones(50)) == 0
+    f, m, _ = simulate(n_genes=600)
+    te = translation_efficiency(f, m, groups="drug", treated="torin", control="vehicle")
+    other = ~te.var_names.isin(TOP)
+    assert abs(te.var["log2fc"][other].mean()) < 0.02
+    np.testing.assert_allclose(te.var["footprint_log2fc"] - te.var["mrna_log2fc"], te.var["log2fc"], atol=1e-12)
+
+
+def test_what_both_assays_share_follows_the_counts() -> None:
+    """Abundant genes share most of their scatter; scarce ones have counting noise of each assay alone."""
+    rng = np.random.default_rng(3)
+    genes, samples = 2000, 8
+    own = np.repeat([0.2, 1.0], genes // 2)
+    common = rng.normal(0, 0.2, (samples, genes))
+    first, second = (common + rng.normal(0, own, (samples, genes)) for _ in range(2))
+    centred = [x - x.mean(axis=0) for x in (first, second)]
+    level = np.log(own) + rng.normal(0, 0.01, genes)
+    variance, degrees = difference_variance(centred[0], centred[1], samples - 1, (level, level), level)
+    for part in (slice(0, 1000), slice(1000, None)):
+        assert variance[part].mean() == pytest.approx(2 * own[part].mean() ** 2, rel=0.1)
+    assert (degrees > samples - 1).all()
 
 
 def test_protein_on_log_scale_is_scored_the_same_way() -> None:

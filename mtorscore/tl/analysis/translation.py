@@ -10,25 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse, stats
 
-from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, StatisticsWarning, examples, warn
-from mtorscore.tl.analysis.linear.moderation import moderate, trended_prior
+from mtorscore.tl.analysis.linear.two_assays import difference_variance, shift_of_the_unchanged, weighted_q
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["filtered_q", "translation_efficiency"]
+__all__ = ["translation_efficiency"]
 
 _Float = npt.NDArray[np.float64]
 _LN2 = float(np.log(2.0))
 # Log2 abundances of an assay, samples x genes, and what its variances follow, per gene.
 _Both = tuple[tuple[_Float, _Float], tuple[_Float, _Float]]
 _GROUPS = "group"
-_FILTERS = tuple(i / 10 for i in range(8))
-"""Shares of genes, the noisiest first, without which q is tried."""
-_LEAST_FOUND = 10
-_FDR = 0.05
-_MOST_SHARED = 0.95
 
 
 def translation_efficiency(
@@ -50,12 +44,13 @@ def translation_efficiency(
     Library sizes are median-of-ratios size factors of each assay (Anders and Huber, Genome Biol 2010;11:R106), since
     5'TOP mRNAs are so large a share of footprints that totals would move with them. A global change of translation
     is thus invisible. Per sample and gene ``te = log2((f + prior * s_f) / s_f) - log2((m + prior * s_m) / s_m)``. The
-    change between groups is the difference of mean te. Its variance is that of both assays about trends on their
-    counting noise (of log2 abundances: on their level), one factor per gene, shrunk towards what the factors have in
-    common (Smyth, Stat Appl Genet Mol Biol 2004;3:3), less what both assays of a sample share, and never below the
-    counting noise of that gene. Genes too noisy to be found do not burden the others: where at least ten genes are
-    found without the noisiest share, these have no q (independent filtering; Bourgon, Proc Natl Acad Sci USA
-    2010;107:9546).
+    change between groups is the difference of mean te, less the shift that genes without a change have: where the
+    5'TOP mRNAs fall together, the median of ratios falls with them. Its variance is that of both assays about trends on
+    their counting noise (of log2 abundances: on their level), one factor per gene, shrunk towards what the factors have
+    in common (Smyth, Stat Appl Genet Mol Biol 2004;3:3), less what both assays of a sample share at that level, and
+    never below the counting noise of that gene. Noisy genes burden the others less: q is that of Benjamini and Hochberg
+    with weights by the error that a gene of this level has, the best ones for changes of 0.8 log2 units (Roeder and
+    Wasserman, Stat Sci 2009;24:398; Genovese, Biometrika 2006;93:509).
 
     Parameters
     ----------
@@ -88,8 +83,9 @@ def translation_efficiency(
     anndata.AnnData
         Samples x kept genes. ``X`` is te (log2, float64), ``layers["se"]`` its standard error from counting alone
         (zeros with ``scale="log2"``). ``var`` has ``te, te_low, te_high`` (mean over samples), ``mean_footprint,
-        mean_mrna``, and with groups ``log2fc`` (change of te), ``low, high, t, p, q`` (NaN where filtered),
-        ``footprint_log2fc, mrna_log2fc`` and ``interval`` (``"replicates"`` or, without replicates, ``"counting"``).
+        mean_mrna``, and with groups ``log2fc`` (change of te), ``low, high, t, p, q``, ``footprint_log2fc,
+        mrna_log2fc`` (their difference is ``log2fc``) and ``interval`` (``"replicates"`` or, without replicates,
+        ``"counting"``).
         ``uns["translation"]["left_out"]`` lists the other genes and why. Score it as it is:
         ``tl.score(te, mt.library().select(branch="eif4e"), method="wmean")``.
 
@@ -125,8 +121,8 @@ def translation_efficiency(
     _level_columns(var, te, noise, labels, level, both)
     if labels is not None and treated is not None:
         _change_columns(var, te, noise, labels == treated, labels == control, level, both)
-        var["footprint_log2fc"] = log_f[labels == treated].mean(axis=0) - log_f[labels == control].mean(axis=0)
         var["mrna_log2fc"] = log_m[labels == treated].mean(axis=0) - log_m[labels == control].mean(axis=0)
+        var["footprint_log2fc"] = var["log2fc"] + var["mrna_log2fc"]
     return _assemble(te, noise, obs, var, genes, kept, reasons, scale, min_count, prior)
 
 
@@ -297,13 +293,14 @@ def _change_columns(
         )
     error = np.sqrt(np.maximum(variance, counting[0]) / t.sum() + np.maximum(variance, counting[1]) / c.sum())
     change = te[t].mean(axis=0) - te[c].mean(axis=0)
+    change = change - shift_of_the_unchanged(change, error)
     quantile = stats.t.ppf(0.5 + level / 2, degrees)
     with np.errstate(invalid="ignore", divide="ignore"):
         statistic = np.where(error > 0, change / error, np.nan)
     p = 2 * stats.t.sf(np.abs(statistic), degrees)
     var["log2fc"], var["low"], var["high"] = change, change - quantile * error, change + quantile * error
     var["t"], var["p"] = statistic, p
-    var["q"] = filtered_q(p, noise.mean(axis=0))
+    var["q"] = weighted_q(p, error, _level_of(both, noise))
     var["interval"] = "replicates" if replicated else "counting"
 
 
@@ -315,53 +312,18 @@ def _trend(values: _Float, size: _Float, log: _Float, scale: str, prior: float) 
     return out
 
 
-def _moderated(noise: _Float, members: list[npt.NDArray[np.bool_]], both: _Both) -> tuple[_Float, float, bool]:
-    """Return shrunken variances of te, their degrees of freedom, and whether there are replicates at all.
+def _level_of(both: _Both, noise: _Float) -> _Float:
+    """Return per gene what its errors follow: log counting noise of te, or without counts the summed log abundance."""
+    counting = noise.mean(axis=0)
+    return np.log(counting) if (counting > 0).all() else both[0][1] + both[1][1]
 
-    A gene has one factor on the trends of both assays; both inform on it, less where they correlate.
-    """
+
+def _moderated(noise: _Float, members: list[npt.NDArray[np.bool_]], both: _Both) -> tuple[_Float, _Float, bool]:
+    """Return shrunken variances of te, their degrees of freedom, and whether there are replicates at all."""
     degrees = sum(int(i.sum()) - 1 for i in members)
     if degrees == 0:
-        return noise.mean(axis=0), np.inf, False
+        return noise.mean(axis=0), np.full(noise.shape[1], np.inf), False
     residuals = [np.concatenate([log[i] - log[i].mean(axis=0) for i in members]) for log, _ in both]
-    variances = [(r**2).sum(axis=0) / degrees for r in residuals]
-    f, m = (trended_prior(v, float(degrees), t)[0] for v, (_, t) in zip(variances, both, strict=True))
-    factor = (variances[0] / f + variances[1] / m) / 2
-    between = np.sqrt(f * m)
-    shared = float(((residuals[0] * residuals[1]).sum(axis=0) / degrees / between).mean() / factor.mean())
-    shared = min(max(shared, -_MOST_SHARED), _MOST_SHARED)
-    found = moderate(factor, 2 * degrees / (1 + shared**2))
-    return found.variance * (f + m - 2 * shared * between), float(found.degrees[0]), True
-
-
-def filtered_q(p: _Float, noise: _Float) -> _Float:
-    """Return q of Benjamini and Hochberg without the noisiest genes, if more are found so.
-
-    Counting noise says nothing of a change, so that genes may be left out by it.
-
-    Parameters
-    ----------
-    p
-        Per gene.
-    noise
-        Counting variance per gene; where it is 0, none is left out.
-
-    Returns
-    -------
-    numpy.ndarray
-        NaN for the genes left out.
-    """
-    plain = adjust_p(p)
-    if not (noise > 0).all():
-        return plain
-    tried = []
-    for share in _FILTERS:
-        kept = noise <= np.quantile(noise, 1 - share)
-        q = np.full(len(p), np.nan)
-        q[kept] = adjust_p(p[kept])
-        tried.append(q)
-    found = np.array([(np.nan_to_num(q, nan=1.0) <= _FDR).sum() for q in tried])
-    if found.max() < _LEAST_FOUND:
-        return plain
-    # The largest number is partly luck: the first that is nearly as large is taken.
-    return tried[int(np.argmax(found >= found.max() - np.sqrt(found.max()) / 4))]
+    trends = both[0][1], both[1][1]
+    found = difference_variance(residuals[0], residuals[1], degrees, trends, _level_of(both, noise))
+    return (*found, True)

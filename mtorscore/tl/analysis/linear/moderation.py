@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["Moderated", "moderate", "normal_bailey", "normal_hill", "trended_prior", "two_sided", "variance_prior"]
+__all__ = [
+    "Moderated", "moderate", "normal_bailey", "normal_hill", "smooth", "trended_prior", "two_sided", "variance_prior",
+]  # fmt: skip
 
 _Float = npt.NDArray[np.float64]
 _SPLINE = 4
@@ -103,6 +105,26 @@ def trended_prior(variance: _Float, degrees: _Float | float, covariate: _Float) 
         return np.exp(trend), np.inf
     prior = _inverse_trigamma(excess)
     return np.exp(trend + special.digamma(prior) - np.log(prior)), 2 * prior
+
+
+def smooth(values: _Float, covariate: _Float) -> _Float:
+    """Return what values are on average where the covariate is this: the natural spline of `trended_prior`.
+
+    Parameters
+    ----------
+    values, covariate
+        Per row, finite.
+
+    Returns
+    -------
+    numpy.ndarray
+        Per row; the mean where fewer than 30 rows, or a covariate of fewer than 4 values, have no trend.
+    """
+    if len(values) < _LEAST_FOR_TREND or len(np.unique(covariate)) < _SPLINE:
+        return np.full(len(values), values.mean())
+    basis = _natural_spline(covariate, np.quantile(covariate, np.linspace(0, 1, _SPLINE)))
+    fitted: _Float = basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+    return fitted
 
 
 def _unbiased_logs(variance: _Float, half: _Float) -> tuple[_Float, _Float]:
