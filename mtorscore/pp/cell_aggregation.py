@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["groups_of", "look_like_cells", "pseudobulk"]
+__all__ = ["groups_of", "look_like_cells", "pseudobulk", "without_blanks"]
 
 ROWS = 4096
 _BARCODE = re.compile(r"(?:.*[^A-Za-z])?[ACGT]{10,}(?:[-_.].*)?")
@@ -127,11 +127,11 @@ def pseudobulk(
 
 
 def groups_of(obs: pd.DataFrame, names: Sequence[str]) -> tuple[Any, pd.DataFrame]:
-    """Return the group of each row (-1 where a value is missing) and the table of groups, sorted."""
+    """Return the group of each row (-1 where a value is missing or blank) and the table of groups, sorted."""
     absent = [n for n in names if n not in obs]
     if absent:
         raise DataError(f"obs has no column {examples(repr(n) for n in absent)}; it has {examples(obs.columns)}.")
-    grouped = obs[list(names)].astype(object).groupby(list(names), observed=True, sort=True, dropna=True)
+    grouped = without_blanks(obs[list(names)]).groupby(list(names), observed=True, sort=True, dropna=True)
     codes = grouped.ngroup().fillna(-1).to_numpy().astype(np.int64)
     if lost := int((codes < 0).sum()):
         warn(
@@ -141,6 +141,13 @@ def groups_of(obs: pd.DataFrame, names: Sequence[str]) -> tuple[Any, pd.DataFram
         )
     keys = grouped.size().reset_index()[list(names)]
     return codes, keys
+
+
+def without_blanks(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of names as objects, blank text as missing."""
+    held = table.astype(object)
+    blank = held.map(lambda v: isinstance(v, str) and not v.strip())
+    return held.mask(blank, None)
 
 
 def _constant_columns(obs: pd.DataFrame, row: Any, found: pd.DataFrame) -> pd.DataFrame:

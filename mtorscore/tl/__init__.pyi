@@ -19,6 +19,9 @@ from .analysis.set_tests import set_test as set_test
 from .analysis.single_patient import Passport as Passport
 from .analysis.single_patient import passport as passport
 from .analysis.translation import translation_efficiency as translation_efficiency
+from .cells.calls import CellCalls as CellCalls
+from .cells.calls import call_cells as call_cells
+from .cells.panels import panel_coverage as panel_coverage
 from .cells.score_matrix import as_anndata as as_anndata
 from .engine.random_signatures import random_scores as random_scores
 from .engine.random_signatures import random_signatures as random_signatures

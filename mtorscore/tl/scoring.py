@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -23,6 +24,7 @@ from mtorscore.tl.engine.prepare import (
     ScoreOptions,
     check_collection,
     masked_rows,
+    null_for,
     record,
     score_source,
     scored_by,
@@ -54,6 +56,7 @@ def score(
     min_coverage: float = 0.0,
     pvalues: bool = False,
     n_random: int = 200,
+    null: str = "auto",
     key_added: str | None = None,
     copy: bool = False,
     universe: str = "refuse",
@@ -97,7 +100,11 @@ def score(
         that coherent signatures are called far too often. It comes in closed form where the method's spec says so,
         else from `n_random` random signatures matched in size, direction, weight and expression.
     n_random
-        Random signatures per signature, for methods without a closed form.
+        Random signatures per signature, where p-values rest on them.
+    null
+        ``"closed"``: the closed form, where the method has one. ``"matched"``: random signatures always, which meet the
+        same depth. ``"auto"``: matched for a panel of few genes that says so (read from Xenium, or with
+        ``uns["source"]["panel_name"]``), else closed.
     key_added
         Key in ``.obsm`` instead of ``score_<method>``; with several methods a prefix.
     copy
@@ -152,6 +159,7 @@ def score(
         min_coverage=min_coverage,
         pvalues=pvalues,
         n_random=n_random,
+        null=null,
         key_added=key_added,
         universe=universe,
         threads=threads,
@@ -169,6 +177,7 @@ def score(
             mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume, modality=modality
         )
         return score_file(local(adata, storage_options), collection, options, disk)
+    options = replace(options, null=null_for(options.null, adata.uns.get("source")))
     _score_into(adata, collection, options, masked_rows(mask_obs, adata.n_obs, lambda: adata.obs), block)
     return whole
 
@@ -249,7 +258,7 @@ def _score_into(
             frame = _frame(target, values, scores.outcome.names, rows)
             frame.attrs["scored_by"] = scored_by(scores)
             target.obsm[table] = frame
-        kept = record(scores, collection, genes_hash, options.layer)
+        kept = record(scores, collection, genes_hash, options.layer, options.null)
         target.uns.setdefault("mtorscore", {})[key.removeprefix("score_")] = kept
     for key, (columns, values) in ratios_and_panels(target, collection, options.layer, source, names).items():
         target.obsm[key] = _frame(target, values, columns, rows)

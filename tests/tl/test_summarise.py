@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from mtorscore import pp, tl
-from mtorscore.errors import DataError, MethodError
+from mtorscore.errors import DataError, DataWarning, MethodError
 from tests.containers import ArrayType, dense_and_sparse
 
 
@@ -136,3 +138,26 @@ def test_pseudobulk_adds_up_the_cells_of_a_group(array_type: ArrayType, monkeypa
     assert len(pp.pseudobulk(adata, ["sample", "cell_type"], min_cells=15).uns["pseudobulk"]["left_out"]) > 0
     with pytest.raises(DataError, match="has 1000 cells"):
         pp.pseudobulk(adata, "sample", min_cells=1000)
+
+
+def test_cells_without_a_sample_are_counted_with_one_warning() -> None:
+    adata = scored()
+    adata.obs["sample"] = adata.obs["sample"].astype(object)
+    adata.obs.loc[["c0", "c1"], "sample"] = [None, ""]
+    drug: dict[str, Any] = {"treated": "drug", "control": "none", "sample_key": "sample"}
+    with pytest.warns(DataWarning, match=r"2 of 240 observations have no value in sample \(c0, c1\)") as caught:
+        found = tl.compare_samples(adata, "treatment", **drug)
+    assert len(caught) == 1
+    assert set(found["cells_without_sample"]) == {2}
+    assert set(found["n_cells"]) == {238}
+    with pytest.warns(DataWarning, match="2 of 240") as caught:
+        again = tl.contrast(adata, "treatment", **drug)
+    assert len(caught) == 1
+    assert (set(again["cells_without_sample"]), set(again["n_cells"])) == ({2}, {238})
+    with pytest.warns(DataWarning, match="2 of 240"):
+        by_type = tl.compare_samples(adata, "treatment", cell_type="cell_type", min_cells=2, **drug)
+    assert by_type.groupby("cell_type")["n_cells"].first().sum() == 238
+    assert by_type.groupby("cell_type")["cells_without_sample"].first().sum() == 2
+    assert "cells_without_sample" not in tl.contrast(
+        adata.obsm["score_ucell"], adata.obs["treatment"], treated="drug", control="none"
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["one_value_per_sample", "score_key", "smooth", "summarise"]
+__all__ = ["count_cells", "one_value_per_sample", "score_key", "smooth", "summarise"]
 
 STATISTICS = ("mean", "median", "sd", "fraction_above")
 
@@ -217,13 +217,16 @@ def one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[s
     absent = [c for c in (sample_key, *columns) if c not in obs]
     if absent:
         raise DataError(f"obs has no column {examples(repr(c) for c in absent)}; it has {examples(obs.columns)}.")
-    sizes = obs[sample_key].value_counts()
+    from mtorscore.pp.cell_aggregation import without_blanks
+
+    samples = without_blanks(obs[[sample_key]])[sample_key]
+    sizes = samples.value_counts()
     if len(obs) > 1 and len(sizes) and sizes.max() == 1:
         raise DataError(
             f"{sample_key} has another value for each of {len(obs)} cells ({examples(sizes.index)}): it names cells, "
             "not samples. Name the column of the sample, or of the patient, that the cells come from."
         )
-    table = obs[list(columns)].astype(object).groupby(obs[sample_key].astype(object), observed=True)
+    table = obs[list(columns)].astype(object).groupby(samples, observed=True)
     for column, n in table.nunique().max().items():
         if n > 1:
             mixed = table[column].nunique()
@@ -232,3 +235,21 @@ def one_value_per_sample(obs: pd.DataFrame, sample_key: str, columns: Sequence[s
                 f"({examples(mixed.index[mixed > 1])}); samples are compared, so it must be one for all their cells."
             )
     return table.first()
+
+
+def count_cells(obs: pd.DataFrame, sample_key: str, compared: Sequence[object]) -> dict[str, int]:
+    """Return how many cells the compared samples have, and how many cells no sample names.
+
+    Parameters
+    ----------
+    obs
+        One row per cell.
+    sample_key
+        Column that names the sample of each cell.
+    compared
+        The samples that were compared.
+    """
+    from mtorscore.pp.cell_aggregation import without_blanks
+
+    samples = without_blanks(obs[[sample_key]])[sample_key]
+    return {"n_cells": int(samples.isin(list(compared)).sum()), "cells_without_sample": int(samples.isna().sum())}

@@ -12,7 +12,7 @@ from scipy import stats
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, MethodError, examples
 from mtorscore.pp.cell_aggregation import look_like_cells
-from mtorscore.tl.analysis.cell_summaries import one_value_per_sample, summarise
+from mtorscore.tl.analysis.cell_summaries import count_cells, one_value_per_sample, summarise
 from mtorscore.tl.analysis.linear.contrast_rows import COLUMNS, Options, contrast_rows
 from mtorscore.tl.analysis.linear.designs import make_design
 from mtorscore.tl.analysis.linear.questions import ask
@@ -123,7 +123,8 @@ def contrast(
         ``t_robust, df_robust, p_robust, block_effect, correlation`` (within random blocks, as used) and ``reason``
         (why a number is NaN, or approximate). With `technical` also ``technical_sd, smallest_difference`` (technical
         noise alone shows a larger one in 5% of experiments of this design, or 1 - `level`) and ``below_smallest``
-        (whether the difference is within it).
+        (whether the difference is within it). With `sample_key` also ``n_cells`` (of all samples) and
+        ``cells_without_sample`` (left out, with one warning).
 
     Raises
     ------
@@ -148,6 +149,8 @@ def contrast(
         if rows[name].notna().all():
             rows[name] = rows[name].astype(np.int64)
     out = rows[list(COLUMNS)]
+    if sample_key is not None:
+        out = out.assign(**count_cells(scores.obs, sample_key, table.index))
     return out if technical is None else _with_technical(out, technical, level)
 
 

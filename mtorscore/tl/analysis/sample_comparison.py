@@ -8,7 +8,7 @@ import numpy as np
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import MethodError
-from mtorscore.tl.analysis.cell_summaries import one_value_per_sample, summarise
+from mtorscore.tl.analysis.cell_summaries import count_cells, one_value_per_sample, summarise
 from mtorscore.tl.analysis.contrasts import contrast
 
 if TYPE_CHECKING:
@@ -59,8 +59,14 @@ def compare_samples(
     Returns
     -------
     pandas.DataFrame
-        The table of `contrast`, with a column for the cell type in front where asked for, and ``q``
-        of the permutation p (Benjamini-Hochberg over all rows).
+        The table of `contrast`, with a column for the cell type in front where asked for, ``q`` of the permutation p
+        (Benjamini-Hochberg over all rows), and behind it ``n_cells`` (of the compared samples, and the type) and
+        ``cells_without_sample`` (of the type; left out).
+
+    Warns
+    -----
+    DataWarning
+        Once, if cells have no sample or type.
 
     Raises
     ------
@@ -95,8 +101,12 @@ def compare_samples(
             n_permutations=n_permutations,
             seed=seed,
         )
+        of_type = adata.obs
         for name, value in zip(types, key if isinstance(key, tuple) else (key,), strict=True):
             found.insert(0, name, value)
+            of_type = of_type[of_type[name].astype(object) == value]
+        compared = wide.index[about[groups].isin([treated, control])]
+        found = found.assign(**count_cells(of_type, sample_key, compared))
         tables.append(found)
     joined = pd.concat(tables, ignore_index=True)
     joined["q"] = adjust_p(joined["p"].to_numpy(dtype=np.float64))

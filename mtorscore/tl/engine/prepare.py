@@ -28,15 +28,22 @@ from mtorscore.tl.engine.random_signatures import random_pvalues
 from mtorscore.tl.engine.reference import Reference
 
 __all__ = [
+    "MATCHED",
     "MethodScores",
     "ScoreOptions",
     "check_collection",
     "masked_rows",
+    "null_for",
     "prepare",
     "record",
     "score_source",
     "scored_by",
 ]
+
+MATCHED = "matched"
+NULLS = ("auto", "closed", MATCHED)
+DRAWN = "random signatures matched in size, direction, weight and expression"
+PANEL_KINDS = frozenset({"xenium"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +58,7 @@ class ScoreOptions:
         Per method the parameters given for it.
     references
         Per method the frozen reference, or None.
-    layer, min_coverage, pvalues, n_random, key_added, universe, threads
+    layer, min_coverage, pvalues, n_random, null, key_added, universe, threads
         See `mtorscore.tl.score`.
     """
 
@@ -62,6 +69,7 @@ class ScoreOptions:
     min_coverage: float = 0.0
     pvalues: bool = False
     n_random: int = 200
+    null: str = "auto"
     key_added: str | None = None
     universe: str = "refuse"
     threads: int | None = None
@@ -88,6 +96,8 @@ class ScoreOptions:
         MethodError
             If a method or parameter is unknown, or a reference is for another method.
         """
+        if rest.get("null", "auto") not in NULLS:
+            raise MethodError(f"null={rest['null']!r} is not known; choose one of {examples(map(repr, NULLS))}.")
         chosen = _known(method)
         references = {name: _reference_for(reference, name) for name in chosen}
         return cls(methods=chosen, params=_split(chosen, params), references=references, **rest)
@@ -214,7 +224,7 @@ def score_source(
     found = {}
     for name, plan, result in zip(options.methods, plans, scored, strict=True):
         reference = options.references.get(name)
-        if plan.pvalues and not plan.spec.null_closed:
+        if plan.pvalues and (options.null == MATCHED or not plan.spec.null_closed):
             _check_random_null(plan, reference)
             result.pvalues = random_pvalues(
                 over, plan.spec, plan.params, plan.sets, plan.state, result.scores, n_random=options.n_random
@@ -275,7 +285,31 @@ def masked_rows(mask: npt.ArrayLike | str | None, n_obs: int, obs: Callable[[], 
     return np.flatnonzero(values)
 
 
-def record(scores: MethodScores, collection: SignatureCollection, genes_hash: str, layer: str | None) -> dict[str, Any]:
+def null_for(null: str, source: Any) -> str:
+    """Return which null p-values rest on: of a panel of few genes, random signatures matched in expression.
+
+    Random genes of a panel differ from a signature in expression, and with depth all of them rise and fall; the closed
+    form takes that for a score. Signatures that are matched in expression meet the same depth, cell by cell.
+
+    Parameters
+    ----------
+    null
+        ``"auto"``, ``"closed"`` or ``"matched"``; only the first is decided here.
+    source
+        What is known of the file: a panel says so by its kind or by ``panel_name``.
+    """
+    known = source if isinstance(source, Mapping) else {}
+    panel = str(known.get("kind", "")) in PANEL_KINDS or bool(known.get("panel_name"))
+    return MATCHED if null == "auto" and panel else null
+
+
+def _null(plan: Plan, null: str) -> str:
+    return DRAWN if null == MATCHED and plan.spec.null_closed else plan.spec.null
+
+
+def record(
+    scores: MethodScores, collection: SignatureCollection, genes_hash: str, layer: str | None, null: str = "auto"
+) -> dict[str, Any]:
     """Return what is needed to know how scores came about, in types that an h5ad can hold."""
     import pandas as pd
 
@@ -291,7 +325,7 @@ def record(scores: MethodScores, collection: SignatureCollection, genes_hash: st
         "signature_hash": collection.hash,
         "universe_hash": genes_hash,
         "versions": versions(),
-        "null": plan.spec.null if plan.pvalues else "none",
+        "null": _null(plan, null) if plan.pvalues else "none",
         "composites": [e.id for e in collection if isinstance(e, Composite)],
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.pp.cell_aggregation import without_blanks
 from mtorscore.tl.analysis.cell_summaries import score_key
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def sections(adata: AnnData, section_key: str | None) -> Sections:
         return Sections(np.zeros(adata.n_obs, dtype=np.int64), ("",))
     if key not in adata.obs:
         raise DataError(f"obs has no column {key!r} of sections; it has {examples(adata.obs.columns) or 'none'}.")
-    values = adata.obs[key].astype(object)
+    values = without_blanks(adata.obs[[key]])[key]
     named = values.notna().to_numpy()
     if not named.any():
         raise DataError(f"No observation has a section in {key!r}.")

@@ -25,7 +25,7 @@ from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.engine.outcome import finish, tables_of
 from mtorscore.tl.engine.plan import Plan, learn
-from mtorscore.tl.engine.prepare import MethodScores, ScoreOptions, masked_rows, prepare, record
+from mtorscore.tl.engine.prepare import MATCHED, MethodScores, ScoreOptions, masked_rows, null_for, prepare, record
 from mtorscore.tl.engine.ratios_panels import guess_scale, ratios_and_panels, scale_of_range, stated_scale
 from mtorscore.tl.engine.reference import universe_hash
 from mtorscore.tl.engine.source import Source
@@ -194,7 +194,8 @@ def _prepare(job: _Job, source: StreamSource, parts: Parts | None) -> None:
 
     job.source, job.plans = prepare(source, job.genes.names, job.collection, job.options, learn=learn_blockwise)
     warn_scale(job.plans, source)
-    refuse_random_nulls(job.plans)
+    about = job.file.element("uns/source") if job.file.has("uns/source") else None
+    refuse_random_nulls(job.plans, null_for(job.options.null, about))
     job.scale = _scale(job)
 
 
@@ -214,13 +215,14 @@ def refuse_cohort(plan: Plan, why: str) -> None:
         )
 
 
-def refuse_random_nulls(plans: Sequence[Plan]) -> None:
-    """Refuse p-values that need random signatures."""
-    found = [p.spec.name for p in plans if p.pvalues and not p.spec.null_closed]
+def refuse_random_nulls(plans: Sequence[Plan], null: str = "auto") -> None:
+    """Refuse p-values that need random signatures, which those of a panel do."""
+    found = [p.spec.name for p in plans if p.pvalues and (null == MATCHED or not p.spec.null_closed)]
     if found:
         raise MethodError(
             f"p-values of {', '.join(found)} come from random signatures, which would take many passes over the data. "
-            "Ask for them on pseudobulk or on a part in memory, or use a method with a closed form such as ucell."
+            "Ask for them on pseudobulk or on a part in memory, or use a method with a closed form such as ucell "
+            '(and null="closed" for a panel of few genes).'
         )
 
 
