@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtorscore.prognosis import Endpoint
+    from mtorscore.prognosis.prediction.candidates import SameFolds
 
 __all__ = ["PREDICTED", "Predictions", "horizon_of"]
 
@@ -39,6 +40,8 @@ class Predictions:
         See `mtorscore.prognosis.evaluate`.
     parts
         Name of a table of `PREDICTED` -> parts of it.
+    same
+        Endpoint, and whether it is survival -> what models without scores predicted, the same for all methods.
     """
 
     n_splits: int
@@ -46,6 +49,7 @@ class Predictions:
     n_boot: int
     seed: int
     parts: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {table.name: [] for table in PREDICTED})
+    same: dict[tuple[str, bool], SameFolds] = field(default_factory=dict)
 
     def add(
         self,
@@ -59,6 +63,8 @@ class Predictions:
         curves: bool = True,
     ) -> None:
         """Evaluate on one endpoint; for survival with a horizon, in days, and two repeats at the most.
+
+        An endpoint has one clinical table and one baseline, whatever made the scores.
 
         Parameters
         ----------
@@ -77,16 +83,18 @@ class Predictions:
         curves
             Whether to keep the predictions, with their calibration and decision curves.
         """
-        from mtorscore.prognosis import evaluate
+        from mtorscore.prognosis.prediction.candidates import SameFolds
+        from mtorscore.prognosis.prediction.cross_validation import evaluate_beside
 
         survival = horizon is not None
-        result = evaluate(
+        result = evaluate_beside(
+            self.same.setdefault((endpoint.name, survival), SameFolds()),
             None,
             scores.loc[clinical.index],
             clinical,
             endpoint,
-            baseline=tuple(baseline),
-            groups="patient" if "patient" in clinical else None,
+            tuple(baseline),
+            "patient" if "patient" in clinical else None,
             n_splits=self.n_splits,
             n_repeats=min(self.n_repeats, 2) if survival else self.n_repeats,
             n_boot=self.n_boot,

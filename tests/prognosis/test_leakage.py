@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from mtorscore import SignatureScorer
 from mtorscore.collection import Signature, SignatureCollection
 from mtorscore.prognosis import Endpoint, RidgeCox, RidgeLogistic, evaluate
-from mtorscore.prognosis.prediction.cross_validation import candidates_of
+from mtorscore.prognosis.prediction.candidates import ClinicalColumns, candidates_of
 from mtorscore.prognosis.prediction.prediction_task import Predicted
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.tl.engine import registry
@@ -45,7 +45,7 @@ def predictions(model: Any, x: pd.DataFrame, clinical: pd.DataFrame, endpoint: E
     task = make_task(endpoint.resolve(clinical, x.index))
     times = np.array([200.0, 400.0]) if task.needs_horizon else np.zeros(0)
     train, test = np.flatnonzero(~TEST), np.flatnonzero(TEST)
-    found = candidates_of(model, x, clinical, ["age", "sex"], task, 0)
+    found = candidates_of(model, x, ClinicalColumns(clinical[["age", "sex"]]), task, 0)
     return {name: one.fit_predict(train, test, task, times, None) for name, one in found.items()}
 
 

@@ -334,9 +334,9 @@ class NegativeControls:
     def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
         """Keep quantiles of the null as text, since pandas copies the attributes of a table at every step."""
         if len(null):
-            quantiles = np.quantile(null, np.linspace(0, 1, N_QUANTILES))
+            quantiles = np.interp(np.linspace(0, len(null) - 1, N_QUANTILES), np.arange(len(null)), null)
             named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
-            text = " ".join(f"{q:.5g}" for q in quantiles)
+            text = (" %.5g" * N_QUANTILES % tuple(quantiles))[1:]
             self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
 
 

@@ -19,9 +19,10 @@ BATCH = 4096
 
 
 def null_statistics(test: ScoreTest, scores: FloatArray) -> FloatArray:
-    """Return the absolute statistics of random scores, ``(n, n_sets)``, those that are defined."""
+    """Return the absolute statistics of random scores, ``(n, n_sets)``, those that are defined, in ascending order."""
     null = np.concatenate([np.abs(test(scores[:, i : i + BATCH])) for i in range(0, scores.shape[1], BATCH)])
     kept: FloatArray = null[np.isfinite(null)]
+    kept.sort()
     return kept
 
 
@@ -31,7 +32,7 @@ def compare_with_null(null: FloatArray, observed: float) -> tuple[float, float, 
     Parameters
     ----------
     null
-        Absolute statistics of random signatures (`null_statistics`).
+        Absolute statistics of random signatures, in ascending order (`null_statistics`).
     observed
         Absolute statistic of the signature by the same test.
 
@@ -44,5 +45,6 @@ def compare_with_null(null: FloatArray, observed: float) -> tuple[float, float, 
     if not len(null):
         return float("nan"), float("nan"), 0
     slack = 1e-9 * max(observed, 1.0)
-    at_least, above = int((null >= observed - slack).sum()), int((null > observed + slack).sum())
+    at_least = len(null) - int(null.searchsorted(observed - slack, side="left"))
+    above = len(null) - int(null.searchsorted(observed + slack, side="right"))
     return 100 * (1 - 0.5 * (at_least + above) / len(null)), (1 + at_least) / (1 + len(null)), len(null)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +40,11 @@ class Candidate(Protocol):
         """What is fitted, in words."""
         ...
 
+    @property
+    def without_scores(self) -> bool:
+        """Whether it looks at no score."""
+        ...
+
     def fit_predict(self, train: IntArray, test: IntArray, task: Task, times: FloatArray, groups: Any) -> Predicted:
         """Fit on `train` rows only, predict `test` rows."""
         ...
@@ -48,6 +54,7 @@ class Dummy:
     """Prediction from the outcome of the training rows alone: the prevalence, or one Kaplan-Meier curve."""
 
     described = "no predictor"
+    without_scores = True
 
     def fit_predict(
         self,
@@ -70,22 +77,25 @@ class ClinicalColumns:
         The columns, one row per observation.
     impute
         As of `ClinicalEncoder`.
+    kept
+        Whether every fold is kept, or the last one only.
     """
 
-    def __init__(self, table: pd.DataFrame, impute: str = "median") -> None:
+    def __init__(self, table: pd.DataFrame, impute: str = "median", *, kept: bool = False) -> None:
         self.table = table
         self.impute = impute
-        self._last: tuple[IntArray, IntArray, FloatArray, FloatArray] | None = None
+        self.kept = kept
+        self._coded: dict[tuple[bytes, bytes], tuple[FloatArray, FloatArray]] = {}
 
     def coded(self, train: IntArray, test: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return training and test rows as numbers; levels and medians are learned on `train`."""
-        last = self._last
-        if last is None or last[0] is not train or last[1] is not test:
-            encoder = ClinicalEncoder(self.impute).fit(self.table.iloc[train])
-            transform = encoder.transform
-            last = (train, test, transform(self.table.iloc[train]), transform(self.table.iloc[test]))
-            self._last = last
-        return last[2], last[3]
+        key = train.tobytes(), test.tobytes()
+        if key not in self._coded:
+            if not self.kept:
+                self._coded.clear()
+            transform = ClinicalEncoder(self.impute).fit(self.table.iloc[train]).transform
+            self._coded[key] = transform(self.table.iloc[train]), transform(self.table.iloc[test])
+        return self._coded[key]
 
 
 class Fitted:
@@ -101,6 +111,11 @@ class Fitted:
         """What is fitted, in words."""
         steps = [step for _, step in self.estimator.steps] if hasattr(self.estimator, "steps") else [self.estimator]
         return ", then ".join(NAMES.get(type(s).__name__, type(s).__name__) for s in steps)
+
+    @property
+    def without_scores(self) -> bool:
+        """Whether it looks at no score."""
+        return self.table is None
 
     def fit_predict(self, train: IntArray, test: IntArray, task: Task, times: FloatArray, groups: Any) -> Predicted:
         """Fit on `train` rows only, predict `test` rows."""
@@ -125,6 +140,54 @@ class Fitted:
             parts[0].append(np.asarray(x_train, dtype=np.float64))
             parts[1].append(np.asarray(x_test, dtype=np.float64))
         return np.column_stack(parts[0]), np.column_stack(parts[1]), model
+
+
+@dataclass
+class SameFolds:
+    """What the models without scores gave in the folds, for evaluations that differ in their scores only.
+
+    Attributes
+    ----------
+    kept
+        Whether there is another evaluation to keep it for.
+    clinical
+        Observations -> the clinical columns.
+    folds
+        Observations, model, repeat and fold -> predictions and metrics.
+    """
+
+    kept: bool = True
+    clinical: dict[tuple[str, ...], ClinicalColumns] = field(default_factory=dict)
+    folds: dict[tuple[tuple[str, ...], str, int, int], tuple[Any, dict[str, FloatArray]]] = field(default_factory=dict)
+
+    def columns(self, observations: tuple[str, ...], table: pd.DataFrame, impute: str) -> ClinicalColumns:
+        """Return the clinical columns of observations, those of an earlier evaluation where there was one."""
+        if observations not in self.clinical:
+            self.clinical[observations] = ClinicalColumns(table, impute, kept=self.kept)
+        return self.clinical[observations]
+
+
+def candidates_of(
+    model: Any, table: Any, columns: ClinicalColumns | None, task: Task, seed: int
+) -> dict[str, Candidate]:
+    """Return the models to compare by name: a dummy, the baseline, the given models, and both together."""
+    default = task.default_model(seed)
+    if model is None or isinstance(model, str):
+        named = {"score": default if model in (None, "ridge") else on_request(str(model), task, seed)}
+    else:
+        named = dict(model) if isinstance(model, dict) else {"score": model}
+    odd = [one for one in named.values() if not hasattr(one, "get_params")]
+    if odd or not named:
+        what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
+        raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
+    out: dict[str, Candidate] = {"dummy": Dummy()}
+    if columns is not None:
+        out["clinical"] = Fitted(default, None, columns)
+    for name, estimator in named.items():
+        out[name] = Fitted(estimator, table)
+        if columns is not None:
+            out[f"clinical + {name}"] = Fitted(estimator, table, columns)
+    return out
 
 
 def on_request(name: str, task: Task, seed: int) -> Any:

@@ -21,7 +21,7 @@ from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.scoring_record import scoring_of
 from mtorscore.prognosis.prediction.calibration import assess_calibration, evaluation_notes, likelihood_ratio
-from mtorscore.prognosis.prediction.candidates import Candidate, ClinicalColumns, Dummy, Fitted, Task, on_request, rows
+from mtorscore.prognosis.prediction.candidates import Candidate, SameFolds, Task, candidates_of, rows
 from mtorscore.prognosis.prediction.corrected_intervals import LEAST_IN_FOLD, average, bounded, half_width, has_interval
 from mtorscore.prognosis.prediction.folds import assign_folds, group_multiplicities, patients_of
 from mtorscore.prognosis.prediction.leaks import UNSEEN, leak_notes
@@ -30,7 +30,7 @@ from mtorscore.prognosis.prediction.sample_size import adequacy
 from mtorscore.prognosis.prediction.tasks import make_task
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "evaluate_beside"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,8 @@ class _Run:
     task: Task
     weights: FloatArray
     times: FloatArray
+    same: SameFolds
+    observations: tuple[str, ...]
     values: dict[tuple[str, str], list[FloatArray]] = field(default_factory=dict)
     folds: list[dict[str, Any]] = field(default_factory=list)
     predictions: list[pd.DataFrame] = field(default_factory=list)
@@ -200,6 +202,39 @@ def evaluate(
         If `X` and `clinical` share no observation, or patients (column ``patient``) have several rows and no `groups`
         are given.
     """
+    return evaluate_beside(
+        SameFolds(kept=False), model, X, clinical, endpoint, baseline, groups, n_splits=n_splits, n_repeats=n_repeats,
+        n_boot=n_boot, times=times, level=level, method=method, impute=impute, seed=seed,
+    )  # fmt: skip
+
+
+def evaluate_beside(
+    same: SameFolds,
+    model: Any,
+    X: Any,
+    clinical: pd.DataFrame | None,
+    endpoint: Endpoint | None,
+    baseline: Sequence[str] = (),
+    groups: Any = None,
+    *,
+    n_splits: int,
+    n_repeats: int,
+    n_boot: int,
+    times: Sequence[float] | None = None,
+    level: float = 0.95,
+    method: str | None = None,
+    impute: str = "median",
+    seed: int,
+) -> Evaluation:
+    """Evaluate as `evaluate` does, beside evaluations of other scores of the same patients.
+
+    Parameters
+    ----------
+    same
+        Shared by calls that differ in `X` and `method` only: models without scores are fitted by the first of them.
+    model, X, clinical, endpoint, baseline, groups, n_splits, n_repeats, n_boot, times, level, method, impute, seed
+        As of `evaluate`.
+    """
     if not isinstance(endpoint, Endpoint) or X is None:
         raise DataError("Hand over X and an endpoint (prognosis.Endpoint.survival(...) or .label(...)).")
     baseline = names_of(baseline)
@@ -232,10 +267,13 @@ def evaluate(
     k = max(2, min(n_splits, task.smallest))
     grid = task.evaluation_times(times)
     used = _with_baseline(clinical.loc[data.index], baseline)
-    candidates = candidates_of(model, table, used, baseline, task, seed, impute)
+    observations = tuple(data.index.astype(str))
+    columns = same.columns(observations, used[list(baseline)], impute) if len(baseline) else None
+    candidates = candidates_of(model, table, columns, task, seed)
     needed = _needed(task, table, used, baseline)
     rng = np.random.default_rng(seed)
-    run = _Run(task, group_multiplicities(data.n, patients, n_boot, rng) * task.weights, grid)
+    weights = group_multiplicities(data.n, patients, n_boot, rng) * task.weights
+    run = _Run(task, weights, grid, same, observations)
     with one_blas_thread():
         for repeat in range(n_repeats):
             fold = assign_folds(task.stratum, patients, k, rng)
@@ -312,32 +350,6 @@ def _complete(table: Any) -> npt.NDArray[np.bool_]:
     return np.ones(len(table), dtype=bool)
 
 
-def candidates_of(
-    model: Any, table: Any, clinical: pd.DataFrame, baseline: Sequence[str], task: Task, seed: int,
-    impute: str = "median",
-) -> dict[str, Candidate]:  # fmt: skip
-    """Return the models to compare by name: a dummy, the baseline, the given models, and both together."""
-    default = task.default_model(seed)
-    if model is None or isinstance(model, str):
-        named = {"score": default if model in (None, "ridge") else on_request(str(model), task, seed)}
-    else:
-        named = dict(model) if isinstance(model, dict) else {"score": model}
-    odd = [one for one in named.values() if not hasattr(one, "get_params")]
-    if odd or not named:
-        what = f"{odd[0]!r:.60} is not a model" if odd else "There is no model"
-        raise DataError(f"{what}: use 'ridge', 'forest', 'boosting', a scikit-learn estimator, or a mapping to such.")
-    out: dict[str, Candidate] = {"dummy": Dummy()}
-    chosen = pick_columns(clinical, list(baseline), "baseline column(s)") if len(baseline) else None
-    columns = None if chosen is None else ClinicalColumns(chosen, impute)
-    if columns is not None:
-        out["clinical"] = Fitted(default, None, columns)
-    for name, estimator in named.items():
-        out[name] = Fitted(estimator, table)
-        if columns is not None:
-            out[f"clinical + {name}"] = Fitted(estimator, table, columns)
-    return out
-
-
 def _one_fold(
     run: _Run,
     candidates: dict[str, Candidate],
@@ -348,8 +360,13 @@ def _one_fold(
 ) -> None:
     names = run.task.data.index.astype(str)
     for name, candidate in candidates.items():
-        predicted = candidate.fit_predict(train, test, run.task, run.times, patients)
-        values = run.task.metrics(predicted, run.weights[:, test], train, test, run.times)
+        key = (run.observations, name, *where)
+        earlier = run.same.folds.get(key) if candidate.without_scores else None
+        predicted = candidate.fit_predict(train, test, run.task, run.times, patients) if earlier is None else earlier[0]
+        weights = run.weights[:, test]
+        values = run.task.metrics(predicted, weights, train, test, run.times) if earlier is None else earlier[1]
+        if candidate.without_scores and run.same.kept:
+            run.same.folds[key] = (predicted, values)
         for metric, value in values.items():
             run.values.setdefault((name, metric), []).append(value)
             run.folds.append({"repeat": where[0], "fold": where[1], "model": name, "metric": metric, "value": value[0]})
