@@ -92,23 +92,35 @@ def rank_sums(
 
 def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, limit: int) -> Array:
     """Return the sums of `rank_sums` for drawn sets: the same whole numbers, faster for many sets."""
-    from mtorscore.tl.kernels.drawn_sums import rank_table, segment_totals
+    from mtorscore.tl.kernels.drawn_sums import ROWS, rank_table, segment_totals, side_by_side
 
     ranking = entries.ranking
-    most = 2 * (ranking.n_vars + 1) * int(sets.sizes.max(initial=0))
-    table = np.empty((entries.n_obs, entries.n_slots), np.int32 if most < 2**31 else np.int64)
-    rank_table(ranking, from_above, ties, limit, table)
-    sums: Array = segment_totals(table, *sets.segments)
+    largest = 2 * (ranking.n_vars + 1)
+
+    def table() -> npt.NDArray[Any]:
+        # Half the bytes, hence half the time, where twice the rank fits.
+        found = np.empty((entries.n_obs, entries.n_slots), np.uint16 if largest < 2**16 else np.int32)
+        rank_table(ranking, from_above, ties, limit, found)
+        side: npt.NDArray[Any] = side_by_side(found)
+        return side
+
+    side = entries.once(("twice the rank", from_above, ties, limit), table)
+    total = np.zeros(ROWS, np.int32 if largest * int(sets.sizes.max(initial=0)) < 2**31 else np.int64)
+    sums: Array = segment_totals(side, entries.n_obs, *sets.segments, total)
     return sums
 
 
 def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[tuple[Array, Array, Array], Ints]:
     """Return the sums of `kernels.rank_sums.running_sums` for drawn sets, ties having their mean rank."""
-    from mtorscore.tl.kernels.drawn_sums import running_tables, segment_totals
+    from mtorscore.tl.kernels.drawn_sums import ROWS, running_tables, segment_totals, side_by_side
 
-    weights, moved = running_tables(entries.ranking, powers, entries.n_slots)
+    def tables() -> tuple[Array, Array]:
+        weights, moved = running_tables(entries.ranking, powers, entries.n_slots)
+        return side_by_side(weights), side_by_side(moved)
+
+    both = entries.once(("running sums", float(powers[-1])), tables)
     places = 0.5 * drawn_rank_sums(entries, sets, False, TIES["average"], 0)
-    steps, moves = (segment_totals(values, *sets.segments) for values in (weights, moved))
+    steps, moves = (segment_totals(side, entries.n_obs, *sets.segments, np.zeros(ROWS)) for side in both)
     return (steps, moves, places), sets.parts.sizes[None]
 
 

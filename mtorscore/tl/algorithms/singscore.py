@@ -207,6 +207,7 @@ SPEC = MethodSpec(
     competitive=True,
     input_scale="any monotone scale within an observation; lengths corrected (TPM, FPKM) for bulk",
     sparse_exact=True,
+    keeps_tables=True,
     null="rank sum with tie correction, normal approximation",
     range="[-0.5, 0.5] per direction when centred, [0, 1] otherwise; the sum for signed signatures",
     reference="R singscore 1.29.1",

@@ -143,6 +143,7 @@ SPEC = MethodSpec(
     competitive=True,
     input_scale="any monotone scale within an observation; lengths corrected (TPM, FPKM) for bulk",
     sparse_exact=True,
+    keeps_tables=True,
     null="random signatures matched in size and expression",
     null_closed=False,
     range="about [-N/2, N/2] for N genes; about [-1, 1] when normalised",

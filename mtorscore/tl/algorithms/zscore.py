@@ -84,13 +84,16 @@ def _from_products(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
 
 def _of_drawn(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
     """Return the scores of drawn sets, from deviates that are made once for all of them."""
-    from mtorscore.tl.kernels.drawn_sums import segment_products
+    from mtorscore.tl.kernels.drawn_sums import segment_products, side_by_side
 
-    z = standardise(tile.columns(sets.genes), mean, sd)
-    squares = np.bincount(
-        sets.owner, weights=np.where(sd > 0, 1.0, 0.0)[sets.slots] * sets.weights**2, minlength=len(sets)
-    )
-    scores: Array = segment_products(z, sets.indptr, sets.slots.astype(np.int32), sets.weights)
+    def deviates() -> Array:
+        side: Array = side_by_side(standardise(tile.columns(sets.genes), mean, sd))
+        return side
+
+    side = tile.once("deviates", (sets.genes, mean, sd), deviates)
+    counted = np.where(sd > 0, 1.0, 0.0)[sets.slots] * sets.weights**2
+    squares = np.bincount(sets.owner, weights=counted, minlength=len(sets))
+    scores: Array = segment_products(side, tile.n_obs, sets.indptr, sets.slots.astype(np.int32), sets.weights)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores /= np.sqrt(squares)
     scores[:, squares == 0] = np.nan
@@ -137,6 +140,7 @@ SPEC = MethodSpec(
     competitive=False,
     input_scale="log",
     sparse_exact=True,
+    keeps_tables=True,
     null="random signatures matched in size and expression",
     null_closed=False,
     range="unbounded; SD 1 over the cohort if genes were independent",

@@ -56,6 +56,14 @@ class Held:
             yield from pool.map(function, others)
 
     @functools.cached_property
+    def plain(self) -> bool:
+        """Whether the matrix is in memory, dense, without NaN, and zero in less than half."""
+        tiles = self._tiles or []
+        return bool(tiles) and all(
+            t.x is not None and t.all_finite() and 2 * np.count_nonzero(t.x) > t.x.size for t in tiles
+        )
+
+    @functools.cached_property
     def gene_means(self) -> Array:
         """Mean of the known values per gene."""
         return gene_means_of(self)
@@ -76,8 +84,8 @@ def hold(X: Any, names: Sequence[str] | None = None) -> Held:
 
 def hold_source(source: Source, names: Sequence[str] | None = None) -> Held:
     """Cache an open source, in memory if it fits."""
-    # Values, ranks and one working copy of each.
-    fits = 32 * source.n_obs * source.n_vars <= HELD_BYTES
+    # Values, ranks, and the tables of drawn sets or a working copy.
+    fits = 40 * source.n_obs * source.n_vars <= HELD_BYTES
     return Held(source, list(source.tiles()) if fits else None, names)
 
 

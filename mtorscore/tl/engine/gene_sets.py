@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mtorscore.collection import Resolved
 
-__all__ = ["ROUNDING", "Array", "Ints", "Parts", "Sets", "State", "T"]
+__all__ = ["ROUNDING", "Array", "DrawnSets", "Ints", "Parts", "Sets", "State", "T"]
 
 
 T = TypeVar("T")
@@ -234,3 +234,35 @@ class Sets:
             missing_down=none,
             n_vars=n_vars,
         )
+
+
+@dataclass(frozen=True)
+class DrawnSets(Sets):
+    """Random sets of one template: equal sizes, and the same weights in all, up genes first."""
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """Genes present per set."""
+        return np.full(len(self), self.slots.size // max(1, len(self)), dtype=np.int64)
+
+    @cached_property
+    def _n_up(self) -> int:
+        return int((self.weights[: self.indptr[1]] > 0).sum())
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The up and the down parts that hold a gene."""
+        n, n_up = len(self), self._n_up
+        n_down = int(self.indptr[1]) - n_up
+        numbers, none = np.arange(n, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+        sizes = np.concatenate([np.full(n, size, dtype=np.int64) for size in (n_up, n_down) if size])
+        down_of = numbers + n if n_up else numbers
+        return Parts(sizes, numbers if n_up else none, down_of if n_down else none)
+
+    @cached_property
+    def segments(self) -> tuple[Ints, Ints, npt.NDArray[np.int32]]:
+        """Where each part of `parts` begins and ends in `slots`, and these."""
+        begin, end = self.indptr[:-1], self.indptr[1:]
+        middle = begin + self._n_up
+        pick = self.parts.pick
+        return pick(begin, middle), pick(middle, end), self.slots.astype(np.int32)

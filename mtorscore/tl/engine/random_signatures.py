@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from mtorscore.collection import Signature, SignatureCollection, SignaturesLike,
 from mtorscore.errors import DataError, MethodError
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.cached_matrix import Held, gene_means_of, hold, hold_source, learn, score_columns, score_held
-from mtorscore.tl.engine.gene_sets import ROUNDING, Array, Ints, Sets
+from mtorscore.tl.engine.gene_sets import ROUNDING, Array, DrawnSets, Ints, Sets
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.plan import columns_of_genes
 from mtorscore.tl.engine.source import Source
@@ -157,6 +160,9 @@ def random_scores(
     checked = registry.check_params(spec, params or {})
     checked = columns_of_genes(spec, checked, held.names)
     assigned = _bins(held, bins)
+    if spec.keeps_tables and held.plain:
+        yield from _one_by_one(held, spec, checked, templates, assigned, (n_sets, seed, streams, bins is not None))
+        return
     state: Mapping[str, Any] = {}
     group: list[tuple[int, Ints, Array]] = []
     for number, (columns, values) in enumerate(templates):
@@ -236,6 +242,54 @@ def score_sets(
         for tile in held.tiles():
             out[tile.start : tile.start + tile.n_obs, a : a + step] = spec.score(tile, sets, params, mine, False).scores
     return out
+
+
+def _one_by_one(
+    held: Held,
+    spec: MethodSpec,
+    params: Mapping[str, Any],
+    templates: Sequence[tuple[Ints | None, Array]],
+    bins: Ints,
+    how: tuple[int, int, Sequence[str] | None, bool],
+) -> Iterator[tuple[int, Array]]:
+    """Score the sets of each template for itself, some templates ahead of the one that is waited for."""
+    n_sets, seed, streams, matched = how
+    state = learn(spec, params, held, everything(np.zeros((1, 1), dtype=np.int64), np.ones(1), held.n_vars, held.genes))
+
+    def scored(number: int) -> Array:
+        columns, values = templates[number]
+        stream = number if streams is None else streams[number]
+        drawn = draw(columns if matched else None, values.size, n_sets, bins, seed=seed, stream=stream)
+        out = np.empty((held.n_obs, n_sets))
+        sets = _drawn_sets(spec, drawn, values, held)
+        for tile in held.tiles():
+            out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
+        return out
+
+    if not templates:
+        return
+    # The first template makes the tables that all need, so that threads do not make them at the same time.
+    yield 0, scored(0)
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque((i, pool.submit(scored, i)) for i in range(1, min(1 + threads, len(templates))))
+        for following in range(1 + threads, len(templates) + threads):
+            if not waiting:
+                break
+            number, found = waiting.popleft()
+            scores = found.result()
+            if following < len(templates):
+                waiting.append((following, pool.submit(scored, following)))
+            yield number, scores
+
+
+def _drawn_sets(spec: MethodSpec, drawn: Ints, weights: Array, held: Held) -> DrawnSets:
+    """Return the sets drawn for a template, up genes first, over all genes of the matrix."""
+    used = np.sign(weights) if not spec.weighted else weights
+    used = used if spec.signed else np.abs(used)
+    up_first = np.argsort(used < 0, kind="stable")
+    sets = everything(drawn[:, up_first], used[up_first], held.n_vars, held.genes)
+    return DrawnSets(**{f.name: getattr(sets, f.name) for f in fields(sets)} | {"drawn": True})
 
 
 def _score_group(

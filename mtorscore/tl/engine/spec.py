@@ -156,6 +156,9 @@ class MethodSpec:
         Whether what `fit` learns belongs to the sets, or to the genes of the sets, so that other sets need a new one.
     holds_cohort
         Whether `fit` holds the cohort in memory, so that it cannot learn from files and clusters block by block.
+    keeps_tables
+        Whether `score` keeps, with a tile, numbers per gene that serve all drawn sets, so that no pass over the matrix
+        is saved by scoring the sets of several templates together.
     sound
         ``(state, sizes, params) -> bool``: whether a state read from a file has the shapes and indices that compiled
         code relies on without looking.
@@ -187,6 +190,7 @@ class MethodSpec:
     state_per_set: bool = False
     state_per_gene: bool = False
     holds_cohort: bool = False
+    keeps_tables: bool = False
     sound: SoundFunction | None = None
     contributions: ContributionFunction | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
+from mtorscore.tl.engine.gene_sets import Array, Ints, Sets, T
 
 if TYPE_CHECKING:
     from mtorscore.tl.kernels.ranks import Ranking
@@ -77,6 +78,13 @@ class Entries:
     def full(self) -> bool:
         """Whether most genes have an entry and none is NaN."""
         return 2 * self.ranking.slots.size > self.n_obs * self.n_slots and not self.n_nan.any()
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """Return what is made of the ranks alone; it is made for the first who asks and cached."""
+        kept: dict[tuple[Any, ...], T] = self.__dict__.setdefault("_once", {})
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
 
     @cached_property
     def owner(self) -> Ints:
@@ -191,6 +199,15 @@ class Tile:
             self._cache[key] = Entries(found, genes.size)
         entries: Entries = self._cache[key]
         return entries
+
+    def once(self, name: str, of: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """Return what is made of this tile and of certain objects; what was made last is cached."""
+        kept = self._cache.get(name)
+        if kept is None or len(kept[0]) != len(of) or any(a is not b for a, b in zip(kept[0], of, strict=True)):
+            kept = (of, make())
+            self._cache[name] = kept
+        found: T = kept[1]
+        return found
 
     def every_gene(self) -> Ints:
         """Return all columns, as one array that ranks can be cached under."""

@@ -15,7 +15,7 @@ from mtorscore.tl.kernels.jit import jit
 from mtorscore.tl.kernels.rank_sums import tie_terms
 from mtorscore.tl.kernels.ranks import Ranking
 
-__all__ = ["rank_table", "running_tables", "segment_products", "segment_totals"]
+__all__ = ["ROWS", "rank_table", "running_tables", "segment_products", "segment_totals", "side_by_side"]
 
 # Rows side by side: a gene's numbers are some whole registers.
 ROWS = 64
@@ -25,33 +25,46 @@ ONE = np.uint64(1)
 
 
 @jit
+def side_by_side(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``(n_obs, n_genes)`` values as ``(n_blocks, n_genes, ROWS)``; the last block ends in zeros."""
+    n_obs, n_genes = values.shape
+    side = np.zeros(((n_obs + ROWS - 1) // ROWS, n_genes, ROWS), values.dtype)
+    for i in range(n_obs):
+        block, r = i // ROWS, i % ROWS
+        for g in range(n_genes):
+            side[block, g, r] = values[i, g]
+    return side
+
+
+@jit
 def segment_totals(
-    values: npt.NDArray[Any],
+    side: npt.NDArray[Any],
+    n_obs: int,
     starts: npt.NDArray[np.int64],
     stops: npt.NDArray[np.int64],
     slots: npt.NDArray[np.int32],
+    total: npt.NDArray[Any],
 ) -> npt.NDArray[np.float64]:
     """Return ``(n_obs, n_parts)`` sums of ``values[:, slots[starts[p]:stops[p]]]``.
 
     Parameters
     ----------
-    values
-        ``(n_obs, n_genes)``, without NaN; whole numbers whose sums fit their type, or floats. Floats are added in an
-        order that depends on the part alone.
+    side
+        `side_by_side` of the values, without NaN: whole numbers, or floats, which are added in an order that depends
+        on the part alone.
+    n_obs
+        Rows.
     starts, stops
         ``(n_parts,)``.
     slots
         Genes of all parts.
+    total
+        ``(ROWS,)`` of a type that the sums fit; it is written to.
     """
-    n_obs, n_genes = values.shape
     out = np.empty((n_obs, starts.size))
-    side = np.zeros((n_genes, ROWS), values.dtype)
-    total = np.zeros(ROWS, values.dtype)
-    for first in range(0, n_obs, ROWS):
+    for block in range(side.shape[0]):
+        first, table = block * ROWS, side[block]
         width = min(ROWS, n_obs - first)
-        for r in range(width):
-            for g in range(n_genes):
-                side[g, r] = values[first + r, g]
         for p in range(starts.size):
             j, stop = np.uint64(starts[p]), np.uint64(stops[p])
             for r in range(ROWS):
@@ -60,12 +73,12 @@ def segment_totals(
                 a, b = np.uint32(slots[j]), np.uint32(slots[j + ONE])
                 c, d = np.uint32(slots[j + np.uint64(2)]), np.uint32(slots[j + np.uint64(3)])
                 for r in range(ROWS):
-                    total[r] += (side[a, r] + side[b, r]) + (side[c, r] + side[d, r])
+                    total[r] += (table[a, r] + table[b, r]) + (table[c, r] + table[d, r])
                 j += AT_ONCE
             while j < stop:
                 a = np.uint32(slots[j])
                 for r in range(ROWS):
-                    total[r] += side[a, r]
+                    total[r] += table[a, r]
                 j += ONE
             for r in range(width):
                 out[first + r, p] = total[r]
@@ -74,20 +87,18 @@ def segment_totals(
 
 @jit
 def segment_products(
-    values: npt.NDArray[np.float64],
+    side: npt.NDArray[np.float64],
+    n_obs: int,
     pointer: npt.NDArray[np.int64],
     slots: npt.NDArray[np.int32],
     factors: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Return ``(n_obs, n_sets)`` sums of values times the factors beside `slots`; set s begins at ``pointer[s]``."""
-    n_obs, n_genes = values.shape
     out = np.empty((n_obs, pointer.size - 1))
-    side, total = np.zeros((n_genes, ROWS)), np.zeros(ROWS)
-    for first in range(0, n_obs, ROWS):
+    total = np.zeros(ROWS)
+    for block in range(side.shape[0]):
+        first, table = block * ROWS, side[block]
         width = min(ROWS, n_obs - first)
-        for r in range(width):
-            for g in range(n_genes):
-                side[g, r] = values[first + r, g]
         for s in range(pointer.size - 1):
             j, stop = np.uint64(pointer[s]), np.uint64(pointer[s + 1])
             for r in range(ROWS):
@@ -98,12 +109,12 @@ def segment_products(
                 wa, wb = factors[j], factors[j + ONE]
                 wc, wd = factors[j + np.uint64(2)], factors[j + np.uint64(3)]
                 for r in range(ROWS):
-                    total[r] += (side[a, r] * wa + side[b, r] * wb) + (side[c, r] * wc + side[d, r] * wd)
+                    total[r] += (table[a, r] * wa + table[b, r] * wb) + (table[c, r] * wc + table[d, r] * wd)
                 j += AT_ONCE
             while j < stop:
                 a, wa = np.uint32(slots[j]), factors[j]
                 for r in range(ROWS):
-                    total[r] += side[a, r] * wa
+                    total[r] += table[a, r] * wa
                 j += ONE
             for r in range(width):
                 out[first + r, s] = total[r]
