@@ -144,10 +144,22 @@ def kaplan_meier(
                 parts += _optimal_curves(str(name), column, clinical, one, data, level)
             else:
                 parts += _curves(str(name), column, data, cuts if numeric else None, level)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_KM)
+    return _table(parts)
 
 
 _KM = list(KAPLAN_MEIER.names[1:])
+Part = tuple[dict[str, Any], dict[str, FloatArray]]
+"""One curve: what is said of it, and its columns."""
+
+
+def _table(parts: Sequence[Part]) -> pd.DataFrame:
+    """Return the table of all curves, what is said of a curve in each of its rows."""
+    if not parts:
+        return pd.DataFrame(columns=_KM)
+    sizes = [len(body["time"]) for _, body in parts]
+    said = {name: np.repeat([head[name] for head, _ in parts], sizes) for name in parts[0][0]}
+    columns = said | {name: np.concatenate([body[name] for _, body in parts]) for name in parts[0][1]}
+    return pd.DataFrame({name: columns[name] for name in [*_KM, *(c for c in columns if c not in _KM)]})
 
 
 def cut_groups(values: FloatArray, quantiles: Sequence[float]) -> tuple[npt.NDArray[np.int64], list[str], list[float]]:
@@ -161,7 +173,7 @@ def cut_groups(values: FloatArray, quantiles: Sequence[float]) -> tuple[npt.NDAr
 
 def _curves(
     name: str, column: pd.Series, data: SurvivalData, quantiles: list[float] | None, level: float
-) -> list[pd.DataFrame]:
+) -> list[Part]:
     keep = column.notna().to_numpy()
     data, column = data.take(keep), column[keep]
     if data.n < 2:
@@ -222,8 +234,7 @@ def _curves(
             "competing": competing_text(data, "cumulative incidence; the log-rank test is of cause-specific hazards"),
             "reason": "",
         }
-        columns: dict[str, Any] = body | head
-        out.append(pd.DataFrame({key: columns[key] for key in _KM}, index=range(len(body["time"]))))
+        out.append((head, body))
     return out
 
 
@@ -236,16 +247,30 @@ def _estimated(part: SurvivalData, competing: bool, level: float) -> tuple[Float
     return np.r_[1.0, curve.survival], *loglog_interval(curve.survival, curve.se, level)
 
 
-def _no_curve(name: str, data: SurvivalData, reason: str) -> pd.DataFrame:
+def _no_curve(name: str, data: SurvivalData, reason: str) -> Part:
     """Return the row of a score that no curve can be drawn of."""
-    row: dict[str, Any] = dict.fromkeys(_KM, np.nan) | {"signature": name, "endpoint": data.name, "unit": data.unit}
-    head = {"group": "", "cut": "", "n": data.n, "events": data.n_events, "competing": "", "reason": reason}
-    return pd.DataFrame([row | head])
+    head = {
+        "signature": name,
+        "endpoint": data.name,
+        "unit": data.unit,
+        "group": "",
+        "n": data.n,
+        "events": data.n_events,
+        "cut": "",
+        "median": np.nan,
+        "logrank_chisq": np.nan,
+        "logrank_df": np.nan,
+        "logrank_p": np.nan,
+        "horizon": np.nan,
+        "competing": "",
+        "reason": reason,
+    }
+    return head, {key: np.array([np.nan]) for key in _KM if key not in head}
 
 
 def _optimal_curves(
     name: str, column: pd.Series, clinical: pd.DataFrame, endpoint: Endpoint, data: SurvivalData, level: float
-) -> list[pd.DataFrame]:
+) -> list[Part]:
     """Curves of cross-validated groups; the uncorrected log-rank test is not shown."""
     from mtorscore.prognosis.association.cutpoints import optimal_cutpoint
 
@@ -253,4 +278,4 @@ def _optimal_curves(
     parts = _curves(name, found.groups.reindex(data.index), data, None, level)
     extra = {"corrected_p": found.p, "cv_p": found.cv_p, "cut_rule": "optimal, cross-validated groups"}
     blank = {"cut": f"{found.cut:.6g}", "logrank_chisq": np.nan, "logrank_df": np.nan, "logrank_p": np.nan}
-    return [part.assign(**blank, **extra) for part in parts]
+    return [(head | blank | extra, body) for head, body in parts]

@@ -316,6 +316,7 @@ class NegativeControls:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for k, scores in drawn:
                 requests = self._requests[names[k]]
+                scores -= scores.mean(axis=0)
                 tested = pool.map(lambda r, s=scores: null_statistics(r[2], _rows(s, rows, r[1])), requests)
                 for request, null in zip(requests, tested, strict=True):
                     self._compare(request, null, n_sets)

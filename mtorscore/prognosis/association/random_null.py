@@ -13,14 +13,23 @@ from __future__ import annotations
 import numpy as np
 
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-from mtorscore.prognosis.statistics.score_test import ScoreTest
+from mtorscore.prognosis.statistics.score_test import ScoreTest, of_centred
 
 BATCH = 4096
 
 
 def null_statistics(test: ScoreTest, scores: FloatArray) -> FloatArray:
-    """Return the absolute statistics of random scores, ``(n, n_sets)``, those that are defined, in ascending order."""
-    null = np.concatenate([np.abs(test(scores[:, i : i + BATCH])) for i in range(0, scores.shape[1], BATCH)])
+    """Return the absolute statistics of random scores, those that are defined, in ascending order.
+
+    Parameters
+    ----------
+    test
+        The score test.
+    scores
+        ``(n, n_sets)``, of about mean 0.
+    """
+    batches = range(0, scores.shape[1], BATCH)
+    null = np.concatenate([np.abs(of_centred(test, scores[:, i : i + BATCH])) for i in batches])
     kept: FloatArray = null[np.isfinite(null)]
     kept.sort()
     return kept

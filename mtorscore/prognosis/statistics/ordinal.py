@@ -180,11 +180,12 @@ def score_test(y: IntArray, coef: FloatArray, z: FloatArray) -> ScoreTest:
     residual, curvature = upper + lower - 1.0, du + dl
     beside = np.stack([du * (y == m) + dl * (y == m + 1) for m in range(len(thresholds))], axis=1)
     block = _moments(z[:, :, None], y, np.ones((len(y), 1)), coef[:, None], np.zeros((len(coef), 1)))[2][:, :, 0]
+    inverse = np.linalg.pinv(block)
 
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
         cross = np.concatenate([(z * curvature[:, None]).T @ x, -beside.T @ x])
-        return statistic(residual @ x, curvature @ (x * x), cross, block)
+        return statistic(residual @ x, curvature @ (x * x), cross, inverse)
 
     return test
 

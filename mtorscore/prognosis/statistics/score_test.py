@@ -174,12 +174,14 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     if type(risk) is RiskSets and risk.entry is None:
         return _CoxTest(risk, np.column_stack([w, weight, residual]), z * weight[:, None], s0, mean_z, block)
 
+    inverse = np.linalg.pinv(block)
+
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
         mean = risk.sum(w[:, None] * x) / s0[:, None]
         own = weight @ (x * x) - (mean * mean).sum(axis=0)
         cross = (z * weight[:, None]).T @ x - mean_z.T @ mean
-        return statistic(residual @ x, own, cross, block)
+        return statistic(residual @ x, own, cross, inverse)
 
     return test
 
@@ -197,13 +199,18 @@ class _CoxTest:
         block: FloatArray,
     ) -> None:
         self.path = Descent(risk)
-        self.per_row, self.nuisance, self.block = per_row, np.ascontiguousarray(nuisance), block
+        self.per_row, self.nuisance = per_row, np.ascontiguousarray(nuisance)
+        self.inverse = np.linalg.pinv(block)
         self.per_event = np.column_stack([1.0 / s0, risk.fraction])[self.path.events]
         self.mean_z = np.ascontiguousarray(mean_z[self.path.events])
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Test covariates ``(n, B)``."""
         return self._of(x, np.ones((len(x), 1)), x.mean(axis=0)[None])
+
+    def of_centred(self, x: FloatArray) -> FloatArray:
+        """Test covariates of about mean 0; what is added to a covariate changes its test by rounding alone."""
+        return self._of(x, np.zeros((len(x), 1)), np.zeros((1, x.shape[1])))
 
     def of_residuals(self, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
         """Test ``x - design @ onto @ x``; the design holds a constant, so that the residuals are centred."""
@@ -215,7 +222,12 @@ class _CoxTest:
             np.ascontiguousarray(x), design, fitted, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied,
             self.per_row, self.nuisance, self.per_event, self.mean_z,
         )  # fmt: skip
-        return statistic(sums[0], sums[1], sums[2:], self.block)
+        return statistic(sums[0], sums[1], sums[2:], self.inverse)
+
+
+def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
+    """Test covariates of about mean 0."""
+    return test.of_centred(x) if isinstance(test, _CoxTest) else test(x)
 
 
 def residual_statistics(test: ScoreTest, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
@@ -235,26 +247,24 @@ def logistic(y: IntArray, weights: FloatArray, eta: FloatArray, z: FloatArray) -
     residual = weights * (y - mu)
     robust = bool(((weights != 0) & (weights != 1)).any())
     design = np.concatenate([z, np.ones((len(z), 1))], axis=1)
-    block = (design * variance[:, None]).T @ design
+    inverse = np.linalg.pinv((design * variance[:, None]).T @ design)
 
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
         cross = (design * variance[:, None]).T @ x
         if robust:
-            rest = x - design @ np.linalg.pinv(block) @ cross
+            rest = x - design @ inverse @ cross
             with np.errstate(divide="ignore", invalid="ignore"):
                 out: FloatArray = (residual @ rest) / np.sqrt((residual * residual) @ (rest * rest))
             return out
-        return statistic(residual @ x, variance @ (x * x), cross, block)
+        return statistic(residual @ x, variance @ (x * x), cross, inverse)
 
     return test
 
 
-def statistic(score: FloatArray, own: FloatArray, cross: FloatArray, block: FloatArray) -> FloatArray:
+def statistic(score: FloatArray, own: FloatArray, cross: FloatArray, inverse: FloatArray) -> FloatArray:
     """Return ``score / sqrt(own - cross' block^-1 cross)``; NaN where nothing of the covariate is left."""
-    left = own.copy()
-    if len(block):
-        left -= (cross * (np.linalg.pinv(block) @ cross)).sum(axis=0)
+    left = own - (cross * (inverse @ cross)).sum(axis=0) if len(inverse) else own
     with np.errstate(divide="ignore", invalid="ignore"):
         out: FloatArray = np.where(left > 1e-10 * np.maximum(own, 1e-300), score / np.sqrt(left), np.nan)
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,12 @@ from mtorscore.tl.engine.tiles import Entries, Tile
 
 __all__ = [
     "NA",
+    "FixedPoint",
     "area_sums",
     "dense_sums",
     "drawn_running_sums",
+    "drawn_sums",
+    "fixed_point",
     "join_directions",
     "linear_null",
     "members",
@@ -112,16 +115,50 @@ def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, l
 
 def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[tuple[Array, Array, Array], Ints]:
     """Return the sums of `kernels.rank_sums.running_sums` for drawn sets, ties having their mean rank."""
-    from mtorscore.tl.kernels.drawn_sums import ROWS, running_tables, segment_totals, side_by_side
+    from mtorscore.tl.kernels.drawn_sums import running_tables
 
-    def tables() -> tuple[Array, Array]:
-        weights, moved = running_tables(entries.ranking, powers, entries.n_slots)
-        return side_by_side(weights), side_by_side(moved)
+    def tables() -> list[FixedPoint]:
+        return [fixed_point(v) for v in running_tables(entries.ranking, powers, entries.n_slots)]
 
-    both = entries.once(("running sums", float(powers[-1])), tables)
+    steps, moves = (drawn_sums(t, sets) for t in entries.once(("running sums", float(powers[-1])), tables))
     places = 0.5 * drawn_rank_sums(entries, sets, False, TIES["average"], 0)
-    steps, moves = (segment_totals(side, entries.n_obs, *sets.segments, np.zeros(ROWS)) for side in both)
     return (steps, moves, places), sets.parts.sizes[None]
+
+
+class FixedPoint(NamedTuple):
+    """Numbers per row and gene as multiples of a unit, which take half the bytes and add up without rounding.
+
+    Attributes
+    ----------
+    side
+        The whole numbers, as `kernels.drawn_sums.side_by_side` returns them.
+    unit
+        The largest number is 2**31 - 1 of it.
+    n_obs
+        Rows.
+    """
+
+    side: npt.NDArray[np.int32]
+    unit: float
+    n_obs: int
+
+
+def fixed_point(values: Array) -> FixedPoint:
+    """Round ``(n_obs, n_genes)`` finite numbers to multiples of a 2**31st of the largest."""
+    from mtorscore.tl.kernels.drawn_sums import side_by_side
+
+    unit = float(max(values.max(initial=0.0), -values.min(initial=0.0))) / (2**31 - 1) or 1.0
+    whole = np.rint(values / unit).astype(np.int32)
+    return FixedPoint(side_by_side(whole), unit, len(values))
+
+
+def drawn_sums(table: FixedPoint, sets: Sets) -> Array:
+    """Add up a table over the parts of drawn sets, ``(n_obs, n_parts)``."""
+    from mtorscore.tl.kernels.drawn_sums import ROWS, segment_totals
+
+    sums: Array = segment_totals(table.side, table.n_obs, *sets.segments, np.zeros(ROWS, np.int64))
+    sums *= table.unit
+    return sums
 
 
 def area_sums(entries: Entries, sets: Sets, *, limit: int, omit: bool) -> tuple[Array, Ints]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._moments import gene_moments, standardise
-from mtorscore.tl.algorithms._shared import NA, members, part_sums
+from mtorscore.tl.algorithms._shared import NA, drawn_sums, fixed_point, members, part_sums
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
 from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
@@ -84,20 +84,34 @@ def _from_products(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
 
 def _of_drawn(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
     """Return the scores of drawn sets, from deviates that are made once for all of them."""
-    from mtorscore.tl.kernels.drawn_sums import segment_products, side_by_side
 
     def deviates() -> Array:
-        side: Array = side_by_side(standardise(tile.columns(sets.genes), mean, sd))
-        return side
+        return standardise(tile.columns(sets.genes), mean, sd)
 
-    side = tile.once("deviates", (sets.genes, mean, sd), deviates)
-    counted = np.where(sd > 0, 1.0, 0.0)[sets.slots] * sets.weights**2
-    squares = np.bincount(sets.owner, weights=counted, minlength=len(sets))
-    scores: Array = segment_products(side, tile.n_obs, sets.indptr, sets.slots.astype(np.int32), sets.weights)
+    # A gene that does not vary has no deviate, and adds nothing.
+    squares = np.add.reduceat((sd[sets.slots] > 0) * sets.weights**2, sets.indptr[:-1])
+    key = (sets.genes, mean, sd)
+    if (np.abs(sets.weights) == 1).all():
+        scores = _up_less_down(drawn_sums(tile.once("deviates", key, lambda: fixed_point(deviates())), sets), sets)
+    else:
+        from mtorscore.tl.kernels.drawn_sums import segment_products, side_by_side
+
+        side = tile.once("deviates side by side", key, lambda: side_by_side(deviates()))
+        scores = segment_products(side, tile.n_obs, sets.indptr, sets.slots.astype(np.int32), sets.weights)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores /= np.sqrt(squares)
     scores[:, squares == 0] = np.nan
     return scores
+
+
+def _up_less_down(sums: Array, sets: Sets) -> Array:
+    """Return the sums of the up parts less those of the down parts; a part without a gene adds nothing."""
+    up_of, down_of = sets.parts.up_of, sets.parts.down_of
+    if (down_of < 0).all():
+        return sums
+    up, down = (np.where(of >= 0, sums[:, of], 0.0) for of in (up_of, down_of))
+    found: Array = up - down
+    return found
 
 
 def fit(source: TileSource, sets: Sets, params: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:

@@ -64,8 +64,8 @@ class Sets:
     n_vars
         Columns of the matrix.
     drawn
-        Whether these are many random sets, up genes first in each: sums may then be taken set by set, whose last digit
-        differs from that of sums taken gene by gene.
+        Whether these are many random sets, up genes first in each: sums may then be taken set by set, and in fixed
+        point, to a 2**31st of the largest number.
     """
 
     names: tuple[str, ...]

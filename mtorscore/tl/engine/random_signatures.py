@@ -142,7 +142,8 @@ def random_scores(
     Yields
     ------
     template, scores
-        The template's number and ``(n_obs, n_sets)``.
+        The template's number and ``(n_obs, n_sets)``: exact to about 1e-9 of the largest score, since sums may
+        be taken in fixed point.
 
     Raises
     ------
