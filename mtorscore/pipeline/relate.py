@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +130,19 @@ def relate(
             "tissue": context,
         }
         asked.append((own, options))
-    of_classes, of_endpoints = _associated(tumours, asked, [several, endpoints])
+    with ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1))) as pool:
+        # Association spends most of its time in compiled code, beside which this thread predicts.
+        waiting = _associating(pool, tumours, asked, [several, endpoints])
+        for method, scores in every.items():
+            leading = scores[leads(scores.columns, confounders=False, context=context)]
+            first = method == methods[0]
+            _predict_labels(models, method, leading, adata, tumours, (labels, several), curves=first)
+            if first and endpoints:
+                _predict_survival(models, method, leading, tumours.obs, endpoints[0])
+        of_classes, of_endpoints = [[one.result() for one in group] for group in waiting]
     for i, (method, scores) in enumerate(every.items()):
         if several:
-            found = of_classes[i]
-            effects.append(found.assign(method=method).reindex(columns=results.CLASS_EFFECTS.names))
+            effects.append(of_classes[i].assign(method=method).reindex(columns=results.CLASS_EFFECTS.names))
         if endpoints:
             table = of_endpoints[i]
             records = table.attrs.pop("null")
@@ -144,16 +152,6 @@ def relate(
                 curves.append(curve.assign(method=method))
                 nulls.append(_nulls(records, leads(scores.columns, context=context), method))
         shifts.append(activation_rows(adata, scores, signatures, leads(scores.columns, context=context), seed, method))
-        leading = scores[leads(scores.columns, confounders=False, context=context)]
-        for rows, label, baseline in _tasks(adata, tumours, labels):
-            curves_wanted = method == methods[0] and label != TUMOUR
-            models.add(method, leading, rows, prognosis.Endpoint.label(label), baseline, curves=curves_wanted)
-        for endpoint in several:
-            known = tumours.obs[tumours.obs[endpoint.column].isin(list(endpoint.classes or endpoint.order))]
-            baseline = [c for c in BASELINE if _varies(known, c) and c != endpoint.column]
-            models.add(method, leading, known, endpoint, baseline, curves=False)
-        if method == methods[0] and endpoints:
-            _predict_survival(models, method, leading, tumours.obs, endpoints[0])
     return [
         write_result(_beside(associations, folder, _RATIO), results.ASSOCIATIONS, folder),
         write_result(_beside(effects, folder, _ODDS), results.CLASS_EFFECTS, folder),
@@ -181,10 +179,13 @@ def _beside(parts: Sequence[pd.DataFrame], folder: Path, *effects: Mapping[str, 
     return [table]
 
 
-def _associated(
-    tumours: AnnData, asked: Sequence[tuple[pd.DataFrame, dict[str, Any]]], outcomes: Sequence[Sequence[Endpoint]]
-) -> list[list[pd.DataFrame]]:
-    """Relate the scores of several methods, one on each core, to each list of endpoints that is not empty.
+def _associating(
+    pool: Executor,
+    tumours: AnnData,
+    asked: Sequence[tuple[pd.DataFrame, dict[str, Any]]],
+    outcomes: Sequence[Sequence[Endpoint]],
+) -> list[list[Future[pd.DataFrame]]]:
+    """Begin to relate the scores of several methods, one on each core, to each list of endpoints that is not empty.
 
     Every draw has a seed of its own, so that no number depends on the cores.
     """
@@ -193,9 +194,7 @@ def _associated(
     def associated(scores: pd.DataFrame, options: dict[str, Any], endpoints: Sequence[Endpoint]) -> pd.DataFrame:
         return prognosis.associate(scores, tumours.obs, endpoints, expression=expression, **options)
 
-    with ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1))) as pool:
-        waiting = [[pool.submit(associated, *one, endpoints) for one in asked if endpoints] for endpoints in outcomes]
-        return [[one.result() for one in group] for group in waiting]
+    return [[pool.submit(associated, *one, endpoints) for one in asked if endpoints] for endpoints in outcomes]
 
 
 def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:
@@ -287,6 +286,26 @@ def _tasks(adata: AnnData, tumours: AnnData, labels: Sequence[str]) -> Iterator[
     if len(named_groups(adata)[1]) <= 2 and _two_classes(both[TUMOUR]):
         # Stage and the like are known for patients with tumours only, hence they would give the label away.
         yield both, TUMOUR, []
+
+
+def _predict_labels(
+    models: Predictions,
+    method: str,
+    scores: pd.DataFrame,
+    adata: AnnData,
+    tumours: AnnData,
+    labels: tuple[Sequence[str], Sequence[Endpoint]],
+    *,
+    curves: bool,
+) -> None:
+    """Predict labels of two classes and of several, where there are enough of each; curves of the former only."""
+    for rows, label, baseline in _tasks(adata, tumours, labels[0]):
+        endpoint = prognosis.Endpoint.label(label)
+        models.add(method, scores, rows, endpoint, baseline, curves=curves and label != TUMOUR)
+    for endpoint in labels[1]:
+        known = tumours.obs[tumours.obs[endpoint.column].isin(list(endpoint.classes or endpoint.order))]
+        baseline = [c for c in BASELINE if _varies(known, c) and c != endpoint.column]
+        models.add(method, scores, known, endpoint, baseline, curves=False)
 
 
 def _predict_survival(

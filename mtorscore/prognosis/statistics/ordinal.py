@@ -180,7 +180,7 @@ def score_test(y: IntArray, coef: FloatArray, z: FloatArray) -> ScoreTest:
     residual, curvature = upper + lower - 1.0, du + dl
     beside = np.stack([du * (y == m) + dl * (y == m + 1) for m in range(len(thresholds))], axis=1)
     block = _moments(z[:, :, None], y, np.ones((len(y), 1)), coef[:, None], np.zeros((len(coef), 1)))[2][:, :, 0]
-    inverse = np.linalg.pinv(block)
+    inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
 
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)

@@ -174,7 +174,7 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     if type(risk) is RiskSets and risk.entry is None:
         return _CoxTest(risk, np.column_stack([w, weight, residual]), z * weight[:, None], s0, mean_z, block)
 
-    inverse = np.linalg.pinv(block)
+    inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
 
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
@@ -200,7 +200,7 @@ class _CoxTest:
     ) -> None:
         self.path = Descent(risk)
         self.per_row, self.nuisance = per_row, np.ascontiguousarray(nuisance)
-        self.inverse = np.linalg.pinv(block)
+        self.inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
         self.per_event = np.column_stack([1.0 / s0, risk.fraction])[self.path.events]
         self.mean_z = np.ascontiguousarray(mean_z[self.path.events])
 
@@ -247,7 +247,7 @@ def logistic(y: IntArray, weights: FloatArray, eta: FloatArray, z: FloatArray) -
     residual = weights * (y - mu)
     robust = bool(((weights != 0) & (weights != 1)).any())
     design = np.concatenate([z, np.ones((len(z), 1))], axis=1)
-    inverse = np.linalg.pinv((design * variance[:, None]).T @ design)
+    inverse: FloatArray = np.linalg.pinv((design * variance[:, None]).T @ design)
 
     def test(x: FloatArray) -> FloatArray:
         x = x - x.mean(axis=0)
