@@ -86,7 +86,8 @@ def checklist(cohort: Cohort, method: str | None, run: Run, name: str) -> pd.Dat
     known: dict[str, object] = {
         "associations": rows,
         "patients": _patients(cohort),
-        "assay": f"Transcripts: {cohort.n_vars} genes, {cohort.source.get('units') or 'units not stated'}.",
+        "assay": f"Transcripts: {cohort.n_vars} genes, {cohort.source.get('units') or 'units not stated'}"
+        f"{', a guess' if cohort.guesses else ''}.",
         "variables": f"{rows['signature'].nunique()} signatures scored by {method}.",
         "preparation": "Identifiers to current HGNC symbols; one tumour sample per patient; exclusions are listed.",
     }

@@ -179,6 +179,7 @@ def _rendered(run: Run) -> tuple[str, list[dict[str, Any]]]:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=text.plain,
     )
     environment.filters |= {
         "safe_json": safe_json, "cell": cell, "moment": moment, "breakable": breakable,
@@ -262,6 +263,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
         "map": map_view(branches, number, cohort.table("alteration_shares")),
         "sentence": sentence(branches),
         "beside_this": [
+            *text.guess_note(cohort),
             *comparison_words(run.methods, described, shown, cohort),
             *([text.power_note(cohort)] if cohort.endpoints else []),
         ],
@@ -340,7 +342,7 @@ def breakable(value: object) -> Any:
     """Return escaped text that may break after an underscore."""
     from markupsafe import Markup, escape
 
-    return Markup(str(escape(str(value))).replace("_", "_<wbr>"))  # noqa: S704
+    return Markup(str(escape(text.plain(str(value)))).replace("_", "_<wbr>"))  # noqa: S704
 
 
 def marked(sentence: str, titles: Sequence[str]) -> Any:
@@ -355,11 +357,11 @@ def marked(sentence: str, titles: Sequence[str]) -> Any:
     """
     from markupsafe import Markup, escape
 
-    names = sorted({str(escape(t)) for t in titles if t}, key=len, reverse=True)
-    text = str(escape(sentence))
+    names = sorted({str(escape(text.plain(t))) for t in titles if t}, key=len, reverse=True)
+    words = str(escape(text.plain(sentence)))
     if names:
-        text = re.sub("|".join(map(re.escape, names)), lambda found: f"<b>{found[0]}</b>", text)
-    return Markup(text)  # noqa: S704
+        words = re.sub("|".join(map(re.escape, names)), lambda found: f"<b>{found[0]}</b>", words)
+    return Markup(words)  # noqa: S704
 
 
 def _static(name: str) -> str:

@@ -15,6 +15,7 @@ from mtorscore._version import __version__
 from mtorscore.collection import CONFOUNDER
 from mtorscore.errors import DataError
 from mtorscore.report.data.described import branch_titles, level_meanings
+from mtorscore.report.text import plain
 
 if TYPE_CHECKING:
     from mtorscore.tl import Passport
@@ -62,6 +63,7 @@ def render(record: Passport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=plain,
     )
     css = resources.files("mtorscore.report").joinpath("static/report.css").read_text(encoding="utf-8")
     return environment.get_template("passport.html.j2").render(

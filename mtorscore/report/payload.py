@@ -78,6 +78,7 @@ def _cohort(cohort: Cohort, methods: Sequence[str], names: Sequence[str]) -> dic
         "unit": cohort.unit,
         "group": cohort.group,
         "total": cohort.total,
+        "guessed": "; ".join(cohort.guesses),
         "embedding": _places(cohort),
         "observations": [str(n) for n in obs.index],
         "tracks": {t: column(_ordered(obs[t]) if t == "sample_type" else obs[t]) for t in [*tracks, *extra]},

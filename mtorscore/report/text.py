@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,18 @@ from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.spec import NO_ORIGIN
 
 _POWER = 1.959964 + 0.841621  # two-sided 5%, power 80%
+
+
+_CONTROLS = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(value: object) -> object:
+    """Return text without characters that are not seen but turn or hide what follows; anything else as it is."""
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _CONTROLS.sub(" ", value)
 
 
 def caveats(run: Run) -> list[str]:
@@ -113,6 +126,13 @@ def power_note(cohort: Cohort) -> str:
         f"events in {int(known.notna().sum())} patients give 80% power for a hazard ratio per SD of {least:.2f} or "
         f"more, or {1 / least:.2f} or less. Absence of evidence is not evidence of absence."
     )
+
+
+def guess_note(cohort: Cohort) -> list[str]:
+    """Say what the scores of a cohort rest on that was guessed; nothing where all is declared or certain."""
+    if not cohort.guesses:
+        return []
+    return [f"Guessed, not declared: {'; '.join(cohort.guesses)}. If that is wrong, so are the scores."]
 
 
 def flow(cohort: Cohort) -> list[str]:
@@ -235,6 +255,7 @@ def _cohort_sentence(cohort: Cohort) -> str:
         return f"{cohort.name} is a cohort of {of}, {cohort.n_vars:,} genes."
     kind = "a simulated cohort" if cohort.simulated else "the cohort"
     units = unit_name(cohort.source.get("units")) or "values of unstated units"
+    units += ", a guess" if any(g.startswith("units ") for g in cohort.guesses) else ""
     found = group_counts(cohort)
     plain = cohort.group == "sample_type"
     parts = [f"{n} {k}" for k, n in sorted(found.items(), key=lambda i: (i[0] != "tumour", i[0]) if plain else (0,))]
@@ -272,6 +293,7 @@ def facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("File", source.get("file")),
         ("Accession", source.get("accession")),
         ("Units", unit_name(source.get("units"))),
+        ("Guessed, not declared", "; ".join(cohort.guesses)),
         ("Cells", f"{cohort.total:,}" if cohort.cells else None),
         ("Samples", str(cohort.obs["sample"].nunique()) if cohort.cells else _kinds(cohort)),
         ("Cell types", _most_common(cohort.obs["cell_type"]) if cohort.cells else None),

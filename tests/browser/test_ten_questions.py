@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -60,14 +61,14 @@ def follow(browser: Browser, clicks: str, sample: str) -> None:
     """Do what the manual says: what stands in bold is clicked."""
     if "Find" in clicks:
         browser.js(FIND, sample)
-    named = {
+    named: dict[str, Callable[[], object]] = {
         "the sample": lambda: browser.click("#found button"),
         "the cohort's name": lambda: browser.js(LABEL, "sim-hcc"),
         "its node": lambda: browser.js("document.querySelector('svg.pathway a[href^=\"#unread\"]').dispatchEvent("
                                        "new MouseEvent('click', {bubbles: true, cancelable: true}))"),
     }  # fmt: skip
     for name in re.findall(r"\*\*(.+?)\*\*", clicks):
-        named.get(name, lambda name=name: browser.js(LABEL, name))()
+        named[name]() if name in named else browser.js(LABEL, name)
 
 
 def expected(run: Path) -> list[tuple[str, list[str]]]:

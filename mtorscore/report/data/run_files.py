@@ -131,6 +131,16 @@ class Cohort:
         known = dict.fromkeys([*ENDPOINTS, *self.own_endpoints])
         return [e for e in known if e in self.obs and f"{e}.time" in self.obs and (_numbers(self.obs[e]) == 1).any()]
 
+    @property
+    def guesses(self) -> list[str]:
+        """What was not declared and is not certain of the matrix, each with its evidence; scores rest on it."""
+        scale, guessed = self.source.get("scale") or {}, self.source.get("guessed") or {}
+        out = []
+        if scale and not scale.get("declared") and not scale.get("certain", True):
+            evidence = [str(e) for e in scale.get("evidence", [])][-1:]
+            out.append(f"units {scale.get('kind')} ({'; '.join(evidence)})")
+        return out + [f"{k} {v['is']} ({v['evidence']})" for k, v in guessed.items() if not v.get("sure", True)]
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a result table; empty where there is none."""
         return self.tables.get(name, pd.DataFrame())
@@ -295,6 +305,7 @@ def _read_h5ad(path: Path) -> _Prepared:
             obs = read_elem(file["obs"])
             n_vars = len(file["var"][file["var"].attrs["_index"]])
             source = read_elem(file["uns/source"]) if "uns/source" in file else {}
+            scale = read_elem(file["uns/scale"]) if "uns/scale" in file else {}
             flow = read_elem(file["uns/flow"]) if "uns/flow" in file else pd.DataFrame()
             recipe = read_elem(file["uns/recipe"]) if "uns/recipe" in file else {}
             made = read_elem(file["uns/embedding"]) if "uns/embedding" in file else {}
@@ -304,6 +315,7 @@ def _read_h5ad(path: Path) -> _Prepared:
         raise FormatError(f"not a prepared cohort ({error}); run the prepare step again.", path=path) from error
     obs.index = obs.index.astype(str)
     plain = {str(k): _plain(v) for k, v in source.items()} if isinstance(source, Mapping) else {}
+    plain |= {"scale": _plain(scale)} if scale else {}
     named = recipe.get("endpoints", ()) if isinstance(recipe, Mapping) else ()
     flow = flow if isinstance(flow, pd.DataFrame) else pd.DataFrame()
     made_text = f"{made['key'].removeprefix('X_').upper()}: {made['made']}" if made else ""

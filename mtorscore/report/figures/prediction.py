@@ -67,6 +67,8 @@ def _calibration(draw: Drawer, endpoint: str) -> Picture:
     rows["model"] = pd.Categorical(rows["model"], [m for m in _ORDER if (rows["model"] == m).any()])
     rows = rows.dropna(subset=["model"]).sort_values(["model", "group"])
     rows["model"] = rows["model"].astype(str)
+    if rows.empty:
+        return draw.none("calibration", f"No model of {endpoint} has a calibration.", endpoint)
     by = _by(rows)
     smooth = draw.cohort.table("smooth_calibration")
     if len(smooth):
@@ -107,7 +109,8 @@ def _decision(draw: Drawer, endpoint: str) -> Picture:
         lambda: pl.decision_curve(rows),
         f"Decision curve of {endpoint}{_by(rows)}: net benefit against the risk above which one would act.",
         f"{endpoint}{_by(rows)}: net benefit of acting on a predicted risk. A model is of use only where its curve "
-        "is above both acting on all and acting on none; nothing here is for choosing a treatment.",
+        "is above both acting on all and acting on none; nothing here is for choosing a treatment. No interval is "
+        "drawn: it would need the models fitted anew in resampled patients.",
         endpoint,
     )
 

@@ -16,6 +16,7 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import cohort_pictures, combined_picture
 from mtorscore.report.figures.picture import Picture
+from mtorscore.report.text import guess_note
 
 __all__ = ["write_figures"]
 
@@ -53,6 +54,7 @@ def write_figures(
     folder = run.folder / "figures"
     paths: list[Path] = []
     captions = ["file\tcaption"]
+    guessed = {_plain(c.name): " ".join(guess_note(c)) for c in run.cohorts}
     for where, picture in _pictures(run, described, leads, board, across):
         if picture.make is None:
             continue
@@ -63,7 +65,8 @@ def write_figures(
             continue
         (folder / where).mkdir(parents=True, exist_ok=True)
         paths += [pl.save(figure, folder / where / f"{name}.{suffix}") for suffix in formats]
-        captions.append(f"{(Path(where) / name).as_posix()}\t{' '.join(picture.caption.split())}")
+        caption = " ".join([*picture.caption.split(), *guessed.get(where, "").split()])
+        captions.append(f"{(Path(where) / name).as_posix()}\t{_cell(caption)}")
     folder.mkdir(parents=True, exist_ok=True)
     return [*paths, write_whole(folder / "captions.tsv", "\n".join(captions) + "\n")]
 
@@ -97,5 +100,10 @@ def _of_board(board: pd.DataFrame, cohort: Cohort) -> Iterator[Picture]:
         )
 
 
+def _cell(text: str) -> str:
+    """Return a cell that a spreadsheet does not run as a formula: an apostrophe marks it as text."""
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text
+
+
 def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.")[:80] or "x"
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.+")[:80] or "x"

@@ -111,7 +111,11 @@ function redraw(patch) {
 function paint(figure) {
   figure.stale = false;
   figure.draw(figure.holder);
+  // What was guessed of the matrix stands below every figure of it.
+  if (guessNow()) figure.holder.append(el("p", { class: "note guess" }, guessNow()));
 }
+
+function guessNow() { return cohortNow().guessed ? `Guessed, not declared: ${clip(cohortNow().guessed, 200)}.` : ""; }
 
 // Work in pieces: after some milliseconds the browser has its turn.
 function inPieces(jobs) {

@@ -338,7 +338,7 @@ function drawStrip(holder) {
   const place = new Map(marks.map((m) => [m.i, m]));
   holder.replaceChildren(points(holder, {
     label: `Distribution of ${name} by ${cohort.group.replaceAll("_", " ")}: ${groups.map((g) => `${g.name} median ${fmt(quantile(g.sorted, 0.5))}, ${counted(g.n)}`).join("; ")}. Arrow keys read points.`,
-    x: [-0.6, levels.length - 0.4], y: padded(values), groups, marks, ylabel: `score (${state.method})`,
+    x: [-0.6, levels.length - 0.4], y: padded(values), groups, marks, ylabel: `score (${state.method}${cohortNow().guessed ? "; units guessed" : ""})`,
     text: (m) => `${name}: ${fmt(m.y)}`,
     over(c, xs, ys) {
       if (paired.length) {

@@ -106,7 +106,7 @@ function drawDecision(holder) {
     picture.append(svg("path", { d: path, fill: "none", stroke: css(m === "all" ? "--soft" : STRATEGY_SHADES[m] || "--ink"), "stroke-width": 2, "stroke-dasharray": DASHES[m] ?? null }));
   }
   const key = el("div", { class: "key" }, ...models.map((m) => el("span", { style: `--c:${css(m === "all" ? "--soft" : STRATEGY_SHADES[m] || "--ink")}` }, m === "all" || m === "none" ? `act on ${m}` : m)));
-  holder.replaceChildren(picture, key, el("p", { class: "note" }, `${predictionNote(found)}; no interval is drawn, and small differences between lines mean little.`));
+  holder.replaceChildren(picture, key, el("p", { class: "note" }, `${predictionNote(found)}; no interval is drawn: it would need the models fitted anew in resampled patients, and one of these fixed predictions is too narrow. Small differences between lines mean little.`));
 }
 
 function drawGsea(holder) {

@@ -25,7 +25,7 @@ function tsvOf(names, rows) {
 const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "fill-opacity", "font-size", "font-weight", "font-family", "text-anchor", "visibility"];
 
 // A figure that stands alone: the page's styles are written into its elements.
-function standalone(picture) {
+function standalone(picture, marked = true) {
   const copy = picture.cloneNode(true);
   const [from, to] = [[picture, ...picture.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
   from.forEach((node, k) => {
@@ -40,8 +40,14 @@ function standalone(picture) {
   copy.setAttribute("width", wide);
   copy.setAttribute("height", tall);
   copy.setAttribute("color", css("--ink"));
-  copy.prepend(svg("rect", { x: box.x, y: box.y, width: wide, height: tall, fill: css("--paper") }));
-  return [new XMLSerializer().serializeToString(copy), wide, tall];
+  const room = marked && guessNow() ? 18 : 0;
+  if (room) {
+    copy.append(svg("text", { x: box.x + 4, y: box.y + tall + 13, "font-size": 10, "font-family": "sans-serif", fill: css("--ink") }, clip(guessNow(), Math.floor(wide / 5.4))));
+    copy.setAttribute("viewBox", `${box.x} ${box.y} ${wide} ${tall + room}`);
+    copy.setAttribute("height", tall + room);
+  }
+  copy.prepend(svg("rect", { x: box.x, y: box.y, width: wide, height: tall + room, fill: css("--paper") }));
+  return [new XMLSerializer().serializeToString(copy), wide, tall + room];
 }
 
 // A canvas's drawing is noted while it is drawn again, and told as SVG.
@@ -182,7 +188,7 @@ function boardPicture(table) {
   for (const row of table.querySelectorAll("tr")) { const r = row.getBoundingClientRect(); out.append(svg("line", { x1: 0, x2: box.width, y1: r.bottom - box.top, y2: r.bottom - box.top, stroke: css("--line") })); }
   for (const strip of table.querySelectorAll("svg")) {
     const r = strip.getBoundingClientRect();
-    const [text] = standalone(strip);
+    const [text] = standalone(strip, false);
     const inner = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     for (const [key, value] of [["x", r.left - box.left], ["y", r.top - box.top], ["width", r.width], ["height", r.height]]) inner.setAttribute(key, value);
     out.append(inner);
