@@ -263,7 +263,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
         "map": map_view(branches, number, cohort.table("alteration_shares")),
         "sentence": sentence(branches),
         "beside_this": [
-            *text.guess_note(cohort),
+            *filter(None, [cohort.guess_note]),
             *comparison_words(run.methods, described, shown, cohort),
             *([text.power_note(cohort)] if cohort.endpoints else []),
         ],

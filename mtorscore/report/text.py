@@ -128,13 +128,6 @@ def power_note(cohort: Cohort) -> str:
     )
 
 
-def guess_note(cohort: Cohort) -> list[str]:
-    """Say what the scores of a cohort rest on that was guessed; nothing where all is declared or certain."""
-    if not cohort.guesses:
-        return []
-    return [f"Guessed, not declared: {'; '.join(cohort.guesses)}. If that is wrong, so are the scores."]
-
-
 def flow(cohort: Cohort) -> list[str]:
     """Return the steps from samples read to samples analysed that changed something, with the reasons."""
     table, rules = cohort.flow, cohort.table("exclusions")

@@ -141,6 +141,13 @@ class Cohort:
             out.append(f"units {scale.get('kind')} ({'; '.join(evidence)})")
         return out + [f"{k} {v['is']} ({v['evidence']})" for k, v in guessed.items() if not v.get("sure", True)]
 
+    @property
+    def guess_note(self) -> str:
+        """What the scores rest on that was guessed, as a sentence; "" where all is declared or certain."""
+        if not self.guesses:
+            return ""
+        return f"Guessed, not declared: {'; '.join(self.guesses)}. If that is wrong, so are the scores."
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a result table; empty where there is none."""
         return self.tables.get(name, pd.DataFrame())

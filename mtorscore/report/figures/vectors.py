@@ -16,7 +16,6 @@ from mtorscore.report.data.described import Described
 from mtorscore.report.data.run_files import Cohort, Run
 from mtorscore.report.figures.overview import cohort_pictures, combined_picture
 from mtorscore.report.figures.picture import Picture
-from mtorscore.report.text import guess_note
 
 __all__ = ["write_figures"]
 
@@ -54,7 +53,7 @@ def write_figures(
     folder = run.folder / "figures"
     paths: list[Path] = []
     captions = ["file\tcaption"]
-    guessed = {_plain(c.name): " ".join(guess_note(c)) for c in run.cohorts}
+    guessed = {_plain(c.name): c.guess_note for c in run.cohorts}
     for where, picture in _pictures(run, described, leads, board, across):
         if picture.make is None:
             continue
