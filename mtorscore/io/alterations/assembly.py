@@ -97,7 +97,7 @@ def _named(parts: Sequence[Part], panels: Panels) -> list[str]:
 
 def _lists(parts: Sequence[Part]) -> list[str]:
     """Return the kinds of data in which a sample without an event is in no row."""
-    return [d for d in (MUTATIONS, STRUCTURAL) if any(p.data == d for p in parts)]
+    return [d for d in (MUTATIONS, STRUCTURAL) if any(p.data == d and p.cells is None for p in parts)]
 
 
 def _listed(data: str, profiled: Mapping[str, Sequence[str]], panels: Panels) -> list[str]:
@@ -109,7 +109,7 @@ def _listed(data: str, profiled: Mapping[str, Sequence[str]], panels: Panels) ->
 
 def _not_mentioned(parts: Sequence[Part], panels: Panels, names: Sequence[str]) -> list[str]:
     """Return genes of which nothing says that anybody looked at them: no file names them, and its genes are few."""
-    lists = [p for p in parts if p.data == MUTATIONS]
+    lists = [p for p in parts if p.data == MUTATIONS and p.cells is None]
     mentioned = {g for p in lists for g in p.mentioned}
     if panels.genes or panels.of or not lists or len(mentioned) >= WHOLE_EXOME:
         return []
@@ -149,14 +149,14 @@ def _masks(
         if not own:
             continue
         mask = np.zeros(bits.shape, dtype=np.bool_)
-        if data in (COPY_NUMBER, CALLS):
-            for table in (p.cells for p in own if p.cells is not None):
-                here, at = _places(table, rows, columns)
-                mask[here] |= table.known[:, at]
-        else:
-            mask[[rows[s] for s in _who(data, own, masks, rows, profiled, panels)]] = True
+        lists = [p for p in own if p.cells is None and data not in (COPY_NUMBER, CALLS)]
+        for table in (p.cells for p in own if p.cells is not None):
+            here, at = _places(table, rows, columns)
+            mask[here] |= table.known[:, at]
+        if lists:
+            mask[[rows[s] for s in _who(data, lists, masks, rows, profiled, panels)]] = True
         _by_panel(mask, data, rows, columns, panels)
-        if data in profiled and data in (COPY_NUMBER, CALLS):
+        if data in profiled and not lists:
             mask[[i for s, i in rows.items() if s not in set(profiled[data])]] = False
         # What was found was looked for, whatever a list says.
         mask |= _bits(own, rows, columns) > 0

@@ -11,7 +11,8 @@ from mtorscore.io.alterations.assembly import assemble
 from mtorscore.io.alterations.event_lists import is_mutations, is_structural, mutations, structural_variants
 from mtorscore.io.alterations.gene_names import approved
 from mtorscore.io.alterations.gene_tables import gene_table, is_long_copy_number, long_copy_number
-from mtorscore.io.alterations.parts import Part
+from mtorscore.io.alterations.oncoprint import is_oncoprint, is_oncoprinter, oncoprint, oncoprinter
+from mtorscore.io.alterations.parts import MUTATIONS, Part
 from mtorscore.io.alterations.profiling import Panels, read_panels, read_profiled
 from mtorscore.io.alterations.rows import open_rows
 
@@ -43,8 +44,9 @@ def read_alterations(
     path
         One file or several, compressed or not, or the folder of a cBioPortal study: MAF (GDC, MC3, cBioPortal's
         ``data_mutations``), levels of copy number from -2 to 2 (GISTIC's ``all_thresholded.by_genes``, cBioPortal's
-        ``data_cna``, wide or long), ``data_sv`` or fusions, tables of genes and samples in either orientation with 0
-        and 1 or with words (``WT``, ``R249S``, ``AMP;MUT``, ``MUTATED``).
+        ``data_cna``, wide or long), ``data_sv`` or fusions, the table of an OncoPrint (its download "Tabular") and the
+        list of the OncoPrinter, tables of genes and samples in either orientation with 0 and 1 or with words (``WT``,
+        ``R249S``, ``AMP;MUT``, ``MUTATED``).
     genes
         Symbols that are wanted, in this order; all that the files name by default. A mapping of gene to column reads
         columns of other names from a table with samples in rows.
@@ -101,7 +103,8 @@ def read_alterations(
     if wanted is not None and not wanted:
         raise DataError("genes= names no gene; give symbols such as PTEN, or leave it out.")
     who = read_profiled(profiled) or {k: read_profiled({k: v})[k] for k, v in lists.items()}
-    parts = [_part(f, None if wanted is None else set(wanted), columns, only_passed=only_passed) for f in files]
+    asked = None if wanted is None else set(wanted)
+    parts = [part for f in files for part in _parts(f, asked, columns, only_passed=only_passed)]
     _say_who(parts, who, found_panels)
     return assemble(parts, wanted, who, found_panels, shallow=shallow)
 
@@ -130,31 +133,42 @@ def _inputs(
     return files, lists, read_panels(boards)
 
 
-def _part(path: Path, genes: Collection[str] | None, columns: Mapping[str, str] | None, *, only_passed: bool) -> Part:
+def _parts(
+    path: Path, genes: Collection[str] | None, columns: Mapping[str, str] | None, *, only_passed: bool
+) -> list[Part]:
     rows = open_rows(path)
     if columns is not None:
-        return gene_table(rows, genes, columns)
+        return [gene_table(rows, genes, columns)]
+    if is_oncoprint(rows):
+        return oncoprint(rows, genes)
+    if is_oncoprinter(rows):
+        return oncoprinter(rows, genes)
     if is_structural(rows):
-        return structural_variants(rows, genes)
+        return [structural_variants(rows, genes)]
     if is_mutations(rows):
-        return mutations(rows, genes, only_passed=only_passed)
-    if is_long_copy_number(rows):
-        return long_copy_number(rows, genes)
-    return gene_table(rows, genes)
+        return [mutations(rows, genes, only_passed=only_passed)]
+    return [long_copy_number(rows, genes) if is_long_copy_number(rows) else gene_table(rows, genes)]
 
 
 def _say_who(parts: Sequence[Part], who: Mapping[str, Sequence[str]], panels: Panels) -> None:
     """Warn where nothing says who was profiled, and refuse where nobody was."""
-    open_ended = [
-        p for p in parts if p.genes is None and not p.says_who and p.data not in who and p.data not in panels.of
-    ]
+    silent = [p for p in parts if not p.says_who and p.data not in who and p.data not in panels.of]
     if not any(p.samples for p in parts) and not any(who.values()) and not any(panels.of.values()):
         raise DataError(f"{examples([p.path.name for p in parts])}: no sample is named, and profiled= names none.")
-    lists = [p for p in open_ended if p.data == "mutations"]
+    lists = [p for p in silent if p.data == MUTATIONS and p.cells is None]
     if lists:
         warn(
             f"{examples([p.path.name for p in lists])}: a list of mutations names no sample without one, "
             "and nothing says who else was profiled. Give the case list (profiled=), or shares of "
             "altered tumours are too high.",
+            DataWarning,
+        )
+    prints = [p for p in silent if p.cells is not None]
+    if prints:
+        warn(
+            f"{examples(list(dict.fromkeys(p.path.name for p in prints)))}: an OncoPrint leaves a cell blank where a "
+            "gene is not altered and where it was not profiled. All are taken as profiled; say who was, "
+            f"profiled={{{', '.join(f'{p.data!r}: names' for p in prints)}}}, or add the clinical tracks "
+            "'Profiled in ...' before the download.",
             DataWarning,
         )

@@ -86,6 +86,11 @@ class Rows:
             if cells != self.header:
                 yield line, cells
 
+    def padded(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield rows as iteration does, shorter ones filled up with blank cells and longer ones cut."""
+        for line, cells in self._rows():
+            yield line, [*cells, *[""] * (len(self.header) - len(cells))][: len(self.header)]
+
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         if self._cells:
             yield from enumerate(self._cells, self.line + 1)
