@@ -93,6 +93,8 @@ _COLUMNS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"gene_symbol", "locus_id", "cytoband"}), f"copy number by gene (GISTIC), not expression{_BESIDE}"),
     (frozenset({"gene_symbol", "gene_id", "cytoband"}), f"copy number by gene (GISTIC), not expression{_BESIDE}"),
     (frozenset({"sample_id", "site1_hugo_symbol"}), f"structural variants, not expression{_BESIDE}"),
+    (frozenset({"track_name", "track_type"}), f"an OncoPrint of cBioPortal, not expression{_BESIDE}"),
+    (frozenset({"sample", "gene", "alteration", "type"}), f"a list of the OncoPrinter, not expression{_BESIDE}"),
     (frozenset({"unique_name", "descriptor", "wide_peak_limits"}), "peaks of copy number (GISTIC), not expression"),
     (frozenset({"chrom", "start", "end", "name", "score", "strand"}), "genomic intervals (BED), not a table of genes"),
     (frozenset({"chrom", "chromstart", "chromend"}), "genomic intervals (BED), not a table of genes"),

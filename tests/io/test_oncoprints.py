@@ -151,10 +151,15 @@ def test_what_has_no_meaning_is_refused_in_words(tmp_path: Path, text: str, word
         io.read_alterations(file, profiled=["a"])
 
 
-def test_an_oncoprint_is_not_scored(tmp_path: Path) -> None:
+def test_an_oncoprint_is_refused_by_name_as_a_matrix(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     file = tmp_path / "PATIENT_DATA_oncoprint.tsv"
     file.write_text("\n".join(table(drawn(rng), rng)) + "\n")
-    done = CliRunner().invoke(app, ["score", str(file), "--out", str(tmp_path / "s.tsv")])
-    assert done.exit_code != 0
-    assert not (tmp_path / "s.tsv").exists()
+    listed = tmp_path / "list.txt"
+    listed.write_text("Sample\tGene\tAlteration\tType\nA\tTP53\tR249S\tMISSENSE\nB\tPTEN\tHOMDEL\tCNA\n")
+    for each in (file, listed):
+        done = CliRunner().invoke(app, ["score", str(each), "--out", str(tmp_path / "s.tsv")])
+        assert done.exit_code != 0
+        assert "OncoPrint" in str(done.exception) + done.output
+        assert "read_alterations" in str(done.exception) + done.output
+        assert not (tmp_path / "s.tsv").exists()
