@@ -87,10 +87,14 @@ def can_stream(path: Path, output: str, modality: str | None = None) -> bool:
     modality
         Of a MuData file, where it has several.
     """
+    from mtorscore.io.detect import detect
     from mtorscore.io.tables.orientation import is_transposed
     from mtorscore.tl.streaming.disk_matrix import check_kind, open_file
 
     if output == "-" or path.suffix not in (".h5ad", ".h5mu", ".zarr") or not path.exists():
+        return False
+    if path.is_dir() and detect(path).kind != "zarr":
+        # A SpatialData store: its table is read with the coordinates.
         return False
     check_kind(path)
     file = open_file(path, modality=modality, panel_bytes=1 << 20)

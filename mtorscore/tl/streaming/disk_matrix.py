@@ -171,6 +171,7 @@ def open_file(
             opened.modality = _modality(root, modality, file)
             if opened.modality is not None:
                 opened.root = root = root["mod"][opened.modality]
+            _refuse_spatialdata(root, file)
             if name not in root:
                 there = ", ".join(root["layers"]) if "layers" in root else ""
                 raise FormatError(f"It holds no {name}; layers: {there or 'none'}.", path=file)
@@ -212,6 +213,19 @@ def _modality(root: Any, asked: str | None, file: Path) -> str | None:
     if asked is not None:
         raise FormatError(f"it has no modalities, and {option('modality')} chooses one of a MuData file.", path=file)
     return None
+
+
+def _refuse_spatialdata(root: Any, file: Path) -> None:
+    """Refuse a store of tables, which is no AnnData itself; each of its tables is one."""
+    if "obs" in root or "tables" not in root:
+        return
+    tables = sorted(root["tables"])
+    raise FormatError(
+        f"a SpatialData store with the table(s) {examples(tables, 8) or 'none'}; score a table from disk by its own "
+        f"path ({file / 'tables' / tables[0] if tables else 'tables/NAME'}), or read it with its coordinates: "
+        "mtorscore.read.",
+        path=file,
+    )
 
 
 def _empty() -> DiskRows:

@@ -15,6 +15,7 @@ import pytest
 from anndata import AnnData
 
 import mtorscore as mt
+from mtorscore import cli
 from mtorscore.errors import DataError, DataWarning, FormatError
 from mtorscore.io.sections.spatial_data import centre
 from tests.io.sections.folders import GENES, counts, wkb_point, wkb_polygon, write_shapes
@@ -150,3 +151,21 @@ def test_an_object_gives_its_table(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dict has no tables"):
         mt.io.from_spatialdata({})
     assert json.dumps(adata.uns["source"])
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2 data")
+def test_a_store_is_scored_by_the_command_line_and_its_table_from_disk(tmp_path: Path) -> None:
+    path = store(tmp_path / "x.zarr", {"table": table(coordinates=False)})
+    (tmp_path / "sets.gmt").write_text("LIPID\tx\tFASN\tSCD\n")
+    for out in ("scores.tsv", "scores.h5ad"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["-q", "score", str(path), "-s", str(tmp_path / "sets.gmt"), "-o", str(tmp_path / out)])
+        assert not ended.value.code
+    scored = mt.read(tmp_path / "scores.h5ad")
+    assert scored.obsm["spatial"].shape == (N, 2)
+    with pytest.raises(FormatError, match=r"SpatialData store with the table\(s\) table; .*tables/table"):
+        mt.tl.score(path, {"LIPID": ["FASN", "SCD"]})
+    disk = mt.tl.score(path / "tables" / "table", {"LIPID": ["FASN", "SCD"]})
+    np.testing.assert_array_equal(disk.obsm["score_singscore"], scored.obsm["score_singscore"])
+    with pytest.raises(DataError, match=r"mt\.io\.from_spatialdata"):
+        mt.tl.score(SimpleNamespace(tables={}, shapes={}), {"LIPID": ["FASN"]})
