@@ -75,7 +75,7 @@ def with_reference(rng: np.random.Generator, runs: int, n_samples: int) -> dict[
 
 
 def without_reference(runs: int, name: str, make: Callable[[], ad.AnnData], share: float) -> dict[str, Any]:
-    """Return how often a threshold is found between modes, and, where there are two, its interval of the share holds."""
+    """Return how often a threshold is found between modes, and how often its interval of the share holds."""
     table = pd.concat(mt.tl.call_cells(make(), sample_key="sample", n_boot=200).signatures for _ in range(runs))
     found = table[table["threshold"].notna()]
     row = {"what": name, "runs": runs, "threshold found": len(found) / runs}
