@@ -122,6 +122,11 @@ def gene_statistics(frame: pd.DataFrame, *, statistic: str | None = None, genes:
     tool = next((t for t, needed in _TOOLS if needed <= set(words)), "unnamed")
     at = genes if genes is not None else _gene_column(frame, words)
     ids = frame.index.astype(str).to_series(index=frame.index) if at is None else frame[at].astype(object)
+    if at is None and _are_measured(ids):
+        raise DataError(
+            f"The table names no genes: its first column holds numbers ({examples(ids)}). Write it with its row names, "
+            "as write.csv(results) does, or name the column of genes with genes= (--genes)."
+        )
     values, kind, used, notes = _ranked(frame, words, statistic)
     known = np.isfinite(values) & ids.notna().to_numpy() & (ids.astype(str) != "").to_numpy()
     if not known.any():
@@ -142,6 +147,12 @@ def _names(frame: pd.DataFrame) -> str:
 
 def _word(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def _are_measured(ids: pd.Series) -> bool:
+    """Say whether names are numbers with decimals: values, of a table that was written without row names."""
+    numbers = pd.to_numeric(ids, errors="coerce")
+    return bool((numbers.notna() & (numbers % 1 != 0)).mean() > 0.5)
 
 
 def _gene_column(frame: pd.DataFrame, words: dict[str, str]) -> str | None:

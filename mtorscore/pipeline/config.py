@@ -319,7 +319,8 @@ def check_recipe_groups(recipe: str, data: str | None) -> None:
     from mtorscore.io.clinical import read_clinical
     from mtorscore.pp.cohort import recipe_files
     from mtorscore.pp.cohort_recipes import load_recipe
-    from mtorscore.pp.groups import Groups, as_published, problems, values_of, with_reference
+    from mtorscore.pp.group_checks import beside, problems
+    from mtorscore.pp.groups import Groups, as_published, values_of, with_reference
 
     if not recipe.endswith((".yaml", ".yml")):
         return
@@ -340,9 +341,8 @@ def check_recipe_groups(recipe: str, data: str | None) -> None:
     groups, _ = with_reference(groups, values_of(as_published(table, groups.column)))
     # Other columns may stand in the matrix file; rows that belong to no sample are not compared.
     known = [*map(str, table.columns), *groups.columns]
-    levels = values_of(table[groups.interaction]) if groups.interaction in table else None
     with at_door(RECIPE):
-        wrong = problems(groups, values_of(as_published(table, groups.column)), known, levels)
+        wrong = problems(groups, values_of(as_published(table, groups.column)), known, *beside(groups, table))
     if wrong:
         raise ConfigError(f"{recipe}: {' '.join(wrong)}")
 

@@ -167,12 +167,34 @@ def answers(table: pd.DataFrame, *, most: int = 5) -> list[str]:
         Sentences.
     """
     if "part" in table:
-        return [_answer("", table[table["part"] == "whole"], "t")]
+        whole = table[table["part"] == "whole"]
+        parts = [(f"{name}: " if name else "", part) for name, part in whole.groupby("comparison", sort=False)]
+        more = [f"and {len(parts) - most} more comparisons"] if len(parts) > most else []
+        return [_of_chosen(h, p) if p["t"].isna().all() else _answer(h, p, "t") for h, p in parts[:most]] + more
     rows = table[table["method"] == table["method"].iloc[0]] if "method" in table else table
     by = f" ({rows['method'].iloc[0]})" if "method" in rows else ""
     parts = [(f"{name}{by}, {_samples(part.iloc[0])}: ", part) for name, part in rows.groupby("contrast", sort=False)]
     more = [f"and {len(parts) - most} more contrasts"] if len(parts) > most else []
     return [_answer(head, part, "hedges_g") for head, part in parts[:most]] + more
+
+
+def _of_chosen(head: str, rows: pd.DataFrame) -> str:
+    """Say of a table of chosen genes which signatures have most of their genes in it, moving one way."""
+    known = rows[rows["n_genes"] >= 3]
+    if not len(known):
+        return f"{head}no signature has three genes in the table"
+    ways = []
+    usual = min(known["n_genes"].sum() / known["n_total"].sum(), 1 - 1e-9)
+    for word, found in (("as it says", known["n_agree"]), ("against it", known["n_genes"] - known["n_agree"])):
+        surplus = (found - usual * known["n_total"]) / (known["n_total"] * usual * (1 - usual)) ** 0.5
+        named = known["signature"] + [
+            f" ({n} of {of} genes {word})" for n, of in zip(found, known["n_total"], strict=True)
+        ]
+        ways += list(zip(surplus, named, strict=True))
+    top = [name for _, name in sorted(ways, key=lambda w: -w[0])[:3]]
+    return (
+        f"{head}most genes of a signature in the table, moving one way: {', '.join(top)}; a test takes the whole table"
+    )
 
 
 def _samples(row: pd.Series) -> str:
@@ -183,8 +205,9 @@ def _samples(row: pd.Series) -> str:
 def _answer(head: str, rows: pd.DataFrame, size: str) -> str:
     known = rows[rows["q"].notna()]
     if not len(known):
-        reasons = [str(r) for r in rows["reason"].dropna() if str(r)]
-        return f"{head}whether a signature moves cannot be said{f': {reasons[-1]}' if reasons else ''}"
+        reasons = rows["reason"].dropna().astype(str)
+        reasons = reasons[reasons != ""].value_counts()
+        return f"{head}whether a signature moves cannot be said{f': {reasons.index[0]}' if len(reasons) else ''}"
     hits = known[known["q"] < 0.05]
     top = hits.reindex(hits[size].abs().sort_values(ascending=False).index).head(3)
     label = "g" if size == "hedges_g" else size

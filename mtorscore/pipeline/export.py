@@ -69,13 +69,22 @@ def export(folder: str | Path, signatures: SignatureCollection) -> list[Path]:
     if len(names) < 2 or groups.value_counts().reindex(names, fill_value=0).min() < 2:
         needed = "two tumours and two normals" if names == ["tumour", "normal"] else "two samples of each group"
         return [*paths, write_whole(out / "README.txt", f"No CLS and RNK: they need at least {needed}.\n")]
-    paths.append(gsea.write_cls(groups, out / "phenotype.cls"))
+    paths.append(gsea.write_cls(_without_blanks(groups), out / "phenotype.cls"))
     for name in names[:-1]:
         pair = groups.isin([name, names[-1]]).to_numpy()
         ranking = group_ranking(samples[pair], (groups[pair] == name).to_numpy())
         file = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{name}_vs_{names[-1]}")
         paths.append(gsea.write_rnk(ranking, out / f"{file}.rnk"))
     return paths
+
+
+def _without_blanks(groups: pd.Series) -> pd.Series:
+    """Return groups as a CLS file can name them, which separates by blanks: Stage_II."""
+    words = {g: re.sub(r"\s+", "_", g) for g in dict.fromkeys(groups)}
+    # Names that differ in their blanks alone stay apart.
+    twice = {w for w in words.values() if list(words.values()).count(w) > 1}
+    named = {g: f"{w}_{i}" if w in twice else w for i, (g, w) in enumerate(words.items(), start=1)}
+    return groups.map(named)
 
 
 def _portal_files(samples: AnnData, signatures: SignatureCollection, out: Path, study: str) -> list[Path]:

@@ -76,10 +76,14 @@ def _contrasts(adata: AnnData, scores: pd.DataFrame, noise: pd.Series, seed: int
     for labels, names, keywords in _with_interaction(adata, design, _comparisons(adata, design)):
         obs = adata.obs.loc[labels.index]
         values = scores.loc[labels.index]
-        blocks = {key: obs[design[key]].to_numpy(dtype=object) for key in ("pair", "block") if key in design}
+        blocks = {
+            key: as_published(obs, design[key]).to_numpy(dtype=object) for key in ("pair", "block") if key in design
+        }
         if "pair" in blocks and labels.nunique() > 2:
             blocks = {"block": blocks["pair"]}
-        covariates = obs[design["covariates"]] if "covariates" in design else None
+        covariates = None
+        if "covariates" in design:
+            covariates = pd.DataFrame({c: as_published(obs, c) for c in design["covariates"]})
         try:
             table = tl.contrast(
                 values, labels, covariates=covariates, technical=noise, n_permutations=_PERMUTATIONS, seed=seed,

@@ -357,7 +357,8 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> OwnData:
     DataWarning
         If the reference is taken from a group's name, or nothing is of normal tissue.
     """
-    from mtorscore.pp.groups import Groups, as_known, problems, values_of, with_reference
+    from mtorscore.pp.group_checks import beside, problems
+    from mtorscore.pp.groups import Groups, as_known, values_of, with_reference
 
     section = own.section
     if own.group is None:
@@ -384,8 +385,7 @@ def check_groups(own: OwnData, table: ClinicalTable | None) -> OwnData:
     own = replace(own, order=as_known(own.order, values), leave_out=as_known(own.leave_out, values))
     groups = Groups.of(own.section)
     groups, said = with_reference(groups, values)
-    levels = values_of(columns[groups.interaction]) if groups.interaction in columns else None
-    wrong = problems(groups, values, list(columns), levels)
+    wrong = problems(groups, values, list(columns), *beside(groups, columns))
     if wrong:
         raise ConfigError(f"{where}: {' '.join(wrong)}")
     if said:

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mtorscore._doors import option
-from mtorscore.errors import examples
 from mtorscore.io.tables.cell_text import is_missing
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
+    "MOST_GROUPS",
     "Groups",
     "arms",
     "as_design",
     "as_known",
     "as_published",
+    "folded",
     "group_columns",
     "group_pairs",
     "in_order",
     "named_groups",
-    "problems",
     "sample_types",
     "values_of",
     "with_levels",
     "with_reference",
 ]
 
-_MOST_GROUPS = 8
+MOST_GROUPS = 8
+"""Most values of a column that tells groups."""
 # Words of tissue, treatment and condition; a column that holds two of them tells groups.
 _TISSUE = re.compile(
     r"normal|adjacent|non[ _-]?tumou?r(al|ous)?|tumou?r(al|ous)?|cancer|carcinoma|hcc|lihc|i?cca|healthy|control|ctrl|"
@@ -74,7 +74,7 @@ def group_columns(obs: pd.DataFrame) -> dict[str, list[str]]:
     likely, others = {}, {}
     for name in map(str, obs.columns):
         values = _words(obs[name])
-        if not 2 <= len(set(values)) <= min(_MOST_GROUPS, max(2, len(values) // 2)):
+        if not 2 <= len(set(values)) <= min(MOST_GROUPS, max(2, len(values) // 2)):
             continue
         found = list(dict.fromkeys(values))
         if sum(_is_tissue(v) for v in found) >= 2:
@@ -155,8 +155,8 @@ class Groups:
     def meanings(self) -> dict[str, str]:
         """Value in lower case -> tumour, normal, recurrent or left_out."""
         kinds = ("tumour", "normal", "recurrent")
-        found = {_same(v): kind for kind in kinds for v in getattr(self, kind)}
-        return found | {_same(v): "left_out" for v in self.leave_out}
+        found = {folded(v): kind for kind in kinds for v in getattr(self, kind)}
+        return found | {folded(v): "left_out" for v in self.leave_out}
 
     @property
     def columns(self) -> list[str]:
@@ -168,7 +168,8 @@ def _listed(value: Any) -> tuple[str, ...]:
     return tuple(str(v).strip() for v in (value if isinstance(value, list | tuple) else [value]))
 
 
-def _same(value: str) -> str:
+def folded(value: str) -> str:
+    """Return a value as values are compared: without case and outer blanks."""
     return value.strip().lower()
 
 
@@ -222,7 +223,7 @@ def group_pairs(adata: AnnData) -> tuple[pd.Series, list[tuple[str, str]]]:
     return found.astype(object), pairs
 
 
-def as_published(obs: pd.DataFrame, column: str) -> pd.Series:
+def as_published(obs: Any, column: str) -> pd.Series:
     """Return a column as it was published: ``stage`` may have become Roman numerals, and ``stage_raw`` keeps it."""
     return obs["stage_raw"] if column == "stage" and "stage_raw" in obs else obs[column]
 
@@ -237,12 +238,12 @@ def as_known(texts: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     known
         The names there are; of what is none of them, every comma separates.
     """
-    names = {_same(v) for v in known}
+    names = {folded(v) for v in known}
     out = []
     for text in texts:
         words = text.split(",")
         while words:
-            sizes = (n for n in range(len(words), 1, -1) if _same(",".join(words[:n])) in names)
+            sizes = (n for n in range(len(words), 1, -1) if folded(",".join(words[:n])) in names)
             size = next(sizes, 1)
             out.append(",".join(words[:size]).strip())
             words = words[size:]
@@ -266,7 +267,7 @@ def with_reference(groups: Groups, values: Sequence[str]) -> tuple[Groups, str]:
     """
     if not groups.named or groups.reference or groups.order:
         return groups, ""
-    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(_same(v)) != "left_out"]
+    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(folded(v)) != "left_out"]
     for words in (_CONTROL_WORD, _NORMAL_WORD):
         likely = [v for v in there if words.fullmatch(v)]
         if len(likely) == 1 and len(there) > 1:
@@ -297,7 +298,7 @@ def with_levels(groups: Groups, levels: Sequence[str]) -> Groups:
     if not groups.interaction:
         return groups
     there = sorted({v for v in levels if v})
-    given = [v for v in there if _same(v) == _same(groups.interaction_reference)]
+    given = [v for v in there if folded(v) == folded(groups.interaction_reference)]
     likely = [v for v in there if _CONTROL_WORD.fullmatch(v)]
     found = given or (likely if len(likely) == 1 else there)
     return replace(groups, interaction_reference=found[0] if found else groups.interaction_reference)
@@ -315,84 +316,6 @@ def arms(labels: Iterable[object], levels: Iterable[object]) -> list[object]:
     return [None if is_missing(a) or is_missing(b) else f"{a} in {b}" for a, b in pairs]
 
 
-def problems(
-    groups: Groups, values: Sequence[str], columns: Collection[str], levels: Sequence[str] | None = None
-) -> list[str]:
-    """Return what has no meaning, one sentence each, with the option that gives it one.
-
-    Parameters
-    ----------
-    groups
-        With their reference, as `with_reference` gives them.
-    values
-        Group of each sample, "" where it is missing.
-    columns
-        Columns of the samples.
-    levels
-        Value of each sample in the interaction's column, where they are known.
-    """
-    counts = Counter(v for v in values if v)
-    known = {_same(v) for v in counts}
-    shown = examples(counts, 12)
-    out = []
-    for name in ("tumour", "reference", "order", "leave_out"):
-        given = getattr(groups, name)
-        absent = [v for v in ((given,) if isinstance(given, str) else given) if v and _same(v) not in known]
-        # A recipe may list every spelling that a portal uses; one of them must be there.
-        if absent and (name != "tumour" or len(absent) == len(given)):
-            named = examples(map(repr, absent))
-            out.append(f"No sample has {groups.column} = {named} ({option(name)}); the values are {shown}. Name those.")
-    strange = [f"{v} ({n} sample{'s' if n > 1 else ''})" for v, n in counts.items() if not _means(groups, v)]
-    if strange:
-        ways = (
-            [option("tumour"), option("normal"), option("leave_out")]
-            if not groups.named
-            else [option("order"), option("leave_out")]
-        )
-        out.append(
-            f"{len(strange)} value(s) of {groups.column!r} have no meaning: {', '.join(strange)}. Give each one: "
-            f"{', '.join(ways[:-1])} or {ways[-1]}."
-        )
-    used = [v for v in counts if groups.meanings.get(_same(v)) != "left_out"]
-    if groups.named and not (groups.reference or groups.order) and len(used) > 1:
-        out.append(
-            f"Nothing says which of the groups of {groups.column} ({examples(used, 12)}) is the reference: "
-            f"{option('reference', used[0])}, or {option('order')} where they have an order."
-        )
-    lost = [c for c in groups.columns if c not in columns]
-    if lost:
-        out.append(f"There is no column {examples(lost)}; there are {examples(columns, 12)}.")
-    if groups.pair and groups.block:
-        out.append(f"Give {option('pair')} or {option('block')}, not both: a pair is a block of two.")
-    return out + _of_interaction(groups, levels)
-
-
-def _of_interaction(groups: Groups, levels: Sequence[str] | None) -> list[str]:
-    """Return what has no meaning in the column that the comparison may depend on."""
-    name, reference = option("interaction"), groups.interaction_reference
-    if not groups.interaction:
-        return [f"{option('interaction_reference')} is a value of the column given with {name}."] if reference else []
-    if groups.interaction == groups.column:
-        return [f"{name} names another column than {option('group')}: the genotype beside the treatment."]
-    there = sorted({v for v in levels or () if v})
-    if levels is None:
-        return []
-    if not 2 <= len(there) <= _MOST_GROUPS:
-        return [
-            f"{groups.interaction} ({name}) has {len(there)} values ({examples(there)}); 2 to {_MOST_GROUPS} are used."
-        ]
-    if reference and _same(reference) not in {_same(v) for v in there}:
-        ref = option("interaction_reference")
-        return [f"No sample has {groups.interaction} = {reference!r} ({ref}); the values are {examples(there, 12)}."]
-    return []
-
-
-def _means(groups: Groups, value: str) -> bool:
-    if _same(value) in groups.meanings:
-        return True
-    return groups.named and (not groups.order or _same(value) in {_same(v) for v in groups.order})
-
-
 def sample_types(groups: Groups, values: Sequence[str]) -> list[str]:
     """Return what each sample is: tumour, normal, recurrent, left_out, or no_group where its group is missing.
 
@@ -400,32 +323,32 @@ def sample_types(groups: Groups, values: Sequence[str]) -> list[str]:
     normal tissue.
     """
     if not groups.named:
-        return [groups.meanings.get(_same(v), "no_group") for v in values]
+        return [groups.meanings.get(folded(v), "no_group") for v in values]
     return [
-        "no_group" if not v else groups.meanings.get(_same(v), "normal" if _NORMAL_WORD.fullmatch(v) else "tumour")
+        "no_group" if not v else groups.meanings.get(folded(v), "normal" if _NORMAL_WORD.fullmatch(v) else "tumour")
         for v in values
     ]
 
 
 def in_order(groups: Groups, values: Iterable[str]) -> list[str]:
     """Return the names of the groups: as ordered, else the reference (normal tissue) first, then as they come."""
-    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(_same(v)) != "left_out"]
-    first = [_same(v) for v in (groups.order or (groups.reference, *groups.normal)) if v]
-    return sorted(there, key=lambda v: first.index(_same(v)) if _same(v) in first else len(first))
+    there = [v for v in dict.fromkeys(values) if v and groups.meanings.get(folded(v)) != "left_out"]
+    first = [folded(v) for v in (groups.order or (groups.reference, *groups.normal)) if v]
+    return sorted(there, key=lambda v: first.index(folded(v)) if folded(v) in first else len(first))
 
 
 def as_design(groups: Groups, values: Sequence[str]) -> dict[str, Any]:
     """Return the design as a step needs it: plain types, the values as they are written."""
     names = in_order(groups, values)
-    spelt = {_same(v): v for v in names}
+    spelt = {folded(v): v for v in names}
     kinds = groups.meanings
     design = {
         "column": groups.column,
         "groups": names,
-        "reference": spelt.get(_same(groups.reference), ""),
-        "order": [spelt[_same(v)] for v in groups.order if _same(v) in spelt],
-        "tumour": [v for v in names if kinds.get(_same(v)) == "tumour"],
-        "normal": [v for v in names if kinds.get(_same(v)) == "normal"],
+        "reference": spelt.get(folded(groups.reference), ""),
+        "order": [spelt[folded(v)] for v in groups.order if folded(v) in spelt],
+        "tumour": [v for v in names if kinds.get(folded(v)) == "tumour"],
+        "normal": [v for v in names if kinds.get(folded(v)) == "normal"],
         "pair": groups.pair,
         "block": groups.block,
         "covariates": list(groups.covariates),

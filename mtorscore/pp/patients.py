@@ -18,13 +18,13 @@ from mtorscore.pp.clinical import (
     endpoints_of,
     histology_rule,
 )
+from mtorscore.pp.group_checks import beside, problems
 from mtorscore.pp.groups import (
     Groups,
     arms,
     as_design,
     as_published,
     in_order,
-    problems,
     sample_types,
     values_of,
     with_levels,
@@ -164,8 +164,7 @@ def _grouped(obs: pd.DataFrame, group: Mapping[str, Any]) -> list[str]:
         raise DataError(f"the samples have no column {groups.column!r}; they have {examples(obs.columns, 12)}.")
     values = values_of(as_published(obs, groups.column))
     groups, found_by = with_reference(groups, values)
-    levels = values_of(as_published(obs, groups.interaction)) if groups.interaction in obs else None
-    wrong = problems(groups, values, list(map(str, obs.columns)), levels)
+    wrong = problems(groups, values, list(map(str, obs.columns)), *beside(groups, obs))
     if wrong:
         raise DataError(" ".join(wrong))
     if found_by:

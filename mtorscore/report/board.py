@@ -238,7 +238,10 @@ def sentence(branches: Sequence[Branch]) -> str:
     parts = [p for p in (outcome_words(read), shifts and f"{shifts} ({against})") if p]
     text = f"Of the {len(read)} branches that can be read, " + "; ".join(parts)
     if not parts:
-        text = f"{len(read)} branches can be read; there is nothing to compare them with, and no outcome"
+        compared = next((str(r["compared"]) for b in read for r in b.rows if r["compared"]), "").rpartition(", in ")[0]
+        why = f"whether one shifts cannot be said ({compared}; see Groups for the reason)"
+        text = f"{len(read)} branches can be read; "
+        text += why if compared else "there is nothing to compare them with, and no outcome"
     unread = len(own) - len(read)
     if unread:
         text += f"; {unread} cannot be judged ({_reasons([b for b in own if not b.readable])})"

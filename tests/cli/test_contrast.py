@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mtorscore.cli import main
+from tests.tl.test_score_contrast import as_written, results
 
 STAGES = ["normal", "cirrhosis", "dysplasia", "early", "advanced"]
 
@@ -126,6 +127,35 @@ def test_a_de_table_is_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert table.loc[("SREBP1_LIPOGENIC_CORE", "whole"), "direction"] == "up"
     assert run("contrast", tmp_path / "de.csv", "--group", "arm", "--out", tmp_path / "out.tsv") == 2
     assert "which takes no --group" in capsys.readouterr().err
+
+
+def test_markers_of_clusters_are_counted_cluster_by_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    markers = as_written("Seurat", results()).query("avg_log2FC.abs() > 0.25")
+    other = markers.assign(avg_log2FC=-markers["avg_log2FC"])
+    both = pd.concat([markers.assign(cluster="Hepatocyte"), other.assign(cluster="1")]).rename(columns={"": "gene"})
+    both.to_csv(tmp_path / "markers.csv", index=False)
+    assert run("contrast", tmp_path / "markers.csv", "--out", tmp_path / "out.tsv") == 0
+    said = capsys.readouterr().out
+    first, second = (line for line in said.splitlines() if ": most genes of a signature in the table" in line)
+    assert first.startswith("Hepatocyte: ")
+    assert "TOP_RIBOSOMAL_PROTEINS (77 of 79 genes against it)" in first
+    assert second.startswith("1: ")
+    assert "TOP_RIBOSOMAL_PROTEINS (77 of 79 genes as it says)" in second
+
+
+def test_dates_and_missing_names_of_genes_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = as_written("limma", results())
+    dated = table.copy()
+    dated.loc[:2, ""] = ["2-Sep", "8-Mar", "1-Mar"]
+    dated.to_csv(tmp_path / "dated.csv", index=False)
+    assert run("contrast", tmp_path / "dated.csv", "--out", tmp_path / "out.tsv") == 0
+    said = capsys.readouterr().out
+    assert "3 gene names are dates that a spreadsheet made of them: 2 are genes again (" in said
+    assert "2-Sep is SEPTIN2" in said
+    assert "1 may be several genes and are not used (1-Mar)" in said
+    table.drop(columns="").to_csv(tmp_path / "bare.csv", index=False)
+    assert run("contrast", tmp_path / "bare.csv", "--out", tmp_path / "out.tsv") == 2
+    assert "names no genes: its first column holds numbers" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_said(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

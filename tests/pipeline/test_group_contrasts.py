@@ -213,6 +213,60 @@ def test_names_of_groups_may_hold_commas(files: Path) -> None:
     assert set(table["n"]) == {24}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Stage I", "Stage II", "Stage III", "Stage IV", "Stage 0"),
+        ("very early HCC", "early HCC", "intermediate HCC", "advanced HCC", "terminal HCC"),
+    ],
+)
+def test_stages_in_words_keep_their_words(files: Path, words: tuple[str, ...]) -> None:
+    """A column called stage also becomes numerals, which are no groups of the user's; GSEA's files take no blanks."""
+    clinical().replace(dict(zip(STAGES, words, strict=True))).to_csv(files / "c.csv", index=False)
+    table = compared(files, group="stage", order=words)
+    assert table["contrast"].iloc[0] == f"per step of {' < '.join(words)}"
+    assert table.loc[table["signature"] == RISING, "q"].iloc[0] < 1e-6
+    assert load_cohort(files / "run/own").obs["stage_raw"].astype(str).tolist() == [w for w in words for _ in range(6)]
+    export(files / "run/own", SIGNATURES)
+    names = (files / "run/own/export/phenotype.cls").read_text().splitlines()[1].split()
+    assert names[1:] == [w.replace(" ", "_") for w in reversed(words)]
+
+
+def test_blocks_of_one_group_are_said_or_refused(files: Path) -> None:
+    table = clinical()
+    table["lot"] = np.where(table["stage"] == "HCC", "x", "y")
+    table["own"] = table["stage"]
+    table.to_csv(files / "c.csv", index=False)
+    two = {"group": "stage", "reference": "cirrhosis", "leave_out": ("normal", "LGDN", "HGDN")}
+    with pytest.raises(
+        ConfigError, match=r"No value of lot \(--block\) holds samples of two groups.*leave --block out"
+    ):
+        inputs(files, **two, block="lot")
+    with pytest.raises(ConfigError, match=r"No value of own \(--pair\) holds samples of two groups"):
+        inputs(files, **two, pair="own")
+    table.loc[table["donor"].isin(["d0", "d1"]) & (table["stage"] == "HCC"), "donor"] = "d9"
+    table.to_csv(files / "c.csv", index=False)
+    inputs(files, **two, block="donor")
+    with pytest.warns(DataWarning, match="18 by the rule left_out"):
+        prepare(str(files / "results/own/inputs/recipe.yaml"), files / "run/own", data=files)
+    score(files / "run/own", SIGNATURES, ["zscore"])
+    left = r"3 of 7 blocks hold one group only \(d0, d1, d9\) and are left out, with 4 observation"
+    with pytest.warns(DataWarning, match=left):
+        found = read_table(compare_groups(files / "run/own", ["zscore"]))
+    assert set(found["n"]) == {8}
+
+
+def test_two_against_two_in_two_blocks_say_why_nothing_can_be_said(files: Path) -> None:
+    chosen = [6, 7, 24, 25]
+    matrix().iloc[:, chosen].to_csv(files / "m.tsv", sep="\t")
+    clinical().iloc[chosen].to_csv(files / "c.csv", index=False)
+    table = compared(files, group="stage", reference="cirrhosis", block="batch")
+    assert table["hedges_g"].isna().all()
+    assert table["reason"].str.startswith("1 residual degree of freedom: Hedges' g needs 2").all()
+    told = boards(files / "run")[0][1][0]
+    assert "whether one shifts cannot be said (HCC against cirrhosis; see Groups for the reason)" in told
+
+
 def test_an_interaction_is_checked_before_the_run(files: Path) -> None:
     plain = {"group": "stage", "order": STAGES}
     for options, said_of_it in (

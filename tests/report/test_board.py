@@ -163,7 +163,12 @@ def test_a_shift_that_is_one_of_many_is_no_claim() -> None:
 
 def test_without_an_outcome_or_anything_to_compare() -> None:
     nothing = {"hr": np.nan, "shift": np.nan, "shift_low": np.nan, "shift_high": np.nan, "holds": False}
-    alone = said(table(**dict.fromkeys(NAMES, nothing)))
+    few = said(table(**dict.fromkeys(NAMES, nothing)))
+    assert few == (
+        "3 branches can be read; whether one shifts cannot be said (tumours against normal tissue; see Groups for the "
+        "reason)."
+    )
+    alone = said(table(**dict.fromkeys(NAMES, nothing | {"compared": ""})))
     assert alone.startswith("3 branches can be read; there is nothing to compare")
     assert "hold" not in said(table(**{b: {"hr": np.nan, "holds": False} for b in NAMES}))
     unread = {b: {"readable": False, "reason": "opposed in HCC"} for b in NAMES}

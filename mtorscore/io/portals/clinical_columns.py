@@ -257,6 +257,9 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
     """
     new: dict[str, Any] = {}
     for standard, known in _FIELDS.items():
+        # Read once already: `stage` holds numerals now, and the words stand in `stage_raw` alone.
+        if standard == "stage_raw" and standard in frame.columns:
+            continue
         source = next((k for k in known if k in frame.columns), None)
         if source is not None and not (standard in frame.columns and source == standard):
             new[standard] = frame[source]

@@ -99,9 +99,10 @@ def score_contrast(
             "counted; comparing them with genes that did not change takes the whole table.",
             StatisticsWarning,
         )
-    parts = []
+    parts, dates = [], ""
     for name, values in found.values.items():
         adata = _observation(values, harmonise, organism)
+        dates = dates or _dates(adata)
         parts.append(_scored(adata, collection, found, correlation).assign(comparison=name))
     out = pd.concat(parts, ignore_index=True)
     if (out["n_genes"] == 0).all():
@@ -113,7 +114,7 @@ def score_contrast(
     out["q"] = adjust_p(out["p"].to_numpy(dtype=np.float64))
     out["tool"], out["statistic"] = found.tool, f"{found.statistic} ({', '.join(found.columns)})"
     out = out[list(_COLUMNS)]
-    out.attrs["notes"] = list(found.notes)
+    out.attrs["notes"] = [*found.notes, *([dates] if dates else [])]
     return out
 
 
@@ -144,6 +145,22 @@ def _observation(values: pd.Series, harmonise: bool, organism: str) -> AnnData:
     if harmonise:
         adata = harmonise_genes(adata, organism=organism, duplicates="mean")
     return adata
+
+
+def _dates(adata: AnnData) -> str:
+    """Say which names a spreadsheet made dates of, and which of them are genes again; "" where there is none."""
+    table = adata.uns.get("genes")
+    if table is None:
+        return ""
+    again = table[table["match"] == "excel"]
+    lost = table[table["note"].astype(str).str.contains("spreadsheet date")]
+    if not len(again) + len(lost):
+        return ""
+    shown = examples(f"{r.id} is {r.symbol}" for r in again.itertuples())
+    said = f"{len(again) + len(lost)} gene names are dates that a spreadsheet made of them: "
+    parts = [f"{len(again)} are genes again ({shown})"] if len(again) else []
+    parts += [f"{len(lost)} may be several genes and are not used ({examples(lost['id'])})"] if len(lost) else []
+    return said + ", ".join(parts)
 
 
 def _scored(adata: AnnData, collection: SignatureCollection, found: GeneStatistics, correlation: float) -> pd.DataFrame:

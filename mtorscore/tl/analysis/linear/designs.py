@@ -171,14 +171,19 @@ def make_design(asked: Asked) -> Design:
     informative = _informative(base, strata)
     if not informative.any():
         raise DataError("No block holds both groups, so group and block cannot be told apart; leave `block` out.")
-    if asked.pair is not None and not informative.all():
-        lost = pd.unique(asked.pair.iloc[rows[~informative]])
-        warn(
-            f"{len(lost)} of {len(pd.unique(asked.pair.iloc[rows]))} pairs are not complete ({examples(lost)}) and are "
-            "left out.",
-            DataWarning,
-        )
+    if not informative.all():
+        _say_left_out(asked, rows, informative)
     return design.part(np.ones(len(rows), dtype=bool))
+
+
+def _say_left_out(asked: Asked, rows: npt.NDArray[np.int64], informative: _Bool) -> None:
+    shared = asked.pair if asked.pair is not None else asked.fixed_block
+    if shared is None:
+        return
+    lost, n = pd.unique(shared.iloc[rows[~informative]]), len(pd.unique(shared.iloc[rows]))
+    what = "pairs are not complete" if asked.pair is not None else "blocks hold one group only"
+    samples = "" if asked.pair is not None else f", with {int((~informative).sum())} observation(s)"
+    warn(f"{len(lost)} of {n} {what} ({examples(lost)}) and are left out{samples}.", DataWarning)
 
 
 def _in_groups(asked: Asked) -> _Bool:
