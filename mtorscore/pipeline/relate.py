@@ -189,7 +189,12 @@ def _associating(
 
     Every draw has a seed of its own, so that no number depends on the cores.
     """
-    expression = _on_log_scale(tumours) if any(outcomes) else None
+    from mtorscore.prognosis.endpoints.inputs import read_expression
+
+    expression = read_expression(_on_log_scale(tumours)) if any(outcomes) else None
+    if expression is not None:
+        # One matrix, held once: methods share its ranks.
+        _ = expression.held
 
     def associated(scores: pd.DataFrame, options: dict[str, Any], endpoints: Sequence[Endpoint]) -> pd.DataFrame:
         return prognosis.associate(scores, tumours.obs, endpoints, expression=expression, **options)

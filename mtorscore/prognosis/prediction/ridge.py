@@ -64,6 +64,9 @@ class Ridge(BaseEstimator):  # type: ignore[misc]
 
     def _matrix(self, x: Any, *, reset: bool) -> FloatArray:
         """Return covariates as numbers; names and number of columns are those of the fit."""
+        if self._is_plain(x, reset):
+            self.n_features_in_ = x.shape[1]
+            return np.asarray(x, dtype=np.float64)
         # Names that are not all text cannot be compared, and are not.
         plain = isinstance(x, pd.DataFrame) and not all(isinstance(c, str) for c in x.columns)
         try:
@@ -76,6 +79,13 @@ class Ridge(BaseEstimator):  # type: ignore[misc]
             bad = int((~np.isfinite(values)).any(axis=1).sum())
             raise DataError(f"{bad} observation(s) have a missing or infinite covariate; impute them in the pipeline.")
         return values
+
+    def _is_plain(self, x: Any, reset: bool) -> bool:
+        """Whether covariates are finite numbers in an array of the right shape: nothing that has to be looked at."""
+        if type(x) is not np.ndarray or x.dtype != np.float64 or x.ndim != 2 or not x.size:
+            return False
+        known = reset or x.shape[1] == getattr(self, "n_features_in_", -1)
+        return bool(known and not hasattr(self, "feature_names_in_") and np.isfinite(x).all())
 
     def _learn_scale(self, x: Any) -> FloatArray:
         """Learn mean and SD; return standardised covariates."""
