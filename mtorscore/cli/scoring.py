@@ -163,18 +163,25 @@ def score(
     if harmonise and signatures is not None:
         collection = current(collection, str(signatures))
     named = GeneNames(organism, platform, parts(platform_columns), mapping)
-    in_memory = log or units or orientation or (named.options() and not harmonise)
+    in_memory = orientation or (named.options() and not harmonise)
     source = standard_input() if expression == "-" else local(expression)
     if isinstance(source, Path) and not in_memory and can_stream(source, out, modality):
         asked = Asked(
             methods=tuple(names), harmonise={"organism": organism, **named.options()} if harmonise else None,
-            check=check_overlap, separator=separator, ids=ids, layer=layer, modality=modality, memory=memory,
-            threads=threads, progress=not quiet(),
+            check=check_overlap, separator=separator, ids=ids, units=units, log=log_layer if log else None, layer=layer,
+            modality=modality, memory=memory, threads=threads, progress=not quiet(),
         )  # fmt: skip
         done = stream_scores(source, collection, asked, out)
-        found, n_obs, made = done.coverage, done.n_obs, ""
+        found, n_obs, made = done.coverage, done.n_obs, done.made
     else:
-        reading = Reading(orientation=orientation, ids=ids, units=units, tx2gene=tx2gene, log=log, modality=modality)
+        said: dict[str, Any] = {
+            "orientation": orientation,
+            "ids": ids,
+            "units": units,
+            "tx2gene": tx2gene,
+            "modality": modality,
+        }
+        reading = Reading(log=log, layer=layer, **said)
         adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
         check_overlap(adata, collection)
         made = log_layer(adata) if log else ""

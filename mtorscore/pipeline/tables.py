@@ -55,7 +55,7 @@ class GeneNames:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was said of a matrix for `mtorscore.read`, its units, and whether logarithms are to be made of it."""
+    """What was said of a matrix for `mtorscore.read`, its units, and whether logarithms are made of it (of a layer)."""
 
     orientation: str | None = None
     ids: str | None = None
@@ -63,10 +63,11 @@ class Reading:
     tx2gene: Path | None = None
     log: bool = False
     modality: str | None = None
+    layer: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Return what was said for `mtorscore.read`, as keyword arguments."""
-        return {k: v for k, v in asdict(self).items() if k not in ("units", "log") and v is not None}
+        return {k: v for k, v in asdict(self).items() if k not in ("units", "log", "layer") and v is not None}
 
 
 def read_expression(
@@ -112,6 +113,10 @@ def read_expression(
     else:
         adata = _read_stream(source, reading.options())
     _check_samples(adata)
+    if reading.log and reading.layer is not None:
+        if reading.layer not in adata.layers:
+            raise DataError(f"There is no layer {reading.layer!r}; there are {examples(adata.layers) or 'none'}.")
+        adata.X = adata.layers[reading.layer]
     if adata.n_vars and (reading.units or reading.log):
         state_units(adata, reading.units or "")
     else:

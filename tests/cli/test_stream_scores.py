@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -15,7 +16,7 @@ from mtorscore.errors import DataError
 from mtorscore.genes.tables import human
 from mtorscore.pipeline import read_table
 from mtorscore.pipeline.from_disk import stream_scores
-from mtorscore.pipeline.tables import check_overlap, read_expression, scores_table
+from mtorscore.pipeline.tables import Reading, check_overlap, log_layer, read_expression, scores_table
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning"),
@@ -94,6 +95,86 @@ def test_the_file_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ad, "read_h5ad", never)
     run("-q", "score", path, "--out", tmp_path / "s.parquet", "--memory", "100MB", "--threads", 1)
     assert (tmp_path / "s.parquet").exists()
+
+
+def logged(path: Path, units: str | None = None, layer: str | None = None) -> ad.AnnData:
+    reading = Reading(units=units, log=True, layer=layer)
+    adata = read_expression(path, harmonise=True, reading=reading)
+    log_layer(adata)
+    tl.score(adata, library(), method=METHODS, layer="log")
+    return adata
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "words"),
+    [
+        ("sparse", "counts", []),
+        ("zarr", "counts", ["--units", "counts"]),
+        ("sparse", "sums of its own", []),
+        ("sparse", "a layer", ["--layer", "raw"]),
+        ("dense", "tpm", ["--units", "tpm"]),
+        ("sparse", "logarithms", ["--units", "log2"]),
+    ],
+)
+def test_logarithms_are_made_from_disk(
+    tmp_path: Path, kind: str, what: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_atlas(tmp_path, kind)
+    adata = ad.read_zarr(path) if kind == "zarr" else ad.read_h5ad(path)
+    if what == "sums of its own":
+        adata.obs["library_size"] = 1.0
+    elif what == "a layer":
+        adata.layers["raw"], adata.X = adata.X, -adata.X
+    elif what == "tpm":
+        adata.X = np.asarray(adata.X) * 1e6 / np.asarray(adata.X).sum(axis=1, keepdims=True)
+    elif what == "logarithms":
+        adata.X = np.log2(adata.X.toarray() + 1)
+    if kind != "zarr":
+        adata.write_h5ad(path)
+    expected = logged(path, words[1] if "--units" in words else None, "raw" if what == "a layer" else None)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the file was read as a whole")
+
+    monkeypatch.setattr("mtorscore.io.read", never)
+    run("-q", "score", path, "--method", ",".join(METHODS), "--log", *words, "--out", tmp_path / "s.parquet")
+    tables, record = tl.read_scores(tmp_path / "s.parquet")
+    for key in (*(f"score_{m}" for m in METHODS), "ratio", "panel"):
+        values = expected.obsm[key].to_numpy()
+        np.testing.assert_allclose(tables[key].to_numpy(), values, rtol=1e-12, atol=1e-12)
+    assert record["ucell"]["layer"] == expected.uns["mtorscore"]["ucell"]["layer"] == "log"
+
+
+def test_units_that_the_values_contradict_are_refused_from_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_atlas(tmp_path, "sparse", 60)
+    adata = ad.read_h5ad(path)
+    adata.X.data[adata.X.indptr[7]] = -3
+    adata.write_h5ad(path)
+    for words in (["--units", "counts"], ["--log"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["score", str(path), *words, "--out", str(tmp_path / "s.parquet")])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert "negative value" in said
+        assert "cell7" in said
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_run_with_other_units_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_atlas(tmp_path, "sparse", 40)
+    asked = stream_scores.Asked(methods=("ucell",), harmonise={}, check=check_overlap)
+    whole = tmp_path / "s.parquet"
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mtorscore.tl.streaming.score_file._assemble", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        stream_scores.stream_scores(path, library(), asked, whole)
+    with pytest.raises(DataError, match="an unfinished run that differs in values"):
+        stream_scores.stream_scores(path, library(), replace(asked, log=log_layer), whole)
 
 
 def test_what_cannot_be_scored_is_refused_from_disk_too(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtorscore.collection import SignatureCollection
     from mtorscore.tl.streaming.disk_matrix import DiskFile
     from mtorscore.tl.streaming.gene_names import GeneNaming
+    from mtorscore.tl.streaming.value_scale import ValueScale
 
 __all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write_scores"]
 
@@ -30,6 +31,7 @@ OUTPUTS = (".parquet", ".h5ad", ".h5mu", ".zarr")
 PACKED = (".bz2", ".xz", ".zst")
 """Compressions that are not written part by part."""
 SAMPLED = 2_000
+LOOKED_AT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,11 @@ class Asked:
         Keyword arguments of `mtorscore.pp.harmonise_genes`; None leaves names of genes as they are.
     ids
         Column of ``var`` that names the genes.
+    units
+        What the values are, checked on some of the rows; None asks nothing.
+    log
+        Adds a layer of logarithms to some of the rows and says what it is; the same is then made of all rows, and
+        scored.
     check
         Called with the names of the genes (in ``var``) and the signatures, to refuse what has nothing in common.
     layer, modality, memory, threads, resume
@@ -58,6 +65,8 @@ class Asked:
     harmonise: Mapping[str, Any] | None
     check: Callable[[AnnData, SignatureCollection], None]
     ids: str | None = None
+    units: str | None = None
+    log: Callable[[AnnData], str] | None = None
     layer: str | None = None
     modality: str | None = None
     memory: str = "1GB"
@@ -69,10 +78,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What was scored: observations, and per signature what the matrix had of it."""
+    """What was scored: observations, per signature what the matrix had of it, and what was made of its values."""
 
     n_obs: int
     coverage: pd.DataFrame
+    made: str = ""
 
 
 def can_stream(path: Path, output: str, modality: str | None = None) -> bool:
@@ -142,12 +152,12 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     naming = GeneNaming(ids=asked.ids, harmonise=asked.harmonise)
-    _check(path, signatures, naming, asked)
+    values, made = _check(path, signatures, naming, asked)
     options = ScoreOptions.checked(asked.methods, {}, layer=asked.layer, threads=asked.threads)
     written = target if target.suffix in OUTPUTS else target.with_name(f".{target.name}.parquet")
     disk = DiskOptions(
         memory=asked.memory, out=written, progress=asked.progress, resume=asked.resume, naming=naming,
-        modality=asked.modality,
+        modality=asked.modality, values=values,
     )  # fmt: skip
     score_file(path, signatures, options, disk)
     if written is not target:
@@ -155,7 +165,7 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     record, n_obs = _recorded(written, asked.modality)
     if written is not target:
         written.unlink()
-    return Streamed(n_obs, record[asked.methods[0]])
+    return Streamed(n_obs, record[asked.methods[0]], made)
 
 
 def write_scores(adata: AnnData, out: str | Path) -> None:
@@ -205,14 +215,16 @@ def _opened(path: Path, layer: str | None, modality: str | None = None) -> Itera
         file.close()
 
 
-def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, asked: Asked) -> None:
-    """Refuse names that repeat, negative counts and genes of no signature, by some of the rows."""
+def _check(
+    path: Path, signatures: SignatureCollection, naming: GeneNaming, asked: Asked
+) -> tuple[ValueScale | None, str]:
+    """Refuse names that repeat, negative counts and genes of no signature, by some of the rows; find out the scale."""
     import numpy as np
     from anndata import AnnData
 
     from mtorscore import pp
     from mtorscore.errors import DataError, examples
-    from mtorscore.pp.scale import warn_calls
+    from mtorscore.pp.scale import check_values, warn_calls
     from mtorscore.tl.streaming.gene_names import known_names
 
     with _opened(path, asked.layer, asked.modality) as file:
@@ -221,17 +233,46 @@ def _check(path: Path, signatures: SignatureCollection, naming: GeneNaming, aske
             twice = obs.index[obs.index.duplicated()].unique()
             raise DataError(f"{path}: {len(twice)} observation name(s) are duplicated ({examples(twice)}).")
         if not min(file.matrix.shape):
-            return
+            return None, ""
+        found = _scale(file, asked) if asked.log or asked.units else (None, "")
         rows = np.unique(np.linspace(0, file.matrix.shape[0] - 1, min(SAMPLED, file.matrix.shape[0])).astype(int))
         # One block of neighbours at a time: rows far from each other would read everything between them.
         for part in np.array_split(rows, max(1, len(rows) // 100)):
             first = int(part[0])
             some = AnnData(file.matrix[first : min(first + len(part), file.matrix.shape[0])])
             some.var_names = [str(i) for i in range(some.n_vars)]
-            pp.check_signs(some)
-            if first == 0:
-                warn_calls(some)
+            if asked.units:
+                check_values(some, asked.units)
+            elif not asked.log:
+                pp.check_signs(some)
+                if first == 0:
+                    warn_calls(some)
         asked.check(AnnData(var=_frame(known_names(file, naming))), signatures)
+    return found
+
+
+def _scale(file: DiskFile, asked: Asked) -> tuple[ValueScale, str]:
+    """Return what the values are by the rows that the scale of a matrix in memory is detected by, and what is made."""
+    import numpy as np
+    import pandas as pd
+    from anndata import AnnData
+    from scipy import sparse
+
+    from mtorscore.pp.cohort import state_units
+    from mtorscore.tl.streaming.value_scale import ValueScale
+
+    n_obs = file.matrix.shape[0]
+    rows = np.unique(np.linspace(0, n_obs - 1, min(LOOKED_AT, n_obs)).astype(int))
+    parts = [file.matrix[int(i) : int(i) + 1] for i in rows]
+    matrix = sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.vstack(parts)
+    names = pd.Index([str(file.obs_names(slice(int(i), int(i) + 1))[0]) for i in rows], dtype=object)
+    some = AnnData(matrix, obs=pd.DataFrame(index=names), var=_frame(file.genes))
+    some.uns["source"] = {}
+    state_units(some, asked.units or "")
+    made = asked.log(some) if asked.log else ""
+    method = some.uns["normalised"]["log"]["method"] if asked.log else "none"
+    units, scale = str(some.uns["source"]["units"]), some.uns["scale"]
+    return ValueScale(units=units, found=scale, method=method, of_layer=bool(asked.log)), made
 
 
 def _frame(names: Sequence[str]) -> Any:

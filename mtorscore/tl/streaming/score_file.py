@@ -44,6 +44,7 @@ from mtorscore.tl.streaming.gene_names import GeneNaming, NamedGenes, name_genes
 from mtorscore.tl.streaming.output_lock import only_writer
 from mtorscore.tl.streaming.progress import progress_bar
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
+from mtorscore.tl.streaming.value_scale import ValueScale
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,6 +78,8 @@ class DiskOptions:
         How the genes are named; by the file, if nothing is said.
     modality
         Of a MuData file, where it has several.
+    values
+        What the values are, and what is made of them; they are scored as they are, if nothing is said.
     """
 
     mask_obs: npt.ArrayLike | str | None = None
@@ -87,6 +90,7 @@ class DiskOptions:
     resume: bool = True
     naming: GeneNaming | None = None
     modality: str | None = None
+    values: ValueScale | None = None
 
 
 @dataclass
@@ -98,6 +102,7 @@ class _Job:
     options: ScoreOptions
     rows: npt.NDArray[np.int64] | None
     genes: NamedGenes
+    values: ValueScale | None = None
     source: Any = None
     plans: list[Plan] = field(default_factory=list)
     scale: str | None = None
@@ -152,13 +157,17 @@ def _score(
         if min(file.matrix.shape) == 0:
             raise DataError(f"The matrix is empty: {file.matrix.shape[0]} observations x {file.matrix.shape[1]} genes.")
         rows = masked_rows(disk.mask_obs, file.matrix.shape[0], lambda: file.element("obs"))
-        source = StreamSource.over(file.matrix, rows, block=disk.block, most_bytes=block_bytes(budget))
+        # Logarithms are in double precision, and are made in copies.
+        most = block_bytes(budget) // (1 if disk.values is None else 2)
+        source = StreamSource.over(file.matrix, rows, block=disk.block, most_bytes=most)
         source.threads = options.threads
         _refuse_all_missing(source, file)
         with progress_bar(disk.progress, source, "reading copies of genes"):
-            job = _Job(file, collection, options, rows, name_genes(file, source, disk.naming))
+            job = _Job(file, collection, options, rows, name_genes(file, source, disk.naming), disk.values)
         if job.genes.columns is not None:
             source.columns, source.n_vars = job.genes.columns, len(job.genes.names)
+        if job.values is not None:
+            source.matrix = job.values.rows(file, job.genes.columns)
         parts = None
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
@@ -279,8 +288,8 @@ def _scale(job: _Job) -> str | None:
     """Return the scale of the values, if there are entries on linear scale."""
     if not any(isinstance(e, Ratio | Panel) for e in job.collection):
         return None
-    stated = None
-    if job.file.has("uns/source"):
+    stated = None if job.values is None else job.values.stated()
+    if job.values is None and job.file.has("uns/source"):
         stated = stated_scale(_Described({"source": job.file.element("uns/source")}), job.options.layer)
     if stated is not None:
         return stated
@@ -372,12 +381,13 @@ def _assemble(job: _Job, parts: Parts, target: Path) -> Path:
 def _records(job: _Job, empty: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(job.linear)
     genes_hash = universe_hash(job.genes.names)
+    layer = "log" if job.values is not None and job.values.of_layer else job.options.layer
     for name, plan in zip(job.options.methods, job.plans, strict=True):
         key, reference = job.options.key(name), job.options.references.get(name)
         gone = dict(zip(job.columns[key], empty[key], strict=True))
         row = np.array([[np.nan if gone.get(s, True) else 0.0 for s in plan.sets.names]])
         scores = MethodScores(plan, finish(plan, Scored(row), job.collection, reference), reference)
-        found[key.removeprefix("score_")] = record(scores, job.collection, genes_hash, job.options.layer)
+        found[key.removeprefix("score_")] = record(scores, job.collection, genes_hash, layer)
     return found
 
 
@@ -404,6 +414,7 @@ def _identity(job: _Job, content: str) -> dict[str, Any]:
         "shape": list(job.file.matrix.shape),
         "layer": options.layer or "X",
         "modality": job.file.modality or "",
+        "values": job.values and job.values.identity(),
         "rows": mask,
         "genes": universe_hash(job.genes.names),
         "signatures": job.collection.hash,
