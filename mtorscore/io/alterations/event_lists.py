@@ -20,7 +20,8 @@ __all__ = ["is_mutations", "is_structural", "mutations", "structural_variants"]
 
 SAMPLE = (
     *("tumor_sample_barcode", "sample_id", "tumor_sample_id", "sample", "tumor_sample", "sampleid"),
-    *("submitted_sample_id", "icgc_sample_id", "icgc_donor_id"),
+    *("submitted_sample_id", "icgc_sample_id", "icgc_donor_id", "patient_id", "patient", "case_id", "case"),
+    *("tumor", "tumour", "tumour_sample", "tumour_sample_id", "tumour_sample_barcode"),
 )
 GENE = ("hugo_symbol", "gene_symbol", "gene_name", "symbol", "gene", "gene_refgene", "gene_affected")
 CLASS = (
@@ -31,7 +32,7 @@ BESIDE = ("func_refgene",)
 """Where the variant lies, by ANNOVAR, whose classification is blank outside of coding sequence."""
 CHANGE = (
     *("hgvsp_short", "protein_change", "amino_acid_change", "aachange", "aa_change", "hgvsp", "amino_acids_change"),
-    *("aachange_refgene", "aa_mutation"),
+    *("aachange_refgene", "aa_mutation", "mutation"),
 )
 ENTREZ, ENSEMBL = ("entrez_gene_id", "entrez_id", "ncbi_gene_id"), ("ensembl_gene_id", "ensembl_id")
 NOT_SOMATIC = frozenset({"none", "loh", "wildtype", "redacted"})
@@ -117,6 +118,8 @@ def mutations(rows: Rows, genes: Collection[str] | None, *, only_passed: bool = 
         what = _cell(cells, kind_at)
         what = _cell(cells, beside) or what if what in ("", ".") else what
         kind = kind_of_mutation(name, what, change, hotspot=said)
+        if kind is None and not what and change:
+            kind = kind_of_mutation(name, change)
         if kind is None:
             strange[what or change or "blank"] = None
             kind = "unclassified"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from mtorscore.genes.symbols import current_symbol, symbols_of
+from mtorscore.genes.tables import excel_dates
 
 __all__ = ["approved", "is_gene", "name_of", "names_of"]
 
@@ -31,7 +32,9 @@ def name_of(symbol: str, entrez: str = "", ensembl: str = "") -> str:
     name = symbol.strip().partition("|")[0].strip()
     if name.lower() in NO_NAME:
         name = ""
-    options = current_symbol(name) if name else ()
+    # What a spreadsheet makes a date of (``9-Sep``) is the gene it was, if that is one.
+    date = excel_dates().get(name, ())
+    options = date or (current_symbol(name) if name else ())
     if name and options == (name,):
         return name
     own = name if name.upper().startswith("ENSG") else ""
@@ -41,7 +44,7 @@ def name_of(symbol: str, entrez: str = "", ensembl: str = "") -> str:
             return found[0]
     if len(options) == 1:
         return options[0]
-    return "" if not name or name.isdigit() else name
+    return "" if not name or name.isdigit() or date else name
 
 
 def names_of(symbols: Sequence[str], entrez: Sequence[str] = (), ensembl: Sequence[str] = ()) -> list[str]:

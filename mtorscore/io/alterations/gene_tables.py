@@ -38,6 +38,7 @@ SAMPLE_COLUMNS = (
     "patient_id",
     "patient",
 )
+_BLANKS = ("", "-", "--", ".")
 UNKNOWN_CELL = -1
 """Bits of a cell that says nothing."""
 
@@ -205,6 +206,8 @@ def _across(
     rows: Rows, body: list[tuple[int, list[str]]], key: int, places: Mapping[int, str]
 ) -> tuple[list[_Gene], list[str]]:
     samples = [row[key] for _, row in body]
+    if rows.words[key] == "studyid_sampleid":  # sampleMatrix of cBioPortal
+        samples = [s.rpartition(":")[2] for s in samples]
     blank = [line for line, row in body if not row[key]]
     if blank:
         raise FormatError("a row without a sample.", path=rows.path, line=blank[0])
@@ -278,8 +281,9 @@ def _record(table: Cells, found: list[_Gene], bits: Sequence[Mapping[str, int]])
 
 def _words(part: Part, table: Cells, found: list[_Gene], values: set[str], rows: Rows) -> None:
     """Record calls in words. A blank cell is unaltered where the table has no word for that, else unknown."""
-    blank_is_known = not any(v.lower() in UNALTERED for v in values)
-    blank_is_known = blank_is_known and any(v and not says_nothing(v) for v in values)
+    none_said = not any(v.lower() in UNALTERED for v in values) and any(v and not says_nothing(v) for v in values)
+    # A dash or a dot is a blank cell, unless blank cells stand beside it.
+    blank = ("",) if "" in values else _BLANKS
     strange: dict[str, str] = {}
     bits: list[dict[str, int]] = []
     for gene in found:
@@ -288,9 +292,9 @@ def _words(part: Part, table: Cells, found: list[_Gene], values: set[str], rows:
         for cell in dict.fromkeys(gene.cells):
             word = cell.lower()
             own[cell] = UNKNOWN_CELL
-            if says_nothing(cell) or (not word and not blank_is_known):
+            if not (none_said and cell in blank) and (not word or says_nothing(cell)):
                 continue
-            kinds = [] if not word or word in UNALTERED else kinds_of_cell(gene.name, cell)
+            kinds = [] if cell in blank or word in UNALTERED else kinds_of_cell(gene.name, cell)
             if kinds is None:
                 i = list(gene.cells).index(cell)
                 strange.setdefault(cell, f"line {gene.line(i)}, {gene.name} in {table.samples[i]}")

@@ -82,6 +82,7 @@ _ANY_CHANGE = re.compile(
 )
 _TRUNCATED = re.compile(r"fs|\*|Ter|_?splice|X\d*\)?$")
 _INFRAME = re.compile(r"del|ins|dup")
+_TOLD = re.compile(r"^(?:mut|cna|sv|fusion):\s*", re.IGNORECASE)
 _THREE = {
     "Ala": "A", "Arg": "R", "Asn": "N", "Asp": "D", "Cys": "C", "Gln": "Q", "Glu": "E", "Gly": "G", "His": "H",
     "Ile": "I", "Leu": "L", "Lys": "K", "Met": "M", "Phe": "F", "Pro": "P", "Ser": "S", "Thr": "T", "Trp": "W",
@@ -202,16 +203,24 @@ def kinds_of_cell(gene: str, text: str) -> list[str] | None:
         Of `KINDS`; empty where the cell names what changes no protein.
     """
     plain = re.sub(r"\((?:putative )?(?:driver|passenger|vus|germline)\)", "", text, flags=re.IGNORECASE).strip()
-    whole = _word(gene, plain)
+    found = []
+    # Words between separators first: ``Splice Site`` and ``missense_variant`` are one each, ``AMP;TRUNC`` are two.
+    for piece in filter(None, (p.strip() for p in re.split(r"[;,|&]", plain))):
+        kinds = _piece(gene, piece)
+        if kinds is None:
+            return None
+        found += kinds
+    return list(dict.fromkeys(found))
+
+
+def _piece(gene: str, text: str) -> list[str] | None:
+    """Return the kinds of what stands between separators, as a whole or else by its words."""
+    text = _TOLD.sub("", text)
+    whole = _word(gene, text)
     if whole is not None:
         return [whole] if whole else []
-    found = []
-    for part in filter(None, (p.strip() for p in re.split(r"[;,/|&]|\s+", plain))):
-        kind = _word(gene, re.sub(r"(?i)^(?:mut|cna|sv|fusion):", "", part))
-        if kind is None:
-            return None
-        found += [kind] if kind else []
-    return list(dict.fromkeys(found))
+    kinds = [_word(gene, _TOLD.sub("", w)) for w in re.split(r"[/\s]+", text) if w]
+    return None if None in kinds else [k for k in kinds if k]
 
 
 def _word(gene: str, word: str) -> str | None:

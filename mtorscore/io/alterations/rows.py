@@ -76,6 +76,8 @@ class Rows:
             If a row has more or fewer cells than the header.
         """
         for line, cells in self._rows():
+            if len(cells) > len(self.header) and not any(cells[len(self.header) :]):
+                del cells[len(self.header) :]  # delimiters at the end of a row
             if len(cells) != len(self.header):
                 raise FormatError(
                     f"{len(cells)} cells under {len(self.header)} columns; the file is cut off or damaged here, "
