@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore._doors import option
+from mtorscore._doors import COMMAND_LINE, door, option
 from mtorscore.errors import FormatError, examples
 from mtorscore.io.formats.binary import checked
 from mtorscore.io.formats.reader import Found, Hdf5, Reader
@@ -41,7 +41,9 @@ def modality_of(names: list[str], asked: str | None, *, where: str | Path) -> st
         return str(asked)
     what = f"there is no modality {asked!r}" if asked else f"there are {len(names)} modalities"
     example = option("modality", names[0]) if names else option("modality")
-    raise FormatError(f"{what} ({examples(names, 8) or 'none'}); choose one, such as {example}.", path=where)
+    # Other commands have no such option.
+    other = ", of score, and of read, which writes it for other commands" if door() == COMMAND_LINE else ""
+    raise FormatError(f"{what} ({examples(names, 8) or 'none'}); choose one, such as {example}{other}.", path=where)
 
 
 def h5mu(path: Path, *, modality: str | None = None) -> tuple[AnnData, dict[str, Any]]:

@@ -108,7 +108,10 @@ def _chosen(names: list[str], asked: str | None, path: Path | None) -> str:
     if asked in names:
         return str(asked)
     what = f"there is no table {asked!r}" if asked else f"there are {len(names)} tables"
-    advice = f"choose one with name=, such as name={names[0]!r}" if names else "there is nothing to score"
+    advice = "there is nothing to score"
+    if names:
+        folder = f", or give its folder (tables/{names[0]})" if path is not None else ""
+        advice = f"choose one with name=, such as name={names[0]!r}{folder}"
     raise FormatError(f"{what} ({examples(names, 8) or 'none'}); {advice}.", path=path)
 
 
