@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import threading
 from functools import partial
@@ -76,6 +77,11 @@ def test_a_table_is_read_described_and_copied_once(memory: Any, cache: Path, mon
     memory.pipe("/bucket/counts.tsv", TABLE.replace("TP53\t5", "TP53\t50").encode())
     assert mt.read("memory://bucket/counts.tsv")["S1", "TP53"].X.item() == 50
     assert len(copied) == 1
+    monkeypatch.setenv("MTORSCORE_OFFLINE", "1")
+    memory.store.clear()
+    assert mt.read("memory://bucket/counts.tsv")["S1", "TP53"].X.item() == 50
+    with pytest.raises(FetchError, match=r"not in the cache .* offline"):
+        mt.read("memory://bucket/other.tsv")
 
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2 data")
@@ -184,3 +190,12 @@ def test_a_copy_that_is_cut_off_is_not_kept(memory: Any, monkeypatch: pytest.Mon
     with pytest.raises(FetchError, match=r"of 10000 bytes arrived"):
         mt.read("memory://bucket/counts.tsv")
     assert not [f for f in cache.rglob("counts.tsv*") if f.is_file()]
+
+
+def test_a_file_address_is_the_file(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "counts.tsv").write_text(TABLE)
+    assert mt.read((tmp_path / "counts.tsv").as_uri()).shape == (2, 6)
+    assert not cache.exists()
+    if importlib.util.find_spec("aiohttp") is None:
+        with pytest.raises(FetchError, match="needs the package aiohttp beside fsspec"):
+            mt.read("https://host.org/x.h5ad", storage_options={"headers": {"Authorization": SECRET}})

@@ -8,6 +8,7 @@ addresses and keys, is not repeated.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -62,31 +63,41 @@ def local_copy(address: str | Path, storage_options: Mapping[str, Any] | None = 
         raise FetchError(
             f"{shown(text.partition('::')[0])}: chained addresses (::) are not read; name the file itself."
         )
+    root = cache_folder()
+    target = root / "storage" / hashlib.sha256(text.encode()).hexdigest()[:16] / _name(text)
+    if os.environ.get("MTORSCORE_OFFLINE", "") not in ("", "0") and scheme not in ("file", "local"):
+        return _kept(target, text)
     system, place = _opened(text, scheme, dict(storage_options or {}))
     if scheme in ("file", "local"):
         return Path(place)
     with _plainly(text):
         found = system.info(place)
-        mark = hashlib.sha256(str(sorted(found.items(), key=lambda item: item[0])).encode()).hexdigest()
-        folder = str(found.get("type")) == "directory"
-    root = cache_folder()
-    home = root / "storage" / hashlib.sha256(text.encode()).hexdigest()[:16]
-    # Without what is behind ? or ;, where tokens stand.
-    bare = PurePosixPath(urlsplit(shown(text)).path.partition(";")[0].rstrip("/")).name
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", bare).lstrip(".")[-150:] or "download"
+    copied = _folder if str(found.get("type")) == "directory" else _file
     try:
-        make_folder(home, root)
-        with locked(home):
-            return (
-                _folder(system, place, home / name, text) if folder else _file(system, place, home / name, text, mark)
-            )
+        make_folder(target.parent, root)
+        with locked(target.parent):
+            return copied(system, place, target, text)
     except FetchError:
         raise
     except OSError as error:
         raise FetchError(
-            f"{shown(text)} cannot be kept in {home} ({error.strerror or 'the disk failed'}); free some space, or name "
-            "another folder with MTORSCORE_CACHE."
+            f"{shown(text)} cannot be kept in {target.parent} ({error.strerror or 'the disk failed'}); free some "
+            "space, or name another folder with MTORSCORE_CACHE."
         ) from None
+
+
+def _name(address: str) -> str:
+    """Return the name of a copy, without what is behind ? or ;, where tokens stand."""
+    bare = PurePosixPath(urlsplit(shown(address)).path.partition(";")[0].rstrip("/")).name
+    return re.sub(r"[^A-Za-z0-9._-]", "_", bare).lstrip(".")[-150:] or "download"
+
+
+def _kept(target: Path, address: str) -> Path:
+    """Return the copy of an earlier time; nothing is asked of the storage."""
+    whole = target.is_dir() and not target.is_symlink() and bool(read_note(record_of(target)))
+    if not whole and not cached(target):
+        raise FetchError(f"{shown(address)} is not in the cache ({target.parent}), and mtorscore is offline.")
+    return target
 
 
 def _opened(address: str, scheme: str, options: dict[str, Any]) -> tuple[Any, str]:
@@ -132,8 +143,11 @@ def _plainly(address: str) -> Iterator[None]:
         raise _failed(address, error) from None
 
 
-def _file(system: Any, place: str, target: Path, address: str, mark: str) -> Path:
+def _file(system: Any, place: str, target: Path, address: str) -> Path:
     """Copy a file, unless the copy is whole and the original is the one it was made of."""
+    with _plainly(address):
+        found = system.info(place)
+    mark = hashlib.sha256(str(sorted(map(str, found.items()))).encode()).hexdigest()
     if read_note(record_of(target)).get("original") == mark and cached(target):
         return target
     _copy(system, place, target, address)
