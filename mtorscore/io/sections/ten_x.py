@@ -37,7 +37,9 @@ NOT_GENES = {
 LONGEST_NOTE = 16 << 20
 
 
-def visium(path: Path, *, matrix: str = "filtered", bin_size: str | None = None, in_tissue: bool = True) -> Any:
+def visium(
+    path: Path, *, matrix: str | None = None, bin_size: str | None = None, in_tissue: bool = True
+) -> tuple[AnnData, dict[str, Any]]:
     """Read a folder of Space Ranger: spots (of Visium HD, bins) x genes, counts, with coordinates.
 
     Parameters
@@ -45,7 +47,7 @@ def visium(path: Path, *, matrix: str = "filtered", bin_size: str | None = None,
     path
         Folder with a matrix and ``spatial/`` (``outs``), or, of Visium HD, with ``binned_outputs/``.
     matrix
-        ``"filtered"`` or ``"raw"``.
+        ``"filtered"`` or ``"raw"``; by default the filtered one, where there is one.
     bin_size
         Of Visium HD: the folder of the bin size, such as ``"square_008um"``.
     in_tissue
@@ -59,17 +61,31 @@ def visium(path: Path, *, matrix: str = "filtered", bin_size: str | None = None,
     dict
         For ``uns["source"]``.
     """
-    if matrix not in MATRICES:
+    if matrix not in (None, *MATRICES):
         raise FormatError(f"there is no matrix={matrix!r}; choose one of {examples(map(repr, MATRICES))}.", path=path)
     path = _bin_folder(path, bin_size)
-    file, table = _matrix_of(path, (matrix,), "feature_bc_matrix"), _spots_of(path)
+    kinds = MATRICES if matrix is None else (matrix,)
+    file = next((f for kind in kinds if (f := _matrix_of(path, (kind,), "feature_bc_matrix"))), None)
+    table = _spots_of(path)
     if file is None or table is None:
-        raise FormatError(
-            f"there is no {'table of positions (spatial/tissue_positions.csv)' if file else f'{matrix} matrix'}; give "
-            "the folder outs as Space Ranger wrote it.",
-            path=path,
-        )
+        lacks = "table of positions (spatial/tissue_positions.csv)" if file else f"{matrix or 'filtered or raw'} matrix"
+        raise FormatError(f"there is no {lacks}; give the folder outs as Space Ranger wrote it.", path=path)
     adata, made = tenx.h5(file) if file.is_file() else tenx.folder(file)
+    adata, left_out = _placed(adata, table, in_tissue)
+    adata, apart = set_apart(adata, known=NOT_GENES)
+    scale, used = _scale_factors(table.parent)
+    library = _library(path, file)
+    adata.uns[COORDINATES] = {library: {"images": {}, "scalefactors": scale, "metadata": {}}}
+    return adata, _made(made, apart, [file, table, *used]) | {
+        "section": library,
+        "matrix": file.name,
+        "coordinates": "pixels of the full image",
+        "left_out": left_out,
+    }
+
+
+def _placed(adata: AnnData, table: Path, in_tissue: bool) -> tuple[AnnData, int]:
+    """Return the spots with their places, and how many were left out since they are not under tissue."""
     found = positions(table, SPOT_COLUMNS[0], SPOT_COLUMNS[1:], headless=SPOT_COLUMNS)
     place(adata, found, (SPOT_COLUMNS[5], SPOT_COLUMNS[4]), table)
     under = adata.obs["in_tissue"].to_numpy(dtype=np.float64) > 0
@@ -77,19 +93,15 @@ def visium(path: Path, *, matrix: str = "filtered", bin_size: str | None = None,
     for column in ("array_row", "array_col"):
         adata.obs[column] = adata.obs[column].to_numpy(dtype=np.int64)
     outside = int((~under).sum())
-    if outside and in_tissue:
-        warn(f"{outside} of {adata.n_obs} spots are not under tissue and are left out (in_tissue=False keeps them).",
-             DataWarning)  # fmt: skip
-        adata = adata[under].copy()
-    adata, apart = set_apart(adata, known=NOT_GENES)
-    scale, used = _scale_factors(table.parent)
-    library = _library(path, file)
-    adata.uns[COORDINATES] = {library: {"images": {}, "scalefactors": scale, "metadata": {}}}
-    return adata, _made(made, apart, [file, table, *used]) | {
-        "section": library,
-        "coordinates": "pixels of the full image",
-        "left_out": outside if in_tissue else 0,
-    }
+    if not outside or not in_tissue:
+        return adata, 0
+    if not under.any():
+        raise FormatError(f"none of the {adata.n_obs} spots of the matrix is under tissue.", path=table)
+    warn(
+        f"{outside} of {adata.n_obs} spots are not under tissue and are left out (in_tissue=False keeps them).",
+        DataWarning,
+    )
+    return adata[under].copy(), outside
 
 
 def _made(made: dict[str, Any], apart: dict[str, int], files: Sequence[Path]) -> dict[str, Any]:
@@ -241,7 +253,7 @@ READERS = (
         origin="Tissue sections",
         title="Visium and Visium HD, the folder of Space Ranger: spots with their coordinates",
         options={
-            "matrix": '"filtered" (the default) or "raw"',
+            "matrix": '"filtered" (the default, where it is there) or "raw"',
             "bin_size": 'of Visium HD, the bin size, such as "square_008um"',
             "in_tissue": "False keeps spots that are not under tissue",
         },

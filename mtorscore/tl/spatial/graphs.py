@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.errors import DataError, MethodError, examples
-from mtorscore.tl.spatial.sections import GRAPH, NEIGHBOURS, Floats, coordinates, sections
+from mtorscore.tl.spatial.sections import GRAPH, NEIGHBOURS, Floats, coordinates, key_of_sections, sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,7 +40,8 @@ def neighbours(
         ``"radius"``: all within `radius`.
     section_key
         Column of ``.obs`` that names the section (slide, capture area, field of view); no edge leads from one to
-        another. Without it all observations are one section.
+        another. By default the column that the file states (SpatialData's region); without one all observations are
+        one section.
     n
         Neighbours, for ``"nearest"`` and ``"grid"``.
     radius
@@ -77,7 +78,8 @@ def neighbours(
     shape = (adata.n_obs, adata.n_obs)
     adata.obsp[GRAPH] = sparse.csr_matrix((weight, (row, col)), shape=shape)
     adata.obsp["spatial_distances"] = sparse.csr_matrix((distance, (row, col)), shape=shape)
-    said = {"kind": kind, "section_key": section_key or "", "radius": float(radius or 0), "n_rings": int(rings)}
+    key = key_of_sections(adata, section_key) or ""
+    said = {"kind": kind, "section_key": key, "radius": float(radius or 0), "n_rings": int(rings)}
     adata.uns[NEIGHBOURS] = {
         "connectivities_key": GRAPH,
         "distances_key": "spatial_distances",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["COORDINATES", "GRAPH", "NEIGHBOURS", "Floats", "Ints", "Sections", "coordinates", "graph_of",
-           "scores_of", "sections"]  # fmt: skip
+           "key_of_sections", "scores_of", "sections"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,17 +41,24 @@ class Sections:
         return np.flatnonzero(self.codes == code).astype(np.int64)
 
 
+def key_of_sections(adata: AnnData, section_key: str | None) -> str | None:
+    """Return the column that names sections: the one asked for, that of the graph, or the one that the file states."""
+    if section_key is not None:
+        return section_key
+    of_graph = dict(adata.uns.get(NEIGHBOURS, {}).get("params", {})).get("section_key")
+    stated = dict(adata.uns.get("source", {})).get("section_key")
+    return str(of_graph or stated or "") or None
+
+
 def sections(adata: AnnData, section_key: str | None) -> Sections:
-    """Return the sections; without a key, those of the graph, else all observations are one section.
+    """Return the sections; without a key, those of the graph or of the file, else all observations are one section.
 
     Raises
     ------
     DataError
         If there is no such column, or no observation names a section.
     """
-    key = section_key
-    if key is None:
-        key = dict(adata.uns.get(NEIGHBOURS, {}).get("params", {})).get("section_key") or None
+    key = key_of_sections(adata, section_key)
     if key is None:
         return Sections(np.zeros(adata.n_obs, dtype=np.int64), ("",))
     if key not in adata.obs:

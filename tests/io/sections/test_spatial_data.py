@@ -73,7 +73,10 @@ def test_without_them_the_shapes_give_the_centres(tmp_path: Path) -> None:
     np.testing.assert_allclose(adata.obsm["spatial"], wanted)
     assert "centres of the shapes" in adata.uns["source"]["coordinates"]
     mt.tl.score(adata, {"A": GENES[:2], "B": GENES[2:4]})
-    mt.tl.spatial.neighbours(adata, "nearest", n=1, section_key=adata.uns["source"]["section_key"])
+    mt.tl.spatial.neighbours(adata, "nearest", n=1)
+    assert adata.uns["spatial_neighbors"]["params"]["section_key"] == "region"
+    edges = adata.obsp["spatial_connectivities"].tocoo()
+    assert (adata.obs["region"].iloc[edges.row].to_numpy() == adata.obs["region"].iloc[edges.col].to_numpy()).all()
 
 
 def test_the_digest_does_not_read_images(tmp_path: Path) -> None:

@@ -70,7 +70,13 @@ def test_spots_without_tissue_are_left_out_and_said(tmp_path: Path) -> None:
     whole = mt.read(tmp_path / "outs", matrix="raw", in_tissue=False)
     np.testing.assert_array_equal(whole.X.toarray(), x)
     assert list(whole.obs["in_tissue"]) == [True] * 12 + [False] * 3
+    with pytest.warns(DataWarning, match="3 of 15 spots"):
+        assert mt.read(tmp_path / "outs").uns["source"]["matrix"] == "raw_feature_bc_matrix.h5"
     with pytest.raises(FormatError, match="no filtered matrix"):
+        mt.read(tmp_path / "outs", matrix="filtered")
+    table = tmp_path / "outs" / "spatial" / "tissue_positions.csv"
+    table.write_text(table.read_text().replace("-1,1,", "-1,0,"))
+    with pytest.raises(FormatError, match="none of the 15 spots"):
         mt.read(tmp_path / "outs")
 
 
