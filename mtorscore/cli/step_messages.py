@@ -22,11 +22,11 @@ __all__ = ["explain", "refusal", "say_board", "say_warnings"]
 # Columns of a terminal below which the board keeps three of its own.
 _NARROW = 90
 # What these steps warn of is about the user's files, and is said whenever they are used.
-_ABOUT_DATA = ("acquire", "prepare")
+_ABOUT_DATA = ("acquire", "prepare", "contrast")
 
 
 def say_warnings(run_folder: Path, start: float) -> None:
-    """Print what the steps warned of: of the data in full, of later steps how often, with the logs that say more.
+    """Print what the steps warned of: of data and design in full, of others how often, with the logs that say more.
 
     Parameters
     ----------

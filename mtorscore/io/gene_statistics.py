@@ -34,6 +34,10 @@ _ADJUSTED = (
 _CHANGE = re.compile(
     r"(avg_|shrunken_|mean_)?(log_?2?_?|ln_?)(fold_?changes?|fc)|lfc|b|log2_fold_change|logfoldchanges?|log2_ratio|estimate"
 )
+# With what was compared behind it: log2FC (drug vs vehicle), logFC.KO; not its standard error.
+_CHANGE_OF = re.compile(
+    r"(log_?2?_?|ln_?)(fold_?changes?|fc)_(?!se$|sd$|std|stderr|err|ci_)\w+|lfc_(?!se$|sd$|std|stderr|err|ci_)\w+"
+)
 _LINEAR = re.compile(r"fold_?changes?|fc|ratio")
 # Each tool by columns that no other writes together, most telling first.
 _TOOLS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -187,7 +191,9 @@ def _change(frame: pd.DataFrame, words: dict[str, str], notes: list[str]) -> tup
             if pattern is _LINEAR:
                 values = _from_linear(values, column, notes)
             return column, values
-    return None, np.empty(0)
+    named = [c for w, c in words.items() if _CHANGE_OF.fullmatch(w) and pd.api.types.is_numeric_dtype(frame[c])]
+    # Of several, nobody says which is meant.
+    return (named[0], frame[named[0]].to_numpy(dtype=np.float64)) if len(named) == 1 else (None, np.empty(0))
 
 
 def _from_linear(values: _Float, column: str, notes: list[str]) -> _Float:
@@ -248,13 +254,20 @@ def _comparisons(frame: pd.DataFrame, words: dict[str, str], ids: pd.Series) -> 
     text = [words[w] for w in _COMPARISON if w in words]
     text += [c for c in frame.columns if c not in text and not pd.api.types.is_numeric_dtype(frame[c])]
     for column in text:
-        groups = frame[column].astype(str)
+        groups = _as_text(frame[column])
         pairs = pd.DataFrame({"gene": ids.astype(str).to_numpy(), "of": groups.to_numpy()})
         if 1 < groups.nunique() <= 200 and not pairs.duplicated().any() and pairs["gene"].nunique() > 1:
             if column == ids.name:
                 continue
             return {str(v): (groups == v).to_numpy() for v in pd.unique(groups)}
     return {"": np.ones(len(frame), dtype=bool)}
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return labels as they were written: cluster 0, which was read as 0.0."""
+    if not pd.api.types.is_float_dtype(column):
+        return column.astype(str)
+    return pd.Series([f"{v:g}" for v in column], index=column.index, dtype=object)
 
 
 def _filtered(frame: pd.DataFrame, words: dict[str, str], most_genes: int) -> str:

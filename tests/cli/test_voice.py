@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mtorscore.cli.app import app
-from mtorscore.cli.step_messages import say_board
+from mtorscore.cli.step_messages import say_board, say_warnings
 from mtorscore.collection import library
 from mtorscore.pl.branch_board import branches_of
 from mtorscore.report import board
@@ -97,3 +97,14 @@ def test_describe_leads_to_the_command_that_takes_the_file(tmp_path: Path) -> No
         said = " ".join(f"{done.output} {done.exception or ''}".split())
         assert wanted in said, said
         assert ("Next:" in said) == wanted.startswith("Next:"), said
+
+
+def test_what_the_design_left_out_is_said_in_full_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = tmp_path / "own" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "contrast.log").write_text("Warning: 1 of 8 pairs are not complete (pt7) and are left out.\n" * 3)
+    (logs / "score.log").write_text("Warning: weights are ignored.\n")
+    say_warnings(tmp_path, 0)
+    said = capsys.readouterr().err
+    assert said.count("Warning: own: 1 of 8 pairs are not complete (pt7) and are left out.") == 1
+    assert "1 remark(s) on later steps are in" in said

@@ -119,6 +119,23 @@ def test_several_comparisons_in_one_table() -> None:
     assert table.loc[("B", "whole"), "direction"] == "down"
 
 
+def test_clusters_that_are_numbers_keep_their_names() -> None:
+    r = as_written("Seurat", results()).rename(columns={"": "gene"})
+    both = pd.concat([r.assign(cluster=0.0), r.assign(cluster=1.0, avg_log2FC=-r["avg_log2FC"])])
+    table = score_contrast(both, [SIGNED])
+    assert table["comparison"].unique().tolist() == ["0", "1"]
+
+
+def test_a_change_that_names_what_was_compared() -> None:
+    r = as_written("limma", results()).rename(columns={"": "gene"}).drop(columns="t")
+    named = gene_statistics(r.rename(columns={"logFC": "log2FC (drug vs vehicle)"}))
+    assert named.columns == ("P.Value", "log2FC (drug vs vehicle)")
+    with pytest.raises(DataError, match="no fold change among"):
+        gene_statistics(r.rename(columns={"logFC": "logFC.a"}).assign(**{"logFC.b": r["logFC"]}))
+    with pytest.raises(DataError, match="no fold change among"):
+        gene_statistics(r.rename(columns={"logFC": "lfc_SE"}))
+
+
 def test_the_statistic_is_chosen_and_said() -> None:
     r = results()
     changes = gene_statistics(pd.DataFrame({"gene": r.gene, "log2FC": r.lfc}))
