@@ -74,7 +74,8 @@ def pseudobulk(
     statistic
         ``"sum"`` or ``"mean"``.
     min_cells
-        Groups of fewer cells are left out; ``uns["pseudobulk"]["left_out"]`` lists them.
+        Groups of fewer cells are left out; ``uns["pseudobulk"]["left_out"]`` lists them, and ``cells_without_group``
+        there counts the cells that lack a value of `by`.
 
     Returns
     -------
@@ -120,7 +121,10 @@ def pseudobulk(
     obs = _constant_columns(adata.obs, row, obs)
     out = AnnData(total, obs, adata.var.copy())
     left = keys[~kept].assign(n_cells=counts[~kept]).astype(str)
-    out.uns["pseudobulk"] = {"by": names, "statistic": statistic, "min_cells": min_cells, "left_out": left}
+    out.uns["pseudobulk"] = {
+        "by": names, "statistic": statistic, "min_cells": min_cells, "left_out": left,
+        "cells_without_group": int((codes < 0).sum()),
+    }  # fmt: skip
     if "source" in adata.uns:
         out.uns["source"] = dict(adata.uns["source"])
     return out

@@ -144,6 +144,8 @@ def test_cells_without_a_sample_are_counted_with_one_warning() -> None:
     adata = scored()
     adata.obs["sample"] = adata.obs["sample"].astype(object)
     adata.obs.loc[["c0", "c1"], "sample"] = [None, ""]
+    with pytest.warns(DataWarning, match="2 of 240"):
+        assert pp.pseudobulk(adata, "sample").uns["pseudobulk"]["cells_without_group"] == 2
     drug: dict[str, Any] = {"treated": "drug", "control": "none", "sample_key": "sample"}
     with pytest.warns(DataWarning, match=r"2 of 240 observations have no value in sample \(c0, c1\)") as caught:
         found = tl.compare_samples(adata, "treatment", **drug)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.errors import DataError, DataWarning, StatisticsWarning, examples, warn
+from mtorscore.pp.cell_aggregation import without_blanks
 from mtorscore.tl.analysis.contrasts import contrast as contrast_samples
 from mtorscore.tl.spatial.lobules import without_zonation
 from mtorscore.tl.spatial.sections import scores_of, sections
@@ -65,8 +66,8 @@ def contrast(
     Returns
     -------
     pandas.DataFrame
-        The table of `mtorscore.tl.contrast`, with ``n_observations`` (spots or cells behind the means), ``sections``
-        and ``zonation`` behind.
+        The table of `mtorscore.tl.contrast`, with ``n_observations`` (spots or cells behind the means), ``sections``,
+        ``zonation`` and ``left_out`` (observations without a region, section or replicate) behind.
 
     Warns
     -----
@@ -81,7 +82,8 @@ def contrast(
     import pandas as pd
 
     about = _about(adata, regions, section_key, replicate_key)
-    where = sections(adata, section_key)
+    # What lacks a section was said there.
+    where = sections(adata, section_key, say=False)
     table = scores_of(adata, method, signatures)
     values, lost = without_zonation(adata, table.to_numpy(dtype=np.float64), where, zonation, regions)
     if lost:
@@ -104,6 +106,7 @@ def contrast(
     found["n_observations"] = [counted[str(s)] for s in found["signature"]]
     found["sections"] = [held[str(s)] for s in found["signature"]]
     found["zonation"] = zonation or ""
+    found["left_out"] = adata.n_obs - len(about)
     return found
 
 
@@ -115,7 +118,8 @@ def _about(adata: AnnData, regions: str, section_key: str, replicate_key: str | 
     absent = [n for n in names.values() if n not in adata.obs]
     if absent:
         raise DataError(f"obs has no column {examples(map(repr, absent))}; it has {examples(adata.obs.columns)}.")
-    about = pd.DataFrame({k: adata.obs[v].astype(object) for k, v in names.items()}, index=adata.obs_names)
+    held = without_blanks(adata.obs[list(dict.fromkeys(names.values()))])
+    about = pd.DataFrame({k: held[v] for k, v in names.items()}, index=adata.obs_names)
     several = about.groupby("section")["replicate"].nunique()
     if (several > 1).any():
         raise DataError(

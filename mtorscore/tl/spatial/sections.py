@@ -50,7 +50,7 @@ def key_of_sections(adata: AnnData, section_key: str | None) -> str | None:
     return str(of_graph or stated or "") or None
 
 
-def sections(adata: AnnData, section_key: str | None) -> Sections:
+def sections(adata: AnnData, section_key: str | None, *, say: bool = True) -> Sections:
     """Return the sections; without a key, those of the graph or of the file, else all observations are one section.
 
     Raises
@@ -67,7 +67,7 @@ def sections(adata: AnnData, section_key: str | None) -> Sections:
     named = values.notna().to_numpy()
     if not named.any():
         raise DataError(f"No observation has a section in {key!r}.")
-    if not named.all():
+    if say and not named.all():
         warn(
             f"{int((~named).sum())} of {adata.n_obs} observations name no section in {key!r} "
             f"({examples(adata.obs_names[~named])}) and are left out.",

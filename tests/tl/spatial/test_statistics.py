@@ -108,6 +108,13 @@ def test_regions_are_compared_on_sections_and_not_on_spots() -> None:
     assert 0.01 <= float((found["p_t"] <= 0.05).mean()) <= 0.10
     naive = stats.ttest_ind(noise[left], noise[~left], axis=0).pvalue
     assert float((naive <= 0.05).mean()) > 0.4
+    assert (found["left_out"] == 0).all()
+    adata.obs["section"] = adata.obs["section"].astype(object)
+    adata.obs.iloc[:2, list(adata.obs.columns).index("section")] = [None, " "]
+    with pytest.warns(DataWarning, match="2 of 864 observations lack") as caught:
+        found = mt.tl.spatial.contrast(adata, "region", treated="left", control="right", section_key="section")
+    assert len(caught) == 1
+    assert set(zip(found["left_out"], found["n_observations"], strict=True)) == {(2, 862)}
 
 
 def test_patients_and_not_their_sections_are_the_replicates() -> None:
