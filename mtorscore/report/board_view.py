@@ -87,6 +87,8 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "tint": tint,
         "shifts": [_mark(r, ("shift", "shift_low", "shift_high"), methods, SPAN, log=False) for r in branch.rows],
         "effects": [_mark(r, ("hr", "hr_low", "hr_high"), methods, math.log(RATIO), log=True) for r in branch.rows],
+        "shift_range": _range([r["shift"] for r in branch.rows], "+.1f"),
+        "effect_range": _range([r["hr"] for r in branch.rows], ".2f"),
         "effect_note": _effect_note(branch),
         "effect_short": _effect_short(branch),
         "active": _share(share) if share else "",
@@ -96,6 +98,15 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "coverage": _percent(branch.rows[0].get("coverage")),
         "short": _unread(branch),
     }
+
+
+def _range(values: Sequence[Any], form: str) -> str:
+    """Return the least and the largest of the methods' values."""
+    known = [_float(v) for v in values if math.isfinite(_float(v))]
+    if not known:
+        return ""
+    low, high = (format(v, form) for v in (min(known), max(known)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _unread(branch: Branch) -> str:

@@ -57,8 +57,11 @@ def findings(
     if not {"method", "endpoint", "signature", "model", "q", "p", "hr"} <= set(table.columns):
         said = [*between, *prediction_words(cohort), *against]
         return said or [cohort.missing.get("associations", ASSOCIATIONS.empty)]
-    related = [*_outcomes(cohort, methods, described, shown, never), *prediction_words(cohort)]
-    return [*between, *(related or ["No signature was related to an outcome."]), *against]
+    heads, rest = _outcomes(cohort, methods, described, shown, never)
+    predicted = prediction_words(cohort)
+    if not heads and not predicted:
+        heads = ["No signature was related to an outcome."]
+    return [*heads, *between, *predicted, *rest, *against]
 
 
 def told(sentence: str, lines: Sequence[str], most: int = MOST_WORDS) -> tuple[list[str], list[str]]:
@@ -90,8 +93,8 @@ def told(sentence: str, lines: Sequence[str], most: int = MOST_WORDS) -> tuple[l
 
 def _outcomes(
     cohort: Cohort, methods: Sequence[str], described: dict[str, Described], shown: Sequence[str], never: Sequence[str]
-) -> list[str]:
-    """Say what holds for each endpoint, once for endpoints of which the same is true; then the numbers, one a line."""
+) -> tuple[list[str], list[str]]:
+    """Say what holds for each endpoint, once for endpoints of which the same is true; and the numbers, one a line."""
     table = cohort.table("associations")
     heads: dict[str, list[str]] = {}
     counts: dict[str, list[str]] = {}
@@ -111,7 +114,11 @@ def _outcomes(
         ]
         if said := _all_signatures(part, never):
             counts.setdefault(said, []).append(ENDPOINTS[endpoint].title if endpoint in ENDPOINTS else endpoint)
-    return [t.replace(_SLOT, _listed(names)) for told in (heads, counts) for t, names in told.items()] + details
+    return _filled(heads), details + _filled(counts)
+
+
+def _filled(sentences: dict[str, list[str]]) -> list[str]:
+    return [text.replace(_SLOT, _listed(names)) for text, names in sentences.items()]
 
 
 def _listed(names: Sequence[str]) -> str:

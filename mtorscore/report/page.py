@@ -233,10 +233,9 @@ def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]
         "method": method,
         "facts": text.facts(cohort),
         "flow": text.flow(cohort),
-        "findings": told(
-            screen["sentence"], findings(cohort, run.methods, described, leads_of(described, [cohort.context]))
-        ),
+        "findings": _told(cohort, screen["sentence"], run, described),
         "marked": marked(screen["sentence"], [b.title for b in screen["branches"]]),
+        "related": len(cohort.table("associations")) > 0,
         "opposed": opposed_rows(cohort, described),
         "groups": groups(cohort, described),
         "genomics": genomics(cohort, method, described, leads_of(described, [cohort.context])),
@@ -245,6 +244,13 @@ def _view(cohort: Cohort, number: int, run: Run, described: dict[str, Described]
         "templates": templates(cohort, values),
         "no_templates": why,
     }
+
+
+def _told(cohort: Cohort, sentence: str, run: Run, described: dict[str, Described]) -> tuple[list[str], list[str]]:
+    """Return the findings that are shown and those that are folded, without what the board's sentence has said."""
+    lines = findings(cohort, run.methods, described, leads_of(described, [cohort.context]))
+    more = [line for line in lines if line != sentence]
+    return told(sentence, more or ["Nothing beside what stands above."])
 
 
 def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, Described]) -> dict[str, Any]:
@@ -279,8 +285,8 @@ def _sections(run: Run) -> list[tuple[str, str]]:
     altered = [("alterations", "Classes and alterations")] if any(has_genomics(c) for c in run.cohorts) else []
     return [
         ("summary", "Board and map"), ("findings", "Findings"), ("signature", "One signature"),
-        ("groups", "Groups"), ("outcome", "Outcome"), ("prediction", "Prediction"), ("meta", "Across cohorts"),
-        *altered, ("scores", "Scores"), *cells,
+        *cells, ("groups", "Groups"), ("outcome", "Outcome"), ("prediction", "Prediction"), ("meta", "Across cohorts"),
+        *altered, ("scores", "Scores"),
         ("enrichment", "Enrichment"), ("drugs", "Drug classes"), ("notes", "How to read"), ("data", "Data"),
         ("coverage", "Coverage"), ("methods", "Methods"), ("provenance", "Provenance"),
     ]  # fmt: skip

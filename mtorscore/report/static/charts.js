@@ -219,7 +219,7 @@ function points(holder, spec) {
   const height = spec.groups && spec.groups.length > 6 ? 400 : 330;
   // Many groups have their names aslant, as far as there is room for names at all.
   const aslant = spec.groups && spec.groups.length > 6;
-  const edge = { left: 58, right: 12, top: 10, bottom: aslant ? 108 : 46 };
+  const edge = { left: 66, right: 12, top: 10, bottom: aslant ? 108 : 46 };
   const [canvas, c] = surface(width, height, spec.label);
   const xs = (v) => edge.left + ((v - spec.x[0]) / (spec.x[1] - spec.x[0] || 1)) * (width - edge.left - edge.right);
   const ys = (v) => height - edge.bottom - ((v - spec.y[0]) / (spec.y[1] - spec.y[0] || 1)) * (height - edge.top - edge.bottom);

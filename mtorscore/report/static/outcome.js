@@ -19,7 +19,7 @@ function drawKm(holder) {
   for (const v of [0, 0.25, 0.5, 0.75, 1]) picture.append(svg("line", { class: "grid", x1: edge.left, x2: wide - edge.right, y1: ys(v), y2: ys(v) }), svg("text", { class: "small", x: edge.left - 8, y: ys(v) + 4, "text-anchor": "end" }, fmt(v)));
   const years = ticks(0, last, 6);
   for (const v of years) picture.append(svg("text", { class: "small", x: xs(v), y: tall + 16, "text-anchor": "middle" }, fmt(v)));
-  picture.append(svg("text", { x: (wide + edge.left) / 2, y: tall + 33, "text-anchor": "middle" }, "years"), svg("text", { class: "small", x: 13, y: tall / 2, "text-anchor": "middle", transform: `rotate(-90 13 ${tall / 2})` }, curves[0].rising ? `incidence of ${state.endpoint}` : `free of ${state.endpoint}`), svg("text", { class: "small", x: edge.left, y: tall + 48 }, "at risk"));
+  picture.append(svg("text", { x: (wide + edge.left) / 2, y: tall + 33, "text-anchor": "middle" }, "years"), svg("text", { class: "small", x: 13, y: tall / 2, "text-anchor": "middle", transform: `rotate(-90 13 ${tall / 2})` }, clip(curves[0].rising ? `incidence of ${state.endpoint}` : DATA.endpointNames[state.endpoint] || `without ${state.endpoint}`, 40)), svg("text", { class: "small", x: edge.left, y: tall + 48 }, "at risk"));
   curves.forEach((c, k) => {
     const path = c.steps.filter((s) => s.time <= last * YEAR + 1e-6).map((s, j) => (j ? `H${xs(s.time / YEAR).toFixed(1)}V${ys(s.height).toFixed(1)}` : `M${xs(0)},${ys(s.height)}`)).join("");
     picture.append(svg("path", { d: band(c, xs, ys), fill: c.colour, "fill-opacity": 0.13, stroke: "none" }));
@@ -174,7 +174,7 @@ function drawModels(holder) {
     const picture = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": `Share of random signatures with a weaker effect: ${shown.map((r) => `${r.shown} ${fmt(share(r))}%`).join("; ")}` });
     picture.append(svg("rect", { x: at(0), y: 8, width: at(95) - at(0), height: tall - 44, fill: css("--band") }));
     for (const v of [0, 25, 50, 75, 100]) picture.append(svg("line", { class: "grid", x1: at(v), x2: at(v), y1: 8, y2: tall - 36 }), svg("text", { class: "small", x: at(v), y: tall - 20, "text-anchor": "middle" }, String(v)));
-    picture.append(svg("text", { class: "small", x: wide / 2, y: tall - 4, "text-anchor": "middle" }, `stronger than this share of ${fmt(shown[0].n_null)} random signatures, % (shaded: below 95)`));
+    picture.append(svg("text", { class: "small", x: wide / 2, y: tall - 4, "text-anchor": "middle" }, `${wide < 480 ? "above this % of" : "stronger than this share of"} ${fmt(shown[0].n_null)} random signatures${wide < 480 ? "" : ", %"} (shaded: below 95)`));
     shown.forEach((r, k) => {
       const y = 26 + 20 * k;
       const right = share(r) > 50;

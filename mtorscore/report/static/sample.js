@@ -177,9 +177,8 @@ function paintNode(node, look) {
   frame.classList.toggle("sure", look.sure);
   fill.setAttribute("class", `fill ${look.kind}`);
   fill.setAttribute("fill-opacity", look.strength);
-  const [name, rest] = node.getAttribute("aria-label").split(`: ${words.textContent}`);
   words.textContent = look.words;
-  node.setAttribute("aria-label", `${name}: ${look.words}${rest || ""}`);
+  node.setAttribute("aria-label", `${node.dataset.name} ${look.words}${node.dataset.rest}`);
 }
 
 function buildMaps() {

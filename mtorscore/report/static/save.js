@@ -195,7 +195,7 @@ function boardPicture(table) {
   }
   const walker = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    if (!node.data.trim() || node.parentElement.closest("svg, .visually-hidden")) continue;
+    if (!node.data.trim() || node.parentElement.closest("svg, .visually-hidden, .on-phone")) continue;
     const style = getComputedStyle(node.parentElement);
     for (const [line, r] of lines(node)) out.append(svg("text", { x: r.left - box.left, y: r.bottom - box.top - r.height * 0.24, fill: style.color, "font-size": style.fontSize, "font-weight": style.fontWeight, "font-family": style.fontFamily }, line));
   }
