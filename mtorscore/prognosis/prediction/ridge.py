@@ -161,8 +161,9 @@ class RidgeLogistic(ClassifierMixin, Ridge):  # type: ignore[misc]
             shape = (x.shape[1], len(ridge))
             fit = logistic.newton(stacked, target, weights, ridge=np.broadcast_to(ridge, shape), tol=1e-6)
             eta = (x @ fit.coef[:-1] + fit.coef[-1]).reshape(len(x), k, len(grid))
-            loglik = target[:, None, None] * log_expit(eta) + (1 - target)[:, None, None] * log_expit(-eta)
-            out: FloatArray = np.einsum("n,nk,nkg->g", w, fold[:, None] == np.arange(k), loglik)
+            own = eta[np.arange(len(x)), fold]
+            loglik = target[:, None] * log_expit(own) + (1 - target)[:, None] * log_expit(-own)
+            out: FloatArray = w @ loglik
             return out
 
         self.penalty_ = self._tune(int(np.bincount(codes[w > 0], minlength=2).min()), held_out)

@@ -72,13 +72,14 @@ def newton(
         share = np.clip((w * target).sum(axis=0) / w.sum(axis=0), 1e-6, 1 - 1e-6)
         coef[p] = np.log(share / (1 - share))
     free = np.ones(p + 1, dtype=bool) if fixed is None else ~fixed
+    penalised = bool(penalty[:p].min(initial=np.inf) > 0)
     loglik, score, information = _moments(design, target, w, coef, penalty, firth, squares)
     null = loglik.copy()
     converged, infinite = np.zeros(b, dtype=bool), np.zeros(b, dtype=bool)
     for _ in range(max_iter):
         step = np.zeros_like(coef)
         if free.any():
-            step[free] = np.einsum("jkb,kb->jb", invert(information[free][:, free]), score[free])
+            step[free] = _newton_step(information[free][:, free], score[free], penalised)
         stuck = ~np.isfinite(step).all(axis=0)
         step[:, stuck | converged | infinite] = 0.0
         done = ((step[free] * score[free]).sum(axis=0) < tol) & ~stuck & ~infinite
@@ -107,9 +108,24 @@ def _with_intercept(x: FloatArray) -> FloatArray:
     return np.concatenate([x, np.ones((len(x), 1, x.shape[2]))], axis=1)
 
 
+def _newton_step(information: FloatArray, score: FloatArray, penalised: bool) -> FloatArray:
+    """Return information^-1 score of every model, NaN where the information is singular."""
+    if penalised:
+        # Every slope is penalised, so that the information is regular; solving is five times as fast as inverting.
+        try:
+            solved = np.linalg.solve(information.transpose(2, 0, 1), score.T[:, :, None])[:, :, 0].T
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            return np.asarray(solved, dtype=np.float64)
+    step: FloatArray = np.einsum("jkb,kb->jb", invert(information), score)
+    return step
+
+
 def _squares(design: FloatArray) -> FloatArray:
-    """Return the products of all pairs of columns, ``(p * p, n)``."""
-    return np.ascontiguousarray((design[:, :, None] * design[:, None, :]).reshape(len(design), -1).T)
+    """Return the products of all pairs of columns, those on and above the diagonal, ``(p * (p + 1) / 2, n)``."""
+    one, other = np.triu_indices(design.shape[1])
+    return np.ascontiguousarray((design[:, one] * design[:, other]).T)
 
 
 def _shared_moments(
@@ -117,10 +133,16 @@ def _shared_moments(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what `_moments` does, of models that share the ``(n, p)`` design, without Firth's penalty."""
     eta = design @ coef
-    mu = expit(eta)
-    loglik = (w * (y * eta + log_expit(-eta))).sum(axis=0) - 0.5 * (penalty * coef**2).sum(axis=0)
+    small = np.exp(-np.abs(eta))
+    mu = np.where(eta >= 0, 1.0, small) / (1.0 + small)
+    # log(1 - mu) = -max(eta, 0) - log(1 + exp(-|eta|))
+    loglik = (w * (y * eta - np.maximum(eta, 0.0) - np.log1p(small))).sum(axis=0)
+    loglik -= 0.5 * (penalty * coef**2).sum(axis=0)
     p = design.shape[1]
-    information = (squares @ (w * mu * (1 - mu))).reshape(p, p, -1)
+    one, other = np.triu_indices(p)
+    information = np.empty((p, p, coef.shape[1]))
+    information[one, other] = squares @ (w * mu * (1 - mu))
+    information[other, one] = information[one, other]
     information[np.arange(p), np.arange(p)] += penalty
     return loglik, design.T @ (w * (y - mu)) - penalty * coef, information
 
