@@ -44,7 +44,20 @@ def asked(design: str, about: pd.DataFrame) -> dict[str, Any]:
         "continuous": {"continuous": about["dose"]},
         "trend": {"groups": about["group"], "order": ORDER},
         "interaction": two | {"interaction": first},
+        "interaction of three": three | {"interaction": first},
+        "within 0": three | {"within": first},
+        "within 1": three | {"within": first},
+        "within 1, pairs": three | {"within": first, "pair": about["pair"]},
     }[design]
+
+
+def _label(design: str) -> str:
+    """Return what the contrast is called that limma's row is of."""
+    if design.startswith("within"):
+        return f"tumour - normal in {design.split()[1].strip(',')}"
+    if design == "interaction of three":
+        return "(tumour - normal): per unit of it"
+    return f"{design.partition(', ')[2] or 'tumour'} - normal"
 
 
 @DATA
@@ -57,7 +70,7 @@ def test_contrasts_are_those_of_limma(data: str, design: str) -> None:
         values.iloc[2, 0] = np.nan
     found = contrast(values, n_permutations=50, **asked(design, about))
     if found["contrast"].nunique() > 1:
-        found = found[found["contrast"] == f"{design.partition(', ')[2] or 'tumour'} - normal"]
+        found = found[found["contrast"] == _label(design)]
     reference = table("contrasts").query("data == @data and design == @design").set_index("signature")
     found = found.set_index("signature").loc[reference.index]
     if design == "incomplete blocks":

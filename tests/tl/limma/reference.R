@@ -44,6 +44,16 @@ for (name in c("a", "b")) {
   z <- as.integer(d$batch %in% c("b0", "b1"))
   x <- model.matrix(~ droplevels(g[two]) * z[two])
   keep(name, "interaction", eBayes(lmFit(y[, two], x)), 4)
+  # In each value of a factor, in one model; and interactions of several groups.
+  f <- factor(z)
+  x <- model.matrix(~ f + f:g)
+  at <- function(n) match(n, colnames(x))
+  for (v in c("0", "1")) keep(name, paste("within", v), eBayes(lmFit(y, x)), at(sprintf("f%s:gtumour", v)))
+  x <- model.matrix(~ factor(d$pair) + f + f:g)
+  x <- x[, !(colnames(x) %in% nonEstimable(x))]
+  keep(name, "within 1, pairs", eBayes(lmFit(y, x)), at("f1:gtumour"))
+  x <- model.matrix(~ g * f)
+  keep(name, "interaction of three", eBayes(lmFit(y, x)), at("gtumour:f1"))
 }
 write.table(do.call(rbind, out), "contrasts.tsv", sep = "\t", quote = FALSE, row.names = FALSE)
 
