@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtorscore import prognosis, results
 from mtorscore.collection import CONFOUNDER
-from mtorscore.errors import DataError
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.pipeline.config import DEFAULTS
 from mtorscore.pipeline.prepare import load_cohort
 from mtorscore.pipeline.score import technical_of
@@ -132,6 +132,10 @@ def _with_interaction(
     levels = pd.Series(values_of(as_published(adata.obs, design["interaction"])), adata.obs_names, dtype=object)
     first = design["interaction_reference"]
     known = [first, *sorted({v for v in levels if v} - {first})]
+    lacking = list(levels.index[levels == ""])
+    if lacking:
+        said = f"{len(lacking)} sample(s) have no {design['interaction']} ({examples(lacking)}) and are not compared."
+        warn(said, DataWarning)
     for labels, names, keywords in comparisons:
         both = labels[levels.loc[labels.index] != ""]
         factor = levels.loc[both.index]

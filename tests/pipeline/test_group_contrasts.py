@@ -188,6 +188,26 @@ def test_a_drug_in_two_genotypes_is_answered_in_each_and_between_them(tmp_path: 
     assert set(found["comparison"]) == {f"rapamycin in {v} against vehicle in {v}" for v in ("wt", "ko")}
 
 
+def test_tumour_and_normal_in_each_cause_and_samples_without_one(files: Path) -> None:
+    table = clinical()
+    table["cause"] = ["HBV", "Alcohol"] * 14 + ["HBV", None]
+    table.to_csv(files / "c.csv", index=False)
+    options = {"tumour": ("HGDN", "HCC"), "normal": ("normal",), "leave_out": ("LGDN", "cirrhosis")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs(files, group="stage", interaction="cause", interaction_reference="hbv", **options)
+        prepare(str(files / "results/own/inputs/recipe.yaml"), files / "run/own", data=files)
+        score(files / "run/own", SIGNATURES, ["zscore"])
+    with pytest.warns(DataWarning, match=r"1 sample\(s\) have no cause \(s29\) and are not compared"):
+        found = read_table(compare_groups(files / "run/own", ["zscore"]))
+    assert found["contrast"].unique().tolist() == [
+        "tumour (HGDN, HCC) against normal in HBV",
+        "tumour (HGDN, HCC) against normal in Alcohol",
+        "tumour (HGDN, HCC) against normal: Alcohol against HBV",
+    ]
+    assert set(found["n"]) == {17}
+
+
 def test_four_arms_in_one_column_say_how_to_ask_for_two_factors(tmp_path: Path) -> None:
     four_arms(tmp_path)
     compared(tmp_path, group="arm", reference="wt_vehicle")
