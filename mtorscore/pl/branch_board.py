@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mtorscore.collection.grades import NONE, NOT_TESTED
 from mtorscore.errors import DataError
 from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MARKERS", "Branch", "board", "branches_of"]
+__all__ = ["MARKERS", "Branch", "board", "branches_of", "grade_words"]
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 """One mark per scoring method, in the order of the board."""
@@ -250,10 +251,14 @@ def controls_of(branch: Branch) -> dict[str, str]:
     }
 
 
+def grade_words(grade: str) -> str:
+    """Return what a signature was shown to read in a tissue: ``none shown``, as ``none`` alone could be no evidence."""
+    return {"": NOT_TESTED, NONE: "none shown"}.get(grade, grade)
+
+
 def _evidence(ax: Axes, branches: Sequence[Branch]) -> None:
     for i, branch in enumerate(branches):
-        words = branch.grade or "not tested"
-        text = words if branch.readable else st.shorten(branch.reason, 36)
+        text = grade_words(branch.grade) if branch.readable else st.shorten(branch.reason, 36)
         ax.text(0.02, i, text, va="center", fontsize=5.5, color=st.INK if branch.readable else st.GREY)
     ax.set_xlim(0, 1)
     ax.set_xticks([])

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtorscore.collection.grades import NONE, OPPOSED
-from mtorscore.pl.branch_board import Branch, controls_of
+from mtorscore.collection.grades import OPPOSED
+from mtorscore.pl.branch_board import Branch, controls_of, grade_words
 from mtorscore.pl.pathway_map import (
     EDGES,
     HALF_HEIGHT,
@@ -25,7 +25,7 @@ from mtorscore.pl.pathway_map import (
     sure_of,
     value_of,
 )  # fmt: skip
-from mtorscore.report.quotes import overview
+from mtorscore.report.quotes import folded, overview
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,6 @@ SPAN, RATIO = 4.0, 3.0
 """Ends of the axes: SD, and the hazard ratio and its inverse; what lies beyond is drawn as an arrow at the end."""
 X, MIDDLE = 200.0, 100.0
 SHAPES = ("circle", "square", "diamond", "triangle")
-GRADE_WORDS = {NONE: "none shown"}
 WORDS = {"up": "up", "down": "down", "not shown": "not shown", "methods disagree": "methods disagree", "": ""}
 
 
@@ -79,7 +78,7 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "branch": branch.branch,
         "title": branch.title,
         "signature": branch.signature,
-        "grade": GRADE_WORDS.get(branch.grade, branch.grade) or "not tested",
+        "grade": grade_words(branch.grade),
         "readable": branch.readable,
         "reason": branch.reason,
         "holds": branch.holds and branch.readable,
@@ -247,8 +246,10 @@ def map_view(branches: Sequence[Branch], number: int, shares: pd.DataFrame | Non
     found = {b.branch: b for b in branches}
     ways = _ways(branches)
     altered = altered_of(shares)
+    elsewhere = f"#unread-{number}" if folded(branches) else f"#board-{number}"
     nodes = [
-        _map_node(node, found.get(node.branch), list(ways), number, altered.get(node.branch, []))
+        _map_node(node, found.get(node.branch), list(ways), altered.get(node.branch, []))
+        | {"href": f"#branch-{number}-{node.branch}" if node.branch in found else elsewhere}
         for node in NODES.values()
     ]
     size = {"width": WIDTH, "height": HEIGHT, "node_width": 2 * HALF_WIDTH, "node_height": 2 * HALF_HEIGHT}
@@ -278,10 +279,8 @@ def _edges() -> list[dict[str, Any]]:
     return out
 
 
-def _map_node(
-    node: Node, branch: Branch | None, ways: Sequence[str], number: int, altered: Sequence[Altered]
-) -> dict[str, Any]:
-    """Return one node: its place and name, where it leads, and of each way to colour it fill, words and frame."""
+def _map_node(node: Node, branch: Branch | None, ways: Sequence[str], altered: Sequence[Altered]) -> dict[str, Any]:
+    """Return one node: its place and name, and of each way to colour it fill, words and frame."""
     looks = {}
     for way in ways:
         value = value_of(branch, way) if branch else math.nan
@@ -294,7 +293,6 @@ def _map_node(
     return {
         "name": node.name, "lines": lines_of(node.name), "x": node.x - HALF_WIDTH, "y": node.y - HALF_HEIGHT,
         "mx": node.x, "my": node.y, "looks": looks, "dashed": branch is None or branch.level != "transcriptional",
-        "href": f"#branch-{number}-{node.branch}" if branch else f"#unread-{number}",
         "signature": branch.signature if branch else "", "altered": altered_words(altered), "altered_spoken": marks,
     }  # fmt: skip
 

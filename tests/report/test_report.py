@@ -303,3 +303,13 @@ def test_columns_keep_order_and_gaps() -> None:
 )
 def test_cells(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_every_link_within_the_page_leads_somewhere(results: Path, hostile: Path) -> None:
+    for run in (results, hostile):
+        text = (run / "report.html").read_text(encoding="utf-8")
+        body = text[: text.index('<script type="application/json"')]
+        ids = set(re.findall(r'\sid="([^"]+)"', body))
+        links = set(re.findall(r'href="#([^"]+)"', body))
+        assert len(links) > 10
+        assert links <= ids, run.name
