@@ -149,7 +149,7 @@ def score(
     from mtorscore.collection import SignatureCollection, library
     from mtorscore.io.reading import local
     from mtorscore.pipeline.config import check_methods, current
-    from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, Asked, can_stream, stream_scores
+    from mtorscore.pipeline.from_disk.stream_scores import OUTPUTS, Asked, can_stream, check_output, stream_scores
     from mtorscore.pipeline.table_files import separator_of, write_output
     from mtorscore.pipeline.tables import GeneNames, Reading, check_overlap, log_layer, read_expression
 
@@ -181,6 +181,7 @@ def score(
             "tx2gene": tx2gene,
             "modality": modality,
         }
+        check_output(out)
         reading = Reading(log=log, layer=layer, **said)
         adata = read_expression(source, harmonise=harmonise, names=named, reading=reading)
         check_overlap(adata, collection)

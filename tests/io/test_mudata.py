@@ -136,3 +136,8 @@ def test_the_command_line_names_the_option(tmp_path: Path, capsys: pytest.Captur
         assert not ended.value.code
     assert pd.read_csv(tmp_path / "scores.tsv", sep="\t", index_col=0).shape == (8, 1)
     assert "score_singscore" in mt.read(tmp_path / "scores.h5mu", modality="rna").obsm
+    (tmp_path / "t.tsv").write_text("gene\tS1\tS2\nFASN\t1\t2\nSCD\t3\t4\nALB\t5\t6\n")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", str(tmp_path / "t.tsv"), *asked[2:], "-o", str(tmp_path / "t.h5mu")])
+    assert ended.value.code == 2
+    assert "is a copy of an .h5mu that is scored" in capsys.readouterr().err

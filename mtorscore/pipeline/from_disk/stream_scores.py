@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mtorscore.tl.streaming.gene_names import GeneNaming
     from mtorscore.tl.streaming.value_scale import ValueScale
 
-__all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "stream_scores", "write_scores"]
+__all__ = ["OUTPUTS", "Asked", "Streamed", "can_stream", "check_output", "stream_scores", "write_scores"]
 
 OUTPUTS = (".parquet", ".h5ad", ".h5mu", ".zarr")
 """Endings of outputs that hold the scores as `mtorscore.tl.score` does; any other one is a table of text."""
@@ -168,6 +168,12 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     return Streamed(n_obs, record[asked.methods[0]], made)
 
 
+def check_output(out: str | Path) -> None:
+    """Raise ConfigError where the scores of a matrix in memory cannot be written so, before anything is scored."""
+    if Path(out).suffix == ".h5mu":
+        raise ConfigError(f"{out}: .h5mu is a copy of an .h5mu that is scored; write .h5ad, .parquet or a table.")
+
+
 def write_scores(adata: AnnData, out: str | Path) -> None:
     """Write the scores of a matrix in memory as those of a file are written.
 
@@ -178,13 +184,12 @@ def write_scores(adata: AnnData, out: str | Path) -> None:
     out
         Ends in one of `OUTPUTS`.
     """
+    check_output(out)
     target = Path(out)
     if target.suffix == ".h5ad":
         with atomic(target) as temporary:
             adata.write_h5ad(temporary)
         return
-    if target.suffix == ".h5mu":
-        raise ConfigError(f"{out}: .h5mu is a copy of an .h5mu that is scored; write .h5ad, .parquet or a table.")
     if target.suffix == ".zarr":
         with atomic_folder(target) as temporary, warnings.catch_warnings():
             # Which version of the format is written is for the library to say.
