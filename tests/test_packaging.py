@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -74,12 +76,21 @@ def split(requirement: str) -> tuple[str, str]:
 CONDA = {"snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 
 
+def rendered_recipe() -> dict[str, Any]:
+    """Return the recipe as conda-build renders it: Jinja with the names that conda-build defines, then YAML."""
+    text = (ROOT / "packaging/conda/meta.yaml").read_text()
+    given = {"PYTHON": "python", "pin_subpackage": lambda name, max_pin: f"{name} max_pin={max_pin}"}
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True).from_string(text)
+    recipe: dict[str, Any] = yaml.safe_load(template.render(given))
+    return recipe
+
+
 def test_the_conda_recipe_asks_for_what_the_package_asks_for() -> None:
     project = declared()["project"]
-    text = (ROOT / "packaging/conda/meta.yaml").read_text()
-    assert f'version = "{project["version"]}"' in text
-    rendered = re.sub(r"\{\{.*?\}\}", "x", re.sub(r"\{%.*?%\}", "", text))
-    recipe = yaml.safe_load(rendered)
+    recipe = rendered_recipe()
+    assert recipe["package"] == {"name": project["name"], "version": project["version"]}
+    assert recipe["build"]["script"].startswith("python -m pip install .")
+    assert recipe["build"]["run_exports"] == ["mtorscore max_pin=x.x"]
     found = dict(line.split(" ", 1) if " " in line else (line, "") for line in recipe["requirements"]["run"])
     wanted = {CONDA.get(name, name): version for name, version in map(split, project["dependencies"])}
     assert found == wanted | {"python": project["requires-python"]}
@@ -107,12 +118,39 @@ def test_the_image_is_of_a_lock_file_and_not_of_root() -> None:
     assert len(stages) == 2
     assert all(re.match(r"[\w.-]+:[\w.-]*\d", stage) and not stage.startswith("latest") for stage in stages)
     assert "--require-hashes" in stages[0]
-    assert re.search(r"^USER (?!root)\w+", stages[1], re.M)
+    # A number, so that a host need not know the name (hadolint's DL3066).
+    user = re.search(r"^USER (\d+)", stages[1], re.M)
+    assert user
+    assert user[1] != "0"
     ignored = (ROOT / ".dockerignore").read_text()
     for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
         for source in line.split():
             assert (ROOT / source).exists()
             assert f"!{source}" in ignored.splitlines()
+
+
+def test_every_step_of_the_image_is_known_to_the_tool_that_runs_them_without_an_engine(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("image_steps", ROOT / "tools/image_steps.py")
+    assert spec
+    assert spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    ran: list[tuple[str, str]] = []
+
+    def run(words: list[str], *, cwd: Path, **_: object) -> None:
+        ran.append((words[-1], str(cwd)))
+        (tmp_path / "build/opt/mtorscore").mkdir(exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tool.subprocess, "run", run)
+        image = tool.build(tmp_path)
+    assert [image.entry, image.arguments] == [["mtorscore"], ["--help"]]
+    assert image.work == tmp_path / "last" / "data"
+    assert image.environment["PATH"].startswith(f"{tmp_path}/last/opt/mtorscore/bin:")
+    assert ran[0][0].startswith(f"python -m venv {tmp_path}/build/opt/mtorscore ")
+    assert {where for _, where in ran} == {f"{tmp_path}/build/src"}
+    assert (tmp_path / "build/src/signatures/library.yaml").is_file()
+    assert (tmp_path / "last/opt").is_dir()
 
 
 def test_the_lock_file_of_a_run_is_a_part_of_the_whole_one() -> None:
