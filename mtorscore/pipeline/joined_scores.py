@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.genes.identifier_kinds import gene_likeness
 from mtorscore.io.tables.cell_text import holds_text
 from mtorscore.pipeline.tables import named_rows, read_clinical_table
 from mtorscore.pp.clinical import PATIENT, match_records
@@ -19,6 +20,8 @@ from mtorscore.tl.analysis.method_agreement import with_agreement
 __all__ = ["Joined", "by_method", "join_clinical", "methods_beside"]
 
 _OF_METHOD = re.compile(r"(?P<signature>.+) \((?P<method>\w+)\)")
+
+_SAME = "Their first columns must hold the same names."
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,11 @@ def join_clinical(scores: Path, clinical: Path, *, normals: bool = False, every:
     table = read_clinical_table(clinical)
     position, joined_on = match_records(values.index, table.index)
     if not (position >= 0).any():
+        genes = gene_likeness(list(map(str, values.index)))[0] > 0.5
+        way = f"The former are genes: score the matrix first (mtorscore score {scores})." if genes else _SAME
         raise DataError(
             f"No observation is in both tables: {scores} has {examples(values.index)}; {clinical} has "
-            f"{examples(table.index)}. Their first columns must hold the same names."
+            f"{examples(table.index)}. {way}"
         )
     there = position >= 0
     _warn_of_strays(values, table, int(there.sum()), len(set(position[there])), scores, clinical)

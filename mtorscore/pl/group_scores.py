@@ -50,7 +50,7 @@ def groups(
         Table of `mtorscore.tl.contrast`, or ``contrast/contrasts.tsv`` of a run by one method: ``signature, contrast,
         difference, low, high, p_t``, and ``p_moderated`` where there is one.
     groupby
-        Column of groups.
+        Column of groups; of arms (``comparison_arm`` of a run) for contrasts within the values of a factor.
     order
         Groups from left to right; others are left out. By default the order of a trend in `contrasts`, else that of
         the column, the control first.
@@ -151,6 +151,11 @@ def _about(contrast: str, levels: Sequence[str]) -> tuple[str, str] | None:
         treated, control = contrast[: cut.start()], contrast[cut.end() :]
         if treated in levels and control in levels:
             return treated, control
+        # Of arms: drug against vehicle in ko compares drug in ko with vehicle in ko.
+        for inner in re.finditer(" in ", control):
+            arm = f"{treated} in {control[inner.end() :]}"
+            if arm in levels and control in levels:
+                return arm, control
     return None
 
 

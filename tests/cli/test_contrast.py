@@ -183,3 +183,13 @@ def test_the_answer_is_said_once_for_each_contrast(study: Path, capsys: pytest.C
     lines = [t for t in capsys.readouterr().out.splitlines() if " - normal, " in t]
     assert [t.split(" - ")[0] for t in lines] == STAGES[1:]
     assert all("by every method" not in t for t in lines)
+
+
+def test_a_matrix_of_expression_is_not_taken_for_scores(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    genes = results()["gene"].iloc[:200]
+    samples = pd.read_csv(study / "samples.tsv", sep="\t")["sample"]
+    values = np.random.default_rng(0).normal(8, 1, (200, len(samples)))
+    pd.DataFrame(values, pd.Index(genes, name="gene"), samples).to_csv(study / "matrix.tsv", sep="\t")
+    options = ("--clinical", study / "samples.tsv", "--group", "arm", "--reference", "vehicle")
+    assert run("contrast", study / "matrix.tsv", *options, "--out", study / "out.tsv") == 2
+    assert "The former are genes: score the matrix first (mtorscore score" in capsys.readouterr().err

@@ -381,6 +381,19 @@ def test_groups_say_difference_interval_and_p_of_the_contrast() -> None:
     assert texts(pl.groups(scores, named, obs, groupby="stage", order=f.STAGES)) == texts(figure)
 
 
+def test_arms_are_drawn_beside_the_difference_within_their_factor() -> None:
+    scores, obs = f.staged()
+    kept = obs["stage"].isin(["normal", "early"])
+    scores, obs = scores[kept], obs[kept].assign(sex=np.resize(["f", "f", "m", "m"], int(kept.sum())))
+    table = tl.contrast(scores, obs["stage"], control="normal", within=obs["sex"])
+    obs = obs.assign(arm=[f"{a} in {b}" for a, b in zip(obs["stage"], obs["sex"], strict=True)])
+    figure = pl.groups(scores, table, obs, groupby="arm", signatures=["LYSOSOME"])
+    labels = [t.get_text().split("\n")[0].partition(" (")[0] for t in figure.axes[0].get_xticklabels()]
+    assert labels[0] == "normal in f"
+    assert set(labels) == {"normal in f", "early in f", "normal in m", "early in m"}
+    assert sum(t.startswith("p ") for t in texts(figure)) == 2
+
+
 def test_pairs_are_joined_and_an_incomplete_one_is_not() -> None:
     scores, obs = f.staged()
     kept = obs["stage"].isin(["normal", "early"])
