@@ -168,7 +168,7 @@ LAYERS = Table(
         Column("layer", "text", "transcript, protein or DNA; layers are never pooled"),
         Column("evidence", "text", "signature, antibody or genes that were looked at"),
         Column("call", "text", "active, not shown (looked at, and nothing found), or cannot be said"),
-        Column("value", "number", "score or level; of DNA 1 for altered"),
+        Column("value", "number", "score or level; of DNA 1 for altered, missing where a gene cannot be said"),
         Column("threshold", "number", "value from which on the layer calls the branch active"),
         Column("grade", "text", "what the transcript score was shown to read in tumours of this kind"),
         Column("agreement", "text", "over the layers of this tumour and branch: agree, disagree, or one layer"),

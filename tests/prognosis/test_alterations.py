@@ -198,6 +198,36 @@ def test_without_copy_number_of_a_sample_nothing_is_said_of_it() -> None:
     assert_allclose(calls, [0, np.nan, 1])
 
 
+def test_a_share_is_of_tumours_that_everything_looked_at() -> None:
+    """Copy number of half the tumours, or of other genes alone, does not raise shares."""
+    rng = np.random.default_rng(7)
+    n = 400
+    mutated, lost = rng.random(n) < 0.2, rng.random(n) < 0.1
+    covered = np.arange(n) < 200
+    words: dict[str, str | None] = {f"t{i}": "truncating" * bool(m) or "deep deletion" * bool(d and c)
+             for i, (m, d, c) in enumerate(zip(mutated, lost, covered, strict=True))}  # fmt: skip
+    adata = kinds(PTEN=words, TSC1={f"t{i}": "truncating" if m else "" for i, m in enumerate(mutated)})
+    adata.layers["profiled_copy_number"] = np.column_stack([covered, np.zeros(n, dtype=bool)])
+    shares = prognosis.alteration_shares(adata).set_index("name")
+    assert shares.loc["PTEN", ["n", "altered"]].tolist() == [200, int((mutated | lost)[covered].sum())]
+    assert shares.loc["TSC1", ["n", "altered"]].tolist() == [n, int(mutated.sum())]
+    found = Altered.of(adata, adata.obs_names)
+    calls, _ = found.of_gene("PTEN", declared_genes()["PTEN"].kinds)
+    assert calls.eq(1).sum() == (mutated | (lost & covered)).sum()
+
+
+def test_a_gene_nobody_was_looked_at_for_is_none_of_its_branch() -> None:
+    adata = kinds(
+        PTEN={"a": "truncating", "b": "", "c": "", "d": "amplification"},
+        PIK3CA=dict.fromkeys("abcd"),
+        PIK3R1={"a": "", "b": "truncating", "c": "", "d": "truncating"},
+    )
+    table = prognosis.alteration_shares(adata).set_index("name")
+    assert "PIK3CA" not in table.loc["pi3k", "genes"]
+    # d has a gene altered in another way: it is neither, whatever its other genes are.
+    assert table.loc["pi3k", ["n", "altered"]].tolist() == [3, 2]
+
+
 def test_shares_are_of_the_profiled_and_a_branch_needs_all_its_genes() -> None:
     adata = kinds(
         PTEN={"a": "truncating", "b": "", "c": "", "d": None},

@@ -76,6 +76,20 @@ def test_layers_disagree_in_the_open() -> None:
     assert "pooled" not in table
 
 
+def test_the_share_of_dna_is_of_tumours_whose_genes_can_all_be_said() -> None:
+    """An altered tumour of which another gene is not known is called active; in the share it would not be alone."""
+    scores, tumours, normal = measured()
+    calls = pd.DataFrame(0.0, index=tumours, columns=["MTOR", "TSC1"])
+    calls.loc[["T0", "T1", "T2"], "MTOR"] = 1
+    calls.loc[["T0", "T10", "T11"], "TSC1"] = np.nan
+    table = prognosis.layers(scores, tumours, normal, alterations=calls)
+    rows = table[(table["branch"] == "mtorc1") & (table["layer"] == "DNA")].set_index("observation")
+    assert rows.loc["T0", "call"] == ACTIVE
+    assert np.isnan(rows.loc["T0", "value"])
+    shares = prognosis.layer_shares(table, scores, normal).set_index(["branch", "layer"])
+    assert shares.loc[("mtorc1", "DNA"), ["n", "active"]].tolist() == [27, 2]
+
+
 def test_proteins_without_normal_tissue_have_calls_and_no_share() -> None:
     scores, tumours, normal = measured()
     proteins = pd.DataFrame({"S6_pS235/S236": np.arange(30.0), "other": 1.0}, index=tumours)

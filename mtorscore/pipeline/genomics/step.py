@@ -233,7 +233,7 @@ def _labels(found: Altered | None, obs: pd.DataFrame) -> dict[str, pd.Series]:
         if found is not None and gene in found.calls:
             calls, _ = found.of_gene(gene, declared.kinds)
             if calls.eq(1).any():
-                out[gene] = calls
+                out[gene] = calls.where(found.looked_at(gene, declared.kinds))
     for column in _aetiologies(obs):
         values = obs[column].astype(object)
         levels = sorted(map(str, values.dropna().unique()))

@@ -121,25 +121,46 @@ class Altered:
         gene
             Approved symbol, one of the columns.
         kinds
-            Kinds that count. A tumour counts as not altered where every kind of data that was read and speaks of these
-            kinds looked at it; one whose gene is altered in another way is neither.
+            Kinds that count. A tumour counts as not altered where `looked_at` says so; one whose gene is altered in
+            another way is neither. What was found counts, whatever else was looked at.
         """
         calls = self.calls[gene].copy()
         if self.kinds is None:
             return calls, 0
         words = [set(w.split("; ")) - {""} for w in self.kinds[gene]]
         hit = np.array([bool(w & set(kinds)) for w in words])
-        known = np.ones(len(calls), dtype=bool)
-        lists = [self.profiled[n][gene].to_numpy(dtype=bool) for n in _BY_LIST if n in self.profiled]
-        if lists:
-            known &= np.logical_or.reduce(lists)
-        if set(kinds) & _COPY and "profiled_copy_number" in self.profiled:
-            known &= self.profiled["profiled_copy_number"][gene].to_numpy(dtype=bool)
-        elif not lists:
-            known &= calls.notna().to_numpy()
+        known = self.looked_at(gene, kinds).to_numpy()
         other = calls.eq(1).to_numpy() & ~hit
         out = pd.Series(np.where(hit, 1.0, np.where(known & ~other, 0.0, np.nan)), calls.index, name=gene)
         return out, int(other.sum())
+
+    def looked_at(self, gene: str, kinds: Sequence[str]) -> pd.Series:
+        """Return per observation whether every kind of data that speaks of these kinds in this gene looked at it.
+
+        Shares are of these observations: were others counted when altered, though they cannot be when not altered,
+        shares would be too high.
+
+        Parameters
+        ----------
+        gene
+            Approved symbol, one of the columns.
+        kinds
+            Kinds that count.
+        """
+        calls = self.calls[gene]
+        if self.kinds is None:
+            return calls.notna()
+        known = np.ones(len(calls), dtype=bool)
+        seen = {name: frame[gene].to_numpy(dtype=bool) for name, frame in self.profiled.items()}
+        lists = [seen[n] for n in _BY_LIST if n in seen and seen[n].any()]
+        if lists:
+            known &= np.logical_or.reduce(lists)
+        levels = seen.get("profiled_copy_number", np.zeros(len(calls), dtype=bool))
+        if set(kinds) & _COPY and levels.any():
+            known &= levels
+        elif not lists:
+            known &= calls.notna().to_numpy()
+        return pd.Series(known, calls.index, name=gene)
 
 
 def _taken(values: Any, at: Any, index: pd.Index, columns: pd.Index, missing: Any) -> pd.DataFrame:

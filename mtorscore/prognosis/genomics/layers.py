@@ -118,6 +118,8 @@ def layer_shares(
     rows = []
     for (branch, layer), part in table.groupby(["branch", "layer"], sort=False):
         called = part[part["call"] != UNSAID]
+        # Of DNA a tumour counts where all genes of the branch were looked at, altered or not.
+        called = called[called["value"].notna()] if layer == DNA else called
         k, n = int((called["call"] == ACTIVE).sum()), len(called)
         row: dict[str, Any] = {
             "branch": branch, "layer": layer, "evidence": part["evidence"].iloc[0], "grade": part["grade"].iloc[0],
@@ -238,21 +240,24 @@ def _proteins(proteins: pd.DataFrame, tumours: pd.Index, reference: pd.Index, qu
 
 def _dna(found: Altered) -> pd.DataFrame:
     by_branch: dict[str, dict[str, pd.Series]] = {}
+    whole: dict[str, pd.Series] = {}
     for gene, declared in declared_genes().items():
         if gene in found.calls.columns and not declared.context:
             calls, _ = found.of_gene(gene, declared.kinds)
-            for branch in (b for b, d in declared.branches.items() if d > 0):
+            whole[gene] = found.looked_at(gene, declared.kinds) & calls.notna()
+            for branch in (b for b, d in declared.branches.items() if d > 0 and calls.notna().any()):
                 by_branch.setdefault(branch, {})[gene] = calls
     rows = []
     for branch, genes in by_branch.items():
         table = pd.DataFrame(genes)
         hit, clear = table.eq(1).any(axis=1), table.eq(0).all(axis=1)
+        counted = pd.DataFrame({g: whole[g] for g in genes}).all(axis=1)
         for name in table.index:
             altered = ", ".join(g for g in table.columns if table.at[name, g] == 1)
             call = ACTIVE if hit[name] else NOT_SHOWN if clear[name] else UNSAID
             rows.append(
                 {"observation": name, "branch": branch, "layer": DNA, "evidence": ", ".join(genes), "call": call,
-                 "value": 1.0 if hit[name] else 0.0 if clear[name] else np.nan, "threshold": 1.0, "grade": "",
+                 "value": float(hit[name]) if counted[name] else np.nan, "threshold": 1.0, "grade": "",
                  "reason": altered or ("" if clear[name] else "not profiled, or altered in another way")}
             )  # fmt: skip
     return pd.DataFrame(rows)

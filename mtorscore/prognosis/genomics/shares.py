@@ -41,8 +41,9 @@ def alteration_shares(alterations: Any, index: Any = None, *, level: float = 0.9
     Returns
     -------
     pandas.DataFrame
-        Columns of ``alterations/shares.tsv``: genes first, then branches. A tumour counts for a branch where any of its
-        genes is altered in a way that is expected to raise the branch, and not where none is and all were looked at.
+        Columns of ``alterations/shares.tsv``: genes first, then branches. A tumour counts where everything that was
+        read looked at the gene, for a branch at all of its genes; where a gene is altered in another way than expected
+        it is left out, altered elsewhere or not. A gene that nobody was looked at for is none of its branch.
 
     Raises
     ------
@@ -57,15 +58,16 @@ def alteration_shares(alterations: Any, index: Any = None, *, level: float = 0.9
         if gene not in found.calls.columns:
             continue
         calls, other = found.of_gene(gene, declared.kinds)
+        calls = calls.where(found.looked_at(gene, declared.kinds))
         kinds = _kinds(found, gene)
         about = {"what": "gene", "name": gene, "genes": gene, "effect": declared.effect, "kinds": kinds, "other": other}
         rows.append(about | share_row(calls, level))
         for branch, direction in declared.branches.items():
-            if direction > 0 and not declared.context:
+            if direction > 0 and not declared.context and calls.notna().any():
                 by_branch.setdefault(branch, {})[gene] = calls
     for branch, genes in by_branch.items():
         table = pd.DataFrame(genes)
-        any_of = table.max(axis=1).where(table.eq(1).any(axis=1) | table.notna().all(axis=1))
+        any_of = table.max(axis=1).where(table.notna().all(axis=1))
         about = {"what": "branch", "name": branch, "genes": ", ".join(genes), "effect": "up", "kinds": "", "other": 0}
         rows.append(about | share_row(any_of, level))
     return ALTERATION_SHARES.arrange(pd.DataFrame(rows).assign(level=level))
