@@ -32,6 +32,7 @@ def prepared(results: Path, tmp_path: Path) -> tuple[Path, Cohort]:
 
 def test_the_furthest_genes_with_their_distance(prepared: tuple[Path, Cohort]) -> None:
     path, cohort = prepared
+    assert cohort.n_vars == anndata.read_h5ad(path).n_vars
     found = sample_genes(path, cohort, [NAME, "NOT_OF_THE_LIBRARY"])
     assert list(found) == [NAME]
     packed = found[NAME]

@@ -310,7 +310,7 @@ def _read_h5ad(path: Path) -> _Prepared:
     try:
         with h5py.File(path, "r") as file:
             obs = read_elem(file["obs"])
-            n_vars = len(file["var"][file["var"].attrs["_index"]])
+            n_vars = len(read_elem(file["var"][file["var"].attrs["_index"]]))
             source = read_elem(file["uns/source"]) if "uns/source" in file else {}
             scale = read_elem(file["uns/scale"]) if "uns/scale" in file else {}
             flow = read_elem(file["uns/flow"]) if "uns/flow" in file else pd.DataFrame()

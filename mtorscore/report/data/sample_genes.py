@@ -54,13 +54,14 @@ def sample_genes(path: Path, cohort: Cohort, names: Sequence[str]) -> dict[str, 
 def _columns(path: Path, wanted: Sequence[str]) -> dict[str, Any]:
     """Read some genes of the layer on log scale, block by block of observations."""
     import h5py
+    from anndata.io import read_elem
 
     with h5py.File(path, "r") as file:
         layer = file.get("layers/log")
         if not isinstance(layer, h5py.Dataset) or layer.size > MOST_VALUES:
             return {}
-        var = file["var"][file["var"].attrs["_index"]].asstr()[:]
-        place = {g: k for k, g in enumerate(var)}
+        names = read_elem(file["var"][file["var"].attrs["_index"]])
+        place = {str(g): k for k, g in enumerate(names)}
         genes = [g for g in wanted if g in place]
         if not genes:
             return {}
