@@ -73,6 +73,9 @@ def describe(
 def _next_command(found: Description) -> str:
     """Return what to do with a file; "" where it is refused, or neither expression nor clinical."""
     path, table = shlex.quote(str(found.path)), str(found.details.get("table", ""))
+    if found.kind == "h5mu":
+        first = str(found.details.get("modalities", "")).partition(",")[0]
+        return f"mtorscore score {path} --modality {shlex.quote(first)} --out scores.tsv"
     if "refused" in found.details:
         return ""
     if table.startswith("contrast"):

@@ -125,6 +125,9 @@ def test_the_command_line_names_the_option(tmp_path: Path, capsys: pytest.Captur
     found, obs = modalities()
     path = write_h5mu(tmp_path / "x.h5mu", found, obs)
     (tmp_path / "sets.gmt").write_text("LIPID\tx\tFASN\tSCD\n")
+    with pytest.raises(SystemExit):
+        cli.main(["describe", str(path)])
+    assert f"Next: mtorscore score {path} --modality prot --out scores.tsv" in capsys.readouterr().err
     asked = ["score", str(path), "-s", str(tmp_path / "sets.gmt")]
     for out in ("scores.tsv", "scores.h5mu", "-"):
         with pytest.raises(SystemExit) as ended:
