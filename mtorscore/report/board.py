@@ -242,6 +242,8 @@ def sentence(branches: Sequence[Branch]) -> str:
         why = f"whether one shifts cannot be said ({compared}; see Groups for the reason)"
         text = f"{len(read)} branches can be read; "
         text += why if compared else "there is nothing to compare them with, and no outcome"
+    elif not outcome_words(read):
+        text += "; no outcome was related"
     unread = len(own) - len(read)
     if unread:
         text += f"; {unread} cannot be judged ({_reasons([b for b in own if not b.readable])})"

@@ -171,6 +171,8 @@ def test_without_an_outcome_or_anything_to_compare() -> None:
     alone = said(table(**dict.fromkeys(NAMES, nothing | {"compared": ""})))
     assert alone.startswith("3 branches can be read; there is nothing to compare")
     assert "hold" not in said(table(**{b: {"hr": np.nan, "holds": False} for b in NAMES}))
+    assert "; no outcome was related" in said(table(**{b: {"hr": np.nan, "holds": False} for b in NAMES}))
+    assert "no outcome" not in said(table())
     unread = {b: {"readable": False, "reason": "opposed in HCC"} for b in NAMES}
     assert said(table(**unread)) == "None of the 3 branches can be read here: evidence against 3."
 
