@@ -198,6 +198,8 @@ def _of_chosen(head: str, rows: pd.DataFrame) -> str:
 
 
 def _samples(row: pd.Series) -> str:
+    if row["n"] != row["n"]:
+        return "no sample that fits"
     n = f"{int(row['n'])} samples"
     return f"{n} in {int(row['n_blocks'])} pairs or blocks" if row["n_blocks"] > 1 else n
 

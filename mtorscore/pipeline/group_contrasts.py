@@ -76,9 +76,7 @@ def _contrasts(adata: AnnData, scores: pd.DataFrame, noise: pd.Series, seed: int
     for labels, names, keywords in _with_interaction(adata, design, _comparisons(adata, design)):
         obs = adata.obs.loc[labels.index]
         values = scores.loc[labels.index]
-        blocks = {
-            key: as_published(obs, design[key]).to_numpy(dtype=object) for key in ("pair", "block") if key in design
-        }
+        blocks = {key: _names(as_published(obs, design[key])) for key in ("pair", "block") if key in design}
         if "pair" in blocks and labels.nunique() > 2:
             blocks = {"block": blocks["pair"]}
         covariates = None
@@ -142,6 +140,13 @@ def _with_interaction(
         ordered = pd.Categorical(factor, [v for v in known if v in set(factor)])
         yield both, names, keywords | {"within": pd.Series(ordered, both.index)}
         yield both, names, keywords | {"interaction": factor, "interaction_control": first}
+
+
+def _names(column: pd.Series) -> pd.Series:
+    """Return what samples share as it was written: passage 6, which was read as 6.0."""
+    if not pd.api.types.is_float_dtype(column):
+        return column.astype(object)
+    return pd.Series([f"{v:g}" if pd.notna(v) else None for v in column], column.index, dtype=object)
 
 
 def _title(kind: str, values: Sequence[str]) -> str:

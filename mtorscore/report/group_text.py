@@ -102,18 +102,22 @@ def _design(name: str, rows: pd.DataFrame) -> str:
     adjusted = str(first["adjusted_for"]) if pd.notna(first.get("adjusted_for")) else ""
     if name.startswith("per step of ") and first["design"] != "interaction":
         order = name.removeprefix("per step of ")
-        return f"Along {order}, {int(first['n'])} samples{f', adjusted for {adjusted}' if adjusted else ''}"
+        return f"Along {order}{_samples(first)}{f', adjusted for {adjusted}' if adjusted else ''}"
     if first["design"] == "interaction":
         compared, one, other = between(name)
         more = f", adjusted for {adjusted}" if adjusted else ""
-        return f"{compared}, {one} compared with {other}, {int(first['n'])} samples{more}"
+        return f"{compared}, {one} compared with {other}{_samples(first)}{more}"
     one, against, other = name.partition(" against ")
     counts = [rows[c].iloc[0] for c in ("n_treated", "n_control")]
     if against and all(pd.notna(c) for c in counts):
         name = f"{one} (n {int(counts[0])}) against {other} (n {int(counts[1])})"
-    if first["design"] == "pairs":
+    if first["design"] == "pairs" and pd.notna(first["n_blocks"]):
         return f"{name}, in {int(first['n_blocks'])} pairs by {adjusted}"
     return f"{name}{f', adjusted for {adjusted}' if adjusted else ''}"
+
+
+def _samples(row: pd.Series) -> str:
+    return f", {int(row['n'])} samples" if pd.notna(row["n"]) else ""
 
 
 def _number(value: float) -> str:

@@ -208,6 +208,32 @@ def test_tumour_and_normal_in_each_cause_and_samples_without_one(files: Path) ->
     assert set(found["n"]) == {17}
 
 
+def test_a_value_without_a_reference_is_said_and_the_others_stand(files: Path) -> None:
+    table = clinical()
+    table["line"] = np.repeat(["Huh7", "HepG2", "SNU"], 10)
+    table["drug"] = np.tile(["drug", "vehicle"], 15)
+    table.loc[table["line"] == "SNU", "drug"] = "drug"
+    table["passage"] = [None, None, *np.repeat(np.arange(1, 15), 2)]
+    table.to_csv(files / "c.csv", index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs(files, group="drug", reference="vehicle", interaction="line", pair="passage")
+        prepare(str(files / "results/own/inputs/recipe.yaml"), files / "run/own", data=files)
+        score(files / "run/own", SIGNATURES, ["zscore"])
+    with pytest.warns(DataWarning) as warned:
+        found = read_table(compare_groups(files / "run/own", ["zscore"]))
+    assert any("5 of 14 pairs are not complete (10, 11, 12, ...)" in str(w.message) for w in warned)
+    gone = found[found["contrast"].isin(["drug against vehicle in SNU", "drug against vehicle: SNU against HepG2"])]
+    assert gone["difference"].isna().all()
+    assert gone["reason"].notna().all()
+    assert found.loc[~found.index.isin(gone.index), "difference"].notna().all()
+    words = said(files)
+    assert len(words) == 5
+    assert sum("whether a signature differs cannot be said: " in w for w in words) == 2
+    told = boards(files / "run")[0][1]
+    assert "drug against vehicle in SNU: whether a branch shifts cannot be said." in told
+
+
 def test_four_arms_in_one_column_say_how_to_ask_for_two_factors(tmp_path: Path) -> None:
     four_arms(tmp_path)
     compared(tmp_path, group="arm", reference="wt_vehicle")

@@ -117,13 +117,13 @@ def _part_rows(part: _Part, at: int, options: Options, correlation: float | None
         return _nothing(table, "too few of its scores are known to compare them")
     term = part.design.terms[at]
     nuisance = np.column_stack([part.design.fixed, term.others])
+    _count_columns(table, part.design, term)
     if any(mask is not None and not mask.any() for mask in (term.treated, term.control)):
         return _nothing(table, "one of the two groups has no sample here")
     fitted, degrees, within = _fitted(part, term, nuisance, options, correlation)
     if fitted is None or within is None:
         return _nothing(table, "the groups cannot be told apart from blocks or covariates")
     reasons = _shared_reasons(part.design, degrees)
-    _count_columns(table, part.design, term)
     _effect_columns(table, fitted, within, degrees, part, term, options)
     _permutation_columns(table, part, term, nuisance, options, reasons)
     robust = _robust(part, term, fitted, nuisance)
