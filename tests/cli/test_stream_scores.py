@@ -230,7 +230,9 @@ def test_progress_in_lines_where_nobody_watches(
     from mtorscore.tl.streaming import progress
 
     monkeypatch.setattr(progress, "EVERY", 0.0)
-    run("score", write_atlas(tmp_path, "sparse"), "--out", tmp_path / "s.parquet")
+    run("score", write_atlas(tmp_path, "sparse"), "--method", "ucell,zscore", "--out", tmp_path / "s.parquet")
     said = capsys.readouterr().err
+    assert said.count("reads the whole file") == 1
+    assert said.index("zscore reads the whole file to learn from it") < said.index("scoring: ")
     assert "scoring: 300 cells" in said
     assert "cells/s" in said

@@ -27,20 +27,20 @@ def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None
     total = source.n_obs if what == "scoring" else None
     try:
         if sys.stderr.isatty():
-            with _bar(what, total) as advance:
-                source.on_rows = advance
+            with _bar(what, total) as (advance, tell):
+                source.on_rows, source.on_words = advance, tell
                 yield
         else:
             lines = _Lines(what, total, sys.stderr)
-            source.on_rows = lines.advance
+            source.on_rows, source.on_words = lines.advance, lines.tell
             yield
             lines.end()
     finally:
-        source.on_rows = None
+        source.on_rows = source.on_words = None
 
 
 @contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int | None) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -54,7 +54,10 @@ def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*shown, Speed(), TimeRemainingColumn(), console=Console(file=sys.stderr)) as bar:
         # The number of passes that a method needs to learn is not known, so that bar has no end.
         task = bar.add_task(what, total=total, visible=total is not None)
-        yield lambda n: bar.update(task, advance=n, visible=True)
+        yield (
+            lambda n: bar.update(task, advance=n, visible=True),
+            lambda words: bar.console.print(words, highlight=False),
+        )
 
 
 class _Lines:
@@ -70,6 +73,9 @@ class _Lines:
         if time.monotonic() - self.said >= EVERY:
             self.said = time.monotonic()
             self._say()
+
+    def tell(self, words: str) -> None:
+        print(words, file=self.stream, flush=True)
 
     def end(self) -> None:
         if time.monotonic() - self.began >= SHORT:

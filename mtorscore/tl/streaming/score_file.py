@@ -239,16 +239,16 @@ def _learn(plan: Plan, source: Any, parts: Parts | None) -> Plan:
     """Learn from the file, or load what an unfinished run learned."""
     if plan.spec.fit is None or not plan.spec.learns(plan.params):
         return plan
-    if parts is None:
-        return learn(plan, source)
-    kept = parts.folder / f"learned-{plan.spec.name}.npz"
-    if kept.exists():
+    kept = None if parts is None else parts.folder / f"learned-{plan.spec.name}.npz"
+    if kept is not None and kept.exists():
         with np.load(kept, allow_pickle=False) as found:
             plan.state = {k: found[k] for k in found.files}
         return plan
+    source.tell(f"{plan.spec.name} reads the whole file to learn from it, before the first block is scored.")
     learn(plan, source)
-    with atomic(kept) as temporary:
-        np.savez(temporary, **plan.state)  # type: ignore[arg-type]
+    if kept is not None:
+        with atomic(kept) as temporary:
+            np.savez(temporary, **plan.state)  # type: ignore[arg-type]
     return plan
 
 

@@ -56,10 +56,13 @@ class StreamSource(Source):
         Edges of the blocks, in rows that are scored.
     on_rows
         Called with the number of rows whenever a block is finished.
+    on_words
+        Called with what is to be done before the first block is finished.
     """
 
     bounds: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     on_rows: Callable[[int], None] | None = None
+    on_words: Callable[[str], None] | None = None
 
     @classmethod
     def over(
@@ -105,6 +108,11 @@ class StreamSource(Source):
         """Report that n rows are finished."""
         if self.on_rows is not None:
             self.on_rows(n_obs)
+
+    def tell(self, words: str) -> None:
+        """Say what is to be done."""
+        if self.on_words is not None:
+            self.on_words(words)
 
     def _read(self, i: int) -> Source:
         start, stop = int(self.bounds[i]), int(self.bounds[i + 1])
