@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore._outcome_terms import DAYS, word_of
+from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_codes, word_of
 from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 from mtorscore.pipeline.tables import events_of, read_clinical_table
@@ -27,6 +27,12 @@ __all__ = [
     "happened",
     "unit_of",
 ]
+
+# Words of columns' names that speak of follow-up, of something else that is counted in years, and of events.
+_OF_TIME = {*DAYS, *(unit[:-1] for unit in DAYS), "time", "follow", "followup"}
+_OF_AGE = {"age", "birth", "date", "diagnosis", "born"}
+_OF_EVENT = {*map(str.lower, ENDPOINTS), "status", "event", "vital", "dead", "death", "died", "deceased", "relapse",
+             "recurrence", "recurred", "progression", "progressed"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +235,8 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
     Warns
     -----
     DataWarning
-        If the unit of time is taken from the column's name, or contradicts it.
+        If the unit of time is taken from the column's name, or contradicts it; or if no endpoint is named and columns
+        look like one.
     """
     if (own.time is None) != (own.event is None):
         raise ConfigError("An endpoint needs both --time and --event.")
@@ -249,6 +256,35 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
     if own.time is not None and own.event is not None:
         _check_endpoint(own, own.time, own.event, table)
         _say_unit(own)
+    else:
+        _say_endpoint(table)
+
+
+def _say_endpoint(table: ClinicalTable) -> None:
+    """Warn where columns look like an endpoint that the user did not name; none is taken unasked."""
+    import pandas as pd
+
+    times, events = [], []
+    for name in table.columns:
+        known = table.rows[name].dropna()
+        words = _words(name)
+        if words & _OF_TIME and not words & _OF_AGE:
+            if (pd.to_numeric(known, errors="coerce") >= 0).mean() > 0.9:
+                times.append(name)
+        elif words & _OF_EVENT:
+            codes, unread = event_codes(known)
+            if not unread and {0.0, 1.0} <= set(codes.tolist()):
+                events.append(name)
+    if times and events:
+        warn(
+            f"Nothing is related to an outcome, since no endpoint was named. {table.path} has columns that look like "
+            f"follow-up ({examples(times)}) and events ({examples(events)}); say which with --time and --event.",
+            DataWarning,
+        )
+
+
+def _words(column: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())) - {""}
 
 
 def happened(own: OwnData, table: ClinicalTable) -> pd.Series:
@@ -308,7 +344,7 @@ def _check_endpoint(own: OwnData, time: str, event: str, table: ClinicalTable) -
 
 def _unit_said(column: str) -> str | None:
     """Return the unit of time that a column's name speaks of."""
-    words = set(re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower()))
+    words = _words(column)
     found = [unit for unit in DAYS if {unit, unit[:-1]} & words or (unit == "months" and "mo" in words)]
     return found[0] if len(found) == 1 else None
 

@@ -275,3 +275,16 @@ def test_paths_of_a_configuration_start_at_its_folder(tmp_path: Path, monkeypatc
     assert [p.name for p in recipe_files(config.cohorts["mine"].recipe, None)] == ["m.tsv"]
     # What the command line gives starts at the working directory.
     assert with_paths(raw | {"results": "mine"}, [study / "run.yaml"], ["results"])["results"] == "mine"
+
+
+def test_an_endpoint_that_is_not_named_is_said_and_not_taken(own: OwnData, tmp_path: Path) -> None:
+    table = pd.read_csv(own.clinical or "")
+    table["age (years)"] = 60
+    table.to_csv(tmp_path / "clinical.csv", index=False)
+    silent = replace(own, time=None, event=None, unit=None)
+    with pytest.warns(DataWarning, match=r"follow-up \(months\) and events \(died\); say which with --time and --event"):
+        write_inputs(silent, tmp_path / "results")
+    table.drop(columns="months").to_csv(tmp_path / "clinical.csv", index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_inputs(replace(silent, cancer="HCC"), tmp_path / "again")
