@@ -26,16 +26,6 @@ TITLES = {
     "start": "Starting: processes of their own, from start to end",
     "cold": "First call in a new process, 200 cells",
 }
-# Seconds that R needs for 400 samples x 20,000 genes, one thread, 30 sets, measured on another machine with two cores
-# whose floor was 500,000 cells a second: R GSVA 1.53 and singscore.
-R_SAMPLES = 400
-R_SECONDS = {
-    "mtorscore gsva, Gaussian": 17.1,
-    "mtorscore gsva, no kernel": 6.3,
-    "mtorscore ssgsea": 1.86,
-    "mtorscore zscore": 0.73,
-    "mtorscore singscore": 1.24,
-}
 OURS, FLOOR, PEER = "#2b6a99", "#8a8a8a", "#c9772d"
 
 
@@ -100,8 +90,6 @@ def _rows(mine: Sequence[Task], tasks: Sequence[Task], agreements: Mapping[str, 
             notes.append(f"{mine[0].rate() / t.rate():.2f} x the first row per cell")
         if t.table == "start" and t.warm:
             notes.append(f"{t.n_obs / t.rate():.2f} s")
-        if (known := R_SECONDS.get(t.label)) and t.warm and t.n_obs == R_SAMPLES:
-            notes.append(f"{known * t.rate() / t.n_obs:.1f} x as fast as R (measured elsewhere)")
         same = agreements.get(t.label + t.table, {})
         agree = f"r >= {same['lowest_r']:.4f}, largest difference {same['largest']:.2g}" if same else ""
         first = np.median([a["first_s"] for a in t.answers])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from benchmarks.scoring.report import write_report
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.py")
 TABLES = ["cells", "threads", "together", "scale", "bulk", "stream", "start"]
-OWN = {"ours", "floor", "stream", "read_blocks", "read_library", "command"}
+OWN = {"ours", "floor", "stream", "read_blocks", "read_library", "command", "r"}
 
 
 @dataclass
@@ -130,6 +131,28 @@ def bulk_tasks(folder: Path, n_obs: int) -> list[Task]:
         scores = str(folder / f"bulk-{label.replace(' ', '-').replace(',', '')}.npy")
         settings = here | {"method": method, "params": params, "repeats": 1, "scores": scores}
         tasks.append(Task("bulk", label, "gseapy", n_obs, settings, against=ours))
+    return [*tasks, *r_tasks(folder, here, n_obs)]
+
+
+def r_tasks(folder: Path, here: dict[str, Any], n_obs: int) -> list[Task]:
+    """Return Bioconductor's GSVA on the same samples, where R has it."""
+    if shutil.which("Rscript") is None:
+        return []
+    found = subprocess.run(["Rscript", "-e", 'cat(format(packageVersion("GSVA")))'], capture_output=True, text=True)
+    if found.returncode:
+        return []
+    tasks = []
+    for label, method, params in (
+        ("gsva, Gaussian", "gsva", {"kcdf": "Gaussian"}),
+        ("gsva, no kernel", "gsva", {"kcdf": "none"}),
+        ("ssgsea", "ssgsea", {}),
+        ("zscore", "zscore", {}),
+        ("plage", "plage", {}),
+    ):
+        scores = str(folder / f"r-{label.replace(' ', '-').replace(',', '')}.npy")
+        settings = here | {"method": method, "params": params, "repeats": 1, "scores": scores}
+        name = f"R GSVA {found.stdout.strip()} {label}"
+        tasks.append(Task("bulk", name, "r", n_obs, settings, against=f"mtorscore {label}"))
     return tasks
 
 

@@ -79,13 +79,16 @@ def roc(
 
 
 def _roc(truth: Floats, values: Floats, name: str) -> tuple[Floats, Floats, float]:
+    # numpy has it under this name from 2.0 on.
+    from scipy.integrate import trapezoid
+
     if values.shape != truth.shape or not np.isfinite(values).all():
         raise DataError(f"Predictions {name!r} must be {len(truth)} numbers, none missing.")
     order = np.argsort(-values, kind="stable")
     last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
     up = np.concatenate([[0.0], np.cumsum(truth[order])[last]]) / truth.sum()
     x = np.concatenate([[0.0], np.cumsum(1 - truth[order])[last]]) / (1 - truth).sum()
-    return x, up, float(np.trapezoid(up, x))
+    return x, up, float(trapezoid(up, x))
 
 
 def calibration(

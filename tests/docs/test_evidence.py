@@ -24,3 +24,17 @@ def test_classes_are_those_of_the_table(docs: Path, caller: str) -> None:
         unit = 100 if cell.endswith("%") else 1
         quoted = [float(number) / unit for number in re.findall(r"[\d.]+", cell)]
         assert quoted == pytest.approx(row[names].tolist(), abs=0.0056), (name, column)
+
+
+def test_the_page_of_costs_is_made_of_its_table(docs: Path) -> None:
+    from benchmarks.scoring import cost_model, cost_page
+
+    assert (docs / "evidence" / "cost_of_scoring.md").read_text(encoding="utf-8") == cost_page.page()
+    text = cost_model.TABLE.read_text()
+    runs = pd.read_csv(cost_model.TABLE, sep="\t", comment="#")
+    for method, of in cost_page.coefficients(text).items():
+        own = runs[runs["method"] == method]
+        predicted = [
+            cost_page.seconds(of, *row) for row in own[["cells", "signatures", "read GB"]].itertuples(index=False)
+        ]
+        assert predicted == pytest.approx(own["predicted s"].tolist(), rel=2e-3)
