@@ -35,11 +35,14 @@ function buildAddress() {
   const { selected, ...rest } = patch;
   if (Object.keys(rest).length) change(rest);
   if (selected) change(patch.map ? { selected, map: patch.map } : { selected });
+  if (!("cohort" in patch)) chooseCohortOf(anchor);
   unfold(anchor);
+  document.addEventListener("click", followRow);
   watchers.push(writeAddress);
   addEventListener("hashchange", () => {
     const found = clean(readAddress());
     if (Object.keys(found).length) change(found);
+    if (!("cohort" in found)) chooseCohortOf(anchor);
     unfold(anchor);
     const row = anchor ? document.getElementById(anchor) : null;
     document.querySelectorAll(".board tr.found").forEach((r) => r.classList.remove("found"));
@@ -56,6 +59,21 @@ function unfold(id) {
   const inside = FOLDED.includes(id) ? target.querySelector("details") : null;
   for (let node = inside || target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
   target.scrollIntoView();
+}
+
+// What belongs to a cohort that is not shown is shown before a link leads to it.
+function chooseCohortOf(id) {
+  const part = id ? document.getElementById(id)?.closest("[data-cohort]") : null;
+  if (part?.hidden) change({ cohort: Number(part.dataset.cohort) });
+}
+
+// A row of a board leads to its signature; a cell of several cohorts, to the signature in that cohort.
+function followRow(event) {
+  const cell = event.target.closest("table.board tbody th, table.board tbody td");
+  if (!cell || !getSelection().isCollapsed) return;
+  if (cell.dataset.of) change({ cohort: Number(cell.dataset.of) });
+  choose(cell.dataset.lead || cell.parentElement.dataset.signature);
+  if (!event.target.closest("a")) jump("signature");
 }
 
 function choose(signature) { if (signature && tableNow().has(signature)) change({ signature }); }
