@@ -11,7 +11,16 @@ from typing import Any
 from mtorscore.collection.yaml_text import load
 from mtorscore.errors import SignatureError
 
-__all__ = ["BRANCHES", "LEVELS", "SEED_COLUMNS", "library_folder", "library_meta", "seed_answer", "seed_map"]
+__all__ = [
+    "BRANCHES",
+    "LEVELS",
+    "SEED_COLUMNS",
+    "library_folder",
+    "library_meta",
+    "reads_inversely",
+    "seed_answer",
+    "seed_map",
+]
 
 SEED_COLUMNS: tuple[str, ...] = (
     *("system", "what", "where", "unit", "estimate", "low", "high", "n", "expected", "answer", "because"),
@@ -31,12 +40,27 @@ def library_meta() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``version``; ``branches``: per branch ``title`` and, where it has no transcript readout, ``no_readout`` (why);
+        ``version``; ``branches``: per branch ``title`` and, where it has no transcript readout, ``no_readout`` (why),
+        and ``sign: -1`` where the branch falls with mTOR activity;
         ``levels``: per level its meaning; ``leads``: per branch its standing leads, see `leads`.
     """
     text = (library_folder() / "library.yaml").read_text(encoding="utf-8")
     meta: dict[str, Any] = load(text)
     return meta
+
+
+def reads_inversely(branch: str, sign: float) -> bool:
+    """Whether a score falls with the activity of its branch.
+
+    Parameters
+    ----------
+    branch
+        Of the library.
+    sign
+        Direction of the score with mTOR activity, as of an entry: 1, -1, or 0.
+    """
+    about = library_meta()["branches"].get(branch, {})
+    return bool(sign * float(about.get("sign", 1)) < 0)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.collection.grades import NONE, NOT_TESTED
+from mtorscore.collection.library_files import reads_inversely
 from mtorscore.errors import DataError
 from mtorscore.pl import theme as st
 from mtorscore.pl._tables import need
@@ -55,6 +56,12 @@ class Branch:
     holds: bool
     readable: bool
     reason: str
+
+    @property
+    def inverse(self) -> bool:
+        """Whether the score falls with the activity of the branch."""
+        sign = self.rows[0].get("sign") if self.rows else None
+        return sign is not None and np.isfinite(sign) and reads_inversely(self.branch, float(sign))
 
     @property
     def active(self) -> tuple[float, float] | None:

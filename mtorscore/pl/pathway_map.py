@@ -260,11 +260,15 @@ def _text(ax: Axes, node: Node, words: str, altered: str) -> None:
 
 
 def node_words(branch: Branch | None, value: float, colour: str = "shift") -> str:
-    """Return the last line of a node: its shift in SD, or its hazard ratio, or why there is neither."""
+    """Return the last line of a node: its shift in SD, or its hazard ratio, or why there is neither.
+
+    ``inverse`` where the score falls with the branch's activity.
+    """
     if branch is None:
         return "no readout"
     if np.isfinite(value):
-        return f"HR {np.exp(value):.2f}" if colour == "effect" else f"{st.signed(value, 1)} SD"
+        words = f"HR {np.exp(value):.2f}" if colour == "effect" else f"{st.signed(value, 1)} SD"
+        return f"inverse {words}" if branch.inverse else words
     if not branch.readable:
         return "cannot be read"
     if colour == "effect" and not _valid(branch):

@@ -17,6 +17,7 @@ import pandas as pd
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import CONFOUNDER, USER_BRANCH
 from mtorscore.collection.grades import OPPOSED
+from mtorscore.collection.library_files import reads_inversely
 from mtorscore.pl.branch_board import Branch, controls_of
 from mtorscore.report.data.described import Described, branch_titles
 from mtorscore.report.data.run_files import Cohort
@@ -114,7 +115,9 @@ def _title(entry: Described) -> str:
         return entry.title
     if entry.branch == USER_BRANCH:
         return entry.id
-    return branch_titles().get(entry.branch, entry.branch)
+    title = branch_titles().get(entry.branch, entry.branch)
+    # The score is told as it is; what it means for the branch stands beside the branch's name, in every sentence.
+    return f"{title} (score falls with activity)" if reads_inversely(entry.branch, entry.sign) else title
 
 
 def _shift(cohort: Cohort, name: str, method: str) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mtorscore._blas_threads import one_blas_thread
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.collection import SignatureCollection, library
 from mtorscore.errors import DataError
@@ -20,6 +22,11 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 from mtorscore.tl.engine.readability import opposed_in
 
 __all__ = ["MIN_REFERENCE", "activation"]
+
+ERRORS = ("jackknife", "bootstrap")
+"""How the error of a difference is had."""
+
+ROUNDING = 1e-10
 
 MIN_REFERENCE = 20
 """Fewest reference samples for a call; a quantile above 0.95 asks for more (`least_reference`)."""
@@ -47,6 +54,7 @@ def activation(
     signs: dict[str, int] | None = None,
     patients: Any = None,
     signatures: SignatureCollection | None = None,
+    error: str = "jackknife",
     n_boot: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -83,9 +91,12 @@ def activation(
         the row says so.
     patients
         Patient of each observation, where patients gave several: a column of the AnnData's ``obs`` or a Series; the
-        column ``patient`` of an AnnData by default. Pairs are resampled as pairs.
+        column ``patient`` of an AnnData by default. A patient is left out, or drawn, with all samples.
+    error
+        Of the difference: ``"jackknife"`` over patients, or ``"bootstrap"``. Both hold their level; with few reference
+        samples the bootstrap is far wider (docs/evidence/activation_error.md).
     n_boot, seed
-        Resamples of patients for the error of the difference.
+        Resamples of patients by the bootstrap.
     level
         Of the intervals.
 
@@ -93,7 +104,7 @@ def activation(
     -------
     pandas.DataFrame
         signature, n_tumour, n_reference, difference (of means, in SD of the reference) with interval (Student's t on
-        the bootstrap's error), p and q (Mann-Whitney; with patients that gave several samples by the error of their
+        its error), p and q (Mann-Whitney; with patients that gave several samples by the error of their
         summed placements), threshold, active (share) with interval, called, reason. Without a call, threshold and
         active are NaN and the continuous contrast stands alone.
 
@@ -104,6 +115,8 @@ def activation(
     """
     if not 0.5 < quantile < 1:
         raise DataError(f"The quantile must lie between 0.5 and 1, not {quantile}.")
+    if error not in ERRORS:
+        raise DataError(f"Unknown error {error!r}; use {' or '.join(map(repr, ERRORS))}.")
     if disease is not None and disease not in ("hcc", "cca", "hb"):
         raise DataError(f"Unknown disease {disease!r}; use 'hcc', 'cca' or 'hb'.")
     inputs = read_inputs(scores, getattr(scores, "obs", pd.DataFrame()), None, None, method)
@@ -121,7 +134,8 @@ def activation(
         column = inputs.scores[given].to_numpy(dtype=np.float64) * (signs or {}).get(name, 1)
         known = np.isfinite(column)
         t, r = (_Sample(column[rows & known], members[rows & known]) for rows in (rows_t, rows_r))
-        out.append({"signature": name} | _contrast(t, r, quantile, n_boot, level, rng))
+        of_difference = _jackknife_error if error == "jackknife" else partial(_bootstrap_error, n_boot=n_boot, rng=rng)
+        out.append({"signature": name} | _contrast(t, r, quantile, of_difference, level))
     table = pd.DataFrame(out)
     table.insert(int(table.columns.get_loc("p")) + 1, "q", adjust_p(table["p"]))
     least = max(MIN_REFERENCE, least_reference(quantile))
@@ -180,7 +194,7 @@ class _Sample:
 
 
 def _contrast(
-    t: _Sample, r: _Sample, quantile: float, n_boot: int, level: float, rng: np.random.Generator
+    t: _Sample, r: _Sample, quantile: float, error: Callable[[_Sample, _Sample], float], level: float
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"n_tumour": len(t.values), "n_reference": len(r.values)}
     names: Sequence[str] = (
@@ -193,26 +207,56 @@ def _contrast(
         return row
     difference = float((t.values.mean() - r.values.mean()) / sd)
     row |= {"difference": difference, "p": _rank_p(t, r), "threshold": predictive_quantile(r.values, quantile)}
-    if n_boot > 1:
-        half = stats.t.ppf(0.5 + level / 2, len(np.unique(r.patient)) - 1) * _error(t, r, n_boot, rng)
-        row |= {"difference_low": difference - half, "difference_high": difference + half}
+    half = stats.t.ppf(0.5 + level / 2, len(np.unique(r.patient)) - 1) * error(t, r)
+    row |= {"difference_low": difference - half, "difference_high": difference + half}
     shares = share_beyond(t.values, r.values, quantile, level, len(np.unique(t.patient)))
     return row | dict(zip(("active", "active_low", "active_high"), shares, strict=True))
 
 
-def _error(t: _Sample, r: _Sample, n_boot: int, rng: np.random.Generator) -> float:
-    """Bootstrap error of the difference in SD of the reference; a patient is drawn with all samples."""
+def _sums(t: _Sample, r: _Sample) -> FloatArray:
+    """Return per patient ``(P, 5)`` tumours and their sum, reference samples, their sum and their sum of squares."""
     patients = np.unique(np.concatenate([t.patient, r.patient]))
     centre = r.values.mean()
+
+    def of_patients(sample: _Sample, values: FloatArray) -> FloatArray:
+        at = np.searchsorted(patients, sample.patient)
+        return np.asarray(np.bincount(at, weights=values, minlength=len(patients)), dtype=np.float64)
+
     x, y = t.values - centre, r.values - centre
-    drawn = rng.multinomial(len(patients), np.full(len(patients), 1 / len(patients)), n_boot).astype(np.float64)
-    of_t, of_r = (drawn[:, np.searchsorted(patients, s.patient)] for s in (t, r))
+    parts = [of_patients(t, np.ones_like(x)), of_patients(t, x)]
+    return np.column_stack(parts + [of_patients(r, v) for v in (np.ones_like(y), y, y * y)])
+
+
+def _differences(sums: FloatArray) -> FloatArray:
+    """Return the difference in SD of the reference for each row of summed `_sums`; NaN where it cannot be had."""
+    n_t, sum_t, n_r, sum_r, squares = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean_t, mean_r = of_t @ x / of_t.sum(axis=1), of_r @ y / of_r.sum(axis=1)
-        total = of_r.sum(axis=1)
-        variance = (of_r @ y**2 / total - mean_r**2) * total / (total - 1)
-        gaps = (mean_t - mean_r) / np.sqrt(variance)
-    return float(np.std(gaps[np.isfinite(gaps)], ddof=1))
+        mean = sum_r / n_r
+        spread = squares / n_r - mean**2
+        # One reference sample drawn again and again has no spread but that of rounding.
+        spread = np.where(spread > ROUNDING * squares / n_r, spread, np.nan)
+        out: FloatArray = (sum_t / n_t - mean) / np.sqrt(spread * n_r / (n_r - 1))
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def _jackknife_error(t: _Sample, r: _Sample) -> float:
+    """Error of the difference in SD of the reference, each patient left out with all samples."""
+    sums = _sums(t, r)
+    left = _differences(sums.sum(axis=0) - sums)
+    if len(left) < 2 or np.isnan(left).any():
+        return float("nan")
+    return float(np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum()))
+
+
+def _bootstrap_error(t: _Sample, r: _Sample, n_boot: int, rng: np.random.Generator) -> float:
+    """Error of the same over resamples, in which a patient is drawn with all samples."""
+    if n_boot < 2:
+        return float("nan")
+    sums = _sums(t, r)
+    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_boot).astype(np.float64)
+    with one_blas_thread():
+        gaps = _differences(drawn @ sums)
+    return float(np.std(gaps[~np.isnan(gaps)], ddof=1))
 
 
 def _rank_p(t: _Sample, r: _Sample) -> float:
