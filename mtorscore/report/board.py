@@ -24,7 +24,16 @@ from mtorscore.report.data.run_files import Cohort
 from mtorscore.results import BOARD
 from mtorscore.tl.engine.readability import counts_of, lacking
 
-__all__ = ["NOT_PATHWAY", "against_reading", "board_rows", "named_endpoint", "outcome_words", "sentence", "shift_words"]
+__all__ = [
+    "NOT_PATHWAY",
+    "against_reading",
+    "board_rows",
+    "named_endpoint",
+    "outcome_words",
+    "sentence",
+    "shift_words",
+    "title_of",
+]
 
 NOT_PATHWAY = (CONFOUNDER, "context", "drug")
 """Branches that no claim on the pathway is made from."""
@@ -83,7 +92,7 @@ def _narrowed(cohort: Cohort, names: Sequence[str]) -> Cohort:
 
 def _row(cohort: Cohort, entry: Described, method: str, endpoint: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "cohort": cohort.name, "branch": entry.branch, "title": _title(entry),
+        "cohort": cohort.name, "branch": entry.branch, "title": title_of(entry),
         "signature": entry.id, "method": method, "sign": entry.sign, "level_of_evidence": entry.level,
         "grade": entry.grades.get(cohort.context or "", ""),
     }  # fmt: skip
@@ -109,8 +118,12 @@ def against_reading(cohort: Cohort, entry: Described) -> str:
     return "; ".join(filter(None, against))
 
 
-def _title(entry: Described) -> str:
-    """Return the branch in words; a confounder by its title, a signature of the user by its name."""
+def title_of(entry: Described) -> str:
+    """Return the branch that a signature reads, in words.
+
+    A confounder goes by its title, a signature of the user by its name; where the score falls with the activity of its
+    branch, that is said.
+    """
     if entry.branch == CONFOUNDER and entry.title:
         return entry.title
     if entry.branch == USER_BRANCH:

@@ -262,12 +262,13 @@ def _ways(branches: Sequence[Branch]) -> dict[str, str]:
     compared = next((str(r["compared"]) for b in branches for r in b.rows if r["compared"]), "")
     related = next((r for b in branches for r in b.rows if math.isfinite(_float(r["hr"]))), None)
     out = {}
+    turned = "; inverse: the score falls with the branch's activity" if any(b.inverse for b in branches) else ""
     if compared:
-        out["shift"] = f"Shift: {compared}, median of the methods; {MAP_NOTES['shift']}"
+        out["shift"] = f"Shift: {compared}, median of the methods; {MAP_NOTES['shift']}{turned}"
     if related:
         events = f"{_float(related['events']):.0f} events"
         said = f"{related['endpoint']}, {events}, hazard ratio per SD, median of the methods"
-        out["effect"] = f"Effect: {said}; {MAP_NOTES['effect']}"
+        out["effect"] = f"Effect: {said}; {MAP_NOTES['effect']}{turned}"
     return out or {"shift": "No shift is known here."}
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mtorscore as mt
 from mtorscore import report
 from mtorscore.pl.branch_board import branches_of
 from mtorscore.pl.pathway_map import value_of
 from mtorscore.prognosis import alteration_shares
-from mtorscore.report.board import sentence
+from mtorscore.report.board import sentence, title_of
 from mtorscore.report.board_view import board_view, map_view
 from mtorscore.report.comparisons import comparison_words
 from mtorscore.report.data.described import describe
@@ -211,6 +212,27 @@ def test_the_map_is_coloured_by_shift_or_effect_and_says_what_is_sure() -> None:
     }
     none = {b: {"hr": np.nan, "holds": False} for b in NAMES}
     assert list(map_view(branches_of(table(**none)), 0)["ways"]) == ["shift"]
+
+
+def test_a_score_that_falls_with_its_branch_is_named_so_in_sentence_quote_and_map() -> None:
+    library = describe(["FOXO_TARGETS_AKT_OFF", "CLEAR_TFEB", "RIBI_CORE"], mt.library())
+    titles = {name: title_of(entry) for name, entry in library.items()}
+    assert titles["FOXO_TARGETS_AKT_OFF"] == "mTORC2, AKT and FOXO (score falls with activity)"
+    # mTORC1 represses TFEB, so that a score that falls with mTOR rises with this branch.
+    assert "falls" not in titles["CLEAR_TFEB"]
+    assert "falls" not in titles["RIBI_CORE"]
+    rows = table(mtorc1={"shift": -3.0, "shift_low": -4.0, "shift_high": -2.0})
+    rows.loc[rows["branch"] == "mtorc1", ["branch", "title", "sign"]] = [
+        "mtorc2_akt", titles["FOXO_TARGETS_AKT_OFF"], -1,
+    ]  # fmt: skip
+    branches = branches_of(rows)
+    assert "AKT and FOXO (score falls with activity) falls" in sentence(branches)
+    assert any("(score falls with activity)" in text for text in quotes(branches, "A"))
+    drawn = map_view(branches, 0)
+    assert "falls with the branch's activity" in drawn["ways"]["shift"]
+    looks = {n["name"]: n["looks"] for n in drawn["nodes"]}
+    assert looks["mTORC2, AKT"]["shift"]["words"] == "inverse -3.0 SD"
+    assert looks["S6K, ribosomes"]["shift"]["words"] == "+1.0 SD"
 
 
 def test_the_map_marks_altered_genes_at_their_nodes() -> None:
