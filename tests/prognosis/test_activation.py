@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 from scipy.stats import binom
 
+import mtorscore as mt
+from benchmarks.prognosis.activation_error import PAGE, SETTINGS, TABLE, measure
 from mtorscore.errors import DataError
 from mtorscore.prognosis import activation
 from mtorscore.prognosis.statistics.quantiles import least_reference, predictive_quantile, quantile_interval
@@ -135,3 +138,47 @@ def test_a_reference_that_does_not_vary_makes_no_call() -> None:
     row = activation(table, index[:30], index[30:], disease="hcc").iloc[0]
     assert not row["called"]
     assert "does not vary" in row["reason"]
+
+
+def test_both_errors_and_what_is_published_of_them() -> None:
+    text = TABLE.read_text(encoding="utf-8")
+    assert f"mtorscore {mt.__version__}" in text.splitlines()[0]
+    published = pd.read_csv(TABLE, sep="\t", comment="#")
+    assert len(published) == 2 * len(SETTINGS)
+    assert (published.loc[published["error"] == "jackknife", "verdict"] == "passes").all()
+    page = PAGE.read_text(encoding="utf-8")
+    assert all(f"| {r.coverage} | {r.mc_error} | {r.excludes_0} | {r.width} |" in page for r in published.itertuples())
+    seed = int(np.random.default_rng().integers(2**31))
+    print("seed", seed)
+    for number in (3, seed):
+        found = measure((9, True, "heavy", 1.0), "jackknife", 60, number)
+        assert float(str(found["coverage"])) > 0.85
+
+
+def test_with_few_reference_samples_the_interval_keeps_its_bounds() -> None:
+    """Resamples that hold one reference sample again and again have an SD of rounding, which is none."""
+    rng = np.random.default_rng(2)
+    tumours, reference = rng.normal(3, 1, 36), rng.normal(0, 1, 4)
+    table = pd.DataFrame({"s": np.r_[tumours, reference]})
+    is_tumour = np.arange(40) < 36
+    for error in ("jackknife", "bootstrap"):
+        row = activation(table, is_tumour, ~is_tumour, error=error).iloc[0]
+        assert row["difference_high"] - row["difference_low"] < 1000
+    with pytest.raises(DataError, match="'jackknife' or 'bootstrap'"):
+        activation(table, is_tumour, ~is_tumour, error="sandwich")
+
+
+def test_the_jackknife_is_that_of_the_estimate() -> None:
+    rng = np.random.default_rng(5)
+    values, patients = rng.normal(size=30), np.r_[np.arange(20), np.arange(10)]
+    tumour = np.arange(30) < 20
+    row = activation(pd.DataFrame({"s": values}), tumour, ~tumour, patients=pd.Series(patients)).iloc[0]
+
+    def estimate(keep: np.ndarray) -> float:
+        x, y = values[tumour & keep], values[~tumour & keep]
+        return float((x.mean() - y.mean()) / y.std(ddof=1))
+
+    left = np.array([estimate(patients != k) for k in range(20)])
+    half = stats.t.ppf(0.975, 9) * np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
+    middle = estimate(np.ones(30, dtype=bool))
+    assert_allclose(row[["difference_low", "difference_high"]].astype(float), [middle - half, middle + half])
