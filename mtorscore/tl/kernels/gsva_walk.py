@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit, jit_within
+from mtorscore.tl.kernels.jit import jit, jit_in_place, jit_within
 
 __all__ = [
     "cdf_at_known_values",
@@ -57,7 +57,7 @@ def gaussian_cdf_within(
     return out
 
 
-@jit
+@jit_in_place
 def _gaussian_cdf_within(
     values: npt.NDArray[np.float64],
     n_valid: npt.NDArray[np.int64],
@@ -190,7 +190,7 @@ def search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64
     return out
 
 
-@jit
+@jit_in_place
 def _search_starts(values: npt.NDArray[np.float64], n_valid: npt.NDArray[np.int64], out: npt.NDArray[np.int32]) -> None:
     for g in range(n_valid.size):
         n = n_valid[g]
@@ -235,7 +235,7 @@ def cdf_at_known_values(
     return out
 
 
-@jit
+@jit_in_place
 def _cdf_at_known_values(
     x: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
@@ -346,7 +346,7 @@ def walk_deviations(
     return out
 
 
-@jit
+@jit_in_place
 def _walk_deviations(
     above: npt.NDArray[np.float64],
     tied: npt.NDArray[np.float64],

