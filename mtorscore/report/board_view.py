@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mtorscore.collection import CONFOUNDER
 from mtorscore.collection.grades import OPPOSED
 from mtorscore.pl.branch_board import Branch, controls_of, grade_words
 from mtorscore.pl.pathway_map import (
@@ -65,7 +66,9 @@ def board_view(branches: Sequence[Branch], methods: Sequence[str]) -> dict[str, 
         "rows": rows,
         "methods": [{"name": m, "shape": SHAPES[k % len(SHAPES)]} for k, m in enumerate(methods)],
         "compared": next((r["compared"] for b in branches for r in b.rows if r["compared"]), ""),
-        "called": any(r["active"] for r in rows),
+        "called": any(r["active"] or r["not_called"] for r in rows),
+        "controls": ", ".join(dict.fromkeys(n for b in branches for n in map(_spoken, controls_of(b)))),
+        "stands": [(r["title"], r["signature"]) for r in rows if r["title"] != r["signature"]],
         "outcome": f"{first['endpoint']}, {_float(first['events']):.0f} events" if first else "",
     }
 
@@ -91,8 +94,9 @@ def _row(branch: Branch, methods: Sequence[str]) -> dict[str, Any]:
         "effect_note": _effect_note(branch),
         "effect_short": _effect_short(branch),
         "active": _share(share) if share else "",
+        "active_within": _widest(branch) if share else "",
         "bar": (share[0] * X, max((share[1] - share[0]) * X, 3)) if share else None,
-        "not_called": next((str(r["not_called"]) for r in branch.rows if r.get("not_called")), ""),
+        "not_called": _not_called(branch),
         "controls": _controls(controls),
         "coverage": _percent(branch.rows[0].get("coverage")),
         "short": _unread(branch),
@@ -106,6 +110,26 @@ def _range(values: Sequence[Any], form: str) -> str:
         return ""
     low, high = (format(v, form) for v in (min(known), max(known)))
     return low if low == high else f"{low} to {high}"
+
+
+def _widest(branch: Branch) -> str:
+    """Return the widest interval of the share of active tumours over the methods."""
+    ends = [(_float(r.get("active_low")), _float(r.get("active_high"))) for r in branch.rows]
+    known = [(low, high) for low, high in ends if math.isfinite(low) and math.isfinite(high)]
+    if not known:
+        return ""
+    return f"{100 * min(low for low, _ in known):.0f} to {100 * max(high for _, high in known):.0f}"
+
+
+def _not_called(branch: Branch) -> str:
+    """Say why no share of active tumours is given."""
+    why = next((str(r["not_called"]) for r in branch.rows if r.get("not_called")), "")
+    # Of a confounder the reason is the caveat of every call, which says nothing of this one.
+    return "a confounder has no direction with mTOR activity" if why and branch.branch == CONFOUNDER else why
+
+
+def _spoken(control: str) -> str:
+    return control.replace("_", " ").lower()
 
 
 def _unread(branch: Branch) -> str:
@@ -145,6 +169,7 @@ def overview_view(boards: Sequence[tuple[str, Sequence[Branch]]], across: pd.Dat
     return {
         "cohorts": [{"name": name, "compared": _compared(b), "events": _events(b)} for name, b in boards],
         "rows": rows, "pooled": endpoint,
+        "called": any(c and (c["active"] or c["not_called"]) for r in rows for c in r["cells"]),
         "methods": [{"name": m, "shape": SHAPES[k % len(SHAPES)]} for k, m in enumerate(methods)],
     }  # fmt: skip
 
@@ -162,7 +187,7 @@ def _controls(controls: Mapping[str, str]) -> dict[str, str]:
     """Return beside how many controls an association holds, beside which it does not, and all of them in words."""
     if not controls:
         return {"count": "", "lost": "", "every": ""}
-    names = {k: k.replace("_", " ").lower() for k in controls}
+    names = {k: _spoken(k) for k in controls}
     lost = [names[k] for k, v in controls.items() if v == "no"]
     return {
         "count": f"{sum(v == 'yes' for v in controls.values())} of {len(controls)}",

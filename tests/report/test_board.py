@@ -309,3 +309,41 @@ def test_the_board_shows_the_contrast_of_the_design(
         assert (" rise" in said[0]) == (q < 0.05)
     quoted = " ".join(quotes(branches_of(found), "sim-hcc"))
     assert (" rises (per step of normal" in quoted) == ("per step" in compared and q < 0.05)
+
+
+def test_the_share_of_active_tumours_has_its_widest_interval_and_no_call_its_reason() -> None:
+    rows = table(srebp1={"active": np.nan, "not_called": "9 reference samples; 20 are needed for a call"})
+    rows.loc[(rows["branch"] == "s6k") & (rows["method"] == "zscore"), ["active", "active_low", "active_high"]] = (
+        0.16,
+        0.0,
+        0.47,
+    )
+    rows.loc[rows["branch"] == "confounder", ["active", "not_called"]] = (np.nan, "adjacent liver is often cirrhotic")
+    view = board_view(branches_of(rows), METHODS)
+    shown = {r["branch"]: r for r in view["rows"]}
+    assert (shown["s6k"]["active"], shown["s6k"]["active_within"]) == ("16 to 40%", "0 to 50")
+    assert (shown["srebp1"]["active"], shown["srebp1"]["active_within"]) == ("", "")
+    assert shown["srebp1"]["not_called"].startswith("9 reference samples")
+    assert "no direction" in shown["confounder"]["not_called"]
+    assert view["controls"] == "random signatures, proliferation"
+    assert ("S6K", "s6k_LEAD") in view["stands"]
+    assert board_view(branches_of(rows[rows["branch"] == "srebp1"]), METHODS)["called"]
+    never = table(**{b: {"active": np.nan} for b in NAMES})
+    assert not board_view(branches_of(never), METHODS)["called"]
+
+
+def test_a_cohort_without_a_call_says_so_beside_others(results: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "run")
+    values = {"difference": 0.1, "difference_low": -1.0, "difference_high": 1.0, "q": 0.9}
+    calls = {
+        "sim-hcc": {"active": 0.4, "active_low": 0.1, "active_high": 0.6, "called": True, "reason": ""},
+        "sim-cca": {"active": np.nan, "called": False, "reason": "9 reference samples; 20 are needed for a call"},
+    }
+    for cohort, call in calls.items():
+        rows = [{"method": m, "signature": s} | values | call for m in ("singscore", "zscore") for s in NAMES_OF_RUN]
+        pd.DataFrame(rows).to_csv(copy / cohort / "relate/activation.tsv", sep="\t", index=False)
+    text = report.write(copy).read_text(encoding="utf-8")
+    assert "40% (10 to 60) active" in text
+    assert '<i class="no-call" title="9 reference samples; 20 are needed for a call">no call</i>' in text
+    assert text.count("Active: share of tumours whose score lies beyond the 95% quantile of normal tissue") == 3
+    assert "fewer than 72 normal samples" in text
