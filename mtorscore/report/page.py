@@ -34,7 +34,7 @@ from mtorscore.report.findings import findings, groups, opposed_rows, told
 from mtorscore.report.genomics_section import has_genomics
 from mtorscore.report.genomics_section import section as genomics
 from mtorscore.report.payload import columns, payload
-from mtorscore.report.quotes import folded, quotes
+from mtorscore.report.quotes import folded, of_cohort, quotes
 from mtorscore.report.tables import meanings, printed
 from mtorscore.results import BOARD
 
@@ -273,7 +273,7 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
             *comparison_words(run.methods, described, shown, cohort),
             *([text.power_note(cohort)] if cohort.endpoints else []),
         ],
-        "quotes": quotes(branches, cohort.name),
+        "quotes": quotes(branches, *of_cohort(cohort)),
         "folded": folded(branches, cohort.context),
         "branches": branches,
         "table": table,

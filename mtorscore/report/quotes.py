@@ -10,16 +10,42 @@ import numpy as np
 from mtorscore.collection import USER_BRANCH
 from mtorscore.collection.lead_signatures import why_no_lead
 from mtorscore.pl.branch_board import Branch
-from mtorscore.report.board import NOT_PATHWAY, named_endpoint
+from mtorscore.report.board import NOT_PATHWAY, named_endpoint, outcome_words
 from mtorscore.report.data.described import branch_titles, without_readout
+from mtorscore.report.data.run_files import Cohort
 
-__all__ = ["folded", "holding_words", "overview", "quotes"]
+__all__ = ["folded", "holding_words", "of_cohort", "overview", "quotes"]
 
 _MOST = 4
+_ALPHA = 0.05
 _NOT_SCORED = "no signature of it that reads its activity was scored"
 
 
-def quotes(branches: Sequence[Branch], cohort: str) -> list[str]:
+def of_cohort(cohort: Cohort) -> tuple[str, str]:
+    """Return what a sentence calls a cohort, and its tumours and their reference with their numbers.
+
+    Parameters
+    ----------
+    cohort
+        Its results.
+
+    Returns
+    -------
+    tuple of str
+        ``a simulated cohort`` stands behind the name of one; the second is "" where nothing was compared. The reference
+        is adjacent liver where the table of calls says so.
+    """
+    name = f"{cohort.name}, a simulated cohort" if cohort.simulated else cohort.name
+    table = cohort.table("activation")
+    if not len(table) or not {"n_tumour", "n_reference"} <= set(table.columns):
+        return name, ""
+    counts = [int(table[c].max()) for c in ("n_tumour", "n_reference")]
+    adjacent = "reason" in table and bool(table["reason"].astype(str).str.contains("adjacent liver").any())
+    reference = "adjacent liver" if adjacent and not cohort.simulated else "normal tissue"
+    return name, f"{counts[0]} tumours against {counts[1]} samples of {reference}"
+
+
+def quotes(branches: Sequence[Branch], cohort: str, compared: str = "") -> list[str]:
     """Return at most four sentences for a paper, from the rows that may be read.
 
     Parameters
@@ -28,16 +54,19 @@ def quotes(branches: Sequence[Branch], cohort: str) -> list[str]:
         As `mtorscore.pl.branch_board.branches_of` returns them.
     cohort
         Its name.
+    compared
+        Its tumours and their reference with their numbers, where they are compared (`of_cohort`).
 
     Returns
     -------
     list of str
-        Associations that hold first, then the largest shifts, then what methods disagree on.
+        Associations that hold first, or that none does, then the largest shifts, then what methods disagree on.
     """
     read = [b for b in branches if b.readable and b.branch not in NOT_PATHWAY]
     out = [holding_words(b, cohort) for b in read if b.holds and all(bool(r.get("valid")) for r in b.rows)]
+    out = out or _none(read, cohort)
     moved = sorted((b for b in read if b.shift in ("up", "down")), key=lambda b: -_least(b))
-    out = out[:2] + [_moved(b, cohort) for b in moved[:2]]
+    out = out[:2] + [_moved(b, cohort, compared) for b in moved[:2]]
     apart = [b for b in read if b.shift == "methods disagree" and any(bool(r.get("shift_shown", True)) for r in b.rows)]
     if apart:
         names = ", ".join(f"{b.title} ({_span(b, 'shift', '+.2f')} SD)" for b in apart)
@@ -49,21 +78,54 @@ def holding_words(branch: Branch, cohort: str) -> str:
     """State the association of a branch that holds, with what it was tested against."""
     largest = max(float(r["q"]) for r in branch.rows)
     text = (
-        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {named_endpoint(branch)}: unadjusted "
-        f"hazard ratio per SD {_span(branch, 'hr', '.2f')} by {_methods(branch)} (q {_most(largest)}), also beside "
+        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {named_endpoint(branch)}{_patients(branch)}: "
+        f"unadjusted hazard ratio per SD {_span(branch, 'hr', '.2f')} by {_methods(branch)} (q {_most(largest)}), "
+        f"{_within([branch], 'hr', '.2f')}, also beside "
         "proliferation (p below 0.05) and beyond 95% of random signatures."
     )
     changing = not all(bool(r.get("proportional")) for r in branch.rows)
     return text + (" The ratio changes over time." if changing else "")
 
 
-def _moved(branch: Branch, cohort: str) -> str:
+def _none(read: Sequence[Branch], cohort: str) -> list[str]:
+    """Say that no branch is associated with the outcome, with the numbers; nothing where that cannot be said."""
+    if not outcome_words(read).startswith("none is associated"):
+        return []
+    judged = [b for b in read if all(bool(r.get("valid")) and np.isfinite(float(r["hr"])) for r in b.rows)]
+    ratios = [float(r["hr"]) for b in judged for r in b.rows]
+    least = min(float(r["q"]) for b in judged for r in b.rows)
+    # By the board's rule q may be small and the association no more than that of proliferation or of random genes.
+    beside = "" if least > _ALPHA else " beside proliferation and beyond 95% of random signatures"
+    said = f"every q above {_ALPHA:g}" if least > _ALPHA else f"smallest q {least:.2g}"
+    text = (
+        f"In {cohort}, none of the {len(judged)} branches that can be judged is associated with "
+        f"{named_endpoint(judged[0])}{_patients(judged[0])}{beside}: unadjusted hazard ratios per SD {min(ratios):.2f} "
+        f"to {max(ratios):.2f} by {_methods(judged[0])}, {_within(judged, 'hr', '.2f')}, {said}."
+    )
+    return [text]
+
+
+def _patients(branch: Branch) -> str:
+    n = branch.rows[0].get("n")
+    return "" if n is None or not np.isfinite(float(n)) else f" in {float(n):.0f} patients"
+
+
+def _within(branches: Sequence[Branch], column: str, form: str) -> str:
+    """Return what the intervals of all rows lie within; of one row its interval."""
+    rows = [r for b in branches for r in b.rows]
+    low, high = min(float(r[f"{column}_low"]) for r in rows), max(float(r[f"{column}_high"]) for r in rows)
+    return f"95% interval{'s within' if len(rows) > 1 else ''} {format(low, form)} to {format(high, form)}"
+
+
+def _moved(branch: Branch, cohort: str, compared: str = "") -> str:
     against, _, unit = str(branch.rows[0]["compared"]).rpartition(", in ")
+    if compared and against == "tumours against normal tissue":
+        against = compared
     words = ("rises", "falls") if against.startswith("per step of ") else ("is higher", "is lower")
     way = words[0] if branch.shift == "up" else words[1]
     return (
         f"In {cohort}, {branch.title} ({branch.signature}) {way} ({against}): {_span(branch, 'shift', '+.2f')} "
-        f"{unit} by {_methods(branch)}, every 95% interval beyond 0 and every q below 0.05."
+        f"{unit} by {_methods(branch)}, {_within([branch], 'shift', '+.2f')}, every q below 0.05."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mtorscore.report.board_view import board_view, map_view
 from mtorscore.report.comparisons import comparison_words
 from mtorscore.report.data.described import describe
 from mtorscore.report.data.run_files import read_run
-from mtorscore.report.quotes import quotes
+from mtorscore.report.quotes import of_cohort, quotes
 from tests.report.runs import NAMES as NAMES_OF_RUN
 
 METHODS = ("singscore", "zscore")
@@ -347,3 +348,40 @@ def test_a_cohort_without_a_call_says_so_beside_others(results: Path, tmp_path: 
     assert '<i class="no-call" title="9 reference samples; 20 are needed for a call">no call</i>' in text
     assert text.count("Active: share of tumours whose score lies beyond the 95% quantile of normal tissue") == 3
     assert "fewer than 72 normal samples" in text
+
+
+def test_that_nothing_is_associated_may_be_quoted_with_its_numbers() -> None:
+    none = {"hr": 1.1, "hr_low": 0.9, "hr_high": 1.3, "q": 0.6, "holds": False, "n": 153}
+    rows = table(**(dict.fromkeys(NAMES, none) | {"s6k": none | {"hr": 0.95, "hr_low": 0.7}}))
+    first = quotes(branches_of(rows), "A")[0]
+    assert first == (
+        "In A, none of the 3 branches that can be judged is associated with overall survival (OS, 90 deaths) in 153 "
+        "patients: unadjusted hazard ratios per SD 0.95 to 1.10 by singscore and zscore, 95% intervals within 0.70 to "
+        "1.30, every q above 0.05."
+    )
+    rows.loc[rows["branch"] == "s6k", "q"] = 0.01
+    small = quotes(branches_of(rows), "A")[0]
+    assert "beside proliferation and beyond 95% of random signatures: " in small
+    assert "smallest q 0.01" in small
+    assert "every q above" not in small
+    rows["beside"] = "random signatures: cannot be said; proliferation: yes"
+    assert not any("associated" in q for q in quotes(branches_of(rows), "A"))
+    assert not any("none of the" in q for q in quotes(branches_of(table()), "A"))
+
+
+def test_quotes_hold_numbers_intervals_and_what_the_reference_is(results: Path) -> None:
+    said = quotes(branches_of(table()), "A, a simulated cohort", "153 tumours against 21 samples of adjacent liver")
+    assert said[0].startswith("In A, a simulated cohort, mTORC1 output (mtorc1_LEAD) is associated with")
+    assert (
+        "in 300 patients: unadjusted hazard ratio per SD 1.50 by singscore and zscore (q at most 0.01), 95% " in said[0]
+    )
+    assert "intervals within 1.20 to 1.90" in said[0]
+    assert "(153 tumours against 21 samples of adjacent liver): +1.00 SD of normal by" in said[-1]
+    assert "95% intervals within +0.50 to +1.50" in said[-1]
+    cohort = next(c for c in read_run(results).cohorts if c.name == "sim-hcc")
+    assert of_cohort(cohort) == ("sim-hcc, a simulated cohort", "")
+    calls = pd.DataFrame({"n_tumour": [153], "n_reference": [21], "reason": ["adjacent liver is often cirrhotic"]})
+    real = replace(cohort, obs=cohort.obs.assign(simulated=False), source={}, tables={"activation": calls})
+    assert of_cohort(real) == ("sim-hcc", "153 tumours against 21 samples of adjacent liver")
+    unsaid = replace(real, tables={"activation": calls.assign(reason="")})
+    assert of_cohort(unsaid)[1].endswith("21 samples of normal tissue")
