@@ -78,8 +78,9 @@ def holding_words(branch: Branch, cohort: str) -> str:
     """State the association of a branch that holds, with what it was tested against."""
     largest = max(float(r["q"]) for r in branch.rows)
     text = (
-        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {named_endpoint(branch)}{_patients(branch)}: "
-        f"unadjusted hazard ratio per SD {_span(branch, 'hr', '.2f')} by {_methods(branch)} (q {_most(largest)}), "
+        f"In {cohort}, {branch.title} ({branch.signature}) is associated with {named_endpoint(branch)}"
+        f"{_patients(branch)}: unadjusted hazard ratio per SD {_span(branch, 'hr', '.2f')} by {_methods(branch)} "
+        f"(q {_most(largest)}), "
         f"{_within([branch], 'hr', '.2f')}, also beside "
         "proliferation (p below 0.05) and beyond 95% of random signatures."
     )
