@@ -201,7 +201,7 @@ def _rendered(run: Run) -> tuple[str, list[dict[str, Any]]]:
         if several
         else None,
         overview_anchors=[v["number"] for v in boards],
-        sections=_sections(run),
+        sections=_sections(run, combined=len(across) > 0),
         any_cells=any(c.cells for c in run.cohorts),
         meta=across,
         meta_note=note,
@@ -280,14 +280,22 @@ def _first_screen(cohort: Cohort, number: int, run: Run, described: dict[str, De
     }
 
 
-def _sections(run: Run) -> list[tuple[str, str]]:
+def _sections(run: Run, *, combined: bool) -> list[tuple[str, str]]:
+    """Return the sections of the menu: those that hold something in this run."""
     cells = [("cells", "Single cells")] if any(c.cells for c in run.cohorts) else []
     altered = [("alterations", "Classes and alterations")] if any(has_genomics(c) for c in run.cohorts) else []
+    related = any(c.endpoints or len(c.table("associations")) for c in run.cohorts)
+    models = ("survival_models", "classifiers", "class_effects")
+    outcome = [("outcome", "Outcome")] if related else []
+    if any(len(c.table(m)) for c in run.cohorts for m in models):
+        outcome.append(("prediction", "Prediction"))
+    if combined:
+        outcome.append(("meta", "Across cohorts"))
+    enriched = [("enrichment", "Enrichment")] if any(len(c.table("gsea")) for c in run.cohorts) else []
     return [
         ("summary", "Board and map"), ("findings", "Findings"), ("signature", "One signature"),
-        *cells, ("groups", "Groups"), ("outcome", "Outcome"), ("prediction", "Prediction"), ("meta", "Across cohorts"),
-        *altered, ("scores", "Scores"),
-        ("enrichment", "Enrichment"), ("drugs", "Drug classes"), ("notes", "How to read"), ("data", "Data"),
+        *cells, ("groups", "Groups"), *outcome, *altered, ("scores", "Scores"),
+        *enriched, ("drugs", "Drug classes"), ("notes", "How to read"), ("data", "Data"),
         ("coverage", "Coverage"), ("methods", "Methods"), ("provenance", "Provenance"),
     ]  # fmt: skip
 

@@ -182,6 +182,30 @@ def test_a_run_without_its_tables_has_a_page(results: Path, tmp_path: Path, kept
         assert "</html>" in report.write(copy).read_text(encoding="utf-8")
 
 
+def menu(text: str) -> list[str]:
+    return re.findall(r'<li><a href="#([a-z]+)">', text.split('<nav class="contents"')[1].split("</nav>")[0])
+
+
+def test_the_menu_names_the_sections_that_hold_something(results: Path, tmp_path: Path) -> None:
+    import anndata
+
+    copy = shutil.copytree(results, tmp_path / "run")
+    assert {"outcome", "prediction", "meta"} <= set(menu(report.write(copy).read_text(encoding="utf-8")))
+    shutil.rmtree(copy / "sim-cca")
+    record = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    (copy / "run.json").write_text(json.dumps(record | {"cohorts": ["sim-hcc"]}), encoding="utf-8")
+    one = menu(report.write(copy).read_text(encoding="utf-8"))
+    assert "meta" not in one
+    assert {"outcome", "prediction"} <= set(one)
+    shutil.rmtree(copy / "sim-hcc" / "relate")
+    adata = anndata.read_h5ad(copy / "sim-hcc" / "cohort.h5ad")
+    adata.obs = adata.obs[["sample_type", "simulated"]]
+    adata.write_h5ad(copy / "sim-hcc" / "cohort.h5ad")
+    none = menu(report.write(copy).read_text(encoding="utf-8"))
+    assert not {"outcome", "prediction", "meta", "enrichment"} & set(none)
+    assert {"summary", "groups", "scores"} <= set(none)
+
+
 def test_each_table_of_a_run_may_be_missing(results: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(results, tmp_path / "run")
     shutil.rmtree(copy / "sim-cca")
