@@ -19,6 +19,13 @@ _VERBS = {
 }
 
 
+_OTHER_YARDSTICK = (
+    " Here the unit is the residual SD of a linear model (Hedges' g); the board's is the SD of normal tissue, with "
+    "intervals by resampling patients, and it asks that every method's interval is beyond 0 and its q below 0.05: what "
+    'differs here may be "not shown" there, without contradiction.'
+)
+
+
 def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
     """Summarise how scores differ between groups: one sentence for each comparison.
 
@@ -39,7 +46,11 @@ def group_words(cohort: Cohort, left_out: Sequence[str]) -> list[str]:
     if not {"method", "contrast", "design", "signature", "q", "hedges_g"} <= set(table.columns):
         return []
     rows = table[~table["signature"].isin(list(left_out))]
-    return [_sentence(name, part) for name, part in rows.groupby("contrast", sort=False)]
+    said = [_sentence(name, part) for name, part in rows.groupby("contrast", sort=False)]
+    # Of one plain comparison the board shows the calls' difference; of every other design, this one.
+    if len(said) == 1 and set(rows["design"].astype(str)) == {"groups"} and len(cohort.table("activation")):
+        said[0] += _OTHER_YARDSTICK
+    return said
 
 
 def between(name: str) -> tuple[str, str, str]:

@@ -183,3 +183,16 @@ def test_groups_differ_where_every_method_says_so() -> None:
     assert "HALLMARK_MTORC1_SIGNALING (+1.00 to +1.00 over the methods" in text
     for never in ("RIBI_CORE", "META_PCNA", "SREBP1_LIPOGENIC_CORE"):
         assert never not in text
+
+
+def test_one_plain_comparison_says_that_the_board_has_another_yardstick() -> None:
+    described = describe(LEADS, library(), [])
+    calls = pd.DataFrame({"signature": LEADS, "method": "singscore", "difference": 0.2})
+    both = " ".join(findings(cohort({"contrasts": contrasts({}), "activation": calls}), METHODS, described, LEADS))
+    assert "the board's is the SD of normal tissue" in both
+    assert 'may be "not shown" there' in both
+    alone = " ".join(findings(cohort({"contrasts": contrasts({})}), METHODS, described, LEADS))
+    assert "the board's is" not in alone
+    paired = contrasts({}).assign(design="pairs", n_blocks=20)
+    pairs = " ".join(findings(cohort({"contrasts": paired, "activation": calls}), METHODS, described, LEADS))
+    assert "the board's is" not in pairs, "of pairs the board shows the same difference"
