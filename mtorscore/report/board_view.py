@@ -67,6 +67,7 @@ def board_view(branches: Sequence[Branch], methods: Sequence[str]) -> dict[str, 
         "methods": [{"name": m, "shape": SHAPES[k % len(SHAPES)]} for k, m in enumerate(methods)],
         "compared": next((r["compared"] for b in branches for r in b.rows if r["compared"]), ""),
         "called": any(r["active"] or r["not_called"] for r in rows),
+        "no_call": _no_call(rows),
         "controls": ", ".join(dict.fromkeys(n for b in branches for n in map(_spoken, controls_of(b)))),
         "stands": [(r["title"], r["signature"]) for r in rows if r["title"] != r["signature"]],
         "outcome": f"{first['endpoint']}, {_float(first['events']):.0f} events" if first else "",
@@ -126,6 +127,12 @@ def _not_called(branch: Branch) -> str:
     why = next((str(r["not_called"]) for r in branch.rows if r.get("not_called")), "")
     # Of a confounder the reason is the caveat of every call, which says nothing of this one.
     return "a confounder has no direction with mTOR activity" if why and branch.branch == CONFOUNDER else why
+
+
+def _no_call(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the reason why no branch at all is called, where it is one; a phone has no hover."""
+    reasons = {r["not_called"] for r in rows if r["readable"] and r["branch"] != CONFOUNDER}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def _spoken(control: str) -> str:

@@ -345,6 +345,7 @@ def test_a_cohort_without_a_call_says_so_beside_others(results: Path, tmp_path: 
         pd.DataFrame(rows).to_csv(copy / cohort / "relate/activation.tsv", sep="\t", index=False)
     text = report.write(copy).read_text(encoding="utf-8")
     assert "40% (10 to 60) active" in text
+    assert text.count("No call of active tumours: 9 reference samples; 20 are needed for a call.") == 1
     assert '<i class="no-call" title="9 reference samples; 20 are needed for a call">no call</i>' in text
     assert text.count("Active: share of tumours whose score lies beyond the 95% quantile of normal tissue") == 3
     assert "fewer than 72 normal samples" in text
