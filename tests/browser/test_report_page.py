@@ -73,9 +73,10 @@ def test_cohort_and_signature_follow_the_controls(shown: Browser) -> None:
 
 def test_links_and_rows_of_the_first_screen_lead_somewhere(shown: Browser) -> None:
     """A cohort's name shows its board; a row of a board leads to its signature, a cell to that in its cohort."""
-    # The page scrolls smoothly: a place is reached once it no longer moves.
+    # Figures that are drawn on the way move what is below: a place is reached once it no longer moves.
     inside = """const y = document.querySelector(arguments[0]).getBoundingClientRect().top;
         const still = window.before === y; window.before = y; return still && y > -5 && y < innerHeight"""
+    shown.js("document.documentElement.style.scrollBehavior = 'auto'")
     assert shown.js("return document.getElementById('board-1').hidden")
     for link in (".sentence a[href='#board-1']", ".overview thead a[href='#board-1']"):
         shown.js(SET, "pick-cohort", "0")
@@ -87,6 +88,7 @@ def test_links_and_rows_of_the_first_screen_lead_somewhere(shown: Browser) -> No
     assert shown.wait(inside.replace("arguments[0]", "'#signature'"))
     shown.click("#board-1 tr[data-signature=SREBP1_LIPOGENIC_CORE] td:last-child")
     assert shown.wait("return state.signature === 'SREBP1_LIPOGENIC_CORE'")
+    assert shown.wait(inside.replace("arguments[0]", "'#signature'"))
     shown.click(".overview tr[data-signature=RIBI_CORE] td[data-of='0']")
     assert shown.wait("return state.signature === 'RIBI_CORE' && state.cohort === 0")
     assert shown.wait(inside.replace("arguments[0]", "'#signature'"))
