@@ -15,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "AGE_NAMES",
     "DAYS",
     "ENDPOINTS",
     "EVENTS_PER_PARAMETER",
+    "EVENT_NAMES",
     "MIN_EVENTS",
+    "TIME_NAMES",
     "StandardEndpoint",
     "event_code",
     "event_codes",
@@ -100,6 +103,15 @@ def word_of(value: object) -> str:
 def is_unsaid(value: object) -> bool:
     """Whether a text says that nobody knows: unknown, not reported, [Not Available]."""
     return _UNSAID.fullmatch(word_of(value)) is not None
+
+
+TIME_NAMES = {*DAYS, *(unit[:-1] for unit in DAYS), "time", "follow", "followup"}
+AGE_NAMES = {"age", "birth", "date", "diagnosis", "born"}
+EVENT_NAMES = {
+    *map(str.lower, ENDPOINTS), "status", "event", "vital", "dead", "death", "died", "deceased", "relapse",
+    "recurrence", "recurred", "progression", "progressed",
+}  # fmt: skip
+"""Words of columns' names that speak of follow-up, of something else that is counted in years, and of events."""
 
 
 def event_code(value: object, about: str | None = None) -> float | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore._outcome_terms import DAYS, ENDPOINTS, event_codes, word_of
+from mtorscore._outcome_terms import AGE_NAMES, DAYS, EVENT_NAMES, TIME_NAMES, event_codes, word_of
 from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 from mtorscore.pipeline.tables import events_of, read_clinical_table
@@ -27,12 +27,6 @@ __all__ = [
     "happened",
     "unit_of",
 ]
-
-# Words of columns' names that speak of follow-up, of something else that is counted in years, and of events.
-_OF_TIME = {*DAYS, *(unit[:-1] for unit in DAYS), "time", "follow", "followup"}
-_OF_AGE = {"age", "birth", "date", "diagnosis", "born"}
-_OF_EVENT = {*map(str.lower, ENDPOINTS), "status", "event", "vital", "dead", "death", "died", "deceased", "relapse",
-             "recurrence", "recurred", "progression", "progressed"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,10 +262,10 @@ def _say_endpoint(table: ClinicalTable) -> None:
     for name in table.columns:
         known = table.rows[name].dropna()
         words = _words(name)
-        if words & _OF_TIME and not words & _OF_AGE:
+        if words & TIME_NAMES and not words & AGE_NAMES:
             if (pd.to_numeric(known, errors="coerce") >= 0).mean() > 0.9:
                 times.append(name)
-        elif words & _OF_EVENT:
+        elif words & EVENT_NAMES:
             codes, unread = event_codes(known)
             if not unread and {0.0, 1.0} <= set(codes.tolist()):
                 events.append(name)

@@ -112,10 +112,17 @@ def _patients(branch: Branch) -> str:
 
 
 def _within(branches: Sequence[Branch], column: str, form: str) -> str:
-    """Return what the intervals of all rows lie within; of one row its interval."""
+    """Return what the intervals of all rows lie within; of one row its interval, and of a row without one that."""
     rows = [r for b in branches for r in b.rows]
-    low, high = min(float(r[f"{column}_low"]) for r in rows), max(float(r[f"{column}_high"]) for r in rows)
+    ends = [(_number(r.get(f"{column}_low")), _number(r.get(f"{column}_high"))) for r in rows]
+    if not np.isfinite(ends).all():
+        return "without an interval by every method" if np.isfinite(ends).any() else "without an interval"
+    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
     return f"95% interval{'s within' if len(rows) > 1 else ''} {format(low, form)} to {format(high, form)}"
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _moved(branch: Branch, cohort: str, compared: str = "") -> str:
