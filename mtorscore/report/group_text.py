@@ -21,8 +21,8 @@ _VERBS = {
 
 _OTHER_YARDSTICK = (
     " Here the unit is the residual SD of a linear model (Hedges' g); the board's is the SD of normal tissue, with "
-    "intervals by resampling patients, and it asks that every method's interval is beyond 0 and its q below 0.05: what "
-    'differs here may be "not shown" there, without contradiction.'
+    "intervals by the jackknife over patients, and it asks that every method's interval is beyond 0 and its q below "
+    '0.05: what differs here may be "not shown" there, without contradiction.'
 )
 
 
