@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 import mtorscore as mt
 from mtorscore.cli.app import app
 from mtorscore.errors import DataError, FormatError
+from mtorscore.io.formats import stored_matrices
 from mtorscore.io.formats.stored_matrices import check_zarr
 
 GENES = ["TP53", "EGFR", "MTOR", "RPTOR", "RICTOR", "AKT1", "TSC1", "TSC2", "RHEB", "PTEN"]
@@ -420,3 +421,13 @@ def test_a_large_sparse_store_with_few_values_is_sound(tmp_path: Path, version: 
         adata.write_zarr(path)
     check_zarr(path)
     assert "60,000" in str(mt.io.describe(path)) or "60000" in str(mt.io.describe(path))
+
+
+def test_a_length_that_no_small_file_fills_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "small.zarr"
+    path.write_bytes(b"x")
+    with pytest.raises(FormatError, match="more than fits in memory"), stored_matrices.sound(path):
+        raise MemoryError
+    monkeypatch.setattr(stored_matrices, "SMALL_BYTES", 0)
+    with pytest.raises(MemoryError), stored_matrices.sound(path):
+        raise MemoryError

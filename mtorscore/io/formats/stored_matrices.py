@@ -50,11 +50,22 @@ def sound(path: str | Path, what: str = "the file") -> Iterator[None]:
     """
     try:
         yield
-    except (MtorscoreError, MemoryError):
+    except MtorscoreError:
         raise
+    except MemoryError as error:
+        # A length that was damaged asks for more memory than any small file can fill.
+        if _stored(Path(path)) > SMALL_BYTES:
+            raise
+        raise FormatError(f"{what} is damaged: it claims to hold more than fits in memory; get it again.",
+                          path=path) from error  # fmt: skip
     except Exception as error:
         why = f"{type(error).__name__}: {str(error)[:160]}"
         raise FormatError(f"{what} is truncated or damaged ({why}); get it again.", path=path) from error
+
+
+def _stored(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(f.stat().st_size for f in files if f.is_file())
 
 
 def check_hdf5(root: Any, path: str | Path) -> None:
