@@ -42,15 +42,19 @@ def test_a_planted_axis_is_learned_and_holds_in_a_cohort_not_seen(fixed: bool) -
     seed = 0 if fixed else int(np.random.default_rng().integers(2**31))
     print("seed", seed)
     rng = np.random.default_rng(seed)
-    blocks = [cohort(name, rng) for name in "ABCD"]
-    fitted = learn(blocks[:3], frozenset(OTHERS))
-    unseen = blocks[3]
-    score = unseen.raw[fitted.weights.index].to_numpy() @ fitted.weights.to_numpy()
-    assert stats.spearmanr(score, unseen.y).statistic > 0.5
-    assert fitted.arms.idxmax() in {"SREBP1_LIPOGENIC_CORE", "SREBP1_TUMOUR_CORE", "SREBP1_LIPOGENIC_EXTENDED"}
-    assert (fitted.arms >= 0).all()
-    assert len(fitted.weights) == N_GENES
-    assert len(set(fitted.weights.index) & set(OTHERS)) >= LEAST_LANDMARKS
+    found = []
+    # About one draw in twelve puts another set first, or fails in the unseen cohort; more than half of nine never.
+    for _ in range(1 if fixed else 9):
+        blocks = [cohort(name, rng) for name in "ABCD"]
+        fitted = learn(blocks[:3], frozenset(OTHERS))
+        unseen = blocks[3]
+        score = unseen.raw[fitted.weights.index].to_numpy() @ fitted.weights.to_numpy()
+        first = fitted.arms.idxmax() in {"SREBP1_LIPOGENIC_CORE", "SREBP1_TUMOUR_CORE", "SREBP1_LIPOGENIC_EXTENDED"}
+        found.append(first and stats.spearmanr(score, unseen.y).statistic > 0.5)
+        assert (fitted.arms >= 0).all()
+        assert len(fitted.weights) == N_GENES
+        assert len(set(fitted.weights.index) & set(OTHERS)) >= LEAST_LANDMARKS
+    assert np.mean(found) > 0.5
 
 
 def test_landmarks_take_the_place_of_the_smallest_others() -> None:
