@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore import prognosis, results
+from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import ENDPOINTS
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
@@ -134,7 +135,9 @@ def relate(
             "tissue": context,
         }
         asked.append((own, options))
-    with _short_turns(), ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1))) as pool:
+    workers = max(1, min(len(asked), os.cpu_count() or 1))
+    # Methods have the cores; threads of the linear algebra would wait for one another, and busily.
+    with one_blas_thread(), _short_turns(), ThreadPoolExecutor(workers) as pool:
         # Association spends most of its time in compiled code, beside which this thread predicts.
         waiting = _associating(pool, tumours, asked, [several, endpoints])
         for method, scores in every.items():
