@@ -19,14 +19,13 @@ from mtorscore.prognosis.endpoints.inputs import is_anndata, read_inputs
 from mtorscore.prognosis.prediction.folds import patients_of
 from mtorscore.prognosis.statistics.quantiles import least_reference, predictive_quantile, share_beyond
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
+from mtorscore.tl.engine.gene_sets import ROUNDING
 from mtorscore.tl.engine.readability import opposed_in
 
 __all__ = ["MIN_REFERENCE", "activation"]
 
 ERRORS = ("jackknife", "bootstrap")
 """How the error of a difference is had."""
-
-ROUNDING = 1e-10
 
 MIN_REFERENCE = 20
 """Fewest reference samples for a call; a quantile above 0.95 asks for more (`least_reference`)."""
