@@ -100,7 +100,7 @@ def _row(cohort: Cohort, entry: Described, method: str, endpoint: str | None) ->
     row |= {"coverage": coverage.get("coverage", np.nan)}
     row |= _shift(cohort, entry.id, method) | _effect(cohort, entry.id, method, endpoint)
     beyond = row["shift_low"] > 0 or row["shift_high"] < 0 if np.isfinite(row.get("shift", np.nan)) else False
-    # TCGA-LIHC's tumours called normal at random: intervals alone named a branch in 8% of cohorts, with q in 5%.
+    # TCGA-LIHC's tumours called normal at random: intervals alone named a branch in 10% of cohorts, with q in 1%.
     row["shift_shown"] = bool(beyond and _below(row.get("shift_q"), ALPHA) is not False)
     row["reason"] = against_reading(cohort, entry)
     row["readable"] = not row["reason"]
