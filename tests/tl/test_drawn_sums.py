@@ -74,6 +74,24 @@ def test_sets_of_one_template(method: str, directions: tuple[int, int]) -> None:
     np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE.get(method, 1e-12) * np.nanmax(np.abs(plain)))
 
 
+@pytest.mark.parametrize("method", ["ssgsea", "zscore"])
+def test_many_genes_are_kept_in_two_bytes(method: str) -> None:
+    """Where sets are all unlike, scores of random signatures are right to a thousandth of their SD; small ones to 1e-8."""
+    rng = np.random.default_rng(5)
+    x = rng.gamma(2.0, 3.0, (40, 5000))
+    x[3, 17] = 400.0
+    held, spec = hold(x), registry.get(method)
+    params = registry.check_params(spec, {})
+    for size, most in ((40, 1e-3), (3, 1e-3), (2, 1e-8)):
+        weights = np.repeat([1.0, -1.0], [size // 2, size - size // 2])
+        ((_, found),) = tl.random_scores(held, [weights], 200, method=method, streams=["a"])
+        drawn = draw(None, size, 200, np.zeros(5000, dtype=np.int64), seed=0, stream="a")
+        sets = Sets.from_lists(list(drawn), [weights] * 200, 5000)
+        sets = replace(sets, slots=sets.genes[sets.slots], genes=held.genes)
+        plain = score_held(held, spec, params, sets, learn(spec, params, held, sets))
+        assert np.abs(found - plain).max() <= most * plain.std()
+
+
 def test_a_nan_takes_the_plain_path() -> None:
     rng = np.random.default_rng(8)
     x = rng.normal(size=(10, 60))

@@ -15,6 +15,7 @@ __all__ = [
     "NA",
     "FixedPoint",
     "area_sums",
+    "bits_for",
     "dense_sums",
     "drawn_running_sums",
     "drawn_sums",
@@ -95,7 +96,7 @@ def rank_sums(
 
 def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, limit: int) -> Array:
     """Return the sums of `rank_sums` for drawn sets: the same whole numbers, faster for many sets."""
-    from mtorscore.tl.kernels.drawn_sums import ROWS, rank_table, segment_totals, side_by_side
+    from mtorscore.tl.kernels.drawn_sums import rank_table, segment_totals, side_by_side
 
     ranking = entries.ranking
     largest = 2 * (ranking.n_vars + 1)
@@ -108,7 +109,7 @@ def drawn_rank_sums(entries: Entries, sets: Sets, from_above: bool, ties: int, l
         return side
 
     side = entries.once(("twice the rank", from_above, ties, limit), table)
-    total = np.zeros(ROWS, np.int32 if largest * int(sets.sizes.max(initial=0)) < 2**31 else np.int64)
+    total = np.int32 if largest * int(sets.sizes.max(initial=0)) < 2**31 else np.int64
     sums: Array = segment_totals(side, entries.n_obs, *sets.segments, total)
     return sums
 
@@ -117,46 +118,60 @@ def drawn_running_sums(entries: Entries, sets: Sets, powers: Array) -> tuple[tup
     """Return the sums of `kernels.rank_sums.running_sums` for drawn sets, ties having their mean rank."""
     from mtorscore.tl.kernels.drawn_sums import running_tables
 
-    def tables() -> list[FixedPoint]:
-        return [fixed_point(v) for v in running_tables(entries.ranking, powers, entries.n_slots)]
+    bits = bits_for(sets)
 
-    steps, moves = (drawn_sums(t, sets) for t in entries.once(("running sums", float(powers[-1])), tables))
+    def tables() -> list[FixedPoint]:
+        return [fixed_point(v, bits) for v in running_tables(entries.ranking, powers, entries.n_slots)]
+
+    kept = entries.once(("running sums", float(powers[-1]), bits), tables)
+    steps, moves = (drawn_sums(t, sets) for t in kept)
     places = 0.5 * drawn_rank_sums(entries, sets, False, TIES["average"], 0)
     return (steps, moves, places), sets.parts.sizes[None]
 
 
 class FixedPoint(NamedTuple):
-    """Numbers per row and gene as multiples of a unit, which take half the bytes and add up without rounding.
+    """Numbers per row and gene as multiples of a unit, which take fewer bytes and add up without rounding.
 
     Attributes
     ----------
     side
         The whole numbers, as `kernels.drawn_sums.side_by_side` returns them.
     unit
-        The largest number is 2**31 - 1 of it.
+        What they are multiples of.
     n_obs
         Rows.
     """
 
-    side: npt.NDArray[np.int32]
+    side: npt.NDArray[Any]
     unit: float
     n_obs: int
 
 
-def fixed_point(values: Array) -> FixedPoint:
-    """Round ``(n_obs, n_genes)`` finite numbers to multiples of a 2**31st of the largest."""
+# A null of random sets needs no nine digits, unless a set may well be the signature itself, to which it is compared.
+MANY_GENES, FEW_GENES = 4096, 3
+
+
+def bits_for(sets: Sets) -> int:
+    """Return in how many bits a number of a gene is kept for drawn sets: 16 where sets of many genes are all unlike."""
+    alike = sets.genes.size < MANY_GENES or bool((sets.sizes < FEW_GENES).any())
+    return 32 if alike else 16
+
+
+def fixed_point(values: Array, bits: int) -> FixedPoint:
+    """Round ``(n_obs, n_genes)`` finite numbers to multiples of a 2**15th or 2**31st of the largest."""
     from mtorscore.tl.kernels.drawn_sums import side_by_side
 
-    unit = float(max(values.max(initial=0.0), -values.min(initial=0.0))) / (2**31 - 1) or 1.0
-    whole = np.rint(values / unit).astype(np.int32)
+    unit = float(max(values.max(initial=0.0), -values.min(initial=0.0))) / (2 ** (bits - 1) - 1) or 1.0
+    whole = np.rint(values / unit).astype(np.int16 if bits == 16 else np.int32)
     return FixedPoint(side_by_side(whole), unit, len(values))
 
 
 def drawn_sums(table: FixedPoint, sets: Sets) -> Array:
     """Add up a table over the parts of drawn sets, ``(n_obs, n_parts)``."""
-    from mtorscore.tl.kernels.drawn_sums import ROWS, segment_totals
+    from mtorscore.tl.kernels.drawn_sums import segment_totals
 
-    sums: Array = segment_totals(table.side, table.n_obs, *sets.segments, np.zeros(ROWS, np.int64))
+    fits = table.side.dtype == np.int16 and sets.sizes.max(initial=0) < 2**16
+    sums: Array = segment_totals(table.side, table.n_obs, *sets.segments, np.int32 if fits else np.int64)
     sums *= table.unit
     return sums
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore.tl.algorithms._moments import gene_moments, standardise
-from mtorscore.tl.algorithms._shared import NA, drawn_sums, fixed_point, members, part_sums
+from mtorscore.tl.algorithms._shared import NA, bits_for, drawn_sums, fixed_point, members, part_sums
 from mtorscore.tl.engine.gene_sets import Array, Sets, State
 from mtorscore.tl.engine.spec import GeneContributions, MethodSpec, Param, Scored, StateSizes, TileSource, is_vector
 from mtorscore.tl.engine.tiles import Tile
@@ -92,7 +92,9 @@ def _of_drawn(tile: Tile, sets: Sets, mean: Array, sd: Array) -> Array:
     squares = np.add.reduceat((sd[sets.slots] > 0) * sets.weights**2, sets.indptr[:-1])
     key = (sets.genes, mean, sd)
     if (np.abs(sets.weights) == 1).all():
-        scores = _up_less_down(drawn_sums(tile.once("deviates", key, lambda: fixed_point(deviates())), sets), sets)
+        bits = bits_for(sets)
+        table = tile.once(f"deviates in {bits} bits", key, lambda: fixed_point(deviates(), bits))
+        scores = _up_less_down(drawn_sums(table, sets), sets)
     else:
         from mtorscore.tl.kernels.drawn_sums import segment_products, side_by_side
 

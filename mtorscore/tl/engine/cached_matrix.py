@@ -23,6 +23,8 @@ from mtorscore.tl.engine.tiles import Tile
 
 T = TypeVar("T")
 HELD_BYTES = 1 << 30
+# Sets are added up for all rows of a tile at once, so few tiles read the sets few times.
+HELD_ROWS = 512
 
 
 class Held:
@@ -86,7 +88,9 @@ def hold_source(source: Source, names: Sequence[str] | None = None) -> Held:
     """Cache an open source, in memory if it fits."""
     # Values, ranks, and the tables of drawn sets or a working copy.
     fits = 40 * source.n_obs * source.n_vars <= HELD_BYTES
-    return Held(source, list(source.tiles()) if fits else None, names)
+    bounds = range(0, source.n_obs, HELD_ROWS)
+    tiles = [source.tile(a, min(a + HELD_ROWS, source.n_obs)) for a in bounds] if fits else None
+    return Held(source, tiles, names)
 
 
 def score_held(held: Held, spec: MethodSpec, params: Mapping[str, Any], sets: Sets, state: Mapping[str, Any]) -> Array:

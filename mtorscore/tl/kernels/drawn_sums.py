@@ -15,35 +15,42 @@ from mtorscore.tl.kernels.jit import jit
 from mtorscore.tl.kernels.rank_sums import tie_terms
 from mtorscore.tl.kernels.ranks import Ranking
 
-__all__ = ["ROWS", "rank_table", "running_tables", "segment_products", "segment_totals", "side_by_side"]
+__all__ = ["rank_table", "running_tables", "segment_products", "segment_totals", "side_by_side"]
 
-# Rows side by side: a gene's numbers are some whole registers.
-ROWS = 64
+# Rows side by side at most: a gene's numbers are some whole registers, which the processor fetches ahead.
+ROWS = 320
+REGISTER = 32
 # Genes that are added at a time, so that the sums are not written for each.
 AT_ONCE = np.uint64(4)
-ONE = np.uint64(1)
+ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 
 
-@jit
 def side_by_side(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return ``(n_obs, n_genes)`` values as ``(n_blocks, n_genes, ROWS)``; the last block ends in zeros."""
+    """Return ``(n_obs, n_genes)`` values as ``(n_blocks, n_genes, rows)``; the last block ends in zeros."""
     n_obs, n_genes = values.shape
-    side = np.zeros(((n_obs + ROWS - 1) // ROWS, n_genes, ROWS), values.dtype)
-    for i in range(n_obs):
-        block, r = i // ROWS, i % ROWS
-        for g in range(n_genes):
-            side[block, g, r] = values[i, g]
+    n_blocks = max(1, -(-n_obs // ROWS))
+    rows = -(-n_obs // (n_blocks * REGISTER)) * REGISTER
+    side = np.zeros((n_blocks, n_genes, rows), values.dtype)
+    _lay_side_by_side(values, side)
     return side
 
 
 @jit
+def _lay_side_by_side(values: npt.NDArray[Any], side: npt.NDArray[Any]) -> None:
+    rows = side.shape[2]
+    for i in range(values.shape[0]):
+        block, r = i // rows, i % rows
+        for g in range(values.shape[1]):
+            side[block, g, r] = values[i, g]
+
+
 def segment_totals(
     side: npt.NDArray[Any],
     n_obs: int,
     starts: npt.NDArray[np.int64],
     stops: npt.NDArray[np.int64],
     slots: npt.NDArray[np.int32],
-    total: npt.NDArray[Any],
+    total: npt.DTypeLike,
 ) -> npt.NDArray[np.float64]:
     """Return ``(n_obs, n_parts)`` sums of ``values[:, slots[starts[p]:stops[p]]]``.
 
@@ -59,33 +66,45 @@ def segment_totals(
     slots
         Genes of all parts.
     total
-        ``(ROWS,)`` of a type that the sums fit; it is written to.
+        A type that the sums fit.
     """
     out = np.empty((n_obs, starts.size))
-    for block in range(side.shape[0]):
-        first, table = block * ROWS, side[block]
-        width = min(ROWS, n_obs - first)
-        for p in range(starts.size):
-            j, stop = np.uint64(starts[p]), np.uint64(stops[p])
-            for r in range(ROWS):
-                total[r] = 0
-            while j + AT_ONCE <= stop:
-                a, b = np.uint32(slots[j]), np.uint32(slots[j + ONE])
-                c, d = np.uint32(slots[j + np.uint64(2)]), np.uint32(slots[j + np.uint64(3)])
-                for r in range(ROWS):
-                    total[r] += (table[a, r] + table[b, r]) + (table[c, r] + table[d, r])
-                j += AT_ONCE
-            while j < stop:
-                a = np.uint32(slots[j])
-                for r in range(ROWS):
-                    total[r] += table[a, r]
-                j += ONE
-            for r in range(width):
-                out[first + r, p] = total[r]
+    _segment_totals(side, starts, stops, slots, np.zeros(side.shape[2], total), out)
     return out
 
 
 @jit
+def _segment_totals(
+    side: npt.NDArray[Any],
+    starts: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    total: npt.NDArray[Any],
+    out: npt.NDArray[np.float64],
+) -> None:
+    rows = side.shape[2]
+    for block in range(side.shape[0]):
+        first, table = block * rows, side[block]
+        width = min(rows, out.shape[0] - first)
+        for p in range(starts.size):
+            j, stop = np.uint64(starts[p]), np.uint64(stops[p])
+            for r in range(rows):
+                total[r] = 0
+            while j + AT_ONCE <= stop:
+                a, b = table[np.uint32(slots[j])], table[np.uint32(slots[j + ONE])]
+                c, d = table[np.uint32(slots[j + TWO])], table[np.uint32(slots[j + THREE])]
+                for r in range(rows):
+                    total[r] += (a[r] + b[r]) + (c[r] + d[r])
+                j += AT_ONCE
+            while j < stop:
+                a = table[np.uint32(slots[j])]
+                for r in range(rows):
+                    total[r] += a[r]
+                j += ONE
+            for r in range(width):
+                out[first + r, p] = total[r]
+
+
 def segment_products(
     side: npt.NDArray[np.float64],
     n_obs: int,
@@ -95,30 +114,41 @@ def segment_products(
 ) -> npt.NDArray[np.float64]:
     """Return ``(n_obs, n_sets)`` sums of values times the factors beside `slots`; set s begins at ``pointer[s]``."""
     out = np.empty((n_obs, pointer.size - 1))
-    total = np.zeros(ROWS)
+    _segment_products(side, pointer, slots, factors, np.zeros(side.shape[2]), out)
+    return out
+
+
+@jit
+def _segment_products(
+    side: npt.NDArray[np.float64],
+    pointer: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+    factors: npt.NDArray[np.float64],
+    total: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    rows = side.shape[2]
     for block in range(side.shape[0]):
-        first, table = block * ROWS, side[block]
-        width = min(ROWS, n_obs - first)
+        first, table = block * rows, side[block]
+        width = min(rows, out.shape[0] - first)
         for s in range(pointer.size - 1):
             j, stop = np.uint64(pointer[s]), np.uint64(pointer[s + 1])
-            for r in range(ROWS):
+            for r in range(rows):
                 total[r] = 0.0
             while j + AT_ONCE <= stop:
-                a, b = np.uint32(slots[j]), np.uint32(slots[j + ONE])
-                c, d = np.uint32(slots[j + np.uint64(2)]), np.uint32(slots[j + np.uint64(3)])
-                wa, wb = factors[j], factors[j + ONE]
-                wc, wd = factors[j + np.uint64(2)], factors[j + np.uint64(3)]
-                for r in range(ROWS):
-                    total[r] += (table[a, r] * wa + table[b, r] * wb) + (table[c, r] * wc + table[d, r] * wd)
+                a, b = table[np.uint32(slots[j])], table[np.uint32(slots[j + ONE])]
+                c, d = table[np.uint32(slots[j + TWO])], table[np.uint32(slots[j + THREE])]
+                wa, wb, wc, wd = factors[j], factors[j + ONE], factors[j + TWO], factors[j + THREE]
+                for r in range(rows):
+                    total[r] += (a[r] * wa + b[r] * wb) + (c[r] * wc + d[r] * wd)
                 j += AT_ONCE
             while j < stop:
-                a, wa = np.uint32(slots[j]), factors[j]
-                for r in range(ROWS):
-                    total[r] += table[a, r] * wa
+                a, wa = table[np.uint32(slots[j])], factors[j]
+                for r in range(rows):
+                    total[r] += a[r] * wa
                 j += ONE
             for r in range(width):
                 out[first + r, s] = total[r]
-    return out
 
 
 @jit
