@@ -76,7 +76,7 @@ def test_sets_of_one_template(method: str, directions: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("method", ["ssgsea", "zscore"])
 def test_many_genes_are_kept_in_two_bytes(method: str) -> None:
-    """Where sets are all unlike, scores of random signatures are right to a thousandth of their SD; small ones to 1e-8."""
+    """Where sets are all unlike, random scores are right to a thousandth of their SD; those of two genes to 1e-8."""
     rng = np.random.default_rng(5)
     x = rng.gamma(2.0, 3.0, (40, 5000))
     x[3, 17] = 400.0

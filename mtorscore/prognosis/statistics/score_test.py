@@ -28,26 +28,8 @@ COLUMNS = 128
 
 
 @jit
-def _add(to: FloatArray, factor: float, values: FloatArray) -> None:
-    for b in range(to.size):
-        to[b] += factor * values[b]
-
-
-@jit
-def _left_over(x: FloatArray, design: FloatArray, fitted: FloatArray, out: FloatArray) -> None:
-    """Write one observation's covariates less what the design explains of them."""
-    factor, values = design[0], fitted[0]
-    for b in range(x.size):
-        out[b] = x[b] - factor * values[b]
-    for j in range(1, design.size):
-        _add(out, -design[j], fitted[j])
-
-
-@jit
-def score_sums(
+def information(
     x: FloatArray,
-    design: FloatArray,
-    fitted: FloatArray,
     order: IntArray,
     group_ptr: IntArray,
     first: IntArray,
@@ -55,81 +37,69 @@ def score_sums(
     tied_ptr: IntArray,
     tied: IntArray,
     per_row: FloatArray,
-    nuisance: FloatArray,
     per_event: FloatArray,
-    mean_z: FloatArray,
-) -> FloatArray:
-    """Add up score, information and cross products of each covariate less what a design explains of it.
+    own: FloatArray,
+) -> None:
+    """Write the information of each covariate, nuisance covariates left aside, in one pass down the risk sets.
 
     Parameters
     ----------
     x
         ``(n, B)`` covariates.
-    design, fitted
-        ``(n, k)`` and ``(k, B)``; the covariates are ``x - design @ fitted``.
     order, group_ptr
         Observations by stratum and descending time, and where each distinct time begins among them.
     first
         ``(G,)`` 1 where a stratum begins.
     event_ptr
-        Where the events of each distinct time begin in `per_event` and `mean_z`.
+        Where the events of each distinct time begin in `per_event`.
     tied_ptr, tied
         Observations whose event is tied, by distinct time; none without Efron's rule.
     per_row
-        ``(n, 3)`` relative risk, its sum over risk sets (the weight), martingale residual.
-    nuisance
-        ``(n, q)`` nuisance covariates times the weight.
+        ``(n, 2)`` relative risk, and its sum over risk sets (the weight).
     per_event
         ``(E, 2)`` one over the sum of the risk set, and Efron's fraction.
-    mean_z
-        ``(E, q)`` means of the nuisance covariates.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(2 + q, B)``: score, information, cross products.
+    own
+        ``(B,)``, which is filled.
     """
-    n_columns, q = x.shape[1], nuisance.shape[1]
-    out = np.zeros((2 + q, n_columns))
-    running, ties, v = np.empty(COLUMNS), np.empty(COLUMNS), np.empty(COLUMNS)
-    score, own, cross = np.empty(COLUMNS), np.empty(COLUMNS), np.empty((q, COLUMNS))
-    for start in range(0, n_columns, COLUMNS):
-        width = min(COLUMNS, n_columns - start)
-        score[:], own[:], cross[:] = 0.0, 0.0, 0.0
+    # What one pass needs stays in the first-level cache; rooms are made outside of the loops over times.
+    rooms = np.empty((2, COLUMNS))
+    for start in range(0, x.shape[1], COLUMNS):
+        stop = min(start + COLUMNS, x.shape[1])
+        running, ties, found = rooms[0, : stop - start], rooms[1, : stop - start], own[start:stop]
+        found[:] = 0.0
         for g in range(first.size):
             if first[g] == 1:
                 running[:] = 0.0
             for place in range(group_ptr[g], group_ptr[g + 1]):
                 i = order[place]
-                w, weight, residual = per_row[i, 0], per_row[i, 1], per_row[i, 2]
-                _left_over(x[i, start : start + width], design[i], fitted[:, start : start + width], v[:width])
-                for b in range(width):
-                    left = v[b]
-                    running[b] += w * left
-                    score[b] += residual * left
-                    own[b] += weight * left * left
-                for j in range(q):
-                    _add(cross[j, :width], nuisance[i, j], v[:width])
-            ties[:] = 0.0
+                w, weight, row = per_row[i, 0], per_row[i, 1], x[i, start:stop]
+                for b in range(row.size):
+                    running[b] += w * row[b]
+                    found[b] += weight * row[b] * row[b]
+            if event_ptr[g] == event_ptr[g + 1]:
+                continue
+            several = tied_ptr[g + 1] > tied_ptr[g]
+            if several:
+                ties[:] = 0.0
             for place in range(tied_ptr[g], tied_ptr[g + 1]):
                 i = tied[place]
-                _left_over(x[i, start : start + width], design[i], fitted[:, start : start + width], v[:width])
-                _add(ties[:width], per_row[i, 0], v[:width])
+                w, row = per_row[i, 0], x[i, start:stop]
+                for b in range(row.size):
+                    ties[b] += w * row[b]
             for e in range(event_ptr[g], event_ptr[g + 1]):
                 inverse, fraction = per_event[e, 0], per_event[e, 1]
-                for b in range(width):
-                    mean = (running[b] - fraction * ties[b]) * inverse
-                    v[b] = mean
-                    own[b] -= mean * mean
-                for j in range(q):
-                    _add(cross[j, :width], -mean_z[e, j], v[:width])
-        out[0, start : start + width], out[1, start : start + width] = score[:width], own[:width]
-        out[2:, start : start + width] = cross[:, :width]
-    return out
+                if several:
+                    for b in range(found.size):
+                        mean = (running[b] - fraction * ties[b]) * inverse
+                        found[b] -= mean * mean
+                else:
+                    for b in range(found.size):
+                        mean = running[b] * inverse
+                        found[b] -= mean * mean
 
 
 class Descent:
-    """Order in which `score_sums` goes down the risk sets; those without entry times only."""
+    """Order in which `information` goes down the risk sets; those without entry times only."""
 
     def __init__(self, risk: RiskSets) -> None:
         self.order: IntArray = np.lexsort((-risk.time, risk.strata)).astype(np.int64)
@@ -172,7 +142,10 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     block = (z * weight[:, None]).T @ z - mean_z.T @ mean_z
 
     if type(risk) is RiskSets and risk.entry is None:
-        return _CoxTest(risk, np.column_stack([w, weight, residual]), z * weight[:, None], s0, mean_z, block)
+        # Cross products are sums over risk sets, hence linear in the covariate: one row for each nuisance covariate.
+        cross = z * weight[:, None] - w[:, None] * risk.adjoint(mean_z / s0[:, None])
+        linear = np.ascontiguousarray(np.column_stack([residual, cross]).T)
+        return _CoxTest(risk, np.column_stack([w, weight]), linear, s0, block)
 
     inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
 
@@ -187,42 +160,29 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
 
 
 class _CoxTest:
-    """Score test of covariates, or of what a design leaves of them, by one pass down the risk sets."""
+    """Score test of covariates: a matrix product, and one pass down the risk sets."""
 
     def __init__(
-        self,
-        risk: RiskSets,
-        per_row: FloatArray,
-        nuisance: FloatArray,
-        s0: FloatArray,
-        mean_z: FloatArray,
-        block: FloatArray,
+        self, risk: RiskSets, per_row: FloatArray, linear: FloatArray, s0: FloatArray, block: FloatArray
     ) -> None:
         self.path = Descent(risk)
-        self.per_row, self.nuisance = per_row, np.ascontiguousarray(nuisance)
+        self.per_row, self.linear = per_row, linear
         self.inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
         self.per_event = np.column_stack([1.0 / s0, risk.fraction])[self.path.events]
-        self.mean_z = np.ascontiguousarray(mean_z[self.path.events])
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Test covariates ``(n, B)``."""
-        return self._of(x, np.ones((len(x), 1)), x.mean(axis=0)[None])
+        return self.of_centred(x - x.mean(axis=0))
 
     def of_centred(self, x: FloatArray) -> FloatArray:
         """Test covariates of about mean 0; what is added to a covariate changes its test by rounding alone."""
-        return self._of(x, np.zeros((len(x), 1)), np.zeros((1, x.shape[1])))
-
-    def of_residuals(self, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
-        """Test ``x - design @ onto @ x``; the design holds a constant, so that the residuals are centred."""
-        return self._of(x, np.ascontiguousarray(design), onto @ x)
-
-    def _of(self, x: FloatArray, design: FloatArray, fitted: FloatArray) -> FloatArray:
-        p = self.path
-        sums = score_sums(
-            np.ascontiguousarray(x), design, fitted, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied,
-            self.per_row, self.nuisance, self.per_event, self.mean_z,
-        )  # fmt: skip
-        return statistic(sums[0], sums[1], sums[2:], self.inverse)
+        p, own = self.path, np.empty(x.shape[1])
+        x = np.ascontiguousarray(x)
+        information(
+            x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, self.per_row, self.per_event, own
+        )
+        sums = self.linear @ x
+        return statistic(sums[0], own, sums[1:], self.inverse)
 
 
 def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
@@ -232,9 +192,7 @@ def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
 
 def residual_statistics(test: ScoreTest, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
     """Test what is left of covariates once they are regressed on a design that holds a constant."""
-    if isinstance(test, _CoxTest):
-        return test.of_residuals(x, design, onto)
-    return test(x - design @ (onto @ x))
+    return of_centred(test, x - design @ (onto @ x))
 
 
 def logistic(y: IntArray, weights: FloatArray, eta: FloatArray, z: FloatArray) -> ScoreTest:
