@@ -36,6 +36,7 @@ _NAMES = {
     "tx2gene": _Names("tx2gene=", "--tx2gene", "tx2gene (under expression)"),
     "modality": _Names("modality=", "--modality", "modality (under expression.options)"),
     "memory": _Names("memory=", "--memory", "memory"),
+    "event_value": _Names("event_value=", "--event-value", "event_values (of the endpoint)"),
     "unit": _Names("unit=", "--unit", "unit (of the endpoint)"),
     "group": _Names("group=", "--group", "group.column"),
     "tumour": _Names('group={"tumour": [...]}', "--tumour", "group.tumour"),

@@ -75,7 +75,7 @@ _WORDS: tuple[tuple[float, str, re.Pattern[str]], ...] = tuple(
     for code, about, pattern in (
         (0.0, "any", r"0|false"),
         (1.0, "any", r"1|true"),
-        (0.0, "death", r"alive( .*)?|living"),
+        (0.0, "death", r"alive( .*)?|living|not (dead|deceased|expired)"),
         (1.0, "death", r"dead( (of|with|from|due) .*)?|death( (from|due) .*)?|deceased|died( .*)?|expired"),
         (0.0, "recurrence", r"(disease|recurrence|relapse|progression|event|tumou?r|metastasis) ?free( .*)?"),
         (0.0, "recurrence", r"(no|not|non|without)( ?evidence of)? (recur|relaps|progress|metasta|disease|event)\w*"),
@@ -87,9 +87,23 @@ _WORDS: tuple[tuple[float, str, re.Pattern[str]], ...] = tuple(
 # As None, NaN, pandas.NA and NaT are printed; the text "none" is an answer.
 _MISSING = frozenset({"", "nan", "<na>", "nat"})
 _CODED = re.compile(r"([01]) ?: ?(.+)")
+# Named one by one: "not deceased" and "uncensored" say something.
 _UNSAID = re.compile(
-    r"unknown|pending|missing|(not|un) ?(?!recur|relaps|progress|metasta|dead|disease|event)\w+( to collect)?|\[.*\]"
+    r"unknown|unbekannt|pending|missing|\[.*\]|(?:not|un) ?(?:known|reported|available|applicable|recorded|evaluated|"
+    r"evaluable|assessed|determined|done|stated|specified|provided|given|collected|confirmed|clear|certain|sure|tested|"
+    r"documented|allowed to collect)"
 )
+# Of an endpoint's name: deaths of the disease alone, or recurrences.
+_SPECIFIC = re.compile(r"\b(dss|css)\b|\b(disease|cancer|tumou?r) specific\b")
+_RECURRENCE = re.compile(r"\b(pfi|dfi|pfs|dfs|rfs|efs|ttr|(recur|relaps|progress)\w*|(disease|event) free)\b")
+# What a word says beyond death or life.
+_CAUSE = re.compile(r"(?:dead|death|died|deceased) (?P<cause>.+)")
+_OF_THE_DISEASE = re.compile(
+    r"(?:of|from|with|due to) (?:the )?(?:(?:liver|hepatocellular|primary|underlying) )?"
+    r"(?:disease|tumou?r|cancer|carcinoma|neoplasm|malignancy|hcc|cca|hepatoma|recurrence|relapse|progression|"
+    r"metastas[ie]s)(?: .*)?"
+)
+_ALIVE_WITH = re.compile(r"alive (?!without|w/o|with no\b|no\b|and well|(.* )?free\b).+")
 
 
 def word_of(value: object) -> str:
@@ -114,7 +128,16 @@ EVENT_NAMES = {
 """Words of columns' names that speak of follow-up, of something else that is counted in years, and of events."""
 
 
-def event_code(value: object, about: str | None = None) -> float | None:
+def _says_more(word: str, endpoint: str) -> bool:
+    """Whether a word of death or life leaves open whether this endpoint's event happened."""
+    named = re.sub(r"[\W_]+", " ", endpoint.lower())
+    if _SPECIFIC.search(named):
+        cause = _CAUSE.fullmatch(word)
+        return cause is not None and _OF_THE_DISEASE.fullmatch(cause["cause"]) is None
+    return _RECURRENCE.search(named) is not None and _ALIVE_WITH.fullmatch(word) is not None
+
+
+def event_code(value: object, about: str | None = None, endpoint: str = "") -> float | None:
     """Return what one cell of an event column means.
 
     Parameters
@@ -123,6 +146,9 @@ def event_code(value: object, about: str | None = None) -> float | None:
         A number, truth value or word such as ``"Deceased"`` or ``"0:DiseaseFree"``.
     about
         ``"death"`` or ``"recurrence"`` accepts the words of such a column only; None accepts both.
+    endpoint
+        Names of the endpoint and its column, where known: a death of another cause is no word of disease-specific
+        survival, nor "alive with disease" of a recurrence.
 
     Returns
     -------
@@ -132,6 +158,8 @@ def event_code(value: object, about: str | None = None) -> float | None:
     word = word_of(value)
     if value is None or word in _MISSING or _UNSAID.fullmatch(word):
         return math.nan
+    if _says_more(word, endpoint):
+        return None
     coded = _CODED.fullmatch(word)
     if coded:
         # The number decides; "1:alive" contradicts itself.
@@ -147,9 +175,15 @@ def _meaning(word: str, about: str | None) -> float | None:
     return None
 
 
-def event_codes(values: Iterable[object], about: str | None = None) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Return the codes of a column (NaN where unknown or unread), and the cells that could not be read."""
+def event_codes(
+    values: Iterable[object], about: str | None = None, endpoint: str = ""
+) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return the codes of a column (NaN where unknown or unread), and the cells that could not be read.
+
+    The name of a pandas column is looked at beside `endpoint`, see `event_code`.
+    """
     cells: list[Any] = list(values)
-    codes = [event_code(v, about) for v in cells]
+    named = f"{endpoint} {getattr(values, 'name', '')}"
+    codes = [event_code(v, about, named) for v in cells]
     unread = [str(v).strip() for v, c in zip(cells, codes, strict=True) if c is None]
     return np.array([math.nan if c is None else c for c in codes], dtype=np.float64), unread

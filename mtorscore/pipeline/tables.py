@@ -295,7 +295,8 @@ def events_of(column: pd.Series, source: object) -> pd.Series:
     if unread:
         raise EndpointError(
             f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
-            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive."
+            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive; or say "
+            f"which value is the event ({option('event_value')}; the others then count as none)."
             + (" R's coding (1 censored, 2 event) becomes 0 and 1." if set(unread) == {"2"} else "")
         )
     return pd.Series(codes, index=column.index, name=column.name)

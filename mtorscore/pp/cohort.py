@@ -397,7 +397,7 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
 
 def _events(values: pd.Series, rule: Mapping[str, Any], name: str, recipe: Recipe) -> pd.Series:
     if not {"event_values", "censored_values"} & set(rule):
-        codes, unread = event_codes(values)
+        codes, unread = event_codes(values, endpoint=name)
         if unread:
             raise EndpointError(
                 f"{recipe.id}: {rule['event']!r} of endpoint {name} holds {examples(dict.fromkeys(unread))}, which may "

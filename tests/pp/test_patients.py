@@ -12,7 +12,7 @@ from anndata import AnnData
 
 import mtorscore as mt
 from mtorscore.errors import DataError, EndpointError
-from mtorscore.io.portals.clinical_columns import simple_stage
+from mtorscore.io.portals.patient_fields import simple_stage
 from mtorscore.pp._barcodes import parse_barcode
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore._outcome_terms import DAYS, is_unsaid
 from mtorscore.errors import DataWarning, EndpointError, FormatError, examples, warn
 from mtorscore.io.formats.reader import Columns, Found, Reader
 from mtorscore.io.portals import clinical_tables
+from mtorscore.io.portals.patient_fields import STAGES, ages, sexes, stages
 from mtorscore.io.tables import file_bytes
 from mtorscore.io.tables.assembly import described
 from mtorscore.io.tables.cell_text import holds_text, is_missing, is_missing_word, is_number, typed
@@ -23,9 +23,7 @@ from mtorscore.io.tables.delimited import parse
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["READER", "STAGES", "clean", "one_row_each", "patients", "simple_stage", "standardise", "text_frame"]
-
-STAGES = ("I", "II", "III", "IV")
+__all__ = ["READER", "clean", "one_row_each", "patients", "standardise", "text_frame"]
 
 # Names of the column that holds the patient or sample, most telling first.
 _KEYS = (
@@ -33,6 +31,16 @@ _KEYS = (
     "SAMPLE_ID", "PATIENT_ID", "icgc_donor_id", "submitter_id", "sampleID", "geo_accession", "patient", "Patient",
     "Barcode", "barcode", "patient_id", "sample_id",
 )  # fmt: skip
+# Names of such a column in other spellings, looked for where the first column measures something or counts rows.
+_LIKE_KEY = re.compile(
+    r"(patient|sample|subject|case|donor|participant|specimen|record|tumou?rsample)(s?(id|no|nr|number|name|code|barcode))?"
+    r"|mrn|usubjid|barcode|id"
+)
+_MEASURED = re.compile(
+    r"(OS|DSS|DFI|PFI|RFS|DFS|PFS|TTR|EFS)([._ ]?(time|event|status|days|months|years))?|age|sex|gender|time|event|"
+    r"status|stage|grade|race|weight|height|bmi|fu?status|fustat|futime|vital_?status|follow_?up|afp",
+    re.IGNORECASE,
+)
 _FIELDS: dict[str, tuple[str, ...]] = {
     "stage_raw": (
         "ajcc_pathologic_tumor_stage", "ajcc_pathologic_stage", "diagnoses.ajcc_pathologic_stage", "tumor_stage",
@@ -52,24 +60,6 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         "patient.primary_pathology.histological_type", "Histology", "histology", "histologic_diagnosis",
     ),
 }  # fmt: skip
-_STAGE = re.compile(r"^(?:stage[\s_:]*)?(iv|iii|ii|i|[1-4])\s*(?:[abc]\d?)?$", re.IGNORECASE)
-_AGE = re.compile(r"^\s*(?:\((?P<unit>months?|mos?|yrs?|years?)\):)?\s*(?P<number>\d+(?:\.\d+)?)\s*$", re.IGNORECASE)
-_ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
-
-
-def simple_stage(value: object) -> str:
-    """Return I, II, III or IV for a stage in any spelling, "" where it is none of them.
-
-    Examples
-    --------
-    >>> [simple_stage(s) for s in ("Stage IIIA", "stage ii", "IVB", "[Discrepancy]", "2")]
-    ['III', 'II', 'IV', '', 'II']
-    """
-    found = _STAGE.match(str(value).strip().removesuffix(".0"))
-    if not found:
-        return ""
-    stage = found[1].upper()
-    return _ARABIC.get(stage, stage)
 
 
 def clean(frame: pd.DataFrame) -> pd.DataFrame:
@@ -188,18 +178,62 @@ def _one_row_each(
             return standardise(clean(frame))
     frame.columns = pd.Index([str(c) for c in frame.columns])
     if key is None:
-        key = next((k for k in _KEYS if k in frame.columns), str(frame.columns[0]))
+        key = _key_column(frame, path)
     if key not in frame.columns:
         raise FormatError(f"there is no column {key!r}; there are {examples(frame.columns, 12)}.", path=path)
     # Names are text as written (1.10, 001, 1E0); the other columns become numbers.
     names = [_barcode(n) for n in _names(frame[key])]
-    frame = clean(frame)
-    frame[key] = pd.Series([n or None for n in names], index=frame.index, dtype=object)
-    frame = frame.set_axis(pd.Index(names, name=key)).loc[[bool(n) for n in names]]
+    named = np.array([bool(n) for n in names], dtype=bool)
+    # A row of units below the header must not keep its columns from being numbers.
+    _warn_nameless(frame.loc[~named], key)
+    names = [n for n in names if n]
+    frame = clean(frame.loc[named])
+    frame[key] = pd.Series(names, index=frame.index, dtype=object)
+    frame = frame.set_axis(pd.Index(names, name=key))
     try:
         return standardise(_distinct(frame, key, path))
     except clinical_tables.TimeError as error:
         raise clinical_tables.refused_time(str(error), frame, path) from error
+
+
+def _key_column(frame: pd.DataFrame, path: Path) -> str:
+    """Return the column that names patients or samples: by its usual name, else the first that is no measurement."""
+    found = next((k for k in _KEYS if k in frame.columns), None)
+    if found is not None:
+        return found
+    first = str(frame.columns[0])
+    if not (_MEASURED.fullmatch(first) or _counts_rows(frame.iloc[:, 0], first)):
+        return first
+    alike = [str(c) for c in frame.columns[1:] if _LIKE_KEY.fullmatch(re.sub(r"[\W_]+", "", str(c)).lower())]
+    if alike:
+        return alike[0]
+    if _MEASURED.fullmatch(first):
+        raise FormatError(
+            f"no column says whose rows these are: the first is {first!r}, and there are {examples(frame.columns, 12)}"
+            ". Name it with key=, or put the names of patients or samples first.",
+            path=path,
+            line=1,
+        )
+    return first
+
+
+def _counts_rows(column: pd.Series, name: str) -> bool:
+    """Whether a first column without a name of its own only counts the rows."""
+    if name.lower() not in ("", "column_1", "unnamed: 0", "index", "row", "no", "no.", "nr", "nr.", "#", "x"):
+        return False
+    values = [str(v) for v in column]
+    return values in ([str(i) for i in range(len(values))], [str(i + 1) for i in range(len(values))])
+
+
+def _warn_nameless(rows: pd.DataFrame, key: str) -> None:
+    """Warn of rows that say something and name nobody."""
+    said = [" ".join(str(v) for v in row if not is_missing(v)) for row in rows.to_numpy(dtype=object)]
+    said = [text for text in said if text]
+    if said:
+        warn(
+            f"{len(said)} row(s) name nobody in column {key!r} and were left out ({examples(said)}).",
+            DataWarning,
+        )
 
 
 def _names(column: pd.Series) -> list[str]:
@@ -267,31 +301,14 @@ def standardise(frame: pd.DataFrame) -> pd.DataFrame:
         new |= clinical_tables.plain_survival(frame)
     out = frame.assign(**new)
     if "stage_raw" in out:
-        written = [str(v) for v in out["stage_raw"]]
-        told = {v: simple_stage(v) for v in set(written)}
-        stage = [told[v] for v in written]
+        stage = stages(out["stage_raw"].tolist(), quiet="stage_raw" not in new)
         out["stage"] = pd.Categorical([s or None for s in stage], categories=list(STAGES), ordered=True)
         out["stage_number"] = [float(STAGES.index(s) + 1) if s else np.nan for s in stage]
     if "age" in out:
-        out["age"] = _years(out["age"])
+        out["age"] = ages(out["age"])
     if "sex" in out:
-        out["sex"] = [{"f": "female", "m": "male"}.get(str(v).strip().lower()[:1]) for v in out["sex"]]
+        out["sex"] = sexes(out["sex"])
     return out
-
-
-def _years(values: pd.Series) -> npt.NDArray[np.float64]:
-    if holds_text(values):
-        parsed = [_AGE.match("" if v is None or v != v else str(v)) for v in values]
-        odd = [str(v) for v, m in zip(values, parsed, strict=True) if not m and not is_missing(v) and not is_unsaid(v)]
-        if odd:
-            warn(f"{len(odd)} age(s) are no number ({examples(dict.fromkeys(odd))}) and count as missing.", DataWarning)
-        # GEO's hepatoblastoma series write "(month): 33" and "(yrs): 0.7".
-        return np.array(
-            [float(m["number"]) / (12.0 if (m["unit"] or "").startswith("m") else 1.0) if m else np.nan for m in parsed]
-        )
-    age: npt.NDArray[np.float64] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-    # GDC gives the age at diagnosis in days.
-    return age / DAYS["years"] if np.nanmax(age, initial=0) > 200 else age
 
 
 def clinical(path: Path) -> tuple[AnnData, dict[str, Any]]:

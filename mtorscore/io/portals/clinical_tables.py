@@ -23,15 +23,15 @@ __all__ = ["ROUTES", "TimeError", "biotab_rows", "cart_frame", "plain_survival",
 Route = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def _status(value: object, about: str = "death") -> float:
+def _status(value: object, about: str = "death", endpoint: str = "") -> float:
     """Return 1, 0, or NaN where the status is missing or its word unknown."""
-    code = None if is_missing(value) else event_code(value, about)
+    code = None if is_missing(value) else event_code(value, about, endpoint)
     return np.nan if code is None else code
 
 
 def _warn_unread(values: Iterable[object], what: str, about: str = "death") -> None:
     """Warn once of statuses that are neither event nor censoring; refuse numeric codes of unknown meaning."""
-    _, odd = event_codes((v for v in values if not is_missing(v)), about)
+    _, odd = event_codes((v for v in values if not is_missing(v)), about, what)
     codes = sorted({v for v in odd if is_number(v)})
     if codes:
         raise EndpointError(
@@ -270,7 +270,7 @@ def _cbioportal(frame: pd.DataFrame) -> pd.DataFrame:
         if status in frame and months in frame:
             about = ENDPOINTS[endpoint].about
             _warn_unread(frame[status], status, about)
-            new[endpoint] = [_status(v, about) for v in frame[status]]
+            new[endpoint] = [_status(v, about, endpoint) for v in frame[status]]
             new[f"{endpoint}.time"] = [_days(v) * DAYS["months"] for v in frame[months]]
     key = "SAMPLE_ID" if "SAMPLE_ID" in frame else "PATIENT_ID"
     return frame.assign(**new).set_index(key, drop=False)

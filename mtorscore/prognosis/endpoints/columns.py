@@ -89,12 +89,12 @@ def numbers(
 
 
 def status_of(
-    column: pd.Series, value: Hashable | None = None, code: str | int | None = None
+    column: pd.Series, value: Hashable | None = None, code: str | int | None = None, endpoint: str = ""
 ) -> npt.NDArray[np.float64]:
-    """Return 1 event, 0 none, 2 competing (by code), NaN missing."""
+    """Return 1 event, 0 none, 2 competing (by code), NaN missing; `endpoint` is its name."""
     if value is not None:
         return _by_value(column, value, code)
-    values = _by_words(column)
+    values = _by_words(column, endpoint)
     if values is not None:
         return values
     fix = "say which value is the event (event_value=), or set them to missing when the table is read"
@@ -180,19 +180,35 @@ def _with_positive(classes: list[Hashable], positive: Hashable, column: object) 
     return [*(rest or [f"not {positive}"]), positive]
 
 
-def _by_words(column: pd.Series) -> npt.NDArray[np.float64] | None:
-    """Return the codes of a column of recognised words; None for numbers, and where a word is not recognised."""
+def _by_words(column: pd.Series, endpoint: str) -> npt.NDArray[np.float64] | None:
+    """Return the codes of a column of recognised words; None for numbers.
+
+    Raises
+    ------
+    EndpointError
+        If a word is not recognised.
+    """
     if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mM":
         return None
-    codes, unread = event_codes(column)
+    codes, unread = event_codes(column, endpoint=endpoint)
+    words = pd.Series(unread, dtype=object)
+    words = words[pd.to_numeric(words, errors="coerce").isna()]
+    if len(words):
+        raise EndpointError(
+            f"The event column {column.name!r} holds {len(words)} value(s) that are no number and may mean anything "
+            f"({examples(words.unique())}); say which value is the event (event_value=; the others then count as none"
+            "), write 1, 0 and missing, or set them to missing when the table is read."
+        )
     return None if unread else codes
 
 
 def _by_value(column: pd.Series, value: Hashable, code: str | int | None) -> npt.NDArray[np.float64]:
     """1 where the column holds the value that means the event, 2 where the competing code, 0 another, NaN none."""
     found = column.dropna()
-    hit = (found == value).to_numpy(dtype=bool)
-    other = (found == code).to_numpy(dtype=bool) & ~hit if isinstance(code, int) else np.zeros(len(found), dtype=bool)
+    # A number and its text are one value, as they are for labels.
+    names = np.array([name_of(v) for v in found], dtype=object)
+    hit = (names == name_of(value)).astype(bool)
+    other = (names == name_of(code)) & ~hit if isinstance(code, int) else np.zeros(len(found), dtype=bool)
     others = found[~hit & ~other].astype(str).value_counts()
     if len(found) and not hit.any():
         raise EndpointError(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, examples, nearest
+from mtorscore.io.portals.patient_fields import STAGES, simple_stage
 from mtorscore.prognosis.endpoints.coding import drop_empty_levels, kind_of_column, learn, names_in, numbers_in
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
@@ -187,7 +188,5 @@ def ajcc_stage(stages: pd.Series) -> pd.Series:
         Ordered category, missing where the text is not a stage (``"[Discrepancy]"``, ``"Not Available"``). As a
         covariate it is a trend with one parameter.
     """
-    text = stages.astype("string").str.upper().str.strip()
-    roman = text.str.extract(r"^(?:STAGE\s*)?(IV|III|II|I)(?:[ABC]\d?)?$", expand=False)
-    dtype = pd.CategoricalDtype(["I", "II", "III", "IV"], ordered=True)
-    return pd.Series(pd.Categorical(roman.astype(object), dtype=dtype), index=stages.index, name=stages.name)
+    found = [simple_stage(v) or None for v in stages.astype(object)]
+    return pd.Series(pd.Categorical(found, categories=list(STAGES), ordered=True), index=stages.index, name=stages.name)

@@ -324,7 +324,7 @@ class Endpoint:
         column = pick(table, self.event, self.name)
         if self.event_value is None:
             ask_for_event(column)
-        status = status_of(column, self.event_value, self.competing)
+        status = status_of(column, self.event_value, self.competing, self.name)
         unknown = np.zeros(len(status), dtype=bool)
         if isinstance(self.competing, str):
             other = status_of(pick(table, self.competing, self.name))
