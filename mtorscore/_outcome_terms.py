@@ -26,7 +26,9 @@ __all__ = [
     "event_code",
     "event_codes",
     "is_unsaid",
+    "unit_said",
     "word_of",
+    "words_of",
 ]
 
 DAYS: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
@@ -117,6 +119,18 @@ def word_of(value: object) -> str:
 def is_unsaid(value: object) -> bool:
     """Whether a text says that nobody knows: unknown, not reported, [Not Available]."""
     return _UNSAID.fullmatch(word_of(value)) is not None
+
+
+def words_of(column: str) -> set[str]:
+    """Return the words of a column's name, in lower case: ``OS_MONTHS`` and ``osMonths`` are os and months."""
+    return set(re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())) - {""}
+
+
+def unit_said(column: str) -> str | None:
+    """Return the unit of time that a column's name speaks of, where it speaks of one."""
+    words = words_of(column)
+    found = [unit for unit in DAYS if {unit, unit[:-1]} & words or (unit == "months" and "mo" in words)]
+    return found[0] if len(found) == 1 else None
 
 
 TIME_NAMES = {*DAYS, *(unit[:-1] for unit in DAYS), "time", "follow", "followup"}

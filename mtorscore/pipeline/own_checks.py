@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtorscore._outcome_terms import AGE_NAMES, DAYS, EVENT_NAMES, TIME_NAMES, event_codes, word_of
+from mtorscore._outcome_terms import AGE_NAMES, DAYS, EVENT_NAMES, TIME_NAMES, event_codes, unit_said, word_of, words_of
 from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
 from mtorscore.pipeline.tables import events_of, read_clinical_table
@@ -261,7 +260,7 @@ def _say_endpoint(table: ClinicalTable) -> None:
     times, events = [], []
     for name in table.columns:
         known = table.rows[name].dropna()
-        words = _words(name)
+        words = words_of(name)
         if words & TIME_NAMES and not words & AGE_NAMES:
             if (pd.to_numeric(known, errors="coerce") >= 0).mean() > 0.9:
                 times.append(name)
@@ -275,10 +274,6 @@ def _say_endpoint(table: ClinicalTable) -> None:
             f"follow-up ({examples(times)}) and events ({examples(events)}); say which with --time and --event.",
             DataWarning,
         )
-
-
-def _words(column: str) -> set[str]:
-    return set(re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())) - {""}
 
 
 def happened(own: OwnData, table: ClinicalTable) -> pd.Series:
@@ -336,20 +331,13 @@ def _check_endpoint(own: OwnData, time: str, event: str, table: ClinicalTable) -
         )
 
 
-def _unit_said(column: str) -> str | None:
-    """Return the unit of time that a column's name speaks of."""
-    words = _words(column)
-    found = [unit for unit in DAYS if {unit, unit[:-1]} & words or (unit == "months" and "mo" in words)]
-    return found[0] if len(found) == 1 else None
-
-
 def unit_of(own: OwnData) -> str:
     """Return the unit of the times: as given, else as the column's name says, else days."""
-    return own.unit or _unit_said(own.time or "") or "days"
+    return own.unit or unit_said(own.time or "") or "days"
 
 
 def _say_unit(own: OwnData) -> None:
-    said = _unit_said(own.time or "")
+    said = unit_said(own.time or "")
     if said is None or said == (own.unit or "days"):
         return
     if own.unit is None:

@@ -16,7 +16,7 @@ from mtorscore._doors import option
 from mtorscore._outcome_terms import DAYS
 from mtorscore.errors import DataError, DataWarning, EndpointError, examples, warn
 from mtorscore.io.clinical import read_clinical
-from mtorscore.pp._barcodes import parse_barcode
+from mtorscore.pp.barcodes import parse_barcode
 
 if TYPE_CHECKING:
     from anndata import AnnData

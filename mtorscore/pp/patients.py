@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
-from mtorscore.pp._barcodes import Barcode, are_tcga, parse_barcode
+from mtorscore.pp.barcodes import Barcode, are_tcga, parse_barcode
 from mtorscore.pp.clinical import (
     HISTOLOGY_RULES,
     attach_clinical,

@@ -13,7 +13,7 @@ from anndata import AnnData
 import mtorscore as mt
 from mtorscore.errors import DataError, EndpointError
 from mtorscore.io.portals.patient_fields import simple_stage
-from mtorscore.pp._barcodes import parse_barcode
+from mtorscore.pp.barcodes import parse_barcode
 
 
 def samples(*names: str, **obs: Any) -> AnnData:

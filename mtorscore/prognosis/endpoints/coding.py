@@ -6,21 +6,37 @@ A coding is learned from one table and applied to others. Values are found by th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
-__all__ = ["KINDS", "Coding", "drop_empty_levels", "kind_of_column", "learn", "name_of", "names_in", "numbers_in"]
+__all__ = [
+    "KINDS",
+    "Coding",
+    "drop_empty_levels",
+    "kind_of_column",
+    "learn",
+    "name_of",
+    "names_in",
+    "numbers_in",
+    "warn_codes",
+]
 
 KINDS = ("number", "ordered", "category", "number or position")
 """The last one is of models written by 0.1.0, which did not say whether a column was a number or ordered levels."""
 MOST_LEVELS = 10
 """With more distinct numbers than this a column that also holds words is one of numbers, however many words."""
+MOST_BINS = 4
+"""More distinct texts of a number with a sign or unit (``<20``, ``10%``) than this are measurements, not bins."""
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d[\d.,]*(?:\s*[%+]|\s+[A-Za-zµ/]{1,8})?")
+_CODES_OF_MISSING = (9.0, 99.0, 999.0, 9999.0, 99999.0)
 
 
 def name_of(value: object) -> str:
@@ -73,7 +89,59 @@ def kind_of_column(column: pd.Series) -> str:
     found = numbers.dropna()
     if len(found) >= len(words) or found.nunique() > MOST_LEVELS:
         raise DataError(words_among_numbers(column.name, words))
+    _refuse_measurements(column.name, words)
+    _refuse_twins(column.name, known)
     return "category"
+
+
+def _refuse_measurements(name: object, words: pd.Series) -> None:
+    """Refuse text that is numbers with decimal commas, signs or units: each would be a level of its own."""
+    texts = [str(w).strip() for w in words.unique()]
+    commas = sum(_COMMA.fullmatch(t) is not None for t in texts)
+    measured = sum(_MEASURED.fullmatch(t) is not None for t in texts)
+    if 2 * commas > len(texts) or (measured > MOST_BINS and 2 * measured > len(texts)):
+        raise DataError(
+            f"Column {name!r} holds numbers written as text ({examples(map(repr, texts))}), of which each would be a "
+            "level of its own; write plain numbers with decimal points, without signs and units."
+        )
+
+
+def _refuse_twins(name: object, known: pd.Series) -> None:
+    """Refuse levels that differ in capitals or blanks only: they would be different levels."""
+    seen: dict[str, str] = {}
+    for level in dict.fromkeys(name_of(v) for v in known.unique()):
+        twin = seen.setdefault(" ".join(level.casefold().split()), level)
+        if twin != level:
+            raise DataError(
+                f"Column {name!r} holds levels that differ in capitals or blanks only ({twin!r}, {level!r}), and would "
+                "be counted as different ones; write them alike."
+            )
+
+
+def warn_codes(column: pd.Series, values: FloatArray) -> None:
+    """Warn of numbers that look like codes of missing values, such as -9 among ages or 999 among far smaller ones.
+
+    Parameters
+    ----------
+    column
+        What is named.
+    values
+        Its numbers.
+    """
+    known = values[np.isfinite(values)]
+    for code in _CODES_OF_MISSING:
+        for value in (-code, code):
+            rest = known[known != value]
+            if len(rest) == len(known) or not len(rest):
+                continue
+            below = value < 0 <= rest.min()
+            above = value >= 99 and rest.max() < value / 3 and rest.max() > 1
+            if below or above:
+                warn(
+                    f"{len(known) - len(rest)} value(s) of {column.name!r} are {value:g}, and all others lie between "
+                    f"{rest.min():g} and {rest.max():g}: where that is a code for missing, set it to missing.",
+                    DataWarning,
+                )
 
 
 def words_among_numbers(name: object, words: pd.Series) -> str:
@@ -91,18 +159,28 @@ def numbers_in(column: pd.Series) -> FloatArray:
     Raises
     ------
     DataError
-        If it holds words, which the message names.
+        If it holds words, which the message names, or infinite values.
     """
     if not isinstance(column.dtype, pd.CategoricalDtype) and pd.api.types.is_numeric_dtype(column.dtype):
         values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return values
+        return _finite(column, values)
     plain = column.astype(object)
     numbers = pd.to_numeric(plain, errors="coerce")
     words = plain[numbers.isna() & plain.notna()]
     if len(words):
         raise DataError(words_among_numbers(column.name, words))
     converted: FloatArray = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    return converted
+    return _finite(column, converted)
+
+
+def _finite(column: pd.Series, values: FloatArray) -> FloatArray:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DataError(
+            f"Column {column.name!r} holds {int(infinite.sum())} infinite value(s) "
+            f"({examples(column.index[infinite])}); set them to missing."
+        )
+    return values
 
 
 @dataclass(frozen=True)
@@ -200,4 +278,6 @@ def learn(column: pd.Series) -> Coding:
     levels = [name_of(v) for v in column.cat.categories] if kind == "ordered" else []
     known = Coding(column.name, kind, tuple(levels), float("nan")).apply(column)
     known = known[np.isfinite(known)]
+    if kind == "number":
+        warn_codes(column, known)
     return Coding(column.name, kind, tuple(levels), float(np.median(known)) if len(known) else 0.0)

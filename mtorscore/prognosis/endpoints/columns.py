@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+import re
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from mtorscore._outcome_terms import event_codes
 from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples, nearest, warn
+from mtorscore.pp.barcodes import are_tcga, parse_barcode
 from mtorscore.prognosis.endpoints.coding import name_of
 
 EXCLUDED = ["observation", "endpoint", "rule", "reason"]
@@ -48,13 +50,30 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
     if not len(index):
         raise EndpointError(f"Endpoint {name}: there is no observation with a value to relate to it.")
     known = index.isin(clinical.index)
+    alike = "" if known.all() else _alike(index[~known], clinical.index)
     if not known.any():
         raise EndpointError(
             f"None of the {len(index)} observations ({examples(index)}) is in the clinical table "
-            f"({examples(clinical.index)}); join both on the same identifier."
+            f"({examples(clinical.index)}); {alike or 'join both on the same identifier'}."
         )
+    if alike:
+        warn(f"{int((~known).sum())} of {len(index)} observations are not in the clinical table: {alike}.", DataWarning)
     lost = [row(o, name, "not in the clinical table") for o in index[~known]]
     return clinical.loc[index[known]], lost
+
+
+def _alike(lost: pd.Index, names: pd.Index) -> str:
+    """Say how names without a clinical row differ from those of the table, where they are nearly the same."""
+    ways: tuple[tuple[Callable[[object], str], str], ...] = (
+        (str, "one table names them by numbers, the other by text (index.astype(str) makes text of both)"),
+        (lambda v: re.sub(r"[\W_]+", "", name_of(v)).casefold(), "they differ in capitals, blanks or punctuation"),
+    )
+    for plain, how in ways:
+        known = {plain(n): n for n in names}
+        pairs = [f"{v!r} is {known[plain(v)]!r}" for v in lost if plain(v) in known]
+        if pairs:
+            return f"{len(pairs)} have a row under nearly the same name ({examples(pairs)}): {how}; write them alike"
+    return ""
 
 
 def pick(table: pd.DataFrame, column: str | None, name: str) -> pd.Series:
@@ -195,9 +214,9 @@ def _by_words(column: pd.Series, endpoint: str) -> npt.NDArray[np.float64] | Non
     words = words[pd.to_numeric(words, errors="coerce").isna()]
     if len(words):
         raise EndpointError(
-            f"The event column {column.name!r} holds {len(words)} value(s) that are no number and may mean anything "
-            f"({examples(words.unique())}); say which value is the event (event_value=; the others then count as none"
-            "), write 1, 0 and missing, or set them to missing when the table is read."
+            f"The event column {column.name!r} holds {len(words)} value(s) that are no number "
+            f"({examples(words.unique())}); say which value is the event (event_value=), as these may mean anything, "
+            "or set them to missing when the table is read."
         )
     return None if unread else codes
 
@@ -241,8 +260,8 @@ def apply_rules(
 
 
 def warn_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
-    """Warn if a patient (column ``patient``) has several observations in an endpoint."""
-    twice = _repeated(clinical, index)
+    """Warn if a patient (a column that names patients, or TCGA barcodes) has several observations in an endpoint."""
+    twice, _ = _repeated(clinical, index)
     if len(twice):
         warn(
             f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}), which count as if "
@@ -253,26 +272,36 @@ def warn_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
 
 
 def refuse_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
-    """Refuse observations of which several are of one patient (column ``patient``).
+    """Refuse observations of which several are of one patient (a column that names patients, or TCGA barcodes).
 
     Raises
     ------
     DataError
         If a patient has several; the message names some.
     """
-    twice = _repeated(clinical, index)
+    twice, column = _repeated(clinical, index)
     if len(twice):
+        groups = f"groups={column!r}" if column else "the patient of each barcode as groups="
         raise DataError(
             f"{len(twice)} patient(s) have several observations with an outcome ({examples(twice)}): in different "
-            "folds they would tell each other's outcome. Hand over groups='patient', or keep one each "
+            f"folds they would tell each other's outcome. Hand over {groups}, or keep one each "
             "(pp.resolve_patients does)."
         )
 
 
-def _repeated(clinical: pd.DataFrame, index: pd.Index) -> npt.NDArray[Any]:
-    """Return the patients with several observations."""
-    if "patient" not in clinical.columns:
-        return np.zeros(0, dtype=object)
-    names = clinical["patient"].reindex(index).dropna()
+_PATIENT = re.compile(r"(bcr_?)?(patient|subject|participant|donor)([ ._]?(id|barcode|no|number))?", re.IGNORECASE)
+
+
+def _repeated(clinical: pd.DataFrame, index: pd.Index) -> tuple[npt.NDArray[Any], str]:
+    """Return the patients with several observations, and the column that names patients ("" for barcodes)."""
+    column = next((str(c) for c in clinical.columns if _PATIENT.fullmatch(str(c))), "")
+    if "patient" in clinical.columns:
+        column = "patient"
+    if column:
+        names = clinical[column].reindex(index).dropna()
+    elif are_tcga(index):
+        names = pd.Series([b.patient for b in map(parse_barcode, map(str, index)) if b is not None], dtype=object)
+    else:
+        return np.zeros(0, dtype=object), ""
     found: npt.NDArray[Any] = names[names.duplicated()].astype(object).unique()
-    return found
+    return found, column

@@ -10,7 +10,14 @@ import pandas as pd
 from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, examples, nearest
 from mtorscore.io.portals.patient_fields import STAGES, simple_stage
-from mtorscore.prognosis.endpoints.coding import drop_empty_levels, kind_of_column, learn, names_in, numbers_in
+from mtorscore.prognosis.endpoints.coding import (
+    drop_empty_levels,
+    kind_of_column,
+    learn,
+    names_in,
+    numbers_in,
+    warn_codes,
+)
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = [
@@ -120,6 +127,7 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
         kind = kind_of_column(column)
         if kind == "number":
             parts[str(name)] = numbers_in(column)
+            warn_codes(column, parts[str(name)])
             continue
         coding = learn(column)
         missing = column.isna().to_numpy()

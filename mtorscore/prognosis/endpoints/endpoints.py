@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtorscore._outcome_terms import DAYS
-from mtorscore.errors import EndpointError
+from mtorscore._doors import option
+from mtorscore._outcome_terms import DAYS, unit_said
+from mtorscore.errors import DataWarning, EndpointError, warn
 from mtorscore.prognosis.endpoints.coding import name_of
 from mtorscore.prognosis.endpoints.columns import (
     EXCLUDED,
@@ -180,11 +181,23 @@ class Endpoint:
         ------
         EndpointError
             If the unit is unknown or the horizon is not positive.
+
+        Warns
+        -----
+        DataWarning
+            If the name of the time column speaks of another unit.
         """
         if unit not in DAYS:
             raise EndpointError(f"Unknown unit of time {unit!r}; use one of {', '.join(DAYS)}.")
         if horizon is not None and not horizon > 0:
             raise EndpointError(f"The horizon must be positive, not {horizon}.")
+        said = unit_said(time)
+        if said not in (None, unit):
+            warn(
+                f"The column {time} speaks of {said}, and its times are read as {unit}: say {option('unit', said)} if "
+                "it does.",
+                DataWarning,
+            )
         return cls("survival", name or event, time, event, unit, entry, competing, horizon, event_value)
 
     @classmethod
