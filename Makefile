@@ -9,7 +9,7 @@ LOCK   ?= requirements.lock
 DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo liver test slow lint format docs bench lock clean
+.PHONY: help setup demo liver test slow lowest newest image lint format docs bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,16 @@ test: setup ## Run the tests
 slow: setup ## Run the slow tests
 	$(BIN)/python -m pytest -q -n $(CORES) -m slow
 
+lowest: ## Test the sdist with the oldest libraries that are declared
+	$(PYTHON) tools/test_installed.py .venv-lowest --constraint requirements-lowest.txt -- -n $(CORES)
+
+newest: ## Test the sdist with the newest libraries there are; lifelines, among the peers, does not know pandas 3 yet
+	$(PYTHON) tools/test_installed.py .venv-newest --without peers -- -n $(CORES)
+
+image: ## Run the steps of packaging/Dockerfile without a container engine
+	rm -rf .cache/image
+	$(PYTHON) tools/image_steps.py .cache/image
+
 lint: setup ## Check style, types and workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +68,8 @@ bench: setup ## Compare speed and memory with peers, small version
 lock: ## Make the lock files again (needs uv); lifelines, among the peers, does not know pandas 3 yet
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements.lock
 	echo 'pandas>=3' | uv pip compile pyproject.toml --extra dev --extra docs --extra prognosis --extra scale --constraint - --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --output-file requirements-pandas3.lock
+	echo '# The lowest versions that pyproject.toml declares, and what was newest beside them; made by `make lock`.' > requirements-lowest.txt
+	uv pip compile pyproject.toml --extra docs --extra peers --extra prognosis --extra remote --extra scale --resolution lowest-direct --python-version 3.11 --no-header --no-annotate >> requirements-lowest.txt
 	$(BIN)/python tools/lock_for_running.py
 
 clean: ## Remove what was built, not the results

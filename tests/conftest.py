@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,20 @@ def peer(name: str) -> Any:
     if pd.__version__.startswith("2"):
         return importlib.import_module(name)
     return pytest.importorskip(name, reason=f"{name} does not know pandas {pd.__version__} yet")
+
+
+def locked(name: str) -> str:
+    """Return the version of a library that requirements.lock names for the oldest interpreter."""
+    found = re.search(rf"^{re.escape(name)}==([^ ;\n]+)", (ROOT / "requirements.lock").read_text(), re.M)
+    assert found, name
+    return found[1]
+
+
+def compare_only_with_locked(name: str) -> None:
+    """Skip what follows where a library is not the version that the pictures or numbers on file were made with."""
+    have, want = metadata.version(name), locked(name)
+    if have != want:
+        pytest.skip(f"{name} {have} is not the locked {want}, which the comparison was made with")
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,8 @@ def canvas(ax: Axes | None, width: float, height: float) -> Iterator[tuple[Figur
             fig = figure(width, height)
             yield fig, fig.add_subplot()
             return
-        found = ax.get_figure(root=True)
+        # The figure that a subfigure is part of; get_figure(root=True) says the same since matplotlib 3.10.
+        found = getattr(ax.get_figure(), "figure", None)
         if not isinstance(found, Figure):
             raise DataError("The axes belong to no figure; make them with figure.add_subplot.")
         yield found, ax

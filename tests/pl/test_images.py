@@ -12,6 +12,7 @@ from PIL import Image
 
 from mtorscore import pl
 from mtorscore.pl import theme
+from tests.conftest import compare_only_with_locked
 from tests.pl.figures import EXAMPLES
 
 BASELINE = Path(__file__).parent / "baseline"
@@ -44,6 +45,7 @@ def bundled_font(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_looks_as_it_did(name: str) -> None:
     drawn = draw(name)
+    compare_only_with_locked("matplotlib")
     path = BASELINE / f"{name}.png"
     if os.environ.get("MTORSCORE_UPDATE_IMAGES"):
         path.parent.mkdir(exist_ok=True)
