@@ -8,6 +8,7 @@ matrix (a matrix product over thousands of scores at once), large ones cumulativ
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,11 @@ class RiskSets:
         """Return the risk sets of some observations (positions, or a mask) as if there were no others."""
         entry = None if self.entry is None else self.entry[rows]
         return RiskSets(self.time[rows], self.event[rows], entry, self.strata[rows], ties=self.ties, dense=dense)
+
+    @cached_property
+    def descent(self) -> Descent:
+        """Order in which to go down the risk sets, where nobody enters late."""
+        return Descent(self)
 
     @property
     def n(self) -> int:
@@ -173,6 +179,29 @@ class RiskSets:
             share = _column(self.fraction, values.ndim) * values
             out[self.rows] -= np.add.reduceat(share, self.starts, axis=0)[self.group]
         return out
+
+
+class Descent:
+    """Observations and events by stratum and descending time: risk sets grow as one goes on; without entry times."""
+
+    def __init__(self, risk: RiskSets) -> None:
+        self.order: IntArray = np.lexsort((-risk.time, risk.strata)).astype(np.int64)
+        time, stratum = risk.time[self.order], risk.strata[self.order]
+        begins = np.ones(risk.n, dtype=bool)
+        begins[1:] = (np.diff(time) != 0) | (np.diff(stratum) != 0)
+        starts = np.flatnonzero(begins)
+        self.group_ptr: IntArray = np.append(starts, risk.n).astype(np.int64)
+        self.first: IntArray = np.append(1, np.diff(stratum[starts]) != 0).astype(np.int64)[: len(starts)]
+        group = np.empty(risk.n, dtype=np.int64)
+        group[self.order] = np.cumsum(begins) - 1
+        of_event = group[risk.rows]
+        self.events: IntArray = np.argsort(of_event, kind="stable").astype(np.int64)
+        counts = np.bincount(of_event, minlength=len(starts))
+        self.event_ptr: IntArray = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        several = risk.rows[self.events][counts[of_event[self.events]] > 1] if risk.fraction.any() else risk.rows[:0]
+        self.tied: IntArray = several.astype(np.int64)
+        tied = np.bincount(group[self.tied], minlength=len(starts))
+        self.tied_ptr: IntArray = np.concatenate([[0], np.cumsum(tied)]).astype(np.int64)
 
 
 def _cumulative(values: FloatArray) -> FloatArray:

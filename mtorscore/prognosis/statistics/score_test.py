@@ -23,6 +23,10 @@ ScoreTest = Callable[[FloatArray], FloatArray]
 """``(n, B)`` covariates to ``(B,)`` statistics, standard normal under the null."""
 
 
+LEAST_LEFT = 1e-10
+"""Share of a covariate's information that others must leave."""
+LEAST_EIGENVALUE = 1e-15
+"""Of the largest; nuisance covariates that others determine are left out."""
 COLUMNS = 128
 """Covariates at a time: their running sums stay in the first-level cache."""
 
@@ -98,29 +102,6 @@ def information(
                         found[b] -= mean * mean
 
 
-class Descent:
-    """Order in which `information` goes down the risk sets; those without entry times only."""
-
-    def __init__(self, risk: RiskSets) -> None:
-        self.order: IntArray = np.lexsort((-risk.time, risk.strata)).astype(np.int64)
-        time, stratum = risk.time[self.order], risk.strata[self.order]
-        begins = np.ones(risk.n, dtype=bool)
-        begins[1:] = (np.diff(time) != 0) | (np.diff(stratum) != 0)
-        starts = np.flatnonzero(begins)
-        self.group_ptr: IntArray = np.append(starts, risk.n).astype(np.int64)
-        self.first: IntArray = np.append(1, np.diff(stratum[starts]) != 0).astype(np.int64)[: len(starts)]
-        group = np.empty(risk.n, dtype=np.int64)
-        group[self.order] = np.cumsum(begins) - 1
-        of_event = group[risk.rows]
-        self.events: IntArray = np.argsort(of_event, kind="stable").astype(np.int64)
-        counts = np.bincount(of_event, minlength=len(starts))
-        self.event_ptr: IntArray = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        several = risk.rows[self.events][counts[of_event[self.events]] > 1] if risk.fraction.any() else risk.rows[:0]
-        self.tied: IntArray = several.astype(np.int64)
-        tied = np.bincount(group[self.tied], minlength=len(starts))
-        self.tied_ptr: IntArray = np.concatenate([[0], np.cumsum(tied)]).astype(np.int64)
-
-
 def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     """Score test in Cox's model.
 
@@ -142,10 +123,14 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
     block = (z * weight[:, None]).T @ z - mean_z.T @ mean_z
 
     if type(risk) is RiskSets and risk.entry is None:
-        # Cross products are sums over risk sets, hence linear in the covariate: one row for each nuisance covariate.
+        # Cross products are sums over risk sets, hence linear in the covariate: a row for each nuisance covariate,
+        # turned so that the sum of their squares is what these explain.
         cross = z * weight[:, None] - w[:, None] * risk.adjoint(mean_z / s0[:, None])
-        linear = np.ascontiguousarray(np.column_stack([residual, cross]).T)
-        return _CoxTest(risk, np.column_stack([w, weight]), linear, s0, block)
+        values, vectors = np.linalg.eigh(block)
+        known = values > LEAST_EIGENVALUE * values.max(initial=0.0)
+        turned = cross @ (vectors[:, known] / np.sqrt(values[known]))
+        linear = np.ascontiguousarray(np.column_stack([residual, turned]).T)
+        return _CoxTest(risk, np.column_stack([w, weight]), linear, s0)
 
     inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
 
@@ -162,12 +147,9 @@ def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
 class _CoxTest:
     """Score test of covariates: a matrix product, and one pass down the risk sets."""
 
-    def __init__(
-        self, risk: RiskSets, per_row: FloatArray, linear: FloatArray, s0: FloatArray, block: FloatArray
-    ) -> None:
-        self.path = Descent(risk)
+    def __init__(self, risk: RiskSets, per_row: FloatArray, linear: FloatArray, s0: FloatArray) -> None:
+        self.path = risk.descent
         self.per_row, self.linear = per_row, linear
-        self.inverse: FloatArray = np.asarray(np.linalg.pinv(block), dtype=np.float64)
         self.per_event = np.column_stack([1.0 / s0, risk.fraction])[self.path.events]
 
     def __call__(self, x: FloatArray) -> FloatArray:
@@ -176,13 +158,24 @@ class _CoxTest:
 
     def of_centred(self, x: FloatArray) -> FloatArray:
         """Test covariates of about mean 0; what is added to a covariate changes its test by rounding alone."""
-        p, own = self.path, np.empty(x.shape[1])
+        p, out = self.path, np.empty(x.shape[1])
         x = np.ascontiguousarray(x)
         information(
-            x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, self.per_row, self.per_event, own
+            x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, self.per_row, self.per_event, out
         )
-        sums = self.linear @ x
-        return statistic(sums[0], own, sums[1:], self.inverse)
+        _over_own(self.linear @ x, out)
+        return out
+
+
+@jit
+def _over_own(sums: FloatArray, out: FloatArray) -> None:
+    """Turn informations into statistics; rows of `sums` after the first, squared, are what nuisance covariates take."""
+    for b in range(out.size):
+        own = out[b]
+        left = own
+        for j in range(1, sums.shape[0]):
+            left -= sums[j, b] * sums[j, b]
+        out[b] = sums[0, b] / np.sqrt(left) if left > LEAST_LEFT * max(own, 1e-300) else np.nan
 
 
 def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
@@ -224,5 +217,5 @@ def statistic(score: FloatArray, own: FloatArray, cross: FloatArray, inverse: Fl
     """Return ``score / sqrt(own - cross' block^-1 cross)``; NaN where nothing of the covariate is left."""
     left = own - (cross * (inverse @ cross)).sum(axis=0) if len(inverse) else own
     with np.errstate(divide="ignore", invalid="ignore"):
-        out: FloatArray = np.where(left > 1e-10 * np.maximum(own, 1e-300), score / np.sqrt(left), np.nan)
+        out: FloatArray = np.where(left > LEAST_LEFT * np.maximum(own, 1e-300), score / np.sqrt(left), np.nan)
     return out

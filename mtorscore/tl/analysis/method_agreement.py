@@ -74,7 +74,7 @@ def agreement(
     rows = []
     for key, part in joined.groupby(keys, sort=False, dropna=False):
         values = key if isinstance(key, tuple) else (key,)
-        rows.append(dict(zip(keys, values, strict=True)) | _of_one(*_arrays(part), null))
+        rows.append(dict(zip(keys, values, strict=True)) | _of_one(*_known(_columns_of(part), slice(None)), null))
     return pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
 
 
@@ -110,8 +110,9 @@ def with_agreement(
     differ, claim = [""] * len(table), [""] * len(table)
     named = table[["method", effect, low, high]].set_axis(["method", "effect", "low", "high"], axis=1)
     groups = table.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
+    columns = _columns_of(named)
     for places in _places(groups):
-        found = _of_one(*_arrays(named.iloc[places]), null)
+        found = _of_one(*_known(columns, places), null)
         for i in places:
             agree[i] = found["methods_agree"] if found["n_methods"] > 1 else None
             differ[i], claim[i] = found["differ"], found["claim"]
@@ -124,12 +125,19 @@ def _places(groups: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(order) else []
 
 
-def _arrays(part: pd.DataFrame) -> tuple[list[str], _Float, _Float, _Float]:
-    """Return method, effect and interval of the rows whose effect is known."""
-    effect, low, high = (pd.to_numeric(part[c]).to_numpy(dtype=np.float64) for c in ("effect", "low", "high"))
+def _columns_of(table: pd.DataFrame) -> tuple[npt.NDArray[Any], _Float, _Float, _Float]:
+    """Return method, effect and interval of all rows."""
+    effect, low, high = (pd.to_numeric(table[c]).to_numpy(dtype=np.float64) for c in ("effect", "low", "high"))
+    return table["method"].astype(str).to_numpy(dtype=object), effect, low, high
+
+
+def _known(
+    columns: tuple[npt.NDArray[Any], _Float, _Float, _Float], places: npt.NDArray[np.int64] | slice
+) -> tuple[list[str], _Float, _Float, _Float]:
+    """Return method, effect and interval of the rows at some places whose effect is known."""
+    methods, effect, low, high = (c[places] for c in columns)
     known = np.isfinite(effect)
-    methods = [str(m) for m, k in zip(part["method"], known, strict=True) if k]
-    return methods, effect[known], low[known], high[known]
+    return list(methods[known]), effect[known], low[known], high[known]
 
 
 def _of_one(methods: list[str], effect: _Float, low: _Float, high: _Float, null: float) -> dict[str, Any]:

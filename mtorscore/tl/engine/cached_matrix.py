@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore.errors import MethodError
@@ -23,8 +25,18 @@ from mtorscore.tl.engine.tiles import Tile
 
 T = TypeVar("T")
 HELD_BYTES = 1 << 30
+# What is kept for the next who asks, such as random sets for the next method.
+KEPT_BYTES = 128 << 20
 # Sets are added up for all rows of a tile at once, so few tiles read the sets few times.
 HELD_ROWS = 512
+
+
+class _Kept:
+    """An array that threads share, once there is one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.array: npt.NDArray[Any] | None = None
 
 
 class Held:
@@ -36,6 +48,23 @@ class Held:
         self.n_obs, self.n_vars = source.n_obs, source.n_vars
         self.genes = np.arange(source.n_vars, dtype=np.int64)
         self._tiles = tiles
+        self._kept: dict[Any, _Kept] = {}
+        self._room = KEPT_BYTES
+        self._lock = threading.Lock()
+
+    def once(self, key: Any, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Return an array that is made for the first who asks and kept while there is room; others wait for it."""
+        with self._lock:
+            kept = self._kept.setdefault(key, _Kept())
+        with kept.lock:
+            if kept.array is not None:
+                return kept.array
+            array = make()
+            with self._lock:
+                if array.nbytes <= self._room:
+                    self._room -= array.nbytes
+                    kept.array = array
+            return array
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the rows in order, as tiles."""

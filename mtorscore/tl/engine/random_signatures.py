@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,12 +93,14 @@ def draw(columns: Ints | None, size: int, n_sets: int, bins: Ints, *, seed: int,
     """
     from mtorscore.tl.kernels.random_draws import draw_sets
 
-    used = bins if columns is not None else np.zeros_like(bins)
-    pool = np.argsort(used, kind="stable").astype(np.int64)
-    pointer = np.concatenate([[0], np.cumsum(np.bincount(used))]).astype(np.int64)
-    bin_of = used[columns] if columns is not None else np.zeros(size, dtype=np.int64)
     if size > bins.size:
         raise DataError(f"A template of {size} genes cannot be drawn from {bins.size}.")
+    if columns is None:
+        pool, pointer = np.arange(bins.size, dtype=np.int64), np.array([0, bins.size], dtype=np.int64)
+    else:
+        pool = np.argsort(bins, kind="stable").astype(np.int64)
+        pointer = np.concatenate([[0], np.cumsum(np.bincount(bins))]).astype(np.int64)
+    bin_of = np.zeros(size, dtype=np.int64) if columns is None else bins[columns]
     start = int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:8], "little")
     found: Ints = draw_sets(pool, pointer, bin_of, n_sets, np.uint64(start))
     return found
@@ -256,12 +259,18 @@ def _one_by_one(
 ) -> Iterator[tuple[int, Array]]:
     """Score the sets of each template for itself, some templates ahead of the one that is waited for."""
     n_sets, seed, streams, matched = how
+    of_bins = hashlib.sha256(bins.tobytes()).digest()
     state = learn(spec, params, held, everything(np.zeros((1, 1), dtype=np.int64), np.ones(1), held.n_vars, held.genes))
 
     def scored(number: int) -> Array:
         columns, values = templates[number]
+        place = columns if matched else None
         stream = number if streams is None else streams[number]
-        drawn = draw(columns if matched else None, values.size, n_sets, bins, seed=seed, stream=stream)
+        key = ("drawn", stream, values.size, n_sets, seed, b"" if place is None else place.tobytes(), of_bins)
+        # Methods that take turns draw the same sets.
+        drawn = held.once(
+            key, lambda: draw(place, values.size, n_sets, bins, seed=seed, stream=stream).astype(np.int32)
+        )
         out = np.empty((held.n_obs, n_sets))
         sets = _drawn_sets(spec, drawn, values, held)
         for tile in held.tiles():
@@ -289,8 +298,11 @@ def _drawn_sets(spec: MethodSpec, drawn: Ints, weights: Array, held: Held) -> Dr
     """Return the sets drawn for a template, up genes first, over all genes of the matrix."""
     used = np.sign(weights) if not spec.weighted else weights
     used = used if spec.signed else np.abs(used)
-    up_first = np.argsort(used < 0, kind="stable")
-    sets = everything(drawn[:, up_first], used[up_first], held.n_vars, held.genes)
+    down = used < 0
+    if down.any():
+        up_first = np.argsort(down, kind="stable")
+        drawn, used = drawn[:, up_first], used[up_first]
+    sets = everything(drawn, used, held.n_vars, held.genes)
     return DrawnSets(**{f.name: getattr(sets, f.name) for f in fields(sets)} | {"drawn": True})
 
 
@@ -328,14 +340,19 @@ def _score_group(
         yield number, np.ascontiguousarray(out[:, a:b])
 
 
+@cache
+def _numbers(n: int) -> tuple[str, ...]:
+    return tuple(str(i) for i in range(n))
+
+
 def everything(drawn: Ints, weights: Array, n_vars: int, genes: Ints | None = None) -> Sets:
     """Return drawn columns as sets over all genes of the matrix, so that ranks and moments are shared by all sets."""
     n, k = drawn.shape
     none = np.zeros(n, dtype=np.int64)
     return Sets(
-        names=tuple(str(i) for i in range(n)),
+        names=_numbers(n),
         indptr=np.arange(n + 1, dtype=np.int64) * k,
-        slots=np.ascontiguousarray(drawn).ravel(),
+        slots=drawn.ravel().astype(np.int64),
         weights=np.tile(weights, n),
         genes=np.arange(n_vars, dtype=np.int64) if genes is None else genes,
         missing_up=none,
