@@ -176,7 +176,7 @@ def r(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
 
 
 def read_blocks(x: Any, sets: dict[str, list[str]]) -> Callable[[], Any]:
-    from mtorscore.tl.streaming.disk_matrix import open_file
+    from mtorscore.tl.streaming.open_file import open_file
     from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes
 
     def call() -> Any:

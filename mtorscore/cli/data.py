@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from mtorscore.io import Description
 
 __all__ = [
+    "GENOME",
     "IDS",
     "MAPPING",
     "MODALITY",
     "ORIENTATION",
     "PLATFORM",
     "PLATFORM_COLUMNS",
+    "PREFIX",
     "TX2GENE",
     "UNITS",
     "parts",
@@ -34,6 +36,8 @@ UNITS = "What the values are, where that is no sure guess: counts, tpm, fpkm, rs
 PLATFORM = "Annotation of the array: a table of probes and their genes."
 PLATFORM_COLUMNS = "Its columns of probes and symbols, as ID,SYMBOL, where the headings are unusual."
 MAPPING = "Table of two columns, identifier and gene, for identifiers that are not known here."
+GENOME = "Of a 10x file with several genomes: which one."
+PREFIX = "Of a 10x folder with several samples: what the names of the three files begin with."
 MODALITY = "Of a MuData file (.h5mu), where it has several modalities."
 EVENT_VALUE = "Value of the event column that means the event, such as 0 where 1 means censored."
 COMPETING = "Column that is 1 where a competing event ended follow-up, such as any death."

@@ -10,12 +10,14 @@ import typer
 from mtorscore.cli.data import (
     COMPETING,
     EVENT_VALUE,
+    GENOME,
     IDS,
     MAPPING,
     MODALITY,
     ORIENTATION,
     PLATFORM,
     PLATFORM_COLUMNS,
+    PREFIX,
     TX2GENE,
     UNITS,
     parts,
@@ -119,9 +121,14 @@ def score(
     tx2gene: Annotated[Path | None, typer.Option(help=TX2GENE)] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of an AnnData file instead of X.")] = None,
     modality: Annotated[str | None, typer.Option(help=MODALITY)] = None,
+    genome: Annotated[str | None, typer.Option(help=GENOME)] = None,
+    prefix: Annotated[str | None, typer.Option(help=PREFIX)] = None,
     memory: Annotated[
-        str, typer.Option(help="For .h5ad and .zarr, which are scored block by block: memory for the blocks.")
+        str, typer.Option(help="For .h5ad, .zarr and 10x, which are scored block by block: memory for the blocks.")
     ] = "1GB",
+    resume: Annotated[
+        bool, typer.Option("--resume/--start-again", help="Go on with a run that was killed, or begin it anew.")
+    ] = True,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Blocks worked on at the same time; all cores by default.")
     ] = None,
@@ -135,7 +142,8 @@ def score(
     `method` and one row per observation and method. `--out` that ends in .parquet, .h5ad or .zarr holds the scores as
     the Python call does.
 
-    An .h5ad or .zarr file is never loaded: it is scored in blocks, and a run that was killed goes on where it was.
+    An .h5ad or .zarr file, and a 10x .h5 file or folder (matrix.mtx, barcodes, features), is never loaded: it is
+    scored in blocks, and a run that was killed goes on where it was. Of a 10x matrix only genes are scored.
 
     For example:
 
@@ -144,6 +152,8 @@ def score(
         mtorscore score estimated_counts.tsv --units counts --log --method zscore
         zcat counts.tsv.gz | mtorscore score - --out - | head
         mtorscore score atlas.h5ad --method ucell --out scores.parquet --memory 500MB
+        mtorscore score filtered_feature_bc_matrix.h5 --method ucell --out scores.parquet
+        mtorscore score filtered_feature_bc_matrix/ --method ucell --out scored.h5ad
     """
     from mtorscore import tl
     from mtorscore.collection import SignatureCollection, library
@@ -163,13 +173,14 @@ def score(
     if harmonise and signatures is not None:
         collection = current(collection, str(signatures))
     named = GeneNames(organism, platform, parts(platform_columns), mapping)
-    in_memory = orientation or (named.options() and not harmonise)
+    in_memory = orientation or tx2gene or (named.options() and not harmonise)
+    of_10x = {"genome": genome, "prefix": prefix}
     source = standard_input() if expression == "-" else local(expression)
-    if isinstance(source, Path) and not in_memory and can_stream(source, out, modality):
+    if isinstance(source, Path) and not in_memory and can_stream(source, out, modality, of_10x):
         asked = Asked(
             methods=tuple(names), harmonise={"organism": organism, **named.options()} if harmonise else None,
             check=check_overlap, separator=separator, ids=ids, units=units, log=log_layer if log else None, layer=layer,
-            modality=modality, memory=memory, threads=threads, progress=not quiet(),
+            modality=modality, said=of_10x, memory=memory, threads=threads, resume=resume, progress=not quiet(),
         )  # fmt: skip
         done = stream_scores(source, collection, asked, out)
         found, n_obs, made = done.coverage, done.n_obs, done.made
@@ -180,6 +191,7 @@ def score(
             "units": units,
             "tx2gene": tx2gene,
             "modality": modality,
+            **of_10x,
         }
         check_output(out)
         reading = Reading(log=log, layer=layer, **said)

@@ -64,6 +64,8 @@ class Reading:
     log: bool = False
     modality: str | None = None
     layer: str | None = None
+    genome: str | None = None
+    prefix: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Return what was said for `mtorscore.read`, as keyword arguments."""

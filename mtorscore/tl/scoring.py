@@ -75,8 +75,8 @@ def score(
     ----------
     adata
         Observations x genes. The values are taken as they are: ``.raw`` is never used, nothing is logged. A path to an
-        ``.h5ad`` or ``.h5mu`` file or ``.zarr`` folder is scored from disk, in blocks. Of a MuData object one modality
-        is scored in place.
+        ``.h5ad`` or ``.h5mu`` file, a ``.zarr`` folder, or a 10x ``.h5`` or folder is scored from disk, in blocks. Of a
+        MuData object one modality is scored in place.
     signatures
         A collection, a mapping of names to genes, a path, or None for the shipped library.
     method
@@ -171,7 +171,8 @@ def score(
     collection = check_collection(as_collection(signatures))
     warn_composites(collection, options.methods, options.references)
     if isinstance(adata, str | Path):
-        from mtorscore.tl.streaming.score_file import DiskOptions, score_file
+        from mtorscore.tl.streaming.disk_options import DiskOptions
+        from mtorscore.tl.streaming.score_file import score_file
 
         disk = DiskOptions(
             mask_obs=mask_obs, block=block, memory=memory, out=out, progress=progress, resume=resume, modality=modality

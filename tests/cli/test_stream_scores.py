@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from mtorscore import cli, library, tl
+from mtorscore import cli, io, library, tl
 from mtorscore.errors import DataError
 from mtorscore.genes.tables import human
 from mtorscore.pipeline import read_table
 from mtorscore.pipeline.from_disk import stream_scores
 from mtorscore.pipeline.tables import Reading, check_overlap, log_layer, read_expression, scores_table
+from tests.tl.tenx_files import write_tenx
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning"),
@@ -236,3 +237,53 @@ def test_progress_in_lines_where_nobody_watches(
     assert said.index("zscore reads the whole file to learn from it") < said.index("scoring: ")
     assert "scoring: 300 cells" in said
     assert "cells/s" in said
+
+
+@pytest.mark.parametrize("kind", ["h5", "mtx"])
+def test_a_10x_matrix_is_scored_with_the_bytes_of_its_h5ad(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One gene has two Ensembl ids, so that copies are collapsed; antibodies bear the symbol of a gene."""
+    path = write_tenx(tmp_path, kind)
+    read = io.read(path)
+    read.write_h5ad(tmp_path / "same.h5ad")
+    expected = in_memory(path)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the matrix was read as a whole")
+
+    for ending, words in [("parquet", [])] if kind == "h5" else [("tsv", []), ("parquet", ["--log"])]:
+        names = [f"{i}{len(words)}.{ending}" for i in "ab"]
+        options = ["--method", ",".join(METHODS), *words]
+        run("-q", "score", tmp_path / "same.h5ad", *options, "--out", tmp_path / names[0])
+        with monkeypatch.context() as patch:
+            patch.setattr("mtorscore.io.read", never)
+            run("-q", "score", path, *options, "--out", tmp_path / names[1])
+        assert (tmp_path / names[0]).read_bytes() == (tmp_path / names[1]).read_bytes()
+    ending = "h5ad" if kind == "h5" else "zarr"
+    run("-q", "score", path, "--method", ",".join(METHODS), "--out", tmp_path / f"s.{ending}")
+    found = (ad.read_h5ad if ending == "h5ad" else ad.read_zarr)(tmp_path / f"s.{ending}")
+    assert (found.X != read.X).nnz == 0
+    for method in METHODS:
+        values = expected.obsm[f"score_{method}"].to_numpy()
+        np.testing.assert_allclose(found.obsm[f"score_{method}"].to_numpy(), values, rtol=1e-12, atol=1e-13)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".") or p.name.endswith(".parts")]
+
+
+def test_one_of_several_samples_and_genomes_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_tenx(tmp_path, "mtx")
+    for name in ("one", "two"):
+        for file in path.glob("*.gz"):
+            (tmp_path / "both").mkdir(exist_ok=True)
+            (tmp_path / "both" / f"GSM_{name}_{file.name}").write_bytes(file.read_bytes())
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", str(tmp_path / "both"), "--out", str(tmp_path / "s.tsv")])
+    assert ended.value.code == 2
+    assert "choose one with --prefix, such as --prefix GSM_one_" in capsys.readouterr().err
+    run("-q", "score", tmp_path / "both", "--prefix", "GSM_two_", "--out", tmp_path / "s.tsv")
+    run("-q", "score", path, "--out", tmp_path / "t.tsv")
+    assert (tmp_path / "s.tsv").read_bytes() == (tmp_path / "t.tsv").read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", str(path), "--genome", "mm10", "--out", str(tmp_path / "s.tsv")])
+    assert ended.value.code == 2
+    assert "--genome mm10 says nothing about 10x-mtx" in capsys.readouterr().err

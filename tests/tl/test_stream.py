@@ -21,7 +21,8 @@ from mtorscore import tl
 from mtorscore.errors import DataError, FormatError, MethodError
 from mtorscore.tl import SignatureScorer
 from mtorscore.tl.streaming.checkpoints import read_scores
-from mtorscore.tl.streaming.disk_matrix import open_file, panel_edges
+from mtorscore.tl.streaming.open_file import open_file
+from mtorscore.tl.streaming.scratch import panel_edges
 from mtorscore.tl.streaming.stream_source import StreamSource, parse_memory
 from tests.containers import ARRAY_TYPES
 from tests.tl.specs import BLOCKWISE, COHORT, HOLDING

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore.errors import DataWarning, FormatError, examples, warn
-from mtorscore.io.formats import tenx
+from mtorscore.io.formats import tenx, tenx_parts
 from mtorscore.io.formats.reader import Folder, Found, Reader
 from mtorscore.io.sections.places import COORDINATES, first_there, place, positions, set_apart
 
@@ -70,7 +70,7 @@ def visium(
     if file is None or table is None:
         lacks = "table of positions (spatial/tissue_positions.csv)" if file else f"{matrix or 'filtered or raw'} matrix"
         raise FormatError(f"there is no {lacks}; give the folder outs as Space Ranger wrote it.", path=path)
-    adata, made = tenx.h5(file) if file.is_file() else tenx.folder(file)
+    adata, made = _matrix_in(file)
     adata, left_out = _placed(adata, table, in_tissue)
     adata, apart = set_apart(adata, known=NOT_GENES)
     scale, used = _scale_factors(table.parent)
@@ -135,8 +135,14 @@ def _matrix_of(path: Path, prefixes: Sequence[str], name: str) -> Path | None:
     return file or folder or (path if prefixes and "matrix" in _parts(path) else None)
 
 
+def _matrix_in(file: Path) -> tuple[AnnData, dict[str, Any]]:
+    """Read all features, whatever they are; what is no gene is set apart afterwards."""
+    read = tenx.h5 if file.is_file() else tenx.folder
+    return read(file, other_features=True)
+
+
 def _parts(path: Path) -> dict[str, Path]:
-    return tenx.files_of(path) if path.is_dir() else {}
+    return tenx_parts.files_of(path) if path.is_dir() else {}
 
 
 def _spots_of(path: Path) -> Path | None:
@@ -202,7 +208,7 @@ def xenium(path: Path) -> tuple[AnnData, dict[str, Any]]:
             "the folder as Xenium wrote it.",
             path=path,
         )
-    adata, made = tenx.h5(file) if file.is_file() else tenx.folder(file)
+    adata, made = _matrix_in(file)
     place(adata, positions(table, "cell_id", ("x_centroid", "y_centroid")), ("x_centroid", "y_centroid"), table)
     adata, apart = set_apart(adata, known=NOT_GENES)
     used = [file, table]

@@ -11,14 +11,14 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mtorscore.errors import FormatError, examples
 
-__all__ = ["Content", "check_exists", "compression_of", "files_of", "head", "load", "sha256"]
+__all__ = ["Content", "check_exists", "compression_of", "files_of", "head", "load", "pieces", "sha256"]
 
 CHUNK = 1 << 20
 # A compressed table of zeros shrinks a hundredfold at most in practice; a bomb shrinks a thousandfold.
@@ -163,42 +163,65 @@ class _Frames:
 _BROKEN = (EOFError, zlib.error, OSError, lzma.LZMAError, zipfile.BadZipFile, ValueError, NotImplementedError)
 
 
-def _decompress(path: Path, most: int | None = None) -> bytes:
-    """Return the decompressed content, or its first `most` bytes."""
+def pieces(path: Path, most: int | None = None, limit: int | None = None) -> Iterator[bytes]:
+    """Yield the decompressed content of a file piece by piece.
+
+    Parameters
+    ----------
+    path
+        Plain or compressed.
+    most
+        Stop after so many bytes.
+    limit
+        Bytes of content that are refused as too many; None only refuses what looks like a bomb.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, empty, truncated or damaged, or a decompression bomb.
+    """
     check_exists(path)
-    size = path.stat().st_size
-    out = io.BytesIO()
+    size, done, lines = path.stat().st_size, 0, 1
     with path.open("rb") as raw:
         kind = compression_of(raw.read(8))
         raw.seek(0)
-        if not kind and size <= LIMIT:
-            return raw.read() if most is None else raw.read(most)
         try:
             stream = _opened(path, kind, raw)
-            while most is None or out.tell() < most:
-                block = stream.read(CHUNK if most is None else min(CHUNK, most - out.tell()))
+            while most is None or done < most:
+                block = stream.read(CHUNK if most is None else min(CHUNK, most - done))
                 if not block:
                     break
-                out.write(block)
-                done = out.tell()
-                if done > LIMIT or (kind and done > BOMB_FLOOR and done > BOMB_RATIO * size):
+                done += len(block)
+                lines += block.count(b"\n")
+                if (limit is not None and done > limit) or (kind and done > BOMB_FLOOR and done > BOMB_RATIO * size):
                     raise FormatError(
                         f"expands to more than {done >> 20} MiB from {size >> 10} KiB; this looks like a "
                         "decompression bomb, so reading stopped. Unpack it yourself if it is genuine.",
                         path=path,
                     )
+                yield block
         except FormatError:
             raise
         except Exception as error:
             if not kind or not (isinstance(error, _BROKEN) or type(error).__module__.startswith("zstandard")):
                 raise FormatError(f"cannot be read ({error}).", path=path) from error
-            line = out.getvalue().count(b"\n") + 1
             raise FormatError(
-                f"the {kind} file is truncated or damaged after {out.tell()} bytes of content ({error}); "
-                "download it again.",
+                f"the {kind} file is truncated or damaged after {done} bytes of content ({error}); download it again.",
                 path=path,
-                line=line,
+                line=lines,
             ) from error
+
+
+def _decompress(path: Path, most: int | None = None) -> bytes:
+    """Return the decompressed content, or its first `most` bytes."""
+    check_exists(path)
+    with path.open("rb") as raw:
+        if not compression_of(raw.read(8)) and path.stat().st_size <= LIMIT:
+            raw.seek(0)
+            return raw.read() if most is None else raw.read(most)
+    out = io.BytesIO()
+    for block in pieces(path, most, LIMIT):
+        out.write(block)
     return out.getvalue()
 
 

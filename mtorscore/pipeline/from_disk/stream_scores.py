@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from mtorscore.collection import SignatureCollection
-    from mtorscore.tl.streaming.disk_matrix import DiskFile
+    from mtorscore.tl.streaming.disk_file import DiskFile
     from mtorscore.tl.streaming.gene_names import GeneNaming
     from mtorscore.tl.streaming.value_scale import ValueScale
 
@@ -55,6 +55,8 @@ class Asked:
         Called with the names of the genes (in ``var``) and the signatures, to refuse what has nothing in common.
     layer, modality, memory, threads, resume
         See `mtorscore.tl.score`.
+    said
+        ``genome`` or ``prefix`` of a 10x matrix.
     separator
         Between the columns of a table of text.
     progress
@@ -72,6 +74,7 @@ class Asked:
     memory: str = "1GB"
     threads: int | None = None
     resume: bool = True
+    said: Mapping[str, str | None] = field(default_factory=dict)
     separator: str = "\t"
     progress: bool = False
 
@@ -85,8 +88,10 @@ class Streamed:
     made: str = ""
 
 
-def can_stream(path: Path, output: str, modality: str | None = None) -> bool:
-    """Whether a file is scored from disk: an AnnData file with observations in the rows, and a file to write.
+def can_stream(
+    path: Path, output: str, modality: str | None = None, said: Mapping[str, str | None] | None = None
+) -> bool:
+    """Whether a file is scored from disk: an AnnData or 10x file with observations in the rows, and a file to write.
 
     Parameters
     ----------
@@ -96,19 +101,19 @@ def can_stream(path: Path, output: str, modality: str | None = None) -> bool:
         Where the scores go; ``-`` prints them, from memory.
     modality
         Of a MuData file, where it has several.
+    said
+        ``genome`` or ``prefix`` of a 10x matrix.
     """
-    from mtorscore.io.detect import detect
     from mtorscore.io.tables.orientation import is_transposed
-    from mtorscore.tl.streaming.disk_matrix import check_kind, open_file
+    from mtorscore.tl.streaming.open_file import STREAMED, kind_of, open_file
 
-    if output == "-" or path.suffix not in (".h5ad", ".h5mu", ".zarr") or not path.exists():
+    # The table of a SpatialData store, Visium and Xenium are read with their coordinates.
+    if output == "-" or not path.exists() or kind_of(path)[0] not in STREAMED:
         return False
-    if path.is_dir() and detect(path).kind != "zarr":
-        # A SpatialData store: its table is read with the coordinates.
-        return False
-    check_kind(path)
-    file = open_file(path, modality=modality, panel_bytes=1 << 20)
+    file = open_file(path, modality=modality, panel_bytes=1 << 20, said=said)
     try:
+        if file.orientation_stated:
+            return True
         return not is_transposed([str(n) for n in file.obs_names(slice(0, SAMPLED))], file.genes[:SAMPLED])
     finally:
         file.close()
@@ -120,7 +125,7 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     Parameters
     ----------
     path
-        ``.h5ad`` file or ``.zarr`` folder.
+        ``.h5ad`` file, ``.zarr`` folder, 10x ``.h5`` or folder.
     signatures
         What is to be scored.
     asked
@@ -142,8 +147,9 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
         See `mtorscore.tl.score`.
     """
     from mtorscore.tl.engine.prepare import ScoreOptions
+    from mtorscore.tl.streaming.disk_options import DiskOptions
     from mtorscore.tl.streaming.gene_names import GeneNaming
-    from mtorscore.tl.streaming.score_file import DiskOptions, score_file
+    from mtorscore.tl.streaming.score_file import score_file
 
     target = Path(out)
     if target.suffix in PACKED:
@@ -152,12 +158,18 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     naming = GeneNaming(ids=asked.ids, harmonise=asked.harmonise)
-    values, made = _check(path, signatures, naming, asked)
+    made: list[str] = []
+
+    def look(file: DiskFile) -> ValueScale | None:
+        values, words = _check(file, signatures, naming, asked)
+        made.append(words)
+        return values
+
     options = ScoreOptions.checked(asked.methods, {}, layer=asked.layer, threads=asked.threads)
     written = target if target.suffix in OUTPUTS else target.with_name(f".{target.name}.parquet")
     disk = DiskOptions(
         memory=asked.memory, out=written, progress=asked.progress, resume=asked.resume, naming=naming,
-        modality=asked.modality, values=values,
+        modality=asked.modality, said=asked.said, look=look,
     )  # fmt: skip
     score_file(path, signatures, options, disk)
     if written is not target:
@@ -165,7 +177,7 @@ def stream_scores(path: Path, signatures: SignatureCollection, asked: Asked, out
     record, n_obs = _recorded(written, asked.modality)
     if written is not target:
         written.unlink()
-    return Streamed(n_obs, record[asked.methods[0]], made)
+    return Streamed(n_obs, record[asked.methods[0]], made[0])
 
 
 def check_output(out: str | Path) -> None:
@@ -209,19 +221,8 @@ def write_scores(adata: AnnData, out: str | Path) -> None:
         pq.write_table(table, temporary)
 
 
-@contextmanager
-def _opened(path: Path, layer: str | None, modality: str | None = None) -> Iterator[DiskFile]:
-    from mtorscore.tl.streaming.disk_matrix import open_file
-
-    file = open_file(path, layer=layer, modality=modality, panel_bytes=1 << 20)
-    try:
-        yield file
-    finally:
-        file.close()
-
-
 def _check(
-    path: Path, signatures: SignatureCollection, naming: GeneNaming, asked: Asked
+    file: DiskFile, signatures: SignatureCollection, naming: GeneNaming, asked: Asked
 ) -> tuple[ValueScale | None, str]:
     """Refuse names that repeat, negative counts and genes of no signature, by some of the rows; find out the scale."""
     import numpy as np
@@ -232,27 +233,25 @@ def _check(
     from mtorscore.pp.scale import check_values, warn_calls
     from mtorscore.tl.streaming.gene_names import known_names
 
-    with _opened(path, asked.layer, asked.modality) as file:
-        obs = file.element("obs")
-        if not obs.index.is_unique:
-            twice = obs.index[obs.index.duplicated()].unique()
-            raise DataError(f"{path}: {len(twice)} observation name(s) are duplicated ({examples(twice)}).")
-        if not min(file.matrix.shape):
-            return None, ""
-        found = _scale(file, asked) if asked.log or asked.units else (None, "")
-        rows = np.unique(np.linspace(0, file.matrix.shape[0] - 1, min(SAMPLED, file.matrix.shape[0])).astype(int))
-        # One block of neighbours at a time: rows far from each other would read everything between them.
-        for part in np.array_split(rows, max(1, len(rows) // 100)):
-            first = int(part[0])
-            some = AnnData(file.matrix[first : min(first + len(part), file.matrix.shape[0])])
-            some.var_names = [str(i) for i in range(some.n_vars)]
-            if asked.units:
-                check_values(some, asked.units)
-            elif not asked.log:
-                pp.check_signs(some)
-                if first == 0:
-                    warn_calls(some)
-        asked.check(AnnData(var=_frame(known_names(file, naming))), signatures)
+    obs = file.element("obs")
+    if not obs.index.is_unique:
+        twice = obs.index[obs.index.duplicated()].unique()
+        raise DataError(f"{file.path}: {len(twice)} observation name(s) are duplicated ({examples(twice)}).")
+    found = _scale(file, asked) if asked.log or asked.units else (None, "")
+    n_obs = file.shape[0]
+    rows = np.unique(np.linspace(0, n_obs - 1, min(SAMPLED, n_obs)).astype(int))
+    # One block of neighbours at a time: rows far from each other would read everything between them.
+    for part in np.array_split(rows, max(1, len(rows) // 100)):
+        first = int(part[0])
+        some = AnnData(file.matrix[first : min(first + len(part), n_obs)])
+        some.var_names = [str(i) for i in range(some.n_vars)]
+        if asked.units:
+            check_values(some, asked.units)
+        elif not asked.log:
+            pp.check_signs(some)
+            if first == 0:
+                warn_calls(some)
+    asked.check(AnnData(var=_frame(known_names(file, naming))), signatures)
     return found
 
 
@@ -266,7 +265,7 @@ def _scale(file: DiskFile, asked: Asked) -> tuple[ValueScale, str]:
     from mtorscore.pp.cohort import state_units
     from mtorscore.tl.streaming.value_scale import ValueScale
 
-    n_obs = file.matrix.shape[0]
+    n_obs = file.shape[0]
     rows = np.unique(np.linspace(0, n_obs - 1, min(LOOKED_AT, n_obs)).astype(int))
     parts = [file.matrix[int(i) : int(i) + 1] for i in rows]
     matrix = sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.vstack(parts)
@@ -330,11 +329,11 @@ def _recorded(written: Path, modality: str | None) -> tuple[dict[str, Any], int]
         record = json.loads(file.schema_arrow.metadata[b"mtorscore"])
         found = {k: pd.DataFrame(v["coverage"]) for k, v in record.items() if "coverage" in v}
         return {k: t.set_index(t.columns[0]) for k, t in found.items()}, int(file.metadata.num_rows)
-    from mtorscore.tl.streaming.disk_matrix import open_file
+    from mtorscore.tl.streaming.open_file import open_file
 
     file = open_file(written, modality=modality, panel_bytes=1 << 20)
     try:
         record = file.element("uns/mtorscore")
-        return {k: v["coverage"] for k, v in record.items() if "coverage" in v}, int(file.matrix.shape[0])
+        return {k: v["coverage"] for k, v in record.items() if "coverage" in v}, file.shape[0]
     finally:
         file.close()

@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from mtorscore._atomic import atomic, write_whole
 from mtorscore.errors import DataError, examples
+from mtorscore.io.tables import file_bytes
 from mtorscore.tl.engine.gene_sets import Array
-from mtorscore.tl.streaming.disk_matrix import DiskFile
+from mtorscore.tl.streaming.disk_file import DiskFile
 
 __all__ = [
     "Finished",
@@ -52,23 +53,19 @@ def _plan(file: Path) -> dict[str, Any]:
     return {"run": found["run"], "bounds": bounds}
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
-
-
-def stamps_of(path: Path) -> list[tuple[str, int, int]]:
-    """Return name, size and time of change of a file, or of all files of a folder."""
-    found = [(f, f.stat()) for f in _files(path)]
+def stamps_of(files: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of files."""
+    found = [(f, f.stat()) for f in files]
     return [(str(f), seen.st_size, seen.st_mtime_ns) for f, seen in found]
 
 
-def content_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of all files of a folder.
+def content_of(path: Path, files: Sequence[Path] | None = None) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of the files of a folder.
 
     Sizes and times do not tell: a store keeps both where values are overwritten in place.
     """
     digest = hashlib.sha256()
-    for file in _files(path):
+    for file in file_bytes.files_of(path) if files is None else files:
         with file.open("rb") as opened:
             inner = hashlib.file_digest(opened, "sha256").digest()
         digest.update(f"{file.relative_to(path.parent)}\0".encode() + inner)
@@ -249,10 +246,11 @@ def write_h5ad(out: Path, scores: Finished) -> None:
     import h5py
 
     with atomic(out) as temporary:
-        shutil.copyfile(scores.file.path, temporary)
+        scores.file.copy_to(temporary)
         with h5py.File(temporary, "r+") as copy:
             root = copy if scores.file.modality is None else copy["mod"][scores.file.modality]
-            _fill(root, lambda group, index: copy.copy(scores.file.obs_index(), group, name=index), scores)
+            names = root["obs"][root["obs"].attrs.get("_index", "_index")]
+            _fill(root, lambda group, index: copy.copy(names, group, name=index), scores)
 
 
 def write_zarr(out: Path, scores: Finished) -> None:
@@ -261,7 +259,7 @@ def write_zarr(out: Path, scores: Finished) -> None:
     from anndata.io import write_elem
 
     with atomic_folder(out) as temporary:
-        shutil.copytree(scores.file.path, temporary)
+        scores.file.copy_to(temporary)
         copy = zarr.open_group(str(temporary), mode="r+", use_consolidated=False)
         names = scores.file.obs_names()
         _fill(copy, lambda group, index: write_elem(group, index, names), scores)
@@ -297,7 +295,7 @@ def _metadata(folder: Path) -> str:
 def _fill(root: Any, copy_index: Callable[[Any, str], None], scores: Finished) -> None:
     """Write one dataframe per table in the layout that anndata reads, without holding a whole table in memory."""
     obsm = root.require_group("obsm")
-    n_obs = int(scores.file.matrix.shape[0])
+    n_obs = scores.file.shape[0]
     tables = [_new_table(obsm, key, names, n_obs, copy_index) for key, names in scores.columns.items()]
     bounds = scores.parts.bounds
     for i, block in enumerate(scores.parts):

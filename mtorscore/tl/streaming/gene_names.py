@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mtorscore.errors import MtorscoreWarning
 from mtorscore.io.tables.assembly import no_column, unique
 from mtorscore.pp.identifiers import harmonise_genes
-from mtorscore.tl.streaming.disk_matrix import DiskFile
+from mtorscore.tl.streaming.disk_file import DiskFile
 from mtorscore.tl.streaming.stream_source import StreamSource
 
 if TYPE_CHECKING:

@@ -6,9 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
-
-from mtorscore.tl.streaming.stream_source import StreamSource
+from typing import Any, Protocol, TextIO
 
 __all__ = ["progress_bar"]
 
@@ -18,13 +16,31 @@ SHORT = 10.0
 """What takes less is not spoken of there."""
 
 
+class Watched(Protocol):
+    """What tells how far it is."""
+
+    on_rows: Callable[[int], None] | None
+    on_words: Callable[[str], None] | None
+
+
 @contextmanager
-def progress_bar(wanted: bool, source: StreamSource, what: str) -> Iterator[None]:
-    """Show on standard error how many observations are done, how many a second, and the time left."""
+def progress_bar(wanted: bool, source: Watched, what: str, total: int | None = None) -> Iterator[None]:
+    """Show on standard error how many observations are done, how many a second, and the time left.
+
+    Parameters
+    ----------
+    wanted
+        Whether anything is shown.
+    source
+        Who tells how far it is.
+    what
+        Is being done.
+    total
+        Observations, where it is known how often they are gone through.
+    """
     if not wanted:
         yield
         return
-    total = source.n_obs if what == "scoring" else None
     try:
         if sys.stderr.isatty():
             with _bar(what, total) as (advance, tell):

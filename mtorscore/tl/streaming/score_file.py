@@ -19,7 +19,7 @@ from mtorscore._atomic import atomic
 from mtorscore._sparse_structure import all_missing
 from mtorscore._version import __version__
 from mtorscore.collection import Panel, Ratio, SignatureCollection
-from mtorscore.errors import DataError, FormatError, MethodError, examples
+from mtorscore.errors import DataError, DataWarning, FormatError, MethodError, warn
 from mtorscore.tl.engine.coverage_warnings import warn_scale
 from mtorscore.tl.engine.execute import execute
 from mtorscore.tl.engine.gene_sets import Array
@@ -39,8 +39,10 @@ from mtorscore.tl.streaming.checkpoints import (
     write_parquet,
     write_zarr,
 )
-from mtorscore.tl.streaming.disk_matrix import DiskFile, check_kind, open_file
-from mtorscore.tl.streaming.gene_names import GeneNaming, NamedGenes, name_genes
+from mtorscore.tl.streaming.disk_file import DiskFile
+from mtorscore.tl.streaming.disk_options import DiskOptions, check_column_names, check_copy, target_of
+from mtorscore.tl.streaming.gene_names import NamedGenes, name_genes
+from mtorscore.tl.streaming.open_file import open_file
 from mtorscore.tl.streaming.output_lock import only_writer
 from mtorscore.tl.streaming.progress import progress_bar
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
@@ -49,48 +51,11 @@ from mtorscore.tl.streaming.value_scale import ValueScale
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DiskOptions", "plain", "refuse_cohort", "refuse_random_nulls", "score_block", "score_file"]
+__all__ = ["plain", "refuse_cohort", "refuse_random_nulls", "score_block", "score_file"]
 
 WRITE_BYTES = 16 << 20
 AT_ONCE = 2
 WRITERS = {".parquet": write_parquet, ".h5ad": write_h5ad, ".h5mu": write_h5ad, ".zarr": write_zarr}
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiskOptions:
-    """Options of scoring from disk.
-
-    Attributes
-    ----------
-    mask_obs, block
-        See `mtorscore.tl.score`.
-    memory
-        Limit for the blocks in memory and the copies made of them, such as ``"1GB"``; scores that are returned instead
-        of written (`out`) are not counted.
-    out
-        ``.parquet`` (read by `read_scores`), ``.h5ad``, ``.h5mu`` or ``.zarr`` (a copy of the input with the scores in
-        ``.obsm``). Finished blocks are kept in ``<out>.parts``; a run that was killed resumes from there.
-    progress
-        Show a bar with cells per second on standard error.
-    resume
-        Resume an unfinished run; False starts again.
-    naming
-        How the genes are named; by the file, if nothing is said.
-    modality
-        Of a MuData file, where it has several.
-    values
-        What the values are, and what is made of them; they are scored as they are, if nothing is said.
-    """
-
-    mask_obs: npt.ArrayLike | str | None = None
-    block: int | None = None
-    memory: str | int = "1GB"
-    out: str | Path | None = None
-    progress: bool = False
-    resume: bool = True
-    naming: GeneNaming | None = None
-    modality: str | None = None
-    values: ValueScale | None = None
 
 
 @dataclass
@@ -118,7 +83,7 @@ def score_file(
     Parameters
     ----------
     path
-        ``.h5ad`` or ``.h5mu`` file or ``.zarr`` folder; dense, CSR or CSC, any compression.
+        ``.h5ad`` or ``.h5mu`` file or ``.zarr`` folder (dense, CSR or CSC, any compression), 10x ``.h5`` or folder.
     collection, options, disk
         What to score, how, and the options of streaming.
 
@@ -137,9 +102,8 @@ def score_file(
         If `out` cannot be written, or another run is writing it.
     """
     parse_memory(disk.memory)
-    target = _target(path, disk.out)
-    _check_column_names(collection, target)
-    check_kind(Path(path))
+    target = target_of(path, disk.out)
+    check_column_names(collection, target)
     with nullcontext() if target is None else only_writer(target):
         return _score(Path(path), collection, options, disk, target)
 
@@ -150,20 +114,23 @@ def _score(
     budget = parse_memory(disk.memory)
     scratch = None if target is None else target.parent
     file = open_file(
-        path, layer=options.layer, modality=disk.modality, scratch=scratch, panel_bytes=block_bytes(budget)
-    )
-    stamps = stamps_of(path)
+        path, layer=options.layer, modality=disk.modality, scratch=scratch, panel_bytes=block_bytes(budget),
+        said=disk.said,
+    )  # fmt: skip
+    stamps = stamps_of(file.files)
     try:
-        if min(file.matrix.shape) == 0:
-            raise DataError(f"The matrix is empty: {file.matrix.shape[0]} observations x {file.matrix.shape[1]} genes.")
-        rows = masked_rows(disk.mask_obs, file.matrix.shape[0], lambda: file.element("obs"))
+        check_copy(file, target)
+        if min(file.shape) == 0:
+            raise DataError(f"The matrix is empty: {file.shape[0]} observations x {file.shape[1]} genes.")
+        values = _look(file, disk)
+        rows = masked_rows(disk.mask_obs, file.shape[0], lambda: file.element("obs"))
         # Logarithms are in double precision, and are made in copies.
-        most = block_bytes(budget) // (1 if disk.values is None else 2)
+        most = block_bytes(budget) // (1 if values is None else 2)
         source = StreamSource.over(file.matrix, rows, block=disk.block, most_bytes=most)
         source.threads = options.threads
         _refuse_all_missing(source, file)
         with progress_bar(disk.progress, source, "reading copies of genes"):
-            job = _Job(file, collection, options, rows, name_genes(file, source, disk.naming), disk.values)
+            job = _Job(file, collection, options, rows, name_genes(file, source, disk.naming), values)
         if job.genes.columns is not None:
             source.columns, source.n_vars = job.genes.columns, len(job.genes.names)
         if job.values is not None:
@@ -171,21 +138,30 @@ def _score(
         parts = None
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
-            content = content_of(path)
+            content = content_of(file.path, file.files)
             parts = Parts.open(folder, _identity(job, content), source.bounds, resume=disk.resume)
             source.bounds = parts.bounds
         with progress_bar(disk.progress, source, "learning"):
             _prepare(job, source, parts)
-        with progress_bar(disk.progress, job.source, "scoring"):
+        with progress_bar(disk.progress, job.source, "scoring", job.source.n_obs):
             if parts is None:
                 return _in_memory(job)
             _run_blocks(job, parts)
-        if stamps_of(path) != stamps:
+        if stamps_of(file.files) != stamps:
             parts.remove()
             raise DataError(f"{path} was changed while it was scored, so the scores were discarded. Run again.")
         return _assemble(job, parts, target)  # type: ignore[arg-type]
     finally:
         file.close()
+
+
+def _look(file: DiskFile, disk: DiskOptions) -> ValueScale | None:
+    """Put the matrix into rows, where it is not, and let the caller look at it."""
+    with progress_bar(disk.progress, file, "putting into rows"):
+        _ = file.matrix
+    if file.words:
+        warn(file.words, DataWarning)
+    return None if disk.look is None else disk.look(file)
 
 
 def _refuse_all_missing(source: StreamSource, file: DiskFile) -> None:
@@ -206,12 +182,6 @@ def _prepare(job: _Job, source: StreamSource, parts: Parts | None) -> None:
     about = job.file.element("uns/source") if job.file.has("uns/source") else None
     refuse_random_nulls(job.plans, null_for(job.options.null, about))
     job.scale = _scale(job)
-
-
-def _check_column_names(collection: SignatureCollection, target: Path | None) -> None:
-    slashes = [e.id for e in collection if "/" in e.id]
-    if slashes and target is not None and target.suffix != ".parquet":
-        raise DataError(f"{target.suffix} cannot name a column {examples(slashes)}; write .parquet, or rename it.")
 
 
 def refuse_cohort(plan: Plan, why: str) -> None:
@@ -411,7 +381,7 @@ def _identity(job: _Job, content: str) -> dict[str, Any]:
     return {
         "file": str(job.file.path.resolve()),
         "content": content,
-        "shape": list(job.file.matrix.shape),
+        "shape": list(job.file.shape),
         "layer": options.layer or "X",
         "modality": job.file.modality or "",
         "values": job.values and job.values.identity(),
@@ -426,19 +396,3 @@ def _identity(job: _Job, content: str) -> dict[str, Any]:
         "universe": options.universe,
         "version": __version__,
     }
-
-
-def _target(path: str | Path, out: str | Path | None) -> Path | None:
-    if out is None:
-        return None
-    target = Path(out)
-    if target.suffix not in WRITERS:
-        raise DataError(f"out={str(out)!r} must end in {examples(WRITERS)}.")
-    same_kind = target.suffix == ".parquet" or target.suffix == Path(path).suffix
-    if not same_kind:
-        raise DataError(f"{target.name} is a copy of the input with scores, so it must end in {Path(path).suffix}.")
-    if target.resolve() == Path(path).resolve():
-        raise DataError(f"out={str(out)!r} is the file that is being read; give the copy another name.")
-    if not target.parent.is_dir():
-        raise DataError(f"There is no folder {target.parent} to write {target.name} in.")
-    return target

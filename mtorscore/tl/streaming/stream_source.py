@@ -15,7 +15,8 @@ from mtorscore._doors import option
 from mtorscore.errors import DataError
 from mtorscore.tl.engine.source import BY_SIZE, Source, Tiling
 from mtorscore.tl.engine.tiles import Tile
-from mtorscore.tl.streaming.disk_matrix import DiskRows, panel_edges
+from mtorscore.tl.streaming.disk_file import DiskRows
+from mtorscore.tl.streaming.scratch import panel_edges
 
 __all__ = ["StreamSource", "block_bytes", "parse_memory"]
 

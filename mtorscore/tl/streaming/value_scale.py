@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mtorscore.pp.scale import library_sizes, normalise
 from mtorscore.tl.engine.ratios_panels import stated_scale
-from mtorscore.tl.streaming.disk_matrix import DiskFile, DiskRows
+from mtorscore.tl.streaming.disk_file import DiskFile, DiskRows
 
 __all__ = ["ValueScale"]
 
