@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import mtorscore as mt
-from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning
+from mtorscore.errors import DataError, DataWarning, EndpointError, FormatError, StatisticsWarning
 from mtorscore.prognosis import Endpoint, associate
 
 N = 120
@@ -184,3 +185,72 @@ def test_barcodes_tell_that_a_patient_stands_twice(scores: pd.DataFrame, clinica
 def test_a_column_that_speaks_of_another_unit_is_doubted(time: str, unit: str, said: str) -> None:
     with pytest.warns(DataWarning, match=f"speaks of {said}, and its times are read as {unit}: say unit='{said}'"):
         Endpoint.survival(time, "OS", unit)
+
+
+@pytest.fixture(scope="module")
+def model(scores: pd.DataFrame, clinical: pd.DataFrame) -> mt.prognosis.FittedModel:
+    table = clinical.assign(stage=[("I", "II", "III")[i % 3] for i in range(N)])
+    return mt.prognosis.fit_model(scores, table, Endpoint.survival("OS.time", "OS"), baseline=["stage"])
+
+
+def other(scores: pd.DataFrame, clinical: pd.DataFrame, **columns: object) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a cohort of other patients."""
+    table = clinical.assign(stage=[("III", "I", "II")[i % 3] for i in range(N)]).assign(**columns)
+    names = [f"Q{i:03d}" for i in range(N)]
+    return (scores + 0.01).set_axis(names), table.set_axis(names)
+
+
+@pytest.mark.parametrize("word", ["Stage {}", "{}A", "stadium {}"])
+def test_levels_in_other_words_are_no_levels(
+    model: mt.prognosis.FittedModel, scores: pd.DataFrame, clinical: pd.DataFrame, word: str
+) -> None:
+    x, table = other(scores, clinical)
+    renamed = table.assign(stage=[word.format(s) for s in table["stage"]])
+    with pytest.raises(DataError, match=r"None of the 120 values of 'stage' .* is a level that the model knows"):
+        mt.prognosis.validate(model, x, renamed, n_boot=0)
+    with pytest.raises(DataError, match=r"is a level that the model knows \(I, II, III\)"):
+        model.predict(x, renamed)
+    few = table.assign(stage=table["stage"].where(np.arange(N) > 3, "IV"))
+    assert any("4 observation(s)" in n for n in mt.prognosis.validate(model, x, few, n_boot=0).notes)
+
+
+def test_a_validation_without_predictions_says_why(
+    model: mt.prognosis.FittedModel, scores: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    x, table = other(scores, clinical)
+    with pytest.raises(DataError, match=r"scores hold infinite values \(SIG\)"):
+        mt.prognosis.validate(model, x.assign(SIG=x["SIG"].where(x["SIG"] < 1, np.inf)), table)
+    with pytest.raises(EndpointError, match="none of the 120 observations has a prediction; SIG is missing for all"):
+        mt.prognosis.validate(model, x.assign(SIG=np.nan), table)
+    with pytest.raises(EndpointError, match="capitals, blanks or punctuation"):
+        mt.prognosis.validate(model, x.rename(index=str.lower), table)
+    with pytest.raises(DataError, match="must be a number, in the unit of the endpoint, not '24m'"):
+        mt.prognosis.validate(model, x, table, horizon="24m")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="must be a DataFrame"):
+        mt.prognosis.validate(model, x, dict(table))  # type: ignore[arg-type]
+
+
+def test_a_model_that_ranks_the_other_way_round_is_noted(
+    model: mt.prognosis.FittedModel, scores: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    x, table = other(scores, clinical)
+    turned = mt.prognosis.validate(model, -x, table, n_boot=100).notes
+    assert any("the other way round" in n for n in turned)
+    assert not any("the other way round" in n for n in mt.prognosis.validate(model, x, table, n_boot=100).notes)
+
+
+def test_barcodes_of_a_patient_are_resampled_together_in_validation(
+    model: mt.prognosis.FittedModel, scores: pd.DataFrame, clinical: pd.DataFrame
+) -> None:
+    x, table = other(scores, clinical)
+    both = [
+        pd.concat([t.set_axis([f"TCGA-AA-{i:04d}-{k}A" for i in range(N)]) for k in ("01", "11")]) for t in (x, table)
+    ]
+    notes = mt.prognosis.validate(model, both[0], both[1], n_boot=20).notes
+    assert any("120 patient(s) have several observations" in n for n in notes)
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.model", tmp_path):
+        with pytest.raises(FormatError, match="there is no model to be read"):
+            mt.prognosis.load_model(path)

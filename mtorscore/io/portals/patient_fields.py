@@ -23,7 +23,8 @@ _STAGE = re.compile(
     r"(?P<stage>iv|iii|ii|i|[1-4])\s*(?:[abc]\d?)?\s*期?",
     re.IGNORECASE,
 )
-_NO_STAGE = re.compile(r"(?:stage[\s_:]*)?x|", re.IGNORECASE)
+# What registries write where there is no stage from I to IV: unknown, in situ, not otherwise specified.
+_NO_STAGE = re.compile(r"(?:stage[\s_:]*)?(?:x|0a?|0?is)|i/ii nos|", re.IGNORECASE)
 _OTHER_STAGING = re.compile(r"[0ABCD]|BCLC[ -]?[0A-D]|p?T[1-4][ab]?")
 _ARABIC = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 _AGE = re.compile(

@@ -59,9 +59,13 @@ def evaluation_times(times: Any, longest: float) -> FloatArray:
     return np.unique(found)
 
 
-def check_horizon(horizon: float | None) -> None:
-    """Refuse a horizon that is not positive."""
-    if horizon is not None and not horizon > 0:
+def check_horizon(horizon: Any) -> None:
+    """Refuse a horizon that is not a positive number."""
+    if horizon is None:
+        return
+    if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number):
+        raise DataError(f"The horizon must be a number, in the unit of the endpoint, not {horizon!r}.")
+    if not horizon > 0:
         raise DataError(f"The horizon must be positive, not {horizon}.")
 
 

@@ -50,7 +50,7 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
     if not len(index):
         raise EndpointError(f"Endpoint {name}: there is no observation with a value to relate to it.")
     known = index.isin(clinical.index)
-    alike = "" if known.all() else _alike(index[~known], clinical.index)
+    alike = "" if known.all() else nearly_same(index[~known], clinical.index)
     if not known.any():
         raise EndpointError(
             f"None of the {len(index)} observations ({examples(index)}) is in the clinical table "
@@ -62,7 +62,7 @@ def align(clinical: pd.DataFrame, index: pd.Index | None, name: str) -> tuple[pd
     return clinical.loc[index[known]], lost
 
 
-def _alike(lost: pd.Index, names: pd.Index) -> str:
+def nearly_same(lost: pd.Index, names: pd.Index) -> str:
     """Say how names without a clinical row differ from those of the table, where they are nearly the same."""
     ways: tuple[tuple[Callable[[object], str], str], ...] = (
         (str, "one table names them by numbers, the other by text (index.astype(str) makes text of both)"),
@@ -292,16 +292,35 @@ def refuse_repeated_patients(clinical: pd.DataFrame, index: pd.Index) -> None:
 _PATIENT = re.compile(r"(bcr_?)?(patient|subject|participant|donor)([ ._]?(id|barcode|no|number))?", re.IGNORECASE)
 
 
+def patient_of(clinical: pd.DataFrame | None, index: pd.Index) -> tuple[pd.Series, str]:
+    """Return the patient of each observation, and the column that says so.
+
+    Parameters
+    ----------
+    clinical
+        Observations x columns; the column ``patient``, else the first that names patients, is read.
+    index
+        Observations.
+
+    Returns
+    -------
+    patients, column
+        Text, indexed by observation: by the column, else by TCGA barcodes (column ``""``), else the observation.
+    """
+    own = pd.Series(index.astype(str), index=index, dtype=object)
+    columns = [] if clinical is None else [str(c) for c in clinical.columns if _PATIENT.fullmatch(str(c))]
+    column = "patient" if "patient" in columns else next(iter(columns), "")
+    if clinical is not None and column:
+        named = clinical[column].reindex(index).astype(object)
+        return named.where(named.notna(), own).astype(str), column
+    if are_tcga(index):
+        barcodes = [parse_barcode(str(o)) for o in index]
+        return pd.Series([b.patient if b else "" for b in barcodes], index=index, dtype=object), ""
+    return own, ""
+
+
 def _repeated(clinical: pd.DataFrame, index: pd.Index) -> tuple[npt.NDArray[Any], str]:
     """Return the patients with several observations, and the column that names patients ("" for barcodes)."""
-    column = next((str(c) for c in clinical.columns if _PATIENT.fullmatch(str(c))), "")
-    if "patient" in clinical.columns:
-        column = "patient"
-    if column:
-        names = clinical[column].reindex(index).dropna()
-    elif are_tcga(index):
-        names = pd.Series([b.patient for b in map(parse_barcode, map(str, index)) if b is not None], dtype=object)
-    else:
-        return np.zeros(0, dtype=object), ""
-    found: npt.NDArray[Any] = names[names.duplicated()].astype(object).unique()
+    names, column = patient_of(clinical, index)
+    found: npt.NDArray[Any] = names[names.duplicated()].unique()
     return found, column

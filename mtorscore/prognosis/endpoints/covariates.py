@@ -31,6 +31,7 @@ __all__ = [
     "pick_columns",
     "pool_rare_levels",
     "rare_levels",
+    "refuse_infinite",
 ]
 
 RARE = 5
@@ -53,6 +54,11 @@ def check_table(table: pd.DataFrame, what: str) -> None:
         twice = table.columns[table.columns.duplicated()].unique()
         raise DataError(f"{len(twice)} column(s) of the {what} are duplicated ({examples(twice)}); keep one each.")
     check_observations(table.index, what)
+    refuse_infinite(table, what)
+
+
+def refuse_infinite(table: pd.DataFrame, what: str) -> None:
+    """Refuse columns of numbers that hold infinite ones."""
     numbers = table.select_dtypes(include="number")
     infinite = [c for c in numbers.columns if np.isinf(numbers[c].to_numpy(dtype=np.float64, na_value=np.nan)).any()]
     if infinite:

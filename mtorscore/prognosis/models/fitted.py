@@ -16,7 +16,13 @@ from mtorscore.errors import DataError, DataWarning, EndpointError, examples, wa
 from mtorscore.prognosis.endpoints.checks import check_not_outcome, names_of
 from mtorscore.prognosis.endpoints.coding import Coding
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
-from mtorscore.prognosis.endpoints.covariates import check_numbers, check_observations, check_table, pick_columns
+from mtorscore.prognosis.endpoints.covariates import (
+    check_numbers,
+    check_observations,
+    check_table,
+    pick_columns,
+    refuse_infinite,
+)
 from mtorscore.prognosis.endpoints.endpoints import Endpoint
 from mtorscore.prognosis.endpoints.inputs import is_anndata
 from mtorscore.prognosis.endpoints.outcome_data import OutcomeData
@@ -115,6 +121,7 @@ class FittedModel:
                 f"({examples(missing)}); score the same signatures by the same method."
             )
         parts = [table[list(self.scores)].astype(float)]
+        refuse_infinite(parts[0], "scores")
         if self.clinical:
             if clinical is None:
                 raise DataError(f"Model {self.name} needs clinical columns: {', '.join(self.clinical)}.")
@@ -186,8 +193,8 @@ class FittedModel:
 
     def predict(self, X: Any, clinical: pd.DataFrame | None = None) -> pd.Series | pd.DataFrame:
         """Probability of the positive class, or (survival) the linear predictor; of several classes, of each."""
-        self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
+        self._warn_of_unseen(clinical)
         return self._named(KINDS[self.kind].prediction(linear.to_numpy(), self.intercepts), linear.index)
 
     def classify(self, X: Any, clinical: pd.DataFrame | None = None, *, reject: float = 0.5) -> pd.DataFrame:
@@ -224,8 +231,8 @@ class FittedModel:
         if not KINDS[self.kind].has_survival:
             raise EndpointError(f"Model {self.name} predicts a label; it has no survival curve.")
         self.check_within_training(np.asarray(times, dtype=np.float64))
-        self._warn_of_unseen(clinical)
         linear = self.linear_predictor(X, clinical)
+        self._warn_of_unseen(clinical)
         return pd.DataFrame(self.survival_at(linear.to_numpy(), np.asarray(times)), index=linear.index, columns=times)
 
     def check_within_training(self, times: FloatArray) -> None:

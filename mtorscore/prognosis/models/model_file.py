@@ -109,8 +109,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray], Reference |
             arrays = dict.fromkeys(FURTHER, np.zeros(0)) | {key: _array(archive, f"{key}.npy", path) for key in there}
             return header, arrays, _reference(archive, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        if isinstance(error, FormatError | FileNotFoundError | PermissionError | IsADirectoryError):
+        if isinstance(error, FormatError):
             raise
+        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+            raise FormatError(f"there is no model to be read ({str(error.strerror).lower()}).", path=path) from error
         raise FormatError(f"This is no saved model, or it is damaged ({error}).", path=path) from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise FormatError(f"The archive is damaged ({error}).", path=path) from error

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from mtorscore.prognosis.endpoints.columns import patient_of
+
 __all__ = ["MOST_KEPT", "fingerprints", "known_again", "patients_in", "training_digests"]
 
 MOST_KEPT = 50_000
@@ -24,11 +26,8 @@ def fingerprints(texts: Iterable[object]) -> list[str]:
 
 
 def patients_in(clinical: pd.DataFrame | None, index: pd.Index) -> pd.Series:
-    """Return the patient of each observation: the column ``patient``, or the observation itself."""
-    own = pd.Series(index.astype(str), index=index)
-    if clinical is None or "patient" not in clinical.columns:
-        return own
-    return clinical["patient"].reindex(index).astype(object).where(lambda v: v.notna(), own).astype(str)
+    """Return the patient of each observation: by a column that names patients, by barcode, or the observation."""
+    return patient_of(clinical, index)[0]
 
 
 def _rows(scores: pd.DataFrame) -> list[str]:
@@ -48,7 +47,9 @@ def known_again(training: Mapping[str, Any], scores: pd.DataFrame, clinical: pd.
     """Note observations that the model was trained on: by the patient's name, and by equal scores."""
     notes = []
     names = patients_in(clinical, scores.index).unique()
-    again = len(set(fingerprints(names)) & set(training.get("patients", ())))
+    # Models written earlier kept whole barcodes.
+    met = set(training.get("patients", ()))
+    again = max(len(set(fingerprints(n)) & met) for n in (names, scores.index.astype(str)))
     if again:
         notes.append(
             f"{again} of {len(names)} patient(s) have the names of patients that the model was trained on: if they are "

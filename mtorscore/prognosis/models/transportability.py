@@ -62,6 +62,16 @@ def validation_notes(
     return tuple(notes)
 
 
+def turned_round(summary: pd.DataFrame) -> list[str]:
+    """Note where a model ranks patients the other way round, so that even the interval lies below chance."""
+    rows = summary[summary["metric"].isin(["harrell_c", "wolbers_c", "roc_auc"]) & (summary["high"] < 0.5)]
+    if rows.empty:
+        return []
+    first = rows.iloc[0]
+    how = "look for scores with the other sign, or an event or class that is coded the other way"
+    return [f"the model ranks these patients the other way round ({first['metric']} {first['value']:.2f}): {how}"]
+
+
 def other_scale(there: list[float] | None, here: list[float]) -> list[str]:
     """Note where expression is on another scale than the training cohort's (log against counts, for example)."""
     if there is None:

@@ -20,6 +20,7 @@ from scipy.special import expit
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import check_counts, check_horizon, check_level, within_follow_up
+from mtorscore.prognosis.endpoints.columns import nearly_same
 from mtorscore.prognosis.endpoints.covariates import check_observations, check_table, pick_columns
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import is_anndata
@@ -37,7 +38,13 @@ from mtorscore.prognosis.models.same_outcome import (
     same_outcome,
 )
 from mtorscore.prognosis.models.training_cohort import known_again, patients_in
-from mtorscore.prognosis.models.transportability import case_mix, other_scale, replaced_values, validation_notes
+from mtorscore.prognosis.models.transportability import (
+    case_mix,
+    other_scale,
+    replaced_values,
+    turned_round,
+    validation_notes,
+)
 from mtorscore.prognosis.prediction.calibration import calibration_curve
 from mtorscore.prognosis.prediction.folds import group_multiplicities
 from mtorscore.prognosis.prediction.prediction_task import Predicted
@@ -151,6 +158,12 @@ def validate(
         said += same_classes(fitted, endpoint, data)
     features, linear = features.loc[data.index], linear.loc[data.index]
     known = np.isfinite(linear.to_numpy().reshape(len(linear), -1)).all(axis=1)
+    if not known.any():
+        gaps = features.columns[features.isna().all()]
+        raise EndpointError(
+            f"Endpoint {data.name}: none of the {len(known)} observations has a prediction; "
+            + (f"{examples(gaps)} is missing for all of them." if len(gaps) else "each lacks a score of the model.")
+        )
     data, features, values = data.take(known), features[known], linear.to_numpy()[known]
     if data.n == 0 or (data.n_events == 0 and not KINDS[fitted.kind].several):
         raise EndpointError(f"Endpoint {data.name}: no event among the {data.n} observations with a prediction.")
@@ -161,7 +174,7 @@ def validate(
     found = _VALIDATIONS[fitted.kind](fitted, data, values, weights, at, level)
     summary = _summary(fitted, data, found, at, level)
     mix = case_mix(fitted, features)
-    notes = [*validation_notes(mix, data, known, values), *found.notes]
+    notes = [*validation_notes(mix, data, known, values), *found.notes, *turned_round(summary)]
     notes += replaced_values(fitted, clinical.loc[data.index])
     notes += [*said, *repeated, *known_again(fitted.training, features[list(fitted.scores)], clinical)]
     if fitted.takes_expression(X):
@@ -224,11 +237,14 @@ def _in_clinical(x: Any, clinical: pd.DataFrame, endpoint: Endpoint) -> tuple[An
         return x, 0
     index = x.index if isinstance(x, pd.DataFrame) else x.obs_names
     check_observations(index, "features")
+    if not isinstance(clinical, pd.DataFrame):
+        raise DataError(f"The clinical table must be a DataFrame indexed by observation, not {type(clinical)}.")
     known = index.isin(clinical.index)
     if not known.any():
         raise EndpointError(
             f"Endpoint {endpoint.name}: none of the {len(index)} observations ({examples(index)}) is in the clinical "
-            f"table ({examples(clinical.index)}); join both on the same identifier."
+            f"table ({examples(clinical.index)}); "
+            f"{nearly_same(index, clinical.index) or 'join both on the same identifier'}."
         )
     return (x if known.all() else x[known]), int((~known).sum())
 
