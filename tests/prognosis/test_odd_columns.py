@@ -227,7 +227,7 @@ def test_a_validation_without_predictions_says_why(
     with pytest.raises(DataError, match="must be a number, in the unit of the endpoint, not '24m'"):
         mt.prognosis.validate(model, x, table, horizon="24m")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="must be a DataFrame"):
-        mt.prognosis.validate(model, x, dict(table))  # type: ignore[arg-type]
+        mt.prognosis.validate(model, x, dict(table))
 
 
 def test_a_model_that_ranks_the_other_way_round_is_noted(
