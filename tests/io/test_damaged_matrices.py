@@ -431,3 +431,25 @@ def test_a_length_that_no_small_file_fills_is_damage(tmp_path: Path, monkeypatch
     monkeypatch.setattr(stored_matrices, "SMALL_BYTES", 0)
     with pytest.raises(MemoryError), stored_matrices.sound(path):
         raise MemoryError
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chunk_of_text_does_not_claim_more_than_its_room(tmp_path: Path, version: Any) -> None:
+    """One flipped bit of such a number once took eight gigabytes before anything was found wrong."""
+    import numcodecs
+
+    path = tmp_path / "a.zarr"
+    with warnings.catch_warnings(), ad.settings.override(zarr_write_format=version):
+        warnings.simplefilter("ignore")
+        anndata_of(DENSE + 1).write_zarr(path)
+    check_zarr(path)
+    names = path / "obs" / "_index"
+    described = json.loads((names / ("zarr.json" if version == 3 else ".zarray")).read_text())
+    packing = described["compressor"] if version == 2 else described["codecs"][-1]
+    codec = numcodecs.get_codec({"id": packing.get("id", packing.get("name"))})
+    chunk = next(f for f in names.rglob("*") if f.is_file() and not f.name.startswith((".z", "zarr.json")))
+    data = bytearray(codec.decode(chunk.read_bytes()))
+    data[3] ^= 64
+    chunk.write_bytes(codec.encode(bytes(data)))
+    with pytest.raises(FormatError, match="texts where there is room for"):
+        mt.read(path)

@@ -181,7 +181,7 @@ def _check_metadata(file: Path, path: Path) -> None:
 
 def _check_array(entry: dict[str, Any], folder: Path, path: Path) -> None:
     codecs = [*(entry.get("filters") or ()), entry.get("compressor") or {}, *(entry.get("codecs") or ())]
-    named = [str(c.get("id", c.get("name", ""))) for c in codecs if isinstance(c, dict)]
+    named = [str(c.get("id", c.get("name", ""))).removeprefix("numcodecs.") for c in codecs if isinstance(c, dict)]
     place = str(folder.relative_to(path))
     if any("pickle" in n for n in named):
         _refuse(f"{place} holds Python objects, which are not read since they can run code", path)
@@ -194,6 +194,25 @@ def _check_array(entry: dict[str, Any], folder: Path, path: Path) -> None:
     if math.prod(int(n) for n in shape) * width > SMALL_BYTES:
         stored = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         _check_size(shape, width, stored, MOST_COMPRESSED, place, path)
+    if any(n.startswith("vlen-") for n in named):
+        _check_texts(entry, named, folder, path)
+
+
+def _check_texts(entry: dict[str, Any], codecs: list[str], folder: Path, path: Path) -> None:
+    """Raise FormatError unless no chunk of text claims more values than it has room for: all are made before any."""
+    import numcodecs
+
+    grid = entry.get("chunk_grid") or {}
+    room = math.prod(int(n) for n in entry.get("chunks") or grid.get("configuration", {}).get("chunk_shape", ()))
+    packed = [n for n in codecs if n in ("blosc", "gzip", "zlib", "zstd", "lz4")]
+    for chunk in sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith((".z", "zarr.json"))):
+        data = chunk.read_bytes()
+        for name in reversed(packed):
+            data = bytes(numcodecs.get_codec({"id": name}).decode(data))
+        claimed = int.from_bytes(data[:4], "little")
+        if claimed > room:
+            place = chunk.relative_to(path)
+            _refuse(f"{place} claims {claimed} texts where there is room for {room}", path)
 
 
 def check_anndata(root: Any, path: str | Path) -> None:
