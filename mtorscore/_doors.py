@@ -37,6 +37,7 @@ _NAMES = {
     "modality": _Names("modality=", "--modality", "modality (under expression.options)"),
     "genome": _Names("genome=", "--genome", "genome (under expression.options)"),
     "prefix": _Names("prefix=", "--prefix", "prefix (under expression.options)"),
+    "start_again": _Names("resume=False", "--start-again", "the folder deleted"),
     "memory": _Names("memory=", "--memory", "memory"),
     "event_value": _Names("event_value=", "--event-value", "event_values (of the endpoint)"),
     "unit": _Names("unit=", "--unit", "unit (of the endpoint)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +164,34 @@ def test_units_that_the_values_contradict_are_refused_from_disk(
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_an_unfinished_run_of_another_version_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = write_atlas(tmp_path, "sparse", 40), tmp_path / "s.tsv"
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mtorscore.tl.streaming.score_file._assemble", stopped)
+        with pytest.raises(SystemExit):
+            cli.main(["-q", "score", str(path), "--method", "ucell", "--out", str(out)])
+    plan = next(tmp_path.glob(".s.tsv*.parts")) / "run.json"
+    before = json.loads(plan.read_text())
+    older = before | {"run": {k: v for k, v in before["run"].items() if k != "layout"}}
+    for changed in (older, before | {"run": before["run"] | {"version": "0.0.9"}}):
+        plan.write_text(json.dumps(changed))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["score", str(path), "--method", "ucell", "--out", str(out)])
+        assert ended.value.code == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"{plan.parent} holds an unfinished run of another state of mtorscore (0." in said
+        assert "with the version that began it; or delete the folder, or start again with --start-again" in said
+    run("-q", "score", path, "--method", "ucell", "--out", out, "--start-again")
+    assert [p.name for p in tmp_path.iterdir() if p != path] == ["s.tsv"]
+
+
 def test_a_run_with_other_units_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_atlas(tmp_path, "sparse", 40)
     asked = stream_scores.Asked(methods=("ucell",), harmonise={}, check=check_overlap)
@@ -235,6 +264,8 @@ def test_progress_in_lines_where_nobody_watches(
     said = capsys.readouterr().err
     assert said.count("reads the whole file") == 1
     assert said.index("zscore reads the whole file to learn from it") < said.index("scoring: ")
+    assert "before its first block is scored. The blocks of ucell are scored and kept meanwhile." in said
+    assert "25 gene(s) have several columns" in said
     assert "scoring: 300 cells" in said
     assert "cells/s" in said
 

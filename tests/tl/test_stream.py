@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -160,6 +161,55 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tl.score(path, SETS, method="zscore", out=out)
     monkeypatch.undo()
     assert_same(read_scores(out)[0], tl.score(cells(), SETS, method="zscore"), ["score_zscore"])
+
+
+@pytest.mark.filterwarnings("ignore::mtorscore.errors.MtorscoreWarning")
+@pytest.mark.parametrize("stop", ["in the first pass", "before the last pass"])
+def test_what_need_not_learn_is_scored_while_others_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    from mtorscore.tl.engine.plan import learn
+    from mtorscore.tl.streaming import score_file as module
+    from mtorscore.tl.streaming.checkpoints import Parts
+
+    path, out, whole = write(tmp_path, "csr", "h5ad"), tmp_path / "scores.parquet", tmp_path / "whole.parquet"
+    options: dict[str, Any] = {"method": ["zscore", "ucell", "module_score", "singscore"], "pvalues": False}
+    tl.score(path, SETS, out=whole, **options)
+    assert list(read_scores(whole)[0]) == [f"score_{m}" for m in options["method"]]
+    real_write, written, again = Parts.write, list[str](), list[str]()
+
+    def write_some(self: Parts, i: int, tables: Any) -> None:
+        if stop == "in the first pass" and len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(self.path(i).name)
+        real_write(self, i, tables)
+
+    def learn_one(plan: Any, source: Any) -> None:
+        learn(plan, source)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "write", write_some)
+        patch.setattr(module, "learn", learn_one)
+        with pytest.raises(KeyboardInterrupt):
+            tl.score(path, SETS, out=out, **options)
+    parts = tmp_path / "scores.parquet.parts"
+    assert written[:3] == ["early-000000.npz", "early-000001.npz", "early-000002.npz"]
+    assert {p.name for p in parts.glob("*.npz")} == set(written), "nothing was learned, and no other block scored"
+    n_blocks = len(json.loads((parts / "run.json").read_text())["bounds"]) - 1
+    assert len(written) == (3 if stop == "in the first pass" else n_blocks)
+
+    def write_all(self: Parts, i: int, tables: Any) -> None:
+        again.append(self.path(i).name)
+        real_write(self, i, tables)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "write", write_all)
+        tl.score(path, SETS, out=out, **options)
+    assert not set(again) & set(written), "finished blocks are not scored again"
+    assert len(again) == 2 * n_blocks - len(written)
+    assert out.read_bytes() == whole.read_bytes()
+    assert_same(read_scores(out)[0], tl.score(cells(), SETS, **options), [f"score_{m}" for m in options["method"]])
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mtorscore._atomic import atomic
 from mtorscore.errors import ConfigError
 from mtorscore.tl.streaming.checkpoints import atomic_folder
-from mtorscore.tl.streaming.score_file import plain
+from mtorscore.tl.streaming.job import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtorscore._atomic import atomic, write_whole
+from mtorscore._doors import option
 from mtorscore.errors import DataError, examples
 from mtorscore.io.tables import file_bytes
 from mtorscore.tl.engine.gene_sets import Array
@@ -49,7 +50,8 @@ def _plan(file: Path) -> dict[str, Any]:
         if not isinstance(found["run"], dict) or bounds.ndim != 1 or (np.diff(bounds) <= 0).any():
             raise ValueError("no blocks")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{file} is damaged; delete {file.parent}, or pass resume=False to start again.") from error
+        again = option("start_again")
+        raise DataError(f"{file} is damaged; delete {file.parent}, or start again with {again}.") from error
     return {"run": found["run"], "bounds": bounds}
 
 
@@ -82,10 +84,13 @@ class Parts:
         ``<out>.parts``.
     bounds
         Edges of the blocks; those of the interrupted run, if it is resumed.
+    name
+        What the names of its files begin with.
     """
 
     folder: Path
     bounds: npt.NDArray[np.int64]
+    name: str = "block"
 
     @classmethod
     def open(cls, folder: Path, identity: Mapping[str, Any], bounds: npt.NDArray[np.int64], *, resume: bool) -> Parts:
@@ -101,12 +106,7 @@ class Parts:
             shutil.rmtree(folder)
         if plan.exists():
             before = _plan(plan)
-            different = [k for k, v in identity.items() if before["run"].get(k) != json.loads(json.dumps(v))]
-            if different:
-                raise DataError(
-                    f"{folder} holds an unfinished run that differs in {examples(different)}. Finish that one, delete "
-                    "the folder, or pass resume=False to start again."
-                )
+            _refuse_another(folder, before["run"], identity)
             return cls(folder, before["bounds"])
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(plan, json.dumps({"run": identity, "bounds": bounds.tolist()}).encode())
@@ -119,7 +119,11 @@ class Parts:
 
     def path(self, i: int) -> Path:
         """Return the file of a block."""
-        return self.folder / f"block-{i:06d}.npz"
+        return self.folder / f"{self.name}-{i:06d}.npz"
+
+    def named(self, name: str) -> Parts:
+        """Return the blocks of some of the methods, in the same folder."""
+        return replace(self, name=name)
 
     def missing(self) -> list[int]:
         """Return the blocks that have not been scored yet."""
@@ -128,15 +132,15 @@ class Parts:
     def write(self, i: int, tables: Tables) -> None:
         """Write a finished block; a file under its final name is complete, even after a power failure."""
         with atomic(self.path(i)) as temporary, temporary.open("wb") as out:
-            np.savez(out, **{f"t{k}": v for k, v in enumerate(tables.values())})  # type: ignore[arg-type]
+            arrays = {f"t{k}": v for k, v in enumerate(tables.values())}
+            np.savez(out, names=np.array(list(tables), dtype=np.str_), **arrays)  # type: ignore[arg-type]
             out.flush()
             os.fsync(out.fileno())
 
-    def __iter__(self) -> Iterator[list[Array]]:
-        """Yield the tables of each block in order."""
-        for i in range(self.n):
-            with np.load(self.path(i), allow_pickle=False) as found:
-                yield [found[f"t{k}"] for k in range(len(found.files))]
+    def read(self, i: int) -> dict[str, Array]:
+        """Return the tables of a finished block by their key in ``.obsm``."""
+        with np.load(self.path(i), allow_pickle=False) as found:
+            return {str(name): found[f"t{k}"] for k, name in enumerate(found["names"])}
 
     def remove(self) -> None:
         """Delete the folder."""
@@ -150,7 +154,7 @@ class Finished:
     Attributes
     ----------
     parts
-        The blocks.
+        The blocks, of all methods or of some and the others.
     columns
         Signatures by key of their table in ``.obsm``.
     file
@@ -161,11 +165,42 @@ class Finished:
         What ``.uns["mtorscore"]`` holds.
     """
 
-    parts: Parts
+    parts: Sequence[Parts]
     columns: Columns
     file: DiskFile
     rows: npt.NDArray[np.int64] | None
     record: Mapping[str, Any]
+
+    @property
+    def bounds(self) -> npt.NDArray[np.int64]:
+        """Edges of the blocks."""
+        return self.parts[0].bounds
+
+    def blocks(self) -> Iterator[list[Array]]:
+        """Yield the tables of each block in the order of `columns`."""
+        for i in range(self.parts[0].n):
+            found: dict[str, Array] = {}
+            for parts in self.parts:
+                found |= parts.read(i)
+            yield [found[key] for key in self.columns]
+
+
+def _refuse_another(folder: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Refuse to go on with the blocks of another run, or of another version."""
+    different = [k for k, v in identity.items() if before.get(k) != json.loads(json.dumps(v))]
+    if not different:
+        return
+    again = f"delete the folder, or start again with {option('start_again')}, which deletes it"
+    if {"version", "layout"} & set(different):
+        raise DataError(
+            f"{folder} holds an unfinished run of another state of mtorscore ({before.get('version', 'unknown')}; this "
+            f"is {identity['version']}), and its blocks cannot be continued here. Finish it with the version that "
+            f"began it; or {again}."
+        )
+    raise DataError(
+        f"{folder} holds an unfinished run that differs in {examples(different)}. Finish that one by the call that "
+        f"began it; or {again}; or give the scores another name."
+    )
 
 
 def write_parquet(out: Path, scores: Finished) -> None:
@@ -182,7 +217,7 @@ def write_parquet(out: Path, scores: Finished) -> None:
         ThreadPoolExecutor(1, thread_name_prefix="mtorscore-write") as pool,
     ):
         before = None
-        for a, b, tables in _row_groups(scores.parts):
+        for a, b, tables in _row_groups(scores):
             values = [np.ascontiguousarray(t[:, j]) for t in tables for j in range(t.shape[1])]
             observations = scores.file.obs_names_utf8(slice(a, b) if scores.rows is None else scores.rows[a:b])
             group = pa.table([observations, *values], schema=schema)
@@ -194,16 +229,17 @@ def write_parquet(out: Path, scores: Finished) -> None:
             before.result()
 
 
-def _row_groups(parts: Parts) -> Iterator[tuple[int, int, list[Array]]]:
+def _row_groups(scores: Finished) -> Iterator[tuple[int, int, list[Array]]]:
     """Yield edges and tables of several blocks at once: row groups of few rows are slow to write and to read."""
     pending: list[list[Array]] = []
     first = size = 0
-    for i, tables in enumerate(parts):
+    last = scores.bounds.size - 2
+    for i, tables in enumerate(scores.blocks()):
         pending.append(tables)
         size += sum(t.nbytes for t in tables)
-        if size >= ROW_GROUP_BYTES or i == parts.n - 1:
+        if size >= ROW_GROUP_BYTES or i == last:
             together = [np.concatenate(t) for t in zip(*pending, strict=True)]
-            yield int(parts.bounds[first]), int(parts.bounds[i + 1]), together
+            yield int(scores.bounds[first]), int(scores.bounds[i + 1]), together
             pending.clear()
             first, size = i + 1, 0
 
@@ -297,8 +333,8 @@ def _fill(root: Any, copy_index: Callable[[Any, str], None], scores: Finished) -
     obsm = root.require_group("obsm")
     n_obs = scores.file.shape[0]
     tables = [_new_table(obsm, key, names, n_obs, copy_index) for key, names in scores.columns.items()]
-    bounds = scores.parts.bounds
-    for i, block in enumerate(scores.parts):
+    bounds = scores.bounds
+    for i, block in enumerate(scores.blocks()):
         a, b = int(bounds[i]), int(bounds[i + 1])
         for arrays, values in zip(tables, block, strict=True):
             for j, array in enumerate(arrays):

@@ -75,6 +75,11 @@ def name_genes(file: DiskFile, source: StreamSource, naming: GeneNaming | None) 
         return NamedGenes([str(n) for n in var.index])
     found = _harmonised(var, np.zeros(len(var)), naming.harmonise)
     if (found["n_rows"] > 1).any():
+        copies = int((found["n_rows"] > 1).sum())
+        source.tell(
+            f"{copies} gene(s) have several columns, of which that of the highest mean is kept; the whole file is gone "
+            "through for the means, before the first block is scored."
+        )
         with warnings.catch_warnings():
             # They were said the first time.
             warnings.simplefilter("ignore", MtorscoreWarning)

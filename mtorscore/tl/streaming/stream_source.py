@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,11 +60,14 @@ class StreamSource(Source):
         Called with the number of rows whenever a block is finished.
     on_words
         Called with what is to be done before the first block is finished.
+    on_block
+        Called with the number of a block, and the block, whenever one was read.
     """
 
     bounds: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     on_rows: Callable[[int], None] | None = None
     on_words: Callable[[str], None] | None = None
+    on_block: Callable[[int, Source], None] | None = None
 
     @classmethod
     def over(
@@ -86,12 +90,14 @@ class StreamSource(Source):
             return
         with ThreadPoolExecutor(1, thread_name_prefix="mtorscore-read") as pool:
             ahead = pool.submit(self._read, wanted[0])
-            for i in wanted[1:]:
+            for i, following in zip_longest(wanted, wanted[1:]):
                 block = ahead.result()
-                ahead = pool.submit(self._read, i)
+                if following is not None:
+                    ahead = pool.submit(self._read, following)
+                if self.on_block is not None:
+                    self.on_block(i, block)
                 yield block
                 del block
-            yield ahead.result()
 
     def tiles(self) -> Iterator[Tile]:
         """Yield tiles in row order; they are the same as those of the matrix in memory."""
