@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,43 @@ def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "none.model", tmp_path):
         with pytest.raises(FormatError, match="there is no model to be read"):
             mt.prognosis.load_model(path)
+
+
+def test_a_score_handed_over_as_groups_is_refused(scores: pd.DataFrame, clinical: pd.DataFrame) -> None:
+    endpoint = Endpoint.survival("OS.time", "OS")
+    doors: tuple[Callable[[pd.Series], pd.DataFrame], ...] = (
+        lambda g: mt.prognosis.kaplan_meier(g, clinical, endpoint),
+        lambda g: mt.prognosis.logrank(g, clinical, endpoint),
+        lambda g: mt.prognosis.cumulative_incidence(clinical, endpoint, g),
+        lambda g: mt.prognosis.restricted_mean(g, clinical, endpoint),
+    )
+    for door in doors:
+        with pytest.raises(DataError, match=r"120 different numbers .* a score rather than groups"):
+            door(scores["SIG"])
+        with pytest.raises(DataError, match="every value is missing"):
+            door(scores["SIG"] * np.nan)
+        assert len(door((scores["SIG"] > 0).astype(float)))
+
+
+def test_ratios_that_cannot_be_are_not_combined(scores: pd.DataFrame, clinical: pd.DataFrame) -> None:
+    endpoint = Endpoint.survival("OS.time", "OS")
+    one = associate(scores, clinical, endpoint)
+    two = associate(-scores, clinical.assign(OS=1), endpoint)
+    for broken in (
+        one.assign(hr=np.log(one["hr"]), hr_low=np.log(one["hr_low"]), hr_high=np.log(one["hr_high"])).assign(hr=-1.0),
+        one.assign(hr_low=one["hr_high"], hr_high=one["hr_low"]),
+        one.assign(hr=one["hr_high"] * 2),
+    ):
+        with pytest.raises(DataError, match=r"of a are not positive or lie outside their interval \(SIG: "):
+            mt.prognosis.meta_analyse({"a": broken, "b": two})
+    with pytest.raises(DataError, match=r"column hr of a holds .* no number \('1,5'\)"):
+        mt.prognosis.meta_analyse({"a": one.assign(hr="1,5"), "b": two})
+    with pytest.raises(DataError, match=r"1 of 2 things to combine are no tables \(a\)"):
+        mt.prognosis.meta_analyse({"a": "a.tsv", "b": two})
+    read_back = one.assign(valid=one["valid"].map({True: "False", False: "False"}))
+    assert mt.prognosis.meta_analyse({"a": read_back, "b": two})["cohorts"].iloc[0] == 1
+
+
+def test_times_in_words_are_refused(scores: pd.DataFrame, clinical: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="times of evaluation must be numbers"):
+        mt.prognosis.evaluate(None, scores, clinical, Endpoint.survival("OS.time", "OS"), times=["1y"])  # type: ignore[list-item]

@@ -17,6 +17,7 @@ import pandas as pd
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import check_level, names_of
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
+from mtorscore.prognosis.endpoints.covariates import check_groups
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import as_endpoints, read_inputs
 from mtorscore.prognosis.endpoints.outcome_data import competing_text
@@ -50,6 +51,8 @@ def cumulative_incidence(
         group, cause (``"event"`` or ``"competing"``), time, n_risk, incidence, se, low, high, horizon (where follow-up
         was cut).
     """
+    if groups is not None:
+        check_groups(groups)
     index = None if groups is None else groups.dropna().index
     data = endpoint.resolve_survival(clinical, index)
     labels = pd.Series("all", index=data.index) if groups is None else groups.loc[data.index].astype(str)
@@ -120,6 +123,7 @@ def kaplan_meier(
     if isinstance(scores, pd.Series):
         if clinical is None:
             raise DataError("No clinical table: hand over a DataFrame indexed by observation.")
+        check_groups(scores)
         table, numeric = scores.to_frame(name=scores.name or "group"), False
     else:
         inputs = read_inputs(scores, clinical, None, None, method)

@@ -20,7 +20,7 @@ from mtorscore._multiple_testing import adjust_p
 from mtorscore._outcome_terms import MIN_EVENTS
 from mtorscore.errors import DataError, EndpointError, examples
 from mtorscore.prognosis.endpoints.checks import within_follow_up
-from mtorscore.prognosis.endpoints.covariates import check_column, check_numbers, check_table, encode
+from mtorscore.prognosis.endpoints.covariates import check_column, check_groups, check_numbers, check_table, encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.endpoints.inputs import read_inputs
 from mtorscore.prognosis.statistics import cox
@@ -60,7 +60,7 @@ def restricted_mean(
         group, n, events, horizon, rmst, se, low, high (by the logarithm of the time lost before the horizon; NaN with
         fewer than two events by then), difference, difference_low, difference_high, p.
     """
-    check_column(groups, "groups")
+    check_groups(groups)
     data = endpoint.resolve_survival(clinical, groups.dropna().index)
     chosen = groups.loc[data.index].astype(str)
     levels = sorted(chosen.unique())

@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from mtorscore._multiple_testing import adjust_p
-from mtorscore.errors import DataError
+from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.association.cohort_overlap import overlap_notes
 from mtorscore.prognosis.endpoints.checks import check_level
 from mtorscore.prognosis.endpoints.outcome_data import HAZARD_RATIO, ODDS_RATIO
@@ -74,6 +74,12 @@ def meta_analyse(
         raise DataError("Nothing to combine: hand over at least one table of prognosis.associate.")
     if tau2 not in ("reml", "pm", "dl"):
         raise DataError(f"Unknown estimator {tau2!r} of the variance between cohorts; use 'reml', 'pm' or 'dl'.")
+    odd = [c for c, t in named.items() if not isinstance(t, pd.DataFrame)]
+    if odd:
+        raise DataError(
+            f"{len(odd)} of {len(named)} things to combine are no tables ({examples(odd)}); hand over DataFrames of "
+            "prognosis.associate, read from files with pandas where they are there."
+        )
     everything = _stacked(named, level)
     split = list(KEYS)
     if (everything["effect"] != HAZARD).any() and "positive" in everything:
@@ -108,10 +114,11 @@ def _stacked(named: Mapping[str, pd.DataFrame], level: float) -> pd.DataFrame:
         new: dict[str, Any] = {"cohort": cohort, "effect": effect}
         for columns, names in ((HAZARD_RATIO, effect == HAZARD), (ODDS_RATIO, effect != HAZARD)):
             for column, short in zip(columns, ("ratio", "ratio_low", "ratio_high"), strict=True):
-                known = table[column].astype(float) if column in table else np.nan
+                known = _numbers(table[column], cohort) if column in table else np.nan
                 new[short] = np.where(names, known, new.get(short, np.nan))
         z = stats.norm.ppf(0.5 + _levels(table, level, cohort) / 2)
         stacked.append(table.assign(width=2 * z, **new))
+        _refuse_impossible(stacked[-1], cohort)
     everything = pd.concat(stacked, ignore_index=True)
     everything["adjusted_for"] = everything["adjusted_for"].astype(object).fillna("")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,8 +126,37 @@ def _stacked(named: Mapping[str, pd.DataFrame], level: float) -> pd.DataFrame:
         everything["se"] = (np.log(everything["ratio_high"]) - np.log(everything["ratio_low"])) / everything["width"]
     usable = np.isfinite(everything["log"]) & np.isfinite(everything["se"]) & (everything["se"] > 0)
     if "valid" in everything:
-        usable &= everything["valid"].astype(bool)
+        # Read back from a file, a truth value may be text.
+        usable &= everything["valid"].astype(str).str.strip().str.lower().isin(["true", "1", "1.0"])
     return everything.assign(usable=usable)
+
+
+def _numbers(column: pd.Series, cohort: str) -> pd.Series:
+    found = pd.to_numeric(column, errors="coerce").astype(float)
+    words = column[found.isna() & column.notna()]
+    if len(words):
+        raise DataError(
+            f"The column {column.name} of {cohort} holds {len(words)} value(s) that are no number "
+            f"({examples(map(repr, words.unique()))}); write plain numbers with decimal points."
+        )
+    return found
+
+
+def _refuse_impossible(table: pd.DataFrame, cohort: str) -> None:
+    """Refuse ratios that are not positive, or lie outside their interval."""
+    ratio, low, high = (table[c].to_numpy(dtype=np.float64) for c in ("ratio", "ratio_low", "ratio_high"))
+    slack = 1 + 1e-6
+    with np.errstate(invalid="ignore"):
+        wrong = (ratio <= 0) | (low < 0) | (low > ratio * slack) | (high * slack < ratio)
+    if wrong.any():
+        shown = (
+            f"{s}: {r:.3g} ({a:.3g} to {b:.3g})"
+            for s, r, a, b in zip(table.loc[wrong, "signature"], ratio[wrong], low[wrong], high[wrong], strict=True)
+        )
+        raise DataError(
+            f"{int(wrong.sum())} ratio(s) of {cohort} are not positive or lie outside their interval "
+            f"({examples(shown)}); are they logarithms, or are the bounds exchanged? Give ratios and their bounds."
+        )
 
 
 def _one(part: pd.DataFrame, key: dict[str, Any], tau2: str, knapp: bool, level: float) -> dict[str, Any]:

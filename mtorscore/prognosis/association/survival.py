@@ -18,7 +18,7 @@ from scipy import stats
 
 from mtorscore.errors import DataError, DataWarning, EndpointError, StatisticsWarning, examples, warn
 from mtorscore.prognosis.endpoints.columns import warn_repeated_patients
-from mtorscore.prognosis.endpoints.covariates import check_column, check_table, encode
+from mtorscore.prognosis.endpoints.covariates import check_column, check_groups, check_table, encode
 from mtorscore.prognosis.endpoints.endpoints import Endpoint, SurvivalData
 from mtorscore.prognosis.statistics import cox as _cox
 from mtorscore.prognosis.statistics.concordance import Concordance, bootstrap_multiplicities, concordance, with_interval
@@ -261,7 +261,7 @@ def logrank(
     pandas.DataFrame
         One row: endpoint, n, events, groups, chisq, df, p, horizon (where follow-up was cut).
     """
-    check_column(groups, "groups")
+    check_groups(groups)
     index = groups.dropna().index
     data = endpoint.resolve_survival(clinical, index[_known(strata, index)])
     chosen = groups.loc[data.index]

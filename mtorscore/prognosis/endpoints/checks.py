@@ -48,7 +48,10 @@ def evaluation_times(times: Any, longest: float) -> FloatArray:
     longest
         Longest follow-up; nothing is known beyond it.
     """
-    found = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    try:
+        found = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    except (TypeError, ValueError):
+        found = np.zeros(0)
     if found.ndim != 1 or not found.size or not np.isfinite(found).all():
         raise DataError(f"The times of evaluation must be numbers, one at least; got {times!r:.60}.")
     if (found <= 0).any() or (found > longest).any():

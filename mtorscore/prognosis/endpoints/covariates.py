@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from mtorscore._multiple_testing import adjust_p
 from mtorscore.errors import DataError, examples, nearest
 from mtorscore.io.portals.patient_fields import STAGES, simple_stage
 from mtorscore.prognosis.endpoints.coding import (
+    MOST_LEVELS,
     drop_empty_levels,
     kind_of_column,
     learn,
@@ -24,6 +26,7 @@ __all__ = [
     "adjust_p",
     "ajcc_stage",
     "check_column",
+    "check_groups",
     "check_numbers",
     "check_observations",
     "check_table",
@@ -91,6 +94,19 @@ def check_column(values: object, what: str, *, numeric: bool = False) -> None:
     check_observations(values.index, what)
     if numeric:
         check_numbers(values.to_frame(name=what if values.name is None else values.name), what)
+
+
+def check_groups(groups: object) -> None:
+    """Refuse groups of which each patient is one: a score that was handed over as groups, or nothing but gaps."""
+    check_column(groups, "groups")
+    known = cast("pd.Series", groups).dropna()
+    if not len(known):
+        raise DataError("No observation has a group: every value is missing.")
+    if pd.api.types.is_float_dtype(known.dtype) and known.nunique() > MOST_LEVELS:
+        raise DataError(
+            f"The groups are {known.nunique()} different numbers ({examples(known.unique())}), so a score rather than "
+            "groups: hand over a DataFrame of scores to kaplan_meier (which cuts at quantiles), or groups by name."
+        )
 
 
 def pick_columns(table: pd.DataFrame, columns: Sequence[Hashable], what: str) -> pd.DataFrame:

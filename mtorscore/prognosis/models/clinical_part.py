@@ -17,7 +17,7 @@ from mtorscore.prognosis.statistics.risk_sets import FloatArray
 __all__ = ["coded_baseline", "encoded"]
 
 FEW = 5
-"""Fewer patients may all have a level that the training cohort lacked."""
+"""Fewer patients may all have levels that the training cohort lacked; a cohort of one other level is noted."""
 
 
 def coded_baseline(
@@ -53,7 +53,7 @@ def encoded(codings: Sequence[Coding], training: Mapping[str, Any], clinical: pd
 def _refuse_other_levels(coding: Coding, column: pd.Series) -> None:
     """Refuse a category written in other words (``Stage I`` for ``I``): everybody would count as its first level."""
     new = coding.unseen(column)
-    if len(new) >= FEW and len(new) == column.notna().sum():
+    if len(new) >= FEW and new.nunique() > 1 and len(new) == column.notna().sum():
         raise DataError(
             f"None of the {len(new)} values of {coding.column!r} ({examples(map(repr, new.unique()))}) is a level that "
             f"the model knows ({', '.join(coding.levels)}); rename the values, or set them to missing."
