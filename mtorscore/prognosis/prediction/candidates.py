@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError
 from mtorscore.prognosis.prediction.prediction_task import Predicted, PredictionTask
-from mtorscore.prognosis.prediction.ridge import ClinicalEncoder
+from mtorscore.prognosis.prediction.ridge import ClinicalEncoder, Ridge
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
 
 Task = PredictionTask[Any]
@@ -103,7 +104,7 @@ class Fitted:
 
     def __init__(self, estimator: Any, table: Any, clinical: ClinicalColumns | None = None) -> None:
         self.estimator = estimator
-        self.table = table
+        self.table = _numbers(table) if isinstance(estimator, Ridge) else table
         self.clinical = clinical
 
     @property
@@ -140,6 +141,12 @@ class Fitted:
             parts[0].append(np.asarray(x_train, dtype=np.float64))
             parts[1].append(np.asarray(x_test, dtype=np.float64))
         return np.column_stack(parts[0]), np.column_stack(parts[1]), model
+
+
+def _numbers(table: Any) -> Any:
+    """Return numbers without the names of their columns, which the models of this package would check in every fold."""
+    plain = isinstance(table, pd.DataFrame) and all(map(pd.api.types.is_numeric_dtype, table.dtypes))
+    return table.to_numpy(dtype=np.float64) if plain else table
 
 
 @dataclass
@@ -206,6 +213,12 @@ def rows(table: Any, at: IntArray) -> Any:
     return table[at]
 
 
+@cache
+def _accepted(model: type) -> frozenset[str]:
+    """Return the arguments of a model's `fit`."""
+    return frozenset(inspect.signature(model.fit).parameters)  # type: ignore[attr-defined]
+
+
 def fit(model: Any, x: Any, task: Task, train: IntArray, groups: Any = None) -> Any:
     """Fit a model, or a pipeline by its last step, on some observations of an endpoint.
 
@@ -222,7 +235,7 @@ def fit(model: Any, x: Any, task: Task, train: IntArray, groups: Any = None) -> 
     """
     options: dict[str, Any] = ({} if groups is None else {"groups": groups}) | task.fit_options(train)
     last, prefix = (model[-1], f"{model.steps[-1][0]}__") if hasattr(model, "steps") else (model, "")
-    accepted = set(inspect.signature(last.fit).parameters)
+    accepted = _accepted(type(last))  # type: ignore[arg-type]
     if "sample_weight" not in accepted and bool((np.asarray(options.get("sample_weight", 1.0)) != 1).any()):
         raise DataError(
             f"This endpoint weights its observations and {type(last).__name__} takes no sample_weight; use the default "
