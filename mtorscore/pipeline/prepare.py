@@ -17,7 +17,7 @@ from mtorscore.pp.groups import group_columns
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["load_cohort", "prepare"]
+__all__ = ["cohort_file", "load_cohort", "prepare"]
 
 
 def prepare(
@@ -80,6 +80,20 @@ def _prepared(recipe: str, data: str | Path | None, histology: str, simulated: s
     return adata
 
 
+def cohort_file(folder: str | Path) -> Path:
+    """Return the file that `prepare` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    path = Path(folder) / "cohort.h5ad"
+    if not path.is_file():
+        raise DataError(f"There is no prepared cohort at {path}; run the prepare step first.")
+    return path
+
+
 def load_cohort(folder: str | Path) -> AnnData:
     """Read the cohort that `prepare` wrote.
 
@@ -100,10 +114,7 @@ def load_cohort(folder: str | Path) -> AnnData:
     """
     import anndata as ad
 
-    path = Path(folder) / "cohort.h5ad"
-    if not path.is_file():
-        raise DataError(f"There is no prepared cohort at {path}; run the prepare step first.")
-    return ad.read_h5ad(path)
+    return ad.read_h5ad(cohort_file(folder))
 
 
 def _context(adata: AnnData) -> str:

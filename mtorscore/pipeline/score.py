@@ -12,7 +12,8 @@ from scipy import sparse
 from mtorscore import results
 from mtorscore.errors import DataError
 from mtorscore.pipeline.config import DEFAULTS, schema
-from mtorscore.pipeline.prepare import load_cohort
+from mtorscore.pipeline.from_disk.cell_cohort import CohortScores, described, score_cells, works_from_disk
+from mtorscore.pipeline.prepare import cohort_file, load_cohort
 from mtorscore.pipeline.single_cells import are_cells
 from mtorscore.pipeline.table_files import read_table, write_result
 
@@ -67,33 +68,52 @@ def score(
     ------
     MethodError
         If a method is unknown.
-    """
-    from mtorscore.tl.scoring import score_cohort
 
+    Notes
+    -----
+    The matrix of a cohort of cells stays on disk, unless a method has to learn from all of it at once (gsva, plage).
+    """
     out = Path(folder) / "scores"
     (out / "reference").mkdir(parents=True, exist_ok=True)
-    adata = load_cohort(folder)
-    rows, standard = reference_rows(adata, reference)
-    references = score_cohort(adata, signatures, method=methods, standardise_by=rows, layer="log", params=parameters)
+    about = described(cohort_file(folder))
+    rows, standard = reference_rows(about, reference)
+    if are_cells(about) and works_from_disk(methods, parameters):
+        found = score_cells(cohort_file(folder), signatures, methods, parameters, out / ".cells.parquet")
+        noise: list[pd.DataFrame] = []
+    else:
+        adata = load_cohort(folder)
+        found = _in_memory(adata, signatures, methods, parameters, rows)
+        noise = technical_rows(adata, signatures, methods, parameters)
     paths = []
-    for method, frozen in references.items():
+    for method, frozen in found.references.items():
         paths.append(frozen.save(out / "reference" / f"{method}.npz"))
-        scores = adata.obsm[f"score_{method}"]
+        scores = found.tables[f"score_{method}"]
         paths.append(write_result(scores, results.SCORES, folder, index=True, method=method))
     for table in (results.RATIOS, results.PANELS):
-        values = adata.obsm[table.name] if table.name in adata.obsm else adata.obs[[]]
-        paths.append(write_result(values, table, folder, index=True))
-    coverage = adata.uns["mtorscore"][methods[0]]["coverage"].copy()
+        paths.append(write_result(found.tables.get(table.name, about.obs[[]]), table, folder, index=True))
+    coverage = found.coverage.copy()
     composites = [e.id for e in signatures if e.kind == "composite"]
     coverage["standardised_by"] = np.where(coverage.index.isin(composites), standard, "")
-    context = str(adata.uns.get("context", "")) or None
+    context = str(about.uns.get("context", "")) or None
     coverage["grade"] = ["; ".join(signatures[n].graded(context)) for n in coverage.index]
-    noise = technical_rows(adata, signatures, methods, parameters)
     return [
         *paths,
         write_result(coverage, results.COVERAGE, folder, index=True),
         write_result(noise, results.TECHNICAL_NOISE, folder),
     ]
+
+
+def _in_memory(
+    adata: AnnData,
+    signatures: SignatureCollection,
+    methods: Sequence[str],
+    parameters: Mapping[str, Mapping[str, Any]] | None,
+    rows: npt.NDArray[np.bool_],
+) -> CohortScores:
+    from mtorscore.tl.scoring import score_cohort
+
+    references = score_cohort(adata, signatures, method=methods, standardise_by=rows, layer="log", params=parameters)
+    return CohortScores(dict(adata.obsm.items()), adata.uns["mtorscore"][methods[0]]["coverage"], references)
 
 
 def technical_rows(

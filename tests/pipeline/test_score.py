@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,17 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import mtorscore as mt
 from mtorscore import tl
 from mtorscore.collection import Composite, Panel, Ratio, Signature, SignatureCollection
-from mtorscore.errors import DataError, IgnoredWarning
+from mtorscore.errors import DataError, DataWarning, IgnoredWarning
 from mtorscore.pipeline import read_table, score
 from mtorscore.pipeline.score import N_SPLITS, reference_rows, technical_of
+
+# The name `mtorscore.pipeline.score` is the function.
+module = sys.modules["mtorscore.pipeline.score"]
 
 SIGNATURES = SignatureCollection(
     [
@@ -164,3 +169,68 @@ def test_the_noise_of_counts_stands_beside_the_scores(tmp_path: Path) -> None:
     cohort(tmp_path)  # logs of no counts
     score(tmp_path, SIGNATURES, METHODS)
     assert technical_of(tmp_path, "singscore").empty
+
+
+def cells_cohort(folder: Path) -> None:
+    """Write a prepared cohort of cells, sparse."""
+    folder.mkdir()
+    adata = cohort(folder)
+    adata.obs = adata.obs.assign(sample_type="cell", sample="one", cell_type="t")
+    values = np.where(np.random.default_rng(1).random(adata.shape) < 0.5, 0.0, adata.layers["log"])
+    adata.X, adata.layers["log"] = sparse.csr_matrix(np.expm1(values)), sparse.csr_matrix(values)
+    adata.uns["context"] = "HCC"
+    adata.write_h5ad(folder / "cohort.h5ad", compression="lzf")
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.suffix == ".tsv"}
+
+
+def test_cells_are_scored_from_disk_with_the_files_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    methods = ["singscore", "zscore", "ucell"]
+    disk, memory = tmp_path / "disk", tmp_path / "memory"
+    for folder in (disk, memory):
+        cells_cohort(folder)
+
+    def never(*_: object) -> None:
+        raise AssertionError("the matrix was loaded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "load_cohort", never)
+        paths = score(disk, SIGNATURES, methods, {"ucell": {"max_rank": 20}})
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "works_from_disk", lambda *_: False)
+        expected = score(memory, SIGNATURES, methods, {"ucell": {"max_rank": 20}})
+    assert [p.relative_to(disk) for p in paths] == [p.relative_to(memory) for p in expected]
+    found, wanted = written(disk), written(memory)
+    summed = "scores/zscore.tsv"
+    assert {k: v for k, v in found.items() if k != summed} == {k: v for k, v in wanted.items() if k != summed}
+    one, other = (read_table(f / summed, index="observation") for f in (disk, memory))
+    pd.testing.assert_frame_equal(one, other, rtol=1e-12, atol=1e-12)
+    for method in methods:
+        one, other = (tl.Reference.load(f / "scores" / "reference" / f"{method}.npz") for f in (disk, memory))
+        assert (one.genes, one.signatures, one.params) == (other.genes, other.signatures, other.params)
+        for key, values in one.state.items():
+            np.testing.assert_allclose(values, other.state[key], rtol=1e-12)
+    assert not list(disk.rglob(".*"))
+    score(disk, SIGNATURES, ["gsva"])
+    assert read_table(disk / "scores" / "gsva.tsv", index="observation")["A"].notna().all()
+
+
+def test_a_step_that_was_killed_goes_on_and_one_with_other_methods_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells_cohort(tmp_path / "c")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mtorscore.tl.streaming.score_file._assemble", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            score(tmp_path / "c", SIGNATURES, ["zscore"])
+    parts = tmp_path / "c" / "scores" / ".cells.parquet.parts"
+    assert (parts / "block-000000.npz").exists()
+    with pytest.warns(DataWarning, match=r"unfinished run that differs in methods, keys.* It is given up"):
+        score(tmp_path / "c", SIGNATURES, ["singscore"])
+    assert not parts.exists()

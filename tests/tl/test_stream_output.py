@@ -83,6 +83,15 @@ def test_a_run_is_not_resumed_over_changed_content(path: Path, tmp_path: Path, m
     np.testing.assert_array_equal(read_scores(out)[0]["score_ucell"].to_numpy(), truth.to_numpy())
 
 
+def test_starting_again_deletes_nothing_but_blocks(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out.parquet.parts"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"holds what is none of them \(notes\.txt\); move it"):
+        tl.score(path, SETS, method="ucell", out=tmp_path / "out.parquet", resume=False)
+    assert (folder / "notes.txt").exists()
+
+
 def test_a_run_is_resumed_over_the_same_content(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out.parquet"
     stopped(path, out, monkeypatch)

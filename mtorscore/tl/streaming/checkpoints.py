@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from mtorscore._atomic import atomic, write_whole
 from mtorscore._doors import option
-from mtorscore.errors import DataError, examples
+from mtorscore.errors import DataError, DataWarning, examples, warn
 from mtorscore.io.tables import file_bytes
 from mtorscore.tl.engine.gene_sets import Array
 from mtorscore.tl.streaming.disk_file import DiskFile
@@ -40,6 +41,7 @@ __all__ = [
 Tables = Mapping[str, Array]
 Columns = Mapping[str, Sequence[str]]
 ROW_GROUP_BYTES = 4 << 20
+_OURS = re.compile(r"run\.json|(?:block|early)-[0-9]+\.npz|learned-[a-z_]+\.npz|\..*\.tmp-.*")
 
 
 def _plan(file: Path) -> dict[str, Any]:
@@ -93,7 +95,15 @@ class Parts:
     name: str = "block"
 
     @classmethod
-    def open(cls, folder: Path, identity: Mapping[str, Any], bounds: npt.NDArray[np.int64], *, resume: bool) -> Parts:
+    def open(
+        cls,
+        folder: Path,
+        identity: Mapping[str, Any],
+        bounds: npt.NDArray[np.int64],
+        *,
+        resume: bool,
+        give_up_others: bool = False,
+    ) -> Parts:
         """Start or resume a run.
 
         Raises
@@ -103,11 +113,17 @@ class Parts:
         """
         plan = folder / "run.json"
         if folder.exists() and not resume:
-            shutil.rmtree(folder)
+            _give_up(folder)
         if plan.exists():
-            before = _plan(plan)
-            _refuse_another(folder, before["run"], identity)
-            return cls(folder, before["bounds"])
+            try:
+                before = _plan(plan)
+                _refuse_another(folder, before["run"], identity)
+                return cls(folder, before["bounds"])
+            except DataError as error:
+                if not give_up_others:
+                    raise
+                warn(f"{error} It is given up, and everything is scored anew.", DataWarning)
+                _give_up(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(plan, json.dumps({"run": identity, "bounds": bounds.tolist()}).encode())
         return cls(folder, bounds)
@@ -183,6 +199,17 @@ class Finished:
             for parts in self.parts:
                 found |= parts.read(i)
             yield [found[key] for key in self.columns]
+
+
+def _give_up(folder: Path) -> None:
+    """Delete the blocks of an unfinished run, and never anything else."""
+    foreign = [f.name for f in folder.iterdir() if not _OURS.match(f.name)] if folder.is_dir() else [folder.name]
+    if foreign:
+        raise DataError(
+            f"{folder} is where finished blocks are kept, and holds what is none of them ({examples(foreign)}); move "
+            "it, or give the scores another name."
+        )
+    shutil.rmtree(folder)
 
 
 def _refuse_another(folder: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:

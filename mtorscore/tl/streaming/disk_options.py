@@ -38,6 +38,8 @@ class DiskOptions:
         Show a bar with cells per second on standard error.
     resume
         Resume an unfinished run; False starts again.
+    give_up_others
+        Give an unfinished run up, with a warning, that differs in anything, instead of refusing to score.
     naming
         How the genes are named; by the file, if nothing is said.
     modality
@@ -55,6 +57,7 @@ class DiskOptions:
     out: str | Path | None = None
     progress: bool = False
     resume: bool = True
+    give_up_others: bool = False
     naming: GeneNaming | None = None
     modality: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)

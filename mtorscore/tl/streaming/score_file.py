@@ -19,8 +19,10 @@ from mtorscore.collection import SignatureCollection
 from mtorscore.errors import DataError, DataWarning, FormatError, MethodError, warn
 from mtorscore.tl.engine.coverage_warnings import warn_scale
 from mtorscore.tl.engine.gene_sets import Array
+from mtorscore.tl.engine.outcome import freeze
 from mtorscore.tl.engine.plan import Plan, learn
 from mtorscore.tl.engine.prepare import MATCHED, ScoreOptions, masked_rows, null_for, prepare
+from mtorscore.tl.engine.reference import Reference
 from mtorscore.tl.engine.source import Source
 from mtorscore.tl.streaming.checkpoints import (
     Finished,
@@ -44,7 +46,7 @@ from mtorscore.tl.streaming.value_scale import ValueScale
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["refuse_cohort", "refuse_random_nulls", "score_file"]
+__all__ = ["refuse_cohort", "refuse_random_nulls", "score_cohort_file", "score_file"]
 
 WRITE_BYTES = 16 << 20
 AT_ONCE = 2
@@ -77,6 +79,35 @@ def score_file(
     ConfigError
         If `out` cannot be written, or another run is writing it.
     """
+    return _locked(path, collection, options, disk)[0]
+
+
+def score_cohort_file(
+    path: str | Path, collection: SignatureCollection, options: ScoreOptions, disk: DiskOptions
+) -> dict[str, Reference]:
+    """Score a file as `score_file` does, and return what the methods learned.
+
+    Parameters
+    ----------
+    path, collection, options, disk
+        See `score_file`.
+
+    Returns
+    -------
+    dict
+        Method to the frozen `Reference` by which other observations can be scored alike; composites are not
+        standardised.
+    """
+    job = _locked(path, collection, options, disk)[1]
+    found = {}
+    for name, plan in zip(options.methods, job.plans, strict=True):
+        found[name] = freeze(plan, collection, job.genes.names, job.source.n_obs, None)
+    return found
+
+
+def _locked(
+    path: str | Path, collection: SignatureCollection, options: ScoreOptions, disk: DiskOptions
+) -> tuple[AnnData | Path, Job]:
     parse_memory(disk.memory)
     target = target_of(path, disk.out)
     check_column_names(collection, target)
@@ -86,7 +117,7 @@ def score_file(
 
 def _score(
     path: Path, collection: SignatureCollection, options: ScoreOptions, disk: DiskOptions, target: Path | None
-) -> AnnData | Path:
+) -> tuple[AnnData | Path, Job]:
     budget = parse_memory(disk.memory)
     scratch = None if target is None else target.parent
     file = open_file(
@@ -115,18 +146,19 @@ def _score(
         if target is not None:
             folder = target.with_name(f"{target.name}.parts")
             content = content_of(file.path, file.files)
-            parts = Parts.open(folder, identity_of(job, content), source.bounds, resume=disk.resume)
+            identity = identity_of(job, content)
+            parts = Parts.open(folder, identity, source.bounds, resume=disk.resume, give_up_others=disk.give_up_others)
             source.bounds = parts.bounds
         with progress_bar(disk.progress, source, "learning"):
             _prepare(job, source, parts)
         with progress_bar(disk.progress, job.source, "scoring", job.source.n_obs):
             if parts is None:
-                return _in_memory(job)
+                return _in_memory(job), job
             _run_blocks(job, parts)
         if stamps_of(file.files) != stamps:
             parts.remove()
             raise DataError(f"{path} was changed while it was scored, so the scores were discarded. Run again.")
-        return _assemble(job, parts, target)  # type: ignore[arg-type]
+        return _assemble(job, parts, target), job  # type: ignore[arg-type]
     finally:
         file.close()
 
