@@ -6,6 +6,7 @@ import os
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,11 @@ def _rescored(inputs: Inputs, label: str, signature: Signature) -> Confounder:
     base = scored[["0"]].set_axis([label], axis=1)
     why = lacking_genes(signature, expression)
     found = Confounder(label, base, note=f"{label}: {why}" if why else "", lacking=bool(why))
-    tables = {common: scored[[v.id]].set_axis([label], axis=1) for common, v in variants.items() if common}
+    values, columns = scored.to_numpy(), list(scored.columns)
+    tables = {
+        common: pd.DataFrame(values[:, [columns.index(v.id)]], index=scored.index, columns=[label])
+        for common, v in variants.items() if common
+    }  # fmt: skip
     for name, common in shared.items():
         if name == signature.id:
             found.variants[name] = None
@@ -317,7 +322,10 @@ class NegativeControls:
             for k, scores in drawn:
                 requests = self._requests[names[k]]
                 scores -= scores.mean(axis=0)
-                tested = pool.map(lambda r, s=scores: null_statistics(r[2], _rows(s, rows, r[1])), requests)
+                # Models of one endpoint have mostly the same patients, whose rows are picked once.
+                picked = {id(index): index for _, index, *_ in requests}
+                of_model = {key: _rows(scores, rows, index) for key, index in picked.items()}
+                tested = pool.map(lambda r, s=of_model: null_statistics(r[2], s[id(r[1])]), requests)
                 for request, null in zip(requests, tested, strict=True):
                     self._compare(request, null, n_sets)
 
@@ -335,10 +343,19 @@ class NegativeControls:
     def _record(self, row: dict[str, Any], null: FloatArray, observed: float) -> None:
         """Keep quantiles of the null as text, since pandas copies the attributes of a table at every step."""
         if len(null):
-            quantiles = np.interp(np.linspace(0, len(null) - 1, N_QUANTILES), np.arange(len(null)), null)
+            below, above, share = _between(len(null))
+            quantiles = null[below] + share * (null[above] - null[below])
             named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
             text = (" %.5g" * N_QUANTILES % tuple(quantiles))[1:]
             self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
+
+
+@cache
+def _between(n: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the places of quantiles among n sorted numbers: those below and above, and how far from the one below."""
+    at = np.linspace(0, n - 1, N_QUANTILES)
+    below = np.floor(at).astype(np.int64)
+    return below, np.minimum(below + 1, n - 1), at - below
 
 
 def _rows(scores: FloatArray, have: pd.Index, wanted: pd.Index) -> FloatArray:
