@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "COPY_NUMBER",
     "MISSING",
     "are_levels",
+    "are_measurements",
     "grouped_by_points",
     "guess_delimiter",
     "holds_text",
@@ -23,6 +25,7 @@ __all__ = [
     "repair_decimals",
     "repair_spaces",
     "split",
+    "twins",
     "typed",
 ]
 
@@ -77,6 +80,37 @@ def is_number(value: object) -> bool:
         return False
     # Python also takes underscores and the digits of other scripts.
     return "_" not in text and text.isascii()
+
+
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d[\d.,]*(?:\s*[%+]|\s+[A-Za-zµ/]{1,8})?")
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?")
+MOST_BINS = 4
+"""More distinct texts of a number with a sign or unit (``<20``, ``10%``) than this are measurements, not bins."""
+
+
+def are_measurements(levels: Sequence[str]) -> bool:
+    """Whether texts are numbers with decimal commas, signs or units, and no names of classes.
+
+    Examples
+    --------
+    >>> are_measurements(["38,5", "40,1"]), are_measurements(["<=60", ">60"]), are_measurements(["G1", "G2"])
+    (True, False, False)
+    """
+    texts = [t.strip() for t in levels]
+    commas = sum(_COMMA.fullmatch(t) is not None for t in texts)
+    measured = sum(_MEASURED.fullmatch(t) is not None and not _PLAIN.fullmatch(t) for t in texts)
+    return 2 * commas > len(texts) or (measured > MOST_BINS and 2 * measured > len(texts))
+
+
+def twins(levels: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two levels that differ in capitals or blanks only."""
+    seen: dict[str, str] = {}
+    for level in levels:
+        twin = seen.setdefault(" ".join(level.casefold().split()), level)
+        if twin != level:
+            return twin, level
+    return None
 
 
 def split(line: str, delimiter: str) -> list[str]:

@@ -6,7 +6,6 @@ A coding is learned from one table and applied to others. Values are found by th
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.io.tables.cell_text import are_measurements, twins
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
 
 __all__ = [
@@ -32,10 +32,6 @@ KINDS = ("number", "ordered", "category", "number or position")
 """The last one is of models written by 0.1.0, which did not say whether a column was a number or ordered levels."""
 MOST_LEVELS = 10
 """With more distinct numbers than this a column that also holds words is one of numbers, however many words."""
-MOST_BINS = 4
-"""More distinct texts of a number with a sign or unit (``<20``, ``10%``) than this are measurements, not bins."""
-_COMMA = re.compile(r"[+-]?\d+,\d+")
-_MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d[\d.,]*(?:\s*[%+]|\s+[A-Za-zµ/]{1,8})?")
 _CODES_OF_MISSING = (9.0, 99.0, 999.0, 9999.0, 99999.0)
 
 
@@ -97,9 +93,7 @@ def kind_of_column(column: pd.Series) -> str:
 def _refuse_measurements(name: object, words: pd.Series) -> None:
     """Refuse text that is numbers with decimal commas, signs or units: each would be a level of its own."""
     texts = [str(w).strip() for w in words.unique()]
-    commas = sum(_COMMA.fullmatch(t) is not None for t in texts)
-    measured = sum(_MEASURED.fullmatch(t) is not None for t in texts)
-    if 2 * commas > len(texts) or (measured > MOST_BINS and 2 * measured > len(texts)):
+    if are_measurements(texts):
         raise DataError(
             f"Column {name!r} holds numbers written as text ({examples(map(repr, texts))}), of which each would be a "
             "level of its own; write plain numbers with decimal points, without signs and units."
@@ -108,14 +102,12 @@ def _refuse_measurements(name: object, words: pd.Series) -> None:
 
 def _refuse_twins(name: object, known: pd.Series) -> None:
     """Refuse levels that differ in capitals or blanks only: they would be different levels."""
-    seen: dict[str, str] = {}
-    for level in dict.fromkeys(name_of(v) for v in known.unique()):
-        twin = seen.setdefault(" ".join(level.casefold().split()), level)
-        if twin != level:
-            raise DataError(
-                f"Column {name!r} holds levels that differ in capitals or blanks only ({twin!r}, {level!r}), and would "
-                "be counted as different ones; write them alike."
-            )
+    twin = twins(list(dict.fromkeys(name_of(v) for v in known.unique())))
+    if twin:
+        raise DataError(
+            f"Column {name!r} holds levels that differ in capitals or blanks only ({twin[0]!r}, {twin[1]!r}), and "
+            "would be counted as different ones; write them alike."
+        )
 
 
 def warn_codes(column: pd.Series, values: FloatArray) -> None:

@@ -171,6 +171,7 @@ def _inputs(
     if isinstance(scores, pd.DataFrame):
         if sample_key is not None:
             raise DataError("`sample_key` names a column of .obs, which a table does not have; hand over the AnnData.")
+        _check_scores(scores)
         return scores, pd.DataFrame(index=scores.index)
     if sample_key is not None:
         return _by_sample(scores, method, sample_key, named, covariates)
@@ -185,6 +186,25 @@ def _inputs(
         found = examples(k for k in scores.obsm if k.startswith("score_")) or "none"
         raise DataError(f"Say which scores to compare with `method`; there are {found}.")
     return scores.obsm[keys[0]], scores.obs
+
+
+def _check_scores(scores: pd.DataFrame) -> None:
+    text = [c for c in scores if not pd.api.types.is_numeric_dtype(scores[c].dtype)]
+    if text:
+        raise DataError(
+            f"{len(text)} column(s) of the scores are not numeric ({examples(text)}); leave them out, or hand a column "
+            "of groups over as `groups`."
+        )
+    infinite = [c for c in scores if np.isinf(scores[c].to_numpy(dtype=np.float64, na_value=np.nan)).any()]
+    if infinite:
+        raise DataError(
+            f"{len(infinite)} column(s) of the scores hold infinite values ({examples(infinite)}); set them to missing."
+        )
+    if scores.index.has_duplicates:
+        twice = scores.index[scores.index.duplicated()].unique()
+        raise DataError(
+            f"{len(twice)} observation(s) are duplicated in the scores ({examples(twice)}); name each once."
+        )
 
 
 def _by_sample(

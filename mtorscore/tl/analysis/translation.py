@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse, stats
 
 from mtorscore.errors import DataError, StatisticsWarning, examples, warn
+from mtorscore.pp.observation_values import in_order_of
 from mtorscore.tl.analysis.linear.two_assays import difference_variance, shift_of_the_unchanged, weighted_q
 
 if TYPE_CHECKING:
@@ -151,12 +152,9 @@ def _as_anndata(data: AnnData | pd.DataFrame) -> AnnData:
 
 
 def _with_groups(footprints: AnnData, mrna: AnnData, groups: Sequence[Any] | pd.Series) -> tuple[AnnData, AnnData]:
-    if len(groups) != mrna.n_obs:
-        raise DataError(f"`groups` has {len(groups)} values for {mrna.n_obs} observations of mrna.")
-    if isinstance(groups, pd.Series) and set(groups.index) == set(mrna.obs_names):
-        groups = groups.reindex(mrna.obs_names)
+    values = in_order_of(groups, mrna.obs_names, "groups")
     labelled = mrna.copy()
-    labelled.obs[_GROUPS] = np.asarray(groups, dtype=object)
+    labelled.obs[_GROUPS] = values.astype(object)
     return footprints, labelled
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mtorscore._version import __version__
 from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import DataError, MethodError, SignatureError, examples
+from mtorscore.pp.observation_values import in_order_of
 from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.coverage_warnings import warn_coverage, warn_ignored, warn_other_names, warn_scale
 from mtorscore.tl.engine.execute import execute
@@ -263,7 +264,7 @@ def masked_rows(mask: npt.ArrayLike | str | None, n_obs: int, obs: Callable[[], 
     n_obs
         Rows of the matrix.
     obs
-        Returns the table of observations; asked for only where `mask` names a column.
+        Returns the table of observations; asked for only where `mask` names a column or its observations.
 
     Raises
     ------
@@ -277,6 +278,9 @@ def masked_rows(mask: npt.ArrayLike | str | None, n_obs: int, obs: Callable[[], 
         if mask not in table:
             raise DataError(f"mask_obs={mask!r} is not a column of obs.")
         mask = np.asarray(table[mask])
+    if hasattr(mask, "reindex"):
+        # A Series may be in another order than the matrix.
+        mask = in_order_of(mask, obs().index, "mask_obs")
     values = np.asarray(mask)
     if values.dtype != bool or values.shape != (n_obs,):
         raise DataError(f"mask_obs must be {n_obs} booleans, not {values.dtype} of shape {values.shape}.")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtorscore.errors import DataError, DataWarning, examples, warn
+from mtorscore.io.tables.cell_text import are_measurements, twins
 
 __all__ = ["Asked", "Design", "Term", "make_design"]
 
@@ -191,10 +192,16 @@ def _in_groups(asked: Asked) -> _Bool:
         return np.ones(len(asked.covariates), dtype=bool)
     wanted = asked.order or (asked.control, *asked.treated)
     masks = [(asked.labels == v).to_numpy(dtype=bool) for v in wanted]
+    there = {str(v) for v in asked.labels.dropna()}
     for value, mask in zip(wanted, masks, strict=True):
         if not mask.any():
-            there = examples(sorted({str(v) for v in asked.labels.dropna()}))
-            raise DataError(f"No observation is in group {value!r}; there are {there}.")
+            raise DataError(f"No observation is in group {value!r}; there are {examples(sorted(there), 8)}.")
+        twin = twins([str(value), *sorted(there - {str(value)})])
+        if twin and str(value) in twin:
+            raise DataError(
+                f"Groups {twin[0]!r} and {twin[1]!r} differ in capitals or blanks only, and would be two groups; write "
+                "them alike."
+            )
     out: _Bool = np.any(masks, axis=0)
     return out
 
@@ -336,7 +343,25 @@ def _covariate(values: pd.Series) -> _Float:
     values = values.infer_objects()
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype=np.float64)
+        if not np.isfinite(numbers).all():
+            bad = values.index[~np.isfinite(numbers)]
+            raise DataError(
+                f"The covariate {values.name!r} holds {len(bad)} infinite value(s) ({examples(bad)}); set them to "
+                "missing."
+            )
         return np.ascontiguousarray((numbers - numbers.mean())[:, None])
+    texts = [str(v) for v in pd.unique(values)]
+    if are_measurements(texts):
+        raise DataError(
+            f"The covariate {values.name!r} holds numbers written as text ({examples(map(repr, texts))}), of which "
+            "each would be a level of its own; write plain numbers with decimal points, without signs and units."
+        )
+    twin = twins(texts)
+    if twin:
+        raise DataError(
+            f"The covariate {values.name!r} holds levels that differ in capitals or blanks only ({twin[0]!r}, "
+            f"{twin[1]!r}), and would be counted as different ones; write them alike."
+        )
     return _indicators(_codes(values, np.arange(len(values))))
 
 
