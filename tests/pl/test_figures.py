@@ -39,6 +39,19 @@ def test_no_figure_is_left_in_a_registry_and_settings_stay() -> None:
     assert dict(mpl.rcParams) == before
 
 
+def test_axes_of_a_part_of_a_figure_are_drawn_into_and_the_whole_figure_comes_back() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    left, _ = figure.subfigures(1, 2)
+    axes = left.subplots()
+    assert pl.km(f.curves(), ax=axes) is figure
+    assert axes.lines
+    axes.remove()
+    with pytest.raises(DataError, match="belong to no figure"):
+        pl.km(f.curves(), ax=axes)
+
+
 def test_sizes_are_millimetres() -> None:
     figure = pl.km(f.curves(), width=89, height=60)
     assert np.allclose(figure.get_size_inches() * 25.4, [89, 60])

@@ -203,7 +203,8 @@ def pieces(path: Path, most: int | None = None, limit: int | None = None) -> Ite
         except FormatError:
             raise
         except Exception as error:
-            if not kind or not (isinstance(error, _BROKEN) or type(error).__module__.startswith("zstandard")):
+            # Newer versions of the library call the module of its one error zstandard, older ones zstd.
+            if not kind or not (isinstance(error, _BROKEN) or type(error).__module__.startswith(("zstandard", "zstd"))):
                 raise FormatError(f"cannot be read ({error}).", path=path) from error
             raise FormatError(
                 f"the {kind} file is truncated or damaged after {done} bytes of content ({error}); download it again.",
