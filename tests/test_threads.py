@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore.tl.engine.open_source import open_source
 
+# The libraries are looked for once: before threadpoolctl 3.7 a thread that looks for them and one that imports a
+# library may wait for each other.
+POOLS = ThreadpoolController()
+
 
 def blas_threads() -> set[int]:
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    return {pool["num_threads"] for pool in POOLS.info() if pool["user_api"] == "blas"}
 
 
 def test_the_last_to_leave_gives_the_threads_back() -> None:
