@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mtorscore.prognosis.statistics import ridge_paths
+from mtorscore.prognosis.statistics import logistic, ridge_paths
 from mtorscore.prognosis.statistics.risk_sets import RiskSets
 
 
@@ -33,3 +33,22 @@ def test_a_fold_whose_training_part_has_no_event_does_not_count() -> None:
     found = ridge_paths.held_out(risk, x, fold, grid)
     assert np.isfinite(found).all()
     assert (ridge_paths.held_out(risk, x, np.zeros(6, dtype=np.int64), grid) == 0).all()
+
+
+@pytest.mark.parametrize(("n", "p", "weighted"), [(60, 3, False), (200, 12, True), (40, 30, False), (90, 1, True)])
+def test_held_out_logistic_likelihood_is_that_of_models_fitted_for_themselves(n: int, p: int, weighted: bool) -> None:
+    rng = np.random.default_rng(n)
+    x = rng.normal(size=(n, p))
+    x[:, -1] = 0.0 if p > 1 else x[:, -1]
+    y = (rng.random(n) < 1 / (1 + np.exp(-2 * x[:, 0]))).astype(np.float64)
+    w = rng.choice([0.0, 0.5, 1.0, 2.0], n) if weighted else np.ones(n)
+    fold, grid = np.arange(n) % 5, np.logspace(-3, 1.5, 10)
+    expected = np.zeros(len(grid))
+    for f in range(5):
+        inside, outside = fold != f, fold == f
+        for g, penalty in enumerate(grid):
+            ridge = np.full((p, 1), penalty * w[inside].sum())
+            coef = logistic.newton(x[inside][:, :, None], y[inside], w[inside], ridge=ridge).coef[:, 0]
+            eta = x[outside] @ coef[:-1] + coef[-1]
+            expected[g] += w[outside] @ (y[outside] * eta - np.logaddexp(0, eta))
+    assert_allclose(ridge_paths.held_out_logistic(x, y, w, fold, grid), expected, rtol=1e-7)

@@ -152,8 +152,10 @@ class RidgeLogistic(ClassifierMixin, Ridge):  # type: ignore[misc]
         target, w = codes.astype(np.float64), case_weights(sample_weight, len(x))
 
         def held_out(grid: FloatArray, k: int) -> FloatArray:
-            """Log-likelihood of the held-out folds per penalty; all folds and penalties are fitted together."""
+            """Log-likelihood of the held-out folds per penalty."""
             fold = self._folds(target, groups, k)
+            if grid.min() > 0 and len(x) * (x.shape[1] + 2) ** 2 <= ridge_paths.LARGEST:
+                return ridge_paths.held_out_logistic(x, target, w, fold, grid)
             train = w[:, None] * (fold[:, None] != np.arange(k))
             weights = np.repeat(train, len(grid), axis=1)
             ridge = np.tile(grid, k) * weights.sum(axis=0)

@@ -1,8 +1,9 @@
-"""Held-out partial likelihood of ridge Cox models: all inner folds and all penalties by the same matrix products.
+"""Held-out likelihood of ridge models over inner folds and penalties, which tunes the penalty.
 
-The models of fold ``f`` share one matrix of risk sets, that of its training part, as rows and columns of the matrix of
-everybody. Arrays carry folds, penalties and observations (or events) in this order, so that a step of Newton's method
-for all of them is a handful of products.
+Cox models of all folds and penalties are fitted by the same matrix products. The models of fold ``f`` share one matrix
+of risk sets, that of its training part, as rows and columns of the matrix of everybody. Arrays carry folds, penalties
+and observations (or events) in this order, so that a step of Newton's method for all of them is a handful of products.
+Logistic models are fitted one after the other in compiled code, from the largest penalty down.
 
 References
 ----------
@@ -18,7 +19,10 @@ import numpy as np
 from mtorscore.prognosis.statistics import cox
 from mtorscore.prognosis.statistics.cox import BoolArray
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray, RiskSets
+from mtorscore.tl.kernels.jit import jit
 
+MAX_STEP = cox.MAX_STEP
+MOST_STEPS, TOLERANCE, LARGE = 50, 1e-6, 1e300
 LARGEST = 8_000_000
 """Numbers in the largest array of a batched step; beyond, folds are fitted one after the other."""
 
@@ -165,3 +169,163 @@ class _Batch:
             if not still.any():
                 break
         return coef
+
+
+def held_out_logistic(
+    x: FloatArray, y: FloatArray, weights: FloatArray, fold: IntArray, grid: FloatArray
+) -> FloatArray:
+    """Log-likelihood of the held-out folds of ridge logistic models, per penalty.
+
+    Parameters
+    ----------
+    x
+        ``(n, p)`` standardised covariates.
+    y, weights
+        ``(n,)`` of 0 and 1, and case weights.
+    fold
+        ``(n,)`` inner fold of each observation, from 0.
+    grid
+        Penalties above 0, per weight of the training part.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(len(grid),)``.
+    """
+    design = np.column_stack([x, np.ones(len(x))])
+    one, other = np.tril_indices(design.shape[1])
+    squares = np.ascontiguousarray(design[:, one] * design[:, other])
+    q = design.shape[1]
+    rooms = np.empty(len(x)), np.empty((5, q)), np.empty(squares.shape[1]), np.empty((q, q))
+    out = np.zeros(len(grid))
+    # From the largest penalty down: where one model ends is near where the next one does.
+    order = np.argsort(-grid, kind="stable")
+    columns = np.ascontiguousarray(x.T)
+    _held_out_logistic(design, columns, squares, y, weights, fold, grid, order, *rooms, out)
+    return out
+
+
+@jit
+def _predict(columns: FloatArray, coef: FloatArray, eta: FloatArray) -> None:
+    eta[:] = coef[coef.size - 1]
+    for j in range(coef.size - 1):
+        slope, column = coef[j], columns[j]
+        for i in range(eta.size):
+            eta[i] += slope * column[i]
+
+
+@jit
+def _moments(
+    design: FloatArray, columns: FloatArray, squares: FloatArray, y: FloatArray, w: FloatArray, coef: FloatArray,
+    ridge: float, eta: FloatArray, score: FloatArray, information: FloatArray,
+) -> float:  # fmt: skip
+    """Write score and information (its lower triangle, by rows) and return the penalised log-likelihood."""
+    q = coef.size
+    score[:], information[:] = 0.0, 0.0
+    loglik, product = 0.0, 1.0
+    _predict(columns, coef, eta)
+    for i in range(y.size):
+        if w[i] == 0.0:
+            continue
+        small = np.exp(-np.abs(eta[i]))
+        mu = (1.0 if eta[i] >= 0.0 else small) / (1.0 + small)
+        loglik += w[i] * (y[i] * eta[i] - max(eta[i], 0.0))
+        if w[i] == 1.0:
+            # One logarithm of many factors, none of which is above 2.
+            product *= 1.0 + small
+            if product > LARGE:
+                loglik -= np.log(product)
+                product = 1.0
+        else:
+            loglik -= w[i] * np.log1p(small)
+        left, variance = w[i] * (y[i] - mu), w[i] * mu * (1.0 - mu)
+        for j in range(q):
+            score[j] += left * design[i, j]
+        for j in range(information.size):
+            information[j] += variance * squares[i, j]
+    loglik -= np.log(product)
+    for j in range(q - 1):
+        loglik -= 0.5 * ridge * coef[j] * coef[j]
+        score[j] -= ridge * coef[j]
+        information[j * (j + 3) // 2] += ridge
+    return loglik
+
+
+@jit
+def _solve(information: FloatArray, score: FloatArray, lower: FloatArray, step: FloatArray) -> bool:
+    """Write information^-1 score by Cholesky's method; False where the information is not positive."""
+    q = score.size
+    for j in range(q):
+        first = j * (j + 1) // 2
+        for k in range(j + 1):
+            total = information[first + k]
+            for m in range(k):
+                total -= lower[j, m] * lower[k, m]
+            if k < j:
+                lower[j, k] = total / lower[k, k]
+            elif total > 0.0:
+                lower[j, j] = np.sqrt(total)
+            else:
+                return False
+    for j in range(q):
+        total = score[j]
+        for m in range(j):
+            total -= lower[j, m] * step[m]
+        step[j] = total / lower[j, j]
+    for j in range(q - 1, -1, -1):
+        total = step[j]
+        for m in range(j + 1, q):
+            total -= lower[m, j] * step[m]
+        step[j] = total / lower[j, j]
+    return True
+
+
+@jit
+def _held_out_logistic(
+    design: FloatArray, columns: FloatArray, squares: FloatArray, y: FloatArray, weights: FloatArray, fold: IntArray,
+    grid: FloatArray, order: IntArray, eta: FloatArray, vectors: FloatArray, information: FloatArray,
+    lower: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    """Fit by Newton's method with halved steps, as `logistic.newton`, and add up what is held out."""
+    coef, trial, score, step, start = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    w = weights.copy()
+    q = coef.size
+    for f in range(fold.max() + 1):
+        total, events = 0.0, 0.0
+        for i in range(y.size):
+            w[i] = 0.0 if fold[i] == f else weights[i]
+            total += w[i]
+            events += w[i] * y[i]
+        share = min(max(events / total, 1e-6), 1.0 - 1e-6)
+        coef[:] = 0.0
+        coef[q - 1] = np.log(share / (1.0 - share))
+        for place in range(order.size):
+            g = order[place]
+            ridge = grid[g] * total
+            loglik = _moments(design, columns, squares, y, w, coef, ridge, eta, score, information)
+            for _ in range(MOST_STEPS):
+                if not _solve(information, score, lower, step):
+                    break
+                gain, longest = 0.0, 0.0
+                for j in range(q):
+                    gain += step[j] * score[j]
+                    longest = max(longest, np.abs(step[j]))
+                scale = MAX_STEP / longest if longest > MAX_STEP else 1.0
+                start[:] = coef
+                fresh = loglik
+                for _ in range(25):
+                    for j in range(q):
+                        trial[j] = start[j] + scale * step[j]
+                    fresh = _moments(design, columns, squares, y, w, trial, ridge, eta, score, information)
+                    if fresh >= loglik - 1e-10 * np.abs(loglik) or gain < TOLERANCE:
+                        break
+                    scale *= 0.5
+                coef[:] = trial
+                loglik = fresh
+                if gain < TOLERANCE:
+                    break
+            _predict(columns, coef, eta)
+            for i in range(y.size):
+                if fold[i] == f and weights[i] != 0.0:
+                    one = y[i] * eta[i] - max(eta[i], 0.0) - np.log1p(np.exp(-np.abs(eta[i])))
+                    out[g] += weights[i] * one
