@@ -43,8 +43,8 @@ def test_axes_of_a_part_of_a_figure_are_drawn_into_and_the_whole_figure_comes_ba
     from matplotlib.figure import Figure
 
     figure = Figure()
-    left, _ = figure.subfigures(1, 2)
-    axes = left.subplots()
+    halves: Any = figure.subfigures(1, 2)
+    axes = halves[0].subplots()
     assert pl.km(f.curves(), ax=axes) is figure
     assert axes.lines
     axes.remove()

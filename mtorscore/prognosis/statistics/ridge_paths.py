@@ -234,16 +234,16 @@ def _moments(
             # One logarithm of many factors, none of which is above 2.
             product *= 1.0 + small
             if product > LARGE:
-                loglik -= np.log(product)
+                loglik -= float(np.log(product))
                 product = 1.0
         else:
-            loglik -= w[i] * np.log1p(small)
+            loglik -= w[i] * float(np.log1p(small))
         left, variance = w[i] * (y[i] - mu), w[i] * mu * (1.0 - mu)
         for j in range(q):
             score[j] += left * design[i, j]
         for j in range(information.size):
             information[j] += variance * squares[i, j]
-    loglik -= np.log(product)
+    loglik -= float(np.log(product))
     for j in range(q - 1):
         loglik -= 0.5 * ridge * coef[j] * coef[j]
         score[j] -= ridge * coef[j]
