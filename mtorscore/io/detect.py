@@ -118,7 +118,8 @@ def _folder(path: Path) -> Found:
             details=inner.details | {"folder": names[0]},
             path=inner.path or path / names[0],
         )
-    hint = f"it holds {examples(names, 6)}; read one of these files" if folder.files else "it holds no file"
+    inside = "one of these files" if any((path / n).is_file() for n in names) else "one of these by its own path"
+    hint = f"it holds {examples(names, 6)}; read {inside}" if folder.files else "it holds no file"
     raise FormatError(f"a folder that is no data set as a whole: {hint}.", path=path)
 
 

@@ -237,6 +237,10 @@ def _better_without_affix(names: list[str]) -> list[str]:
     shorter = without_affix(names)
     if shorter == names or gene_likeness(names)[0] >= 0.5 or gene_likeness(shorter)[0] < 0.5:
         return names
+    digits = [n for n in shorter if n.isdigit()]
+    if len(digits) > 0.5 * len(shorter) and entrez_evidence(digits) < 0:
+        # row_1, row_2, row_3 are counted, and no Entrez ids.
+        return names
     return [short if is_symbol(short) or kind_of(short) else n for n, short in zip(names, shorter, strict=True)]
 
 

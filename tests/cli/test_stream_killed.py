@@ -37,15 +37,15 @@ def begin(pause: float, path: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def stopped_at_half(path: Path, out: Path, parts: Path, how: signal.Signals) -> int:
-    """Start a run, stop it once some blocks are written, and return its exit status."""
+def stopped_at_half(path: Path, out: Path, parts: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start a run, stop it once some blocks are written, and return its exit status and what it said."""
     child = begin(0.3, path, out)
     deadline = time.monotonic() + 120
     while len(list(parts.glob("*-0*.npz"))) < 4 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(child.pid, how)
-    child.communicate()
-    return child.returncode
+    said = child.communicate()[1]
+    return child.returncode, said
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path, ending: str) -> N
     for folder in (out.parent, whole.parent):
         folder.mkdir()
     parts = out.parent / (f"{out.name}.parts" if ending.endswith("parquet") else f".{out.name}.parquet.parts")
-    assert stopped_at_half(path, out, parts, signal.SIGKILL) == -signal.SIGKILL
+    assert stopped_at_half(path, out, parts, signal.SIGKILL)[0] == -signal.SIGKILL
     assert not out.exists()
     first = {p.name: p.stat().st_mtime_ns for p in parts.glob("*-0*.npz")}
     assert len(first) >= 4
@@ -77,7 +77,9 @@ def test_a_run_that_is_stopped_leaves_finished_blocks_and_nothing_else(
     path = write_tenx(tmp_path, kind) if kind == "mtx" else write_atlas(tmp_path, kind, 800)
     scores = tmp_path / "there"
     scores.mkdir()
-    assert stopped_at_half(path, scores / "s.parquet", scores / "s.parquet.parts", how) != 0
+    status, said = stopped_at_half(path, scores / "s.parquet", scores / "s.parquet.parts", how)
+    assert status == 128 + how
+    assert f"Finished blocks are kept in {scores / 's.parquet.parts'}; the same call goes on from there." in said
     assert [p.name for p in scores.iterdir()] == ["s.parquet.parts"]
     left = {p.name.partition("-")[0].partition(".")[0] for p in (scores / "s.parquet.parts").iterdir()}
     assert left <= {"early", "block", "learned", "run", "parts"}, left

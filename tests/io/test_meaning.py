@@ -170,6 +170,12 @@ def test_prefixes_and_suffixes_of_pipelines(tmp_path: Path, style: str) -> None:
     assert set(mt.pp.harmonise_genes(adata).var_names) == set(GENES)
 
 
+@pytest.mark.parametrize("style", ["row_{}", "gene_{}", "{}_gene", "feature{}"])
+def test_rows_that_are_counted_are_no_entrez_ids(style: str) -> None:
+    names = [style.format(i + 1) for i in range(300)]
+    assert (mt.pp.map_identifiers(names)["match"] == "unmapped").all()
+
+
 def test_probe_sets_of_affymetrix_are_no_entrez_ids() -> None:
     names = ["1007_s_at", "1053_at", "117_at", "121_at", "1255_g_at", "1294_at"]
     assert (mt.pp.map_identifiers(names)["match"] == "unmapped").all()

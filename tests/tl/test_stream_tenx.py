@@ -14,6 +14,7 @@ import pytest
 from scipy import sparse
 
 import mtorscore as mt
+from mtorscore import cli
 from mtorscore.errors import DataError, DataWarning, FormatError
 from mtorscore.io.formats import matrix_market
 from mtorscore.tl.streaming import tenx_file
@@ -206,7 +207,7 @@ def test_one_genome_of_several(tmp_path: Path) -> None:
     file = open_file(tmp_path / "m.h5", panel_bytes=4_000, said={"genome": "hg"})
     assert (file.matrix[0 : read.n_obs] != read.X).nnz == 0
     file.close()
-    with pytest.raises(FormatError, match=r"no genome 'rn'; there are hg, mm"):
+    with pytest.raises(FormatError, match=r"no genome 'rn'; there are hg, mm\."):
         open_file(tmp_path / "m.h5", panel_bytes=4_000, said={"genome": "rn"})
     with pytest.raises(FormatError, match="prefix='a' says nothing about 10x-h5"):
         open_file(tmp_path / "m.h5", panel_bytes=4_000, said={"prefix": "a"})
@@ -218,3 +219,16 @@ def test_no_room_for_scratch_files_is_said_before(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(DataError, match=r"text has to be put into rows .* MB of scratch space in .*TMPDIR"):
         mt.tl.score(write_tenx(tmp_path, "mtx"), {"A": genes()[0][:20]}, out=tmp_path / "s.parquet")
+
+
+def test_cells_and_genes_of_wrong_values_are_named_at_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids, symbols = genes()
+    x = counts(len(ids))
+    x.data[40] = -5
+    path = write_h5(tmp_path / "a.h5", x, ids, symbols, ["Gene Expression"] * len(ids))
+    with pytest.raises(SystemExit):
+        cli.main(["score", str(path), "--out", str(tmp_path / "s.tsv")])
+    row = int(np.searchsorted(x.indptr, 40, side="right")) - 1
+    assert f"{barcodes()[row]} x {ids[x.indices[40]]} = -5" in capsys.readouterr().err

@@ -82,6 +82,11 @@ def mtx(path: Path) -> tuple[AnnData, dict[str, Any]]:
         raise FormatError(
             f"{x.shape[0]} x {x.shape[1]} without names; put barcodes.tsv and features.tsv beside it.", path=path
         )
+    warn(
+        f"{path}: no barcodes.tsv and features.tsv (or genes.tsv) lie beside it, so nothing says which genes and cells "
+        "these are; they are numbered.",
+        DataWarning,
+    )
     genes = [f"row_{i + 1}" for i in range(x.shape[0])]
     cells = [f"column_{i + 1}" for i in range(x.shape[1])]
     return assemble(x.T.tocsr(), cells, genes), {"table": "matrix", "names": "none beside the file", "repairs": repairs}
@@ -110,7 +115,8 @@ def h5(path: Path, *, genome: str | None = None, other_features: bool = False) -
         barcodes = parts.texts(parts.barcodes_in(group))
         features, n_features = parts.features_in(group, path, genome=genome, other_features=other_features)
         parts.check_names(shape, n_features, len(barcodes), path)
-    return _genes_of(x, barcodes, features, {"table": "matrix", "units": "counts", "genome": genome or name})
+    made = {"table": "matrix", "units": "counts", "orientation": "genes in rows", "genome": genome or name}
+    return _genes_of(x, barcodes, features, made)
 
 
 def loom(path: Path) -> tuple[AnnData, dict[str, Any]]:

@@ -230,7 +230,8 @@ def _of_genome(kept: Features, genomes: Sequence[str], genome: str, path: Path) 
     columns = np.arange(len(genomes)) if kept.columns is None else kept.columns
     mine = np.array([genomes[int(c)] == genome for c in columns], dtype=np.bool_)
     if not mine.any():
-        raise FormatError(f"there is no genome {genome!r}; there are {examples(sorted(set(genomes)))}.", path=path)
+        there = sorted({genomes[int(c)] for c in columns if int(c) < len(genomes)})
+        raise FormatError(f"there is no genome {genome!r}; there are {examples(there) or 'none'}.", path=path)
     var = kept.var[mine].reset_index(drop=True)
     var["symbol"] = [s.removeprefix(f"{genome}_") for s in var["symbol"]]
     names = [n.removeprefix(f"{genome}_") for n, m in zip(kept.names, mine, strict=True) if m]

@@ -243,8 +243,8 @@ def _check(
     # One block of neighbours at a time: rows far from each other would read everything between them.
     for part in np.array_split(rows, max(1, len(rows) // 100)):
         first = int(part[0])
-        some = AnnData(file.matrix[first : min(first + len(part), n_obs)])
-        some.var_names = [str(i) for i in range(some.n_vars)]
+        block = slice(first, min(first + len(part), n_obs))
+        some = AnnData(file.matrix[block], obs=_frame(list(file.obs_names(block))), var=_frame(file.genes))
         if asked.units:
             check_values(some, asked.units)
         elif not asked.log:

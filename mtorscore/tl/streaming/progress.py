@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "told_what_is_kept"]
 
 EVERY = 60.0
 """Seconds between two lines where nobody watches."""
@@ -74,6 +75,19 @@ def _bar(what: str, total: int | None) -> Iterator[tuple[Callable[[int], None], 
             lambda n: bar.update(task, advance=n, visible=True),
             lambda words: bar.console.print(words, highlight=False),
         )
+
+
+@contextmanager
+def told_what_is_kept(wanted: bool, folder: Path | None) -> Iterator[None]:
+    """Say, where a run is stopped from outside, that finished blocks are kept and the same call goes on."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        if wanted and folder is not None and folder.is_dir():
+            sys.stderr.write(f"Finished blocks are kept in {folder}; the same call goes on from there.\n")
+        raise
 
 
 class _Lines:

@@ -39,7 +39,7 @@ from mtorscore.tl.streaming.gene_names import name_genes
 from mtorscore.tl.streaming.job import EARLY, Group, Job, identity_of, plain, records_of, scale_of, tables_in
 from mtorscore.tl.streaming.open_file import open_file
 from mtorscore.tl.streaming.output_lock import only_writer
-from mtorscore.tl.streaming.progress import progress_bar
+from mtorscore.tl.streaming.progress import progress_bar, told_what_is_kept
 from mtorscore.tl.streaming.stream_source import StreamSource, block_bytes, parse_memory
 from mtorscore.tl.streaming.value_scale import ValueScale
 
@@ -149,12 +149,13 @@ def _score(
             identity = identity_of(job, content)
             parts = Parts.open(folder, identity, source.bounds, resume=disk.resume, give_up_others=disk.give_up_others)
             source.bounds = parts.bounds
-        with progress_bar(disk.progress, source, "learning"):
-            _prepare(job, source, parts)
-        with progress_bar(disk.progress, job.source, "scoring", job.source.n_obs):
-            if parts is None:
-                return _in_memory(job), job
-            _run_blocks(job, parts)
+        with told_what_is_kept(disk.progress, None if parts is None else parts.folder):
+            with progress_bar(disk.progress, source, "learning"):
+                _prepare(job, source, parts)
+            with progress_bar(disk.progress, job.source, "scoring", job.source.n_obs):
+                if parts is None:
+                    return _in_memory(job), job
+                _run_blocks(job, parts)
         if stamps_of(file.files) != stamps:
             parts.remove()
             raise DataError(f"{path} was changed while it was scored, so the scores were discarded. Run again.")

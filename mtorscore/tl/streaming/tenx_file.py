@@ -179,7 +179,8 @@ def open_tenx_h5(path: Path, *, genome: str | None = None) -> TenxFile:
             opened.barcodes = parts.barcodes_in(group)
             features, n_features = parts.features_in(group, path, genome=genome)
             parts.check_names(shape, n_features, opened.barcodes.size, path)
-        opened.about = {"kind": "10x-h5", "table": "matrix", "units": "counts", "genome": genome or name}
+        opened.about = {"kind": "10x-h5", "table": "matrix", "units": "counts", "orientation": "genes in rows",
+                        "genome": genome or name}  # fmt: skip
         _describe(opened, features, shape[0])
         opened.make = lambda: _chosen(csr_rows(opened, group, pointers, shape), features, _reals)
     except BaseException:
