@@ -116,7 +116,7 @@ def relate(
             f"columns are {examples(tumours.obs, 8)}.",
             DataWarning,
         )
-    associations, curves, nulls, effects, shifts = [], [], [], [], []
+    associations, nulls, effects = [], [], []
     models = Predictions(cv_folds, cv_repeats, bootstraps, seed)
     every: dict[str, pd.DataFrame] = {}
     asked: list[tuple[pd.DataFrame, dict[str, Any]]] = []
@@ -146,6 +146,19 @@ def relate(
             _predict_labels(models, method, leading, adata, tumours, (labels, several), curves=first)
             if first and endpoints:
                 _predict_survival(models, method, leading, tumours.obs, endpoints[0])
+        # What needs no association is computed and written meanwhile.
+        shifts = [
+            activation_rows(adata, scores, signatures, leads(scores.columns, context=context), seed, method)
+            for method, scores in every.items()
+        ]
+        curves = _curves(every, tumours, endpoints)
+        paths = {
+            table.name: write_result(parts, table, folder)
+            for table, parts in [
+                (results.KAPLAN_MEIER, curves), *((one, models.parts[one.name]) for one in PREDICTED),
+                (results.CELLS, summarise_cells(adata, folder, methods)),
+            ]
+        }  # fmt: skip
         of_classes, of_endpoints = [[one.result() for one in group] for group in waiting]
     for i, (method, scores) in enumerate(every.items()):
         if several:
@@ -155,19 +168,25 @@ def relate(
             records = table.attrs.pop("null")
             associations.append(table.assign(method=method))
             if method == methods[0]:
-                curve = prognosis.kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
-                curves.append(curve.assign(method=method))
                 nulls.append(_nulls(records, leads(scores.columns, context=context), method))
-        shifts.append(activation_rows(adata, scores, signatures, leads(scores.columns, context=context), seed, method))
     return [
         write_result(_beside(associations, folder, _RATIO), results.ASSOCIATIONS, folder),
         write_result(_beside(effects, folder, _ODDS), results.CLASS_EFFECTS, folder),
-        write_result(curves, results.KAPLAN_MEIER, folder),
+        paths[results.KAPLAN_MEIER.name],
         write_result(nulls, results.NULLS, folder),
-        *(write_result(models.parts[table.name], table, folder) for table in PREDICTED),
-        write_result(summarise_cells(adata, folder, methods), results.CELLS, folder),
+        *(paths[table.name] for table in PREDICTED),
+        paths[results.CELLS.name],
         write_result(_beside(shifts, folder, _SHIFT, _SHARE), results.ACTIVATION, folder),
     ]
+
+
+def _curves(every: Mapping[str, pd.DataFrame], tumours: AnnData, endpoints: Sequence[Endpoint]) -> list[pd.DataFrame]:
+    """Kaplan-Meier tables of the first method's scores."""
+    if not endpoints:
+        return []
+    method, scores = next(iter(every.items()))
+    curve = prognosis.kaplan_meier(scores.loc[tumours.obs_names], tumours.obs, endpoints)
+    return [curve.assign(method=method)]
 
 
 def _beside(parts: Sequence[pd.DataFrame], folder: Path, *effects: Mapping[str, Any]) -> list[pd.DataFrame]:
