@@ -39,13 +39,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--constraint", type=Path)
     parser.add_argument("--without", action="append", default=[], choices=EXTRAS)
-    parser.add_argument("pytest", nargs="*")
-    given = parser.parse_args()
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    given = parser.parse_args(words[:end])
     python = install(given.folder.resolve(), [e for e in EXTRAS if e not in given.without], given.constraint)
     # The folder mtorscore of this checkout must not hide the one installed, here and in what the tests start.
     environment = os.environ | {"PYTHONSAFEPATH": "1", "PATH": f"{python.parent}:{os.environ['PATH']}"}
     command = [str(python), "-m", "pytest", "--import-mode=append", "-p", "no:cacheprovider", "-q", "-m", "not slow"]
-    return subprocess.run([*command, *given.pytest], cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run([*command, *words[end + 1 :]], cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -228,6 +228,11 @@ def _represent_list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
 
 
 _Dumper.add_representer(list, _represent_list)
+# Text that is a number here and not in YAML 1.1, such as 08 and 1.5e3, must be quoted.
+for _kind in ("int", "float"):
+    _Dumper.add_implicit_resolver(
+        _STANDARD + _kind, re.compile(rf"(?:{_IMPLICIT[_kind].pattern})\Z"), list("-+0123456789")
+    )
 
 
 def dump(document: Mapping[str, Any]) -> str:

@@ -439,11 +439,16 @@ def test_a_chunk_of_text_does_not_claim_more_than_its_room(tmp_path: Path, versi
     import numcodecs
 
     path = tmp_path / "a.zarr"
-    with warnings.catch_warnings(), ad.settings.override(zarr_write_format=version):
+    # Newer versions of anndata put chunks of format 3 together in shards.
+    plain = {"auto_shard_zarr_v3": False} if hasattr(ad.settings, "auto_shard_zarr_v3") else {}
+    with warnings.catch_warnings(), ad.settings.override(zarr_write_format=version, **plain):
         warnings.simplefilter("ignore")
         anndata_of(DENSE + 1).write_zarr(path)
     check_zarr(path)
     names = path / "obs" / "_index"
+    if (names / "values").is_dir():
+        # With pandas 3 text is an array of its own beside what says which of it is missing.
+        names /= "values"
     described = json.loads((names / ("zarr.json" if version == 3 else ".zarray")).read_text())
     packing = described["compressor"] if version == 2 else described["codecs"][-1]
     codec = numcodecs.get_codec({"id": packing.get("id", packing.get("name"))})

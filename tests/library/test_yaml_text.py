@@ -28,6 +28,11 @@ def test_what_is_written_is_read(document: dict[str, Any]) -> None:
     assert load(dump(document)) == document
 
 
+@pytest.mark.parametrize("text", ["0.E0", "1.5e3", "08", "+1", "-0", "1.", "1_000", "1e5", "0x1F", "1:30", "~", ""])
+def test_text_that_looks_like_a_number_stays_text(text: str) -> None:
+    assert load(dump({text: text, "list": [text]})) == {text: text, "list": [text]}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
