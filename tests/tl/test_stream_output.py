@@ -83,6 +83,19 @@ def test_a_run_is_not_resumed_over_changed_content(path: Path, tmp_path: Path, m
     np.testing.assert_array_equal(read_scores(out)[0]["score_ucell"].to_numpy(), truth.to_numpy())
 
 
+def test_a_copy_goes_by_what_the_file_is(tmp_path: Path) -> None:
+    import anndata as ad
+
+    adata = ad.AnnData(np.ones((40, 60), dtype=np.float32) * np.arange(60, dtype=np.float32))
+    adata.var_names = [f"G{i}" for i in range(60)]
+    adata.write_h5ad(tmp_path / "a.h5")
+    sets = {"A": ["G3", "G4", "G5"]}
+    tl.score(tmp_path / "a.h5", sets, method="ucell", out=tmp_path / "b.h5ad")
+    assert "score_ucell" in ad.read_h5ad(tmp_path / "b.h5ad").obsm
+    with pytest.raises(DataError, match=r"so it must end in \.h5ad\."):
+        tl.score(tmp_path / "a.h5", sets, method="ucell", out=tmp_path / "b.zarr")
+
+
 def test_starting_again_deletes_nothing_but_blocks(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out.parquet.parts"
     folder.mkdir()

@@ -136,6 +136,9 @@ def broken(folder: Path, what: str) -> Path:
     elif what == "a barcode less":
         rows = gzip.decompress((path / "barcodes.tsv.gz").read_bytes()).split(b"\n")
         (path / "barcodes.tsv.gz").write_bytes(gzip.compress(b"\n".join(rows[1:])))
+    elif what == "rows and columns changed":
+        lines[3:-1] = [b" ".join([(f := line.split())[1], f[0], f[2]]) for line in lines[3:-1]]
+        lines[2] = b" ".join([(f := lines[2].split())[1], f[0], f[2]])
     elif what == "an entry twice":
         lines[900] = lines[901]
     elif what == "no entry":
@@ -159,6 +162,7 @@ def broken(folder: Path, what: str) -> Path:
         ("h5, a barcode twice", r"1 sample name\(s\) are duplicated \(ACGT0000-1\)"),
         ("cut short", "gz file is truncated"),
         ("no barcodes", r"without barcodes: barcodes\.tsv, plain or \.gz, must lie beside"),
+        ("rows and columns changed", "has the 150 barcodes in its rows and the 224 features in its columns"),
         ("a barcode less", "and 149 barcodes; the files belong to different runs"),
         ("an entry twice", "1 entries are duplicated; the file is damaged"),
         ("no entry", r"line 901.*no entry|no entry.*"),

@@ -258,6 +258,13 @@ def _kept(names: list[str], var: pd.DataFrame, path: Path, other_features: bool)
 
 def check_sizes(shape: tuple[int, int], n_features: int, n_barcodes: int, path: Path) -> None:
     """Refuse a matrix of a folder (features x barcodes) that is not as large as its names say."""
+    if shape == (n_barcodes, n_features) and n_barcodes != n_features:
+        raise FormatError(
+            f"the matrix has the {n_barcodes} barcodes in its rows and the {n_features} features in its columns; Cell "
+            "Ranger writes features x barcodes. Transpose it, or give the folder that Cell Ranger wrote.",
+            path=path,
+            line=1,
+        )
     if shape != (n_features, n_barcodes):
         raise FormatError(
             f"the matrix is {shape[0]} x {shape[1]}, and there are {n_features} features and {n_barcodes} "

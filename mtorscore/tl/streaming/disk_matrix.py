@@ -26,7 +26,8 @@ def open_anndata(
 ) -> DiskFile:
     """Open an AnnData file, or a modality of a MuData file; see `mtorscore.tl.streaming.open_file`."""
     root, kind = _open_root(file)
-    opened = DiskFile(file, root, kind, copies=(file.suffix,))
+    named = file.suffix if file.suffix in (".h5ad", ".h5mu") else ".h5ad"
+    opened = DiskFile(file, root, kind, copies=(".zarr" if kind == "zarr" else named,))
     try:
         name = "X" if layer is None else f"layers/{layer}"
         with sound(file):
