@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ import pandas as pd
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.association.quality import lacking_genes
-from mtorscore.prognosis.association.random_null import compare_with_null, null_statistics
+from mtorscore.prognosis.association.random_null import compare_with_null, nulls_of
 from mtorscore.prognosis.endpoints.covariates import encode, pool_rare_levels
 from mtorscore.prognosis.endpoints.inputs import Expression, Inputs
 from mtorscore.prognosis.statistics.risk_sets import FloatArray, IntArray
@@ -318,16 +319,21 @@ class NegativeControls:
         n_sets = min(self.n_random, MOST_REFITTED) if registry.get(inputs.method).holds_cohort else self.n_random
         rows = inputs.scores.index
         drawn = _random_scores(expression, templates, streams, n_sets, inputs.method, self.seed, inputs.params)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        threads = os.cpu_count() or 1
+        waiting: deque[tuple[list[Request], Future[list[FloatArray]]]] = deque()
+        with ThreadPoolExecutor(threads) as pool:
             for k, scores in drawn:
                 requests = self._requests[names[k]]
-                scores -= scores.mean(axis=0)
-                # Models of one endpoint have mostly the same patients, whose rows are picked once.
-                picked = {id(index): index for _, index, *_ in requests}
-                of_model = {key: _rows(scores, rows, index) for key, index in picked.items()}
-                tested = pool.map(lambda r, s=of_model: null_statistics(r[2], s[id(r[1])]), requests)
-                for request, null in zip(requests, tested, strict=True):
-                    self._compare(request, null, n_sets)
+                waiting.append((requests, pool.submit(_tested, requests, scores, rows)))
+                # Few tables of scores at a time; the next one is made while these are tested.
+                if len(waiting) > threads:
+                    self._compare_all(*waiting.popleft(), n_sets)
+            while waiting:
+                self._compare_all(*waiting.popleft(), n_sets)
+
+    def _compare_all(self, requests: list[Request], tested: Future[list[FloatArray]], n_sets: int) -> None:
+        for request, null in zip(requests, tested.result(), strict=True):
+            self._compare(request, null, n_sets)
 
     def _compare(self, request: Request, null: FloatArray, n_sets: int) -> None:
         """Fill in one row."""
@@ -348,6 +354,19 @@ class NegativeControls:
             named = {k: row[k] for k in ("signature", "endpoint", "model", "adjusted_for")}
             text = (" %.5g" * N_QUANTILES % tuple(quantiles))[1:]
             self.nulls.append(named | {"statistic": observed, "n_null": len(null), "quantiles": text})
+
+
+def _tested(requests: list[Request], scores: FloatArray, have: pd.Index) -> list[FloatArray]:
+    """Return the null of each request; models of the same patients, as most are, are tested together."""
+    scores -= scores.mean(axis=0)
+    same: dict[int, list[int]] = {}
+    for k, (_, index, *_) in enumerate(requests):
+        same.setdefault(id(index), []).append(k)
+    found: dict[int, FloatArray] = {}
+    for places in same.values():
+        picked = _rows(scores, have, requests[places[0]][1])
+        found |= dict(zip(places, nulls_of([requests[k][2] for k in places], picked), strict=True))
+    return [found[k] for k in range(len(requests))]
 
 
 @cache

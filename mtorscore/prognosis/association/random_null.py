@@ -10,26 +10,32 @@ Venet, Dumont and Detours, PLoS Comput Biol 2011;7:e1002240; Phipson and Smyth, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mtorscore.prognosis.statistics.risk_sets import FloatArray
-from mtorscore.prognosis.statistics.score_test import ScoreTest, of_centred
+from mtorscore.prognosis.statistics.score_test import ScoreTest, each_of_centred
 
 BATCH = 4096
 
 
-def null_statistics(test: ScoreTest, scores: FloatArray) -> FloatArray:
-    """Return the absolute statistics of random scores, those that are defined, in ascending order.
+def nulls_of(tests: Sequence[ScoreTest], scores: FloatArray) -> list[FloatArray]:
+    """Return, by each test, the absolute statistics of random scores that are defined, in ascending order.
 
     Parameters
     ----------
-    test
-        The score test.
+    tests
+        Score tests of the same patients.
     scores
         ``(n, n_sets)``, of about mean 0.
     """
-    batches = range(0, scores.shape[1], BATCH)
-    null = np.concatenate([np.abs(of_centred(test, scores[:, i : i + BATCH])) for i in batches])
+    batches = [each_of_centred(tests, scores[:, i : i + BATCH]) for i in range(0, scores.shape[1], BATCH)]
+    return [_defined(np.concatenate(parts)) for parts in zip(*batches, strict=True)]
+
+
+def _defined(statistics: FloatArray) -> FloatArray:
+    null = np.abs(statistics)
     kept: FloatArray = null[np.isfinite(null)]
     kept.sort()
     return kept
@@ -41,7 +47,7 @@ def compare_with_null(null: FloatArray, observed: float) -> tuple[float, float, 
     Parameters
     ----------
     null
-        Absolute statistics of random signatures, in ascending order (`null_statistics`).
+        Absolute statistics of random signatures, in ascending order (`nulls_of`).
     observed
         Absolute statistic of the signature by the same test.
 

@@ -11,7 +11,7 @@ Rao 1948; for Cox's model the residuals are the martingale residuals (Therneau, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import expit
@@ -32,6 +32,44 @@ COLUMNS = 128
 
 
 @jit
+def _pass(
+    x: FloatArray, start: int, stop: int, order: IntArray, group_ptr: IntArray, first: IntArray, event_ptr: IntArray,
+    tied_ptr: IntArray, tied: IntArray, per_row: FloatArray, per_event: FloatArray,
+    running: FloatArray, ties: FloatArray, found: FloatArray,
+) -> None:  # fmt: skip
+    found[:] = 0.0
+    for g in range(first.size):
+        if first[g] == 1:
+            running[:] = 0.0
+        for place in range(group_ptr[g], group_ptr[g + 1]):
+            i = order[place]
+            w, weight, row = per_row[i, 0], per_row[i, 1], x[i, start:stop]
+            for b in range(row.size):
+                running[b] += w * row[b]
+                found[b] += weight * row[b] * row[b]
+        if event_ptr[g] == event_ptr[g + 1]:
+            continue
+        several = tied_ptr[g + 1] > tied_ptr[g]
+        if several:
+            ties[:] = 0.0
+        for place in range(tied_ptr[g], tied_ptr[g + 1]):
+            i = tied[place]
+            w, row = per_row[i, 0], x[i, start:stop]
+            for b in range(row.size):
+                ties[b] += w * row[b]
+        for e in range(event_ptr[g], event_ptr[g + 1]):
+            inverse, fraction = per_event[e, 0], per_event[e, 1]
+            if several:
+                for b in range(found.size):
+                    mean = (running[b] - fraction * ties[b]) * inverse
+                    found[b] -= mean * mean
+            else:
+                for b in range(found.size):
+                    mean = running[b] * inverse
+                    found[b] -= mean * mean
+
+
+@jit
 def information(
     x: FloatArray,
     order: IntArray,
@@ -44,7 +82,9 @@ def information(
     per_event: FloatArray,
     own: FloatArray,
 ) -> None:
-    """Write the information of each covariate, nuisance covariates left aside, in one pass down the risk sets.
+    """Write the information of each covariate in several models, nuisance covariates left aside.
+
+    Each model takes one pass down the risk sets, which all of them share.
 
     Parameters
     ----------
@@ -59,47 +99,21 @@ def information(
     tied_ptr, tied
         Observations whose event is tied, by distinct time; none without Efron's rule.
     per_row
-        ``(n, 2)`` relative risk, and its sum over risk sets (the weight).
+        ``(R, n, 2)`` by model, relative risk, and its sum over risk sets (the weight).
     per_event
-        ``(E, 2)`` one over the sum of the risk set, and Efron's fraction.
+        ``(R, E, 2)`` by model, one over the sum of the risk set, and Efron's fraction.
     own
-        ``(B,)``, which is filled.
+        ``(R, B)``, which is filled.
     """
-    # What one pass needs stays in the first-level cache; rooms are made outside of the loops over times.
+    # What the passes over some covariates need stays in the nearer caches.
     rooms = np.empty((2, COLUMNS))
     for start in range(0, x.shape[1], COLUMNS):
         stop = min(start + COLUMNS, x.shape[1])
-        running, ties, found = rooms[0, : stop - start], rooms[1, : stop - start], own[start:stop]
-        found[:] = 0.0
-        for g in range(first.size):
-            if first[g] == 1:
-                running[:] = 0.0
-            for place in range(group_ptr[g], group_ptr[g + 1]):
-                i = order[place]
-                w, weight, row = per_row[i, 0], per_row[i, 1], x[i, start:stop]
-                for b in range(row.size):
-                    running[b] += w * row[b]
-                    found[b] += weight * row[b] * row[b]
-            if event_ptr[g] == event_ptr[g + 1]:
-                continue
-            several = tied_ptr[g + 1] > tied_ptr[g]
-            if several:
-                ties[:] = 0.0
-            for place in range(tied_ptr[g], tied_ptr[g + 1]):
-                i = tied[place]
-                w, row = per_row[i, 0], x[i, start:stop]
-                for b in range(row.size):
-                    ties[b] += w * row[b]
-            for e in range(event_ptr[g], event_ptr[g + 1]):
-                inverse, fraction = per_event[e, 0], per_event[e, 1]
-                if several:
-                    for b in range(found.size):
-                        mean = (running[b] - fraction * ties[b]) * inverse
-                        found[b] -= mean * mean
-                else:
-                    for b in range(found.size):
-                        mean = running[b] * inverse
-                        found[b] -= mean * mean
+        for model in range(own.shape[0]):
+            _pass(
+                x, start, stop, order, group_ptr, first, event_ptr, tied_ptr, tied, per_row[model], per_event[model],
+                rooms[0, : stop - start], rooms[1, : stop - start], own[model, start:stop],
+            )  # fmt: skip
 
 
 def cox(risk: RiskSets, eta: FloatArray, z: FloatArray | None) -> ScoreTest:
@@ -158,13 +172,19 @@ class _CoxTest:
 
     def of_centred(self, x: FloatArray) -> FloatArray:
         """Test covariates of about mean 0; what is added to a covariate changes its test by rounding alone."""
-        p, out = self.path, np.empty(x.shape[1])
-        x = np.ascontiguousarray(x)
-        information(
-            x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, self.per_row, self.per_event, out
-        )
-        _over_own(self.linear @ x, out)
-        return out
+        return _down_the_same([self], x)[0]
+
+
+def _down_the_same(tests: Sequence[_CoxTest], x: FloatArray) -> list[FloatArray]:
+    """Test covariates in models with the same risk sets: one matrix product, and passes over what the caches hold."""
+    p, x, out = tests[0].path, np.ascontiguousarray(x), np.empty((len(tests), x.shape[1]))
+    per_row, per_event = (np.stack([getattr(t, name) for t in tests]) for name in ("per_row", "per_event"))
+    information(x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, per_row, per_event, out)
+    ends = np.cumsum([0, *(len(t.linear) for t in tests)])
+    sums = np.concatenate([t.linear for t in tests]) @ x
+    for row, first, last in zip(out, ends[:-1], ends[1:], strict=True):
+        _over_own(sums[first:last], row)
+    return list(out)
 
 
 @jit
@@ -181,6 +201,19 @@ def _over_own(sums: FloatArray, out: FloatArray) -> None:
 def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
     """Test covariates of about mean 0."""
     return test.of_centred(x) if isinstance(test, _CoxTest) else test(x)
+
+
+def each_of_centred(tests: Sequence[ScoreTest], x: FloatArray) -> list[FloatArray]:
+    """Test the same covariates of about mean 0 by each test; those with the same risk sets go down them together."""
+    together: dict[int, list[int]] = {}
+    for k, test in enumerate(tests):
+        together.setdefault(id(test.path) if isinstance(test, _CoxTest) else -1 - k, []).append(k)
+    found: dict[int, FloatArray] = {}
+    for places in together.values():
+        same = [t for t in (tests[k] for k in places) if isinstance(t, _CoxTest)]
+        statistics = _down_the_same(same, x) if same else [of_centred(tests[places[0]], x)]
+        found |= dict(zip(places, statistics, strict=True))
+    return [found[k] for k in range(len(tests))]
 
 
 def residual_statistics(test: ScoreTest, x: FloatArray, design: FloatArray, onto: FloatArray) -> FloatArray:
