@@ -40,7 +40,10 @@ GENOME = "Of a 10x file with several genomes: which one."
 PREFIX = "Of a 10x folder with several samples: what the names of the three files begin with."
 MODALITY = "Of a MuData file (.h5mu), where it has several modalities."
 EVENT_VALUE = "Value of the event column that means the event, such as 0 where 1 means censored."
-COMPETING = "Column that is 1 where a competing event ended follow-up, such as any death."
+COMPETING = (
+    "Column that is 1 where a competing event ended follow-up, such as any death; or the value of the event column "
+    "that means it, such as 2."
+)
 TX2GENE = "Table of two columns, transcript and gene, for a folder of quantifications."
 
 

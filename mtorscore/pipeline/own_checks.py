@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mtorscore._outcome_terms import AGE_NAMES, DAYS, EVENT_NAMES, TIME_NAMES, event_codes, unit_said, word_of, words_of
 from mtorscore.collection.grades import CONTEXTS, context_named
 from mtorscore.errors import ConfigError, DataWarning, EndpointError, examples, nearest, warn
-from mtorscore.pipeline.tables import events_of, read_clinical_table
+from mtorscore.io.portals.event_column import events_of, is_code
+from mtorscore.pipeline.tables import read_clinical_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,7 +236,8 @@ def check_outcome(own: OwnData, table: ClinicalTable | None) -> None:
         raise ConfigError("An endpoint needs both --time and --event.")
     if own.time is None and (own.event_value is not None or own.competing is not None):
         raise ConfigError("--event-value and --competing speak of an endpoint: name it with --time and --event.")
-    wanted = [c for c in (own.time, own.event, own.competing) if c is not None]
+    code = table is not None and is_code(own.competing, table.rows, own.event)
+    wanted = [c for c in (own.time, own.event, None if code else own.competing) if c is not None]
     if wanted and table is None:
         raise ConfigError(f"The column(s) {examples(wanted)} are looked for in a clinical table: give --clinical.")
     if table is None:
@@ -293,7 +295,7 @@ def happened(own: OwnData, table: ClinicalTable) -> pd.Series:
     """
     column = table.rows[str(own.event)].dropna()
     if own.event_value is None:
-        return events_of(column, table.path)
+        return events_of(column, table.path, own.competing if is_code(own.competing, table.rows, own.event) else None)
     words = column.map(word_of)
     if word_of(own.event_value) not in set(words):
         raise EndpointError(
@@ -319,7 +321,7 @@ def _check_endpoint(own: OwnData, time: str, event: str, table: ClinicalTable) -
     usable = times.index[times >= 0]
     if not len(usable):
         raise EndpointError(f"{table.path}: no row has a time of 0 or more in column {time}.")
-    if own.competing is not None:
+    if own.competing is not None and not is_code(own.competing, table.rows, own.event):
         events_of(table.rows[own.competing].dropna(), table.path)
     codes = happened(own, table)
     known = table.rows.loc[usable, event].dropna()

@@ -8,6 +8,7 @@ from typing import Any
 from mtorscore._atomic import write_whole
 from mtorscore._doors import COMMAND_LINE, at_door
 from mtorscore._outcome_terms import word_of
+from mtorscore.io.portals.event_column import is_code
 from mtorscore.pipeline.own_checks import (
     ClinicalTable,
     OwnData,
@@ -88,8 +89,10 @@ def _recipe(own: OwnData, table: ClinicalTable | None) -> dict[str, Any]:
         recipe["clinical"] = [{"file": str(table.path.resolve()), "key": table.columns[0]}]
     if table is not None and own.event is not None and own.time is not None:
         endpoint = own.event if own.event != own.time else "event"
-        rule = {"time": own.time, "event": own.event, "unit": unit_of(own)}
+        rule: dict[str, Any] = {"time": own.time, "event": own.event, "unit": unit_of(own)}
         rule |= {} if own.competing is None else {"competing": own.competing}
+        if is_code(own.competing, table.rows, own.event):
+            rule |= {"competing": own.event, "competing_values": [word_of(own.competing)]}
         recipe["endpoints"] = {endpoint: rule | _event_words(own, table)}
     recipe |= _beside(own)
     if own.group is not None:

@@ -14,8 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mtorscore._doors import option
-from mtorscore._outcome_terms import event_codes
+from mtorscore._outcome_terms import word_of
 from mtorscore.errors import ConfigError, DataError, DataWarning, EndpointError, MtorscoreError, examples, warn
+from mtorscore.io.portals.event_column import events_of, is_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ __all__ = [
     "call_classes",
     "check_overlap",
     "events_of",
+    "is_code",
     "log_layer",
     "named_rows",
     "read_clinical_table",
@@ -105,6 +107,7 @@ def read_expression(
     """
     from mtorscore import io, pp
     from mtorscore.pp.cohort import state_units
+    from mtorscore.pp.odd_values import check_codes
     from mtorscore.pp.scale import warn_calls
 
     names, reading = names or GeneNames(), reading or Reading()
@@ -119,6 +122,8 @@ def read_expression(
         if reading.layer not in adata.layers:
             raise DataError(f"There is no layer {reading.layer!r}; there are {examples(adata.layers) or 'none'}.")
         adata.X = adata.layers[reading.layer]
+    if adata.n_vars and adata.n_obs:
+        check_codes(adata)
     if adata.n_vars and (reading.units or reading.log):
         state_units(adata, reading.units or "")
     else:
@@ -275,35 +280,6 @@ def read_clinical_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def events_of(column: pd.Series, source: object) -> pd.Series:
-    """Turn an event column into 1, 0 and missing, whether it holds numbers or words such as Dead and Alive.
-
-    Parameters
-    ----------
-    column
-        Numbers, booleans or text.
-    source
-        What the message calls the table.
-
-    Raises
-    ------
-    EndpointError
-        If a value may mean anything.
-    """
-    import pandas as pd
-
-    codes, unread = event_codes(column)
-    unread = [re.sub(r"\.0+$", "", v) for v in unread]
-    if unread:
-        raise EndpointError(
-            f"{source}: the column {column.name} holds {examples(dict.fromkeys(unread))}, which may mean anything. Use "
-            "1 where the event happened and 0 where follow-up ended before it, or words such as Dead and Alive; or say "
-            f"which value is the event ({option('event_value')}; the others then count as none)."
-            + (" R's coding (1 censored, 2 event) becomes 0 and 1." if set(unread) == {"2"} else "")
-        )
-    return pd.Series(codes, index=column.index, name=column.name)
-
-
 def call_classes(
     source: Path | IO[bytes],
     scheme: str,
@@ -378,7 +354,7 @@ def relate_survival(
     event_value
         The value of `event` that means the event, as text; every other one means none.
     competing
-        Column that is 1 where a competing event ended follow-up.
+        Column that is 1 where a competing event ended follow-up, or the value of `event` that means it.
 
     Returns
     -------
@@ -388,12 +364,27 @@ def relate_survival(
     from mtorscore import prognosis
     from mtorscore.prognosis.endpoints.coding import names_in
 
+    if is_code(competing, clinical, event):
+        clinical, competing, event_value = _with_competing(clinical, event, competing, event_value)
     coded = [c for c in (event if event_value is None else None, competing) if c is not None and c in clinical]
     clinical = clinical.assign(**{c: events_of(clinical[c], "The clinical table") for c in coded})
     if event_value is not None and event in clinical:
         clinical = clinical.assign(**{event: names_in(clinical[event])})
     endpoint = prognosis.Endpoint.survival(time, event, unit, competing=competing, event_value=event_value)
     return prognosis.associate(scores, clinical, endpoint, adjust=tuple(adjust))
+
+
+def _with_competing(
+    clinical: pd.DataFrame, event: str, code: object, event_value: str | None
+) -> tuple[pd.DataFrame, str, str | None]:
+    """Return the table with a column of competing events made of a value of the event column."""
+    column = clinical[event]
+    words = column.map(word_of, na_action="ignore")
+    name = f"{event} = {code}"
+    happened = (words == word_of(code)).astype(float).where(column.notna())
+    if event_value is None:
+        column = events_of(column, "The clinical table", code)
+    return clinical.assign(**{event: column, name: happened}), name, event_value
 
 
 def relate_label(

@@ -20,6 +20,7 @@ from mtorscore.io.tables import file_bytes
 from mtorscore.pp.clinical import attach_clinical, warn_follow_up
 from mtorscore.pp.cohort_recipes import Recipe, load_recipe
 from mtorscore.pp.identifiers import harmonise_genes
+from mtorscore.pp.odd_values import check_codes, check_one_scale
 from mtorscore.pp.patients import resolve_patients
 from mtorscore.pp.scale import LINEAR, UNITS, Scale, check_signs, check_values, detect_scale, library_sizes, normalise
 
@@ -381,13 +382,16 @@ def _add_endpoints(adata: AnnData, recipe: Recipe) -> None:
             )
         time = pd.to_numeric(adata.obs[rule["time"]], errors="coerce") * DAYS[rule.get("unit", "days")]
         event = _events(adata.obs[rule["event"]], rule, name, recipe)
+        if "competing" in rule:
+            other: dict[str, Any] = {"event": rule["competing"]}
+            if "competing_values" in rule:
+                none = [*rule.get("event_values", [1]), *rule.get("censored_values", [0])]
+                other |= {"event_values": rule["competing_values"], "censored_values": none}
+            # Before the event's own column is replaced: the codes may stand in that one.
+            adata.obs[f"{name}.competing"] = _events(adata.obs[rule["competing"]], other, name, recipe)
         adata.obs[name] = event
         adata.obs[f"{name}.time"] = time.astype(np.float64)
         warn_follow_up(time, name, str(rule["time"]), str(rule.get("unit", "days")))
-        if "competing" in rule:
-            adata.obs[f"{name}.competing"] = _events(
-                adata.obs[rule["competing"]], {"event": rule["competing"]}, name, recipe
-            )
     # An endpoint that the recipe does not name is none of this cohort's endpoints, whatever its columns are called.
     if recipe.endpoints:
         stray = [c for c in adata.obs if f"{c}.time" in adata.obs and c not in recipe.endpoints]
@@ -439,6 +443,8 @@ def add_log_layer(adata: AnnData, scale: str | None = None, *, method: str | Non
     """
     if scale is not None:
         check_values(adata, scale)
+    check_codes(adata)
+    check_one_scale(adata)
     units = scale or adata.uns.get("source", {}).get("units") or detect_scale(adata).kind
     if "scale" not in adata.uns:
         found = detect_scale(adata)

@@ -44,7 +44,8 @@ class Recipe:
         Column that names the patient, where sample names do not.
     endpoints
         Name -> ``time``, ``event``, ``unit``, ``event_values``, ``censored_values``, and ``competing``, a column that
-        is 1 where a competing event ended follow-up (any death beside death of the disease).
+        is 1 where a competing event ended follow-up (any death beside death of the disease), or whose
+        ``competing_values`` mean it.
     labels
         Name -> ``column``, ``positive``, ``negative``: outcomes without a time.
     fields
@@ -103,7 +104,7 @@ class Recipe:
 _ALLOWED = {
     "expression": {"file", "units", "kind", "ids", "orientation", "tx2gene", "normalise", "options"},
     "clinical": {"file", "sheet", "key", "where", "on", "columns"},
-    "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing"},
+    "endpoints": {"time", "event", "unit", "event_values", "censored_values", "competing", "competing_values"},
     "group": {
         *("column", "tumour", "normal", "recurrent", "reference", "order", "leave_out", "pair", "block", "covariates"),
         *("interaction", "interaction_reference"),

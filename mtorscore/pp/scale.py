@@ -33,6 +33,8 @@ LINEAR = ("counts", "tpm", "fpkm", "rsem", "linear")
 LOGS = ("log2", "ln", "rma")
 # No logarithm of an abundance or intensity is larger.
 LARGEST_LOG = 100.0
+SMALL_LOG = 6.0
+"""The largest log2 value of a whole transcriptome is beyond; below it may be of another base, or taken twice."""
 UNITS = (*LINEAR, *LOGS, "zscore")
 
 
@@ -108,6 +110,8 @@ def detect_scale(adata: AnnData, layer: str | None = None) -> Scale:
     if whole == 1.0:
         if high <= 1:
             return Scale("counts", "none", (*facts, "only 0 and 1: presence calls rather than counts"), certain=False)
+        if (other := _no_counts(v, facts)) is not None:
+            return other
         return Scale("counts", "none", (*facts, "non-negative whole numbers"), certain=high > 30)
     if high <= 50:
         return _logged(v, low, high, zeros, facts)
@@ -134,6 +138,21 @@ def _signed(v: npt.NDArray[np.float64], low: float, high: float, facts: list[str
     return Scale("zscore", "none", (*facts, "signed values too large for logarithms: a test statistic"), False)
 
 
+def _no_counts(v: npt.NDArray[np.float64], facts: list[str]) -> Scale | None:
+    """Return what whole numbers are that are hardly counts: rounded TPM or CPM, or ranks."""
+    if v.shape[0] < 2 or v.shape[1] < 10:
+        return None
+    total = np.nansum(v, axis=1)
+    if np.all(np.abs(total / 1e6 - 1) < 0.002):
+        why = "whole numbers that sum to a million in every observation: rounded TPM or CPM rather than counts"
+        return Scale("tpm", "none", (*facts, why), certain=False)
+    ordered = np.sort(v, axis=1)
+    if (ordered == ordered[0]).all() and len(np.unique(v[0])) > 0.5 * v.shape[1]:
+        why = "every observation holds the same numbers: ranks rather than counts"
+        return Scale("counts", "none", (*facts, why), certain=False)
+    return None
+
+
 def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, facts: list[str]) -> Scale:
     sums = {
         "log2": np.nansum(np.exp2(v) - 1, axis=1),
@@ -147,7 +166,8 @@ def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, f
             facts.append(f"{'2' if base == 'log2' else 'e'}^x - 1 sums to {middle:.4g} in every observation")
             return Scale(base, base, tuple(facts))
     if low > 1 and zeros == 0 and high < 25:
-        return Scale("rma", "log2", (*facts, "no zeros and a floor above 1: log2 intensities of an array"))
+        why = "no zeros and a floor above 1: log2 intensities of an array"
+        return Scale("rma", "log2", (*facts, _with_doubt(why, high)), certain=high >= SMALL_LOG)
     if high <= 1:
         why = "all between 0 and 1: proportions, such as methylation, rather than expression"
         return Scale("log2", "log2", (*facts, why), certain=False)
@@ -156,7 +176,13 @@ def _logged(v: npt.NDArray[np.float64], low: float, high: float, zeros: float, f
         why = "10^x - 1 sums to the same in every observation: logarithms to base 10; multiply by log2(10) for base 2"
         return Scale("log2", "log2", (*facts, why), certain=False)
     # A matrix of counts or of a part of the genes has no constant sum that would tell the base.
-    return Scale("log2", "log2", (*facts, "non-negative decimals below 50: logarithms of an abundance"), high < 30)
+    why = _with_doubt("non-negative decimals below 50: logarithms of an abundance", high)
+    return Scale("log2", "log2", (*facts, why), SMALL_LOG <= high < 30)
+
+
+def _with_doubt(why: str, high: float) -> str:
+    small = f"; {high:.3g} is small for log2: base 10 or e, or logarithms taken twice?"
+    return why + (small if high < SMALL_LOG else "")
 
 
 def _linear(v: npt.NDArray[np.float64], facts: list[str]) -> Scale:

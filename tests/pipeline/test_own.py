@@ -288,3 +288,32 @@ def test_an_endpoint_that_is_not_named_is_said_and_not_taken(own: OwnData, tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_inputs(replace(silent, cancer="HCC"), tmp_path / "again")
+
+
+def test_competing_events_may_be_a_code_of_the_event_column(own: OwnData, tmp_path: Path) -> None:
+    clinical = pd.read_csv(tmp_path / "clinical.csv")
+    clinical["cause"] = [0, 1, 2, 0, 1, 2, 1, 0, 0, 0, 0, 0]
+    clinical.to_csv(tmp_path / "clinical.csv", index=False)
+    coded = replace(own, event="cause")
+    with pytest.raises(EndpointError, match=r"holds 2, which may mean anything.*say --competing 2"):
+        write_inputs(coded, tmp_path / "results")
+    path = write_inputs(replace(coded, competing="2"), tmp_path / "results")
+    prepare(load_config(yaml.safe_load(path.read_text())).cohorts["mine"].recipe, tmp_path / "out", data=tmp_path)
+    obs = load_cohort(tmp_path / "out").obs
+    tumours = obs[obs["sample_type"] == "tumour"]
+    assert tumours["cause"].tolist() == [0, 1, 0, 0, 1, 0, 1, 0]
+    assert tumours["cause.competing"].tolist() == [0, 0, 1, 0, 0, 1, 0, 0]
+
+
+def test_relate_takes_a_code_of_competing_events() -> None:
+    rng = np.random.default_rng(5)
+    names = [f"P{i}" for i in range(90)]
+    scores = pd.DataFrame({"SIG": rng.normal(size=90)}, names)
+    clinical = pd.DataFrame({"t": rng.exponential(10, 90), "e": rng.integers(0, 3, 90)}, names)
+    right = mt.prognosis.associate(scores, clinical, mt.prognosis.Endpoint.survival("t", "e", competing=2))
+    found = relate_survival(scores, clinical, time="t", event="e", unit="days", competing="2")
+    assert found["hr"].iloc[0] == right["hr"].iloc[0]
+    assert found["competing"].iloc[0] == right["competing"].iloc[0]
+    words = clinical.assign(e=clinical["e"].map({0: "alive", 1: "dead of HCC", 2: "dead of sepsis"}))
+    told = relate_survival(scores, words, time="t", event="e", unit="days", competing="dead of sepsis")
+    assert told["hr"].iloc[0] == right["hr"].iloc[0]

@@ -10,6 +10,7 @@ import numpy as np
 from mtorscore._doors import COMMAND_LINE, PYTHON, RECIPE, door, option
 from mtorscore.collection import Composite, SignatureCollection
 from mtorscore.errors import CoverageWarning, DataWarning, IgnoredWarning, examples, warn
+from mtorscore.pp.odd_values import codes_among, off_scale
 from mtorscore.pp.scale import LARGEST_LOG
 from mtorscore.tl.engine.plan import Plan
 from mtorscore.tl.engine.readability import LEAST_COVERAGE
@@ -111,7 +112,21 @@ def warn_scale(plans: Sequence[Plan], source: Any) -> None:
     if values is None or not values.size:
         return
     high = float(np.fmax.reduce(values, axis=None))
-    if high > LARGEST_LOG:
+    code = codes_among(values)
+    if code is not None:
+        warn(
+            f"Some values are {code:g}, which looks like a code of missing values beside all others: they are scored "
+            "as expression. Set them to missing (nan).",
+            DataWarning,
+        )
+    odd = off_scale(values) if tile.x is not None else ()
+    if len(odd):
+        warn(
+            f"{', '.join(wanting)}: {len(odd)} of the first {len(values)} observations are on another scale than the "
+            "others, some linear and some logarithms; bring them to one scale.",
+            DataWarning,
+        )
+    elif high > LARGEST_LOG:
         warn(
             f"{', '.join(wanting)}: made for logarithms, and the values reach {high:.4g}: counts or a linear scale. "
             f"Score the logarithms instead: {option('log')}.",
