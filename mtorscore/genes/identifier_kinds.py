@@ -9,6 +9,7 @@ from functools import lru_cache
 from mtorscore.genes.tables import human
 
 __all__ = [
+    "date_form",
     "gene_likeness",
     "is_date",
     "is_symbol",
@@ -31,7 +32,21 @@ _COMPOSITE = re.compile(
 )
 _PROBE = re.compile(r"^(?:\d+(?:_[a-z]{1,2})*_at|AFFX-\S+|ILMN_\d+|A_\d\d_P\d+|TC\d{8,}\.hg\.\d)$")
 _SAMPLE = re.compile(r"^(?:TCGA-\w\w-\w{4}|GS[ME]\d+|SR[RX]\d+|SA[MN]\w*\d+|DO\d+|SP\d+)", re.IGNORECASE)
-_DATE = re.compile(r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?)$")
+_MONTHS = {
+    **dict.fromkeys(("feb", "fev", "fév", "févr", "febr"), "Feb"),
+    **dict.fromkeys(("mar", "mrz", "märz", "mär", "mars", "mrt", "marzo", "march"), "Mar"),
+    **dict.fromkeys(("apr", "avr", "abr"), "Apr"),
+    **dict.fromkeys(("sep", "sept", "set"), "Sep"),
+    **dict.fromkeys(("oct", "okt", "ott", "out"), "Oct"),
+    **dict.fromkeys(("nov",), "Nov"),
+    **dict.fromkeys(("dec", "dez", "déc", "dic"), "Dec"),
+}
+"""Months that were gene names once, as spreadsheets of other languages write them."""
+_IN_WORDS = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    r"^(?:\d{1,2}-[A-Z][a-z]{2,3}|[A-Z][a-z]{2,3}-\d{1,2}|\d{4}-\d{2}-\d{2}(?: 00:00:00)?|"
+    rf"(?P<day>\d{{1,2}})(?:\. ?|-| )(?P<month>(?i:{_IN_WORDS}))\.?|\d{{1,2}}[/.]\d{{1,2}}[/.](?:\d{{4}}|\d{{2}}))$"
+)
 
 
 # What pipelines write before or behind the gene's own name.
@@ -84,6 +99,26 @@ def without_affix(names: Sequence[str]) -> list[str]:
 def is_date(name: str) -> bool:
     """Whether a spreadsheet turned the name into a date."""
     return bool(_DATE.match(name))
+
+
+def date_form(name: str) -> str:
+    """Return the date that a spreadsheet made of a gene name as day and English month; "" where the month is not sure.
+
+    Examples
+    --------
+    >>> [date_form(n) for n in ("1-Sep", "Sep-01", "2023-09-01", "01. Sep", "2.Mrz", "3/1/2023")]
+    ['1-Sep', '1-Sep', '1-Sep', '1-Sep', '2-Mar', '']
+    """
+    found = _DATE.match(name)
+    if not found:
+        return ""
+    if name[:4].isdigit():
+        month = {"02": "Feb", "03": "Mar", "04": "Apr", "09": "Sep", "10": "Oct", "11": "Nov", "12": "Dec"}
+        return f"{int(name[8:10])}-{month[name[5:7]]}" if name[5:7] in month else ""
+    day, word = re.search(r"\d+", name), re.search(r"[^\W\d]+", name)
+    if day is None or word is None:
+        return ""
+    return f"{int(day[0])}-{_MONTHS.get(word[0].lower(), word[0][:3].capitalize())}"
 
 
 def strip_version(name: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mtorscore.errors import DataError, examples
 from mtorscore.genes.identifier_kinds import (
+    date_form,
     gene_likeness,
     is_symbol,
     kind_of,
@@ -79,16 +80,7 @@ def _symbol(name: str, table: GeneTable) -> _Match:
 
 def _date(name: str, table: GeneTable) -> _Match:
     """Undo what a spreadsheet did to a gene name, where only one gene can have been meant."""
-    form = name
-    if name[:4].isdigit():
-        month = {"03": "Mar", "09": "Sep", "12": "Dec", "02": "Feb", "04": "Apr", "10": "Oct", "11": "Nov"}
-        form = f"{int(name[8:10])}-{month.get(name[5:7], '?')}"
-    elif not name[0].isdigit():
-        word, number = name.split("-")
-        form = f"{int(number)}-{word[:3]}"
-    else:
-        number, word = name.split("-")
-        form = f"{int(number)}-{word[:3]}"
+    form = date_form(name)
     symbols = excel_dates().get(form, ())
     if len(symbols) == 1 and symbols[0] in table.by_symbol:
         return _from_gene(table.by_symbol[symbols[0]], "excel", f"{name} is what a spreadsheet made of its former name")

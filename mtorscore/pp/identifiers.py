@@ -14,9 +14,9 @@ import pandas as pd
 
 from mtorscore._doors import option
 from mtorscore.errors import DataError, DataWarning, examples, warn
-from mtorscore.genes.identifier_kinds import gene_likeness, kind_of, plain_form, split_pair
+from mtorscore.genes.identifier_kinds import gene_likeness, kind_of, split_pair
 from mtorscore.genes.numbers import is_running_count
-from mtorscore.genes.tables import mouse
+from mtorscore.genes.species import other_species, warn_species
 from mtorscore.pp._collapse import DUPLICATES, collapse
 from mtorscore.pp._mappings import advice, probe_symbols, read_mapping, read_platform, share_out, shared_genes
 from mtorscore.pp._matching import SEVERAL, map_identifiers
@@ -139,11 +139,15 @@ def harmonise_genes(
     mapped = table["hgnc"] != ""
     if not mapped.any():
         mend = "" if platform is not None else (_other_column(work.var, ids) or advice(table))
-        mend = mend or f"name the column that holds them with {option('ids')}, or the {option('organism')}"
+        mend = (
+            mend
+            or other_species(names)
+            or f"name the column that holds them with {option('ids')}, or the {option('organism')}"
+        )
         raise DataError(
             f"none of the {len(names)} identifiers ({examples(names)}) is known as a {organism} gene; {mend}."
         )
-    _warn_mouse(table, organism)
+    warn_species(table, organism)
     # Half of Ensembl's genes are no genes of HGNC, or have no orthologue; that is as it should be.
     annotation = table["id"].map(kind_of).isin(["ensembl", "ensembl_mouse"]).mean() > 0.5
     if mapped.mean() < 0.5 and not annotation:
@@ -166,22 +170,6 @@ def harmonise_genes(
         "fates": {str(k): int(v) for k, v in Counter(table["fate"]).items()},
     }
     return work
-
-
-def _warn_mouse(table: pd.DataFrame, organism: str) -> None:
-    """Warn where symbols read as human by their capitals are written as mouse symbols are."""
-    if organism != "human":
-        return
-    plain = [plain_form(n) for n in table["id"]]
-    symbols = [n for n in plain if n and not kind_of(n) and any(c.isalpha() for c in n)]
-    written = [n for n in symbols if n in mouse().by_symbol and n != n.upper()]
-    if len(written) >= 3 and len(written) > 0.5 * len(symbols):
-        warn(
-            f"{len(written)} of {len(symbols)} symbols are written as those of mouse genes ({examples(written)}) and "
-            "were read as human ones of the same letters. If they are mouse genes, say "
-            f"{option('organism', 'mouse')}: one-to-one orthologues are then used.",
-            DataWarning,
-        )
 
 
 def _other_column(var: pd.DataFrame, ids: str | None) -> str:

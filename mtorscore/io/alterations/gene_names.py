@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from mtorscore.genes.identifier_kinds import date_form
 from mtorscore.genes.symbols import current_symbol, symbols_of
 from mtorscore.genes.tables import excel_dates
 
@@ -33,7 +34,7 @@ def name_of(symbol: str, entrez: str = "", ensembl: str = "") -> str:
     if name.lower() in NO_NAME:
         name = ""
     # What a spreadsheet makes a date of (``9-Sep``) is the gene it was, if that is one.
-    date = excel_dates().get(name, ())
+    date = excel_dates().get(date_form(name) or name, ())
     options = date or (current_symbol(name) if name else ())
     if name and options == (name,):
         return name
