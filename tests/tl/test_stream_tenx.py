@@ -31,7 +31,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtorscore.io.tables.file_bytes.CHUNK", 1_000)
     monkeypatch.setattr("mtorscore.tl.streaming.score_file.block_bytes", lambda _: 4_000)
     monkeypatch.setattr("mtorscore.tl.engine.source.TILE_BYTES", 40_000)
-    monkeypatch.setattr(tenx_file, "COPIED", 300)
+    monkeypatch.setattr(tenx_file, "COPIED", 2_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,6 +80,15 @@ def test_scores_are_those_of_memory(tmp_path: Path, kind: str, ending: str) -> N
     np.testing.assert_array_equal(found["score_ucell"].to_numpy(), read.obsm["score_ucell"].to_numpy())
     np.testing.assert_allclose(found["score_zscore"].to_numpy(), read.obsm["score_zscore"].to_numpy(), atol=1e-12)
     assert list(found["score_ucell"].index) == barcodes()
+
+
+def test_a_copy_of_billions_of_entries_has_wide_pointers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenx_file, "LEAST_WIDE", 1)
+    path, out = write_tenx(tmp_path, "h5"), tmp_path / "s.h5ad"
+    mt.tl.score(path, {"A": genes()[0][:20]}, method="ucell", out=out)
+    with h5py.File(out) as file:
+        assert file["X/indptr"].dtype == np.int64
+    assert (ad.read_h5ad(out).X != mt.read(path).X).nnz == 0
 
 
 def test_without_out_everything_but_the_matrix_comes_back(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ __all__ = ["TenxFile", "open_tenx_folder", "open_tenx_h5"]
 COPIES = (".h5ad", ".zarr")
 # Entries that are copied at once.
 COPIED = 2_000_000
+# Bytes of a matrix (8 at least for each entry) from which on its entries may be more than 32 bits count.
+LEAST_WIDE = 8 << 31
 
 
 @dataclass
@@ -122,7 +124,9 @@ class TenxFile(DiskFile):
             if number:
                 sparse_dataset(root["X"]).append(part)
             else:
-                write_elem(root, "X", part)
+                # Pointers of 32 bits, as small matrices have them, could not be added to.
+                wide = int(self.matrix.row_bytes.sum()) >= LEAST_WIDE
+                write_elem(root, "X", part, dataset_kwargs={"indptr_dtype": np.int64} if wide else {})
 
     def _described(self) -> AnnData:
         from anndata import AnnData
