@@ -19,6 +19,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+from pyarrow import csv
 
 import mtorscore as mt
 from mtorscore.genes.tables import human
@@ -57,7 +59,7 @@ def write(folder: Path) -> int:
     text.mkdir()
     names = [f"{i:016d}-{1 + i % 4}" for i in range(CELLS)]
     sizes, at = [np.zeros(1, dtype=np.int64)], 0
-    with h5py.File(folder / "m.h5", "w") as file, tempfile.TemporaryFile("w+") as entries:
+    with h5py.File(folder / "m.h5", "w") as file, tempfile.TemporaryFile() as entries:
         group = file.create_group("matrix")
         how: dict[str, Any] = {"maxshape": (None,), "chunks": (80_000,), "compression": "gzip", "shuffle": True}
         arrays = [group.create_dataset(k, (0,), dtype=t, **how) for k, t in (("indices", "i8"), ("data", "i4"))]
@@ -66,7 +68,8 @@ def write(folder: Path) -> int:
                 array.resize((sum(s.sum() for s in sizes) + part.size,))
                 array[-part.size :] = part
             cells = np.repeat(np.arange(at, at + per_cell.size), per_cell) + 1
-            np.savetxt(entries, np.column_stack([values[0] + 1, cells, values[1]]), fmt="%d")
+            table = pa.table({"gene": values[0] + 1, "cell": cells, "count": values[1]})
+            csv.write_csv(table, entries, csv.WriteOptions(include_header=False, delimiter=" "))
             sizes.append(per_cell)
             at += per_cell.size
         group["indptr"] = np.cumsum(np.concatenate(sizes))
@@ -75,8 +78,8 @@ def write(folder: Path) -> int:
             group[f"features/{key}"] = np.array(column, dtype="S")
         n = int(group["indptr"][-1])
         entries.seek(0)
-        with gzip.open(text / "matrix.mtx.gz", "wt", compresslevel=1) as out:
-            out.write(f"%%MatrixMarket matrix coordinate integer general\n%\n{len(rows)} {CELLS} {n}\n")
+        with gzip.open(text / "matrix.mtx.gz", "wb", compresslevel=1) as out:
+            out.write(f"%%MatrixMarket matrix coordinate integer general\n%\n{len(rows)} {CELLS} {n}\n".encode())
             while block := entries.read(1 << 24):
                 out.write(block)
     for name, lines in (("barcodes", names), ("features", ["\t".join(r) for r in rows])):

@@ -142,6 +142,9 @@ def broken(folder: Path, what: str) -> Path:
         return path
     if what == "no barcodes":
         (path / "barcodes.tsv.gz").unlink()
+    elif what == "a barcode twice":
+        rows = gzip.decompress((path / "barcodes.tsv.gz").read_bytes()).split(b"\n")
+        (path / "barcodes.tsv.gz").write_bytes(gzip.compress(b"\n".join([rows[1], *rows[1:]])))
     elif what == "a barcode less":
         rows = gzip.decompress((path / "barcodes.tsv.gz").read_bytes()).split(b"\n")
         (path / "barcodes.tsv.gz").write_bytes(gzip.compress(b"\n".join(rows[1:])))
@@ -169,6 +172,7 @@ def broken(folder: Path, what: str) -> Path:
         ("h5, an index outside", r"outside of 0 to"),
         ("h5, a barcode less", r"genes and 149 barcodes for a matrix"),
         ("h5, a barcode twice", r"1 sample name\(s\) are duplicated \(ACGT0000-1\)"),
+        ("a barcode twice", r"1 sample name\(s\) are duplicated \(ACGT0000-2\)"),
         ("cut short", "gz file is truncated"),
         ("no barcodes", r"without barcodes: barcodes\.tsv, plain or \.gz, must lie beside"),
         ("rows and columns changed", "has the 150 barcodes in its rows and the 224 features in its columns"),

@@ -237,14 +237,23 @@ def _describe(opened: TenxFile, features: parts.Features, n_obs: int) -> None:
         opened.about["features_left_out"] = dict(features.left_out)
     opened.shape = (n_obs, len(features.names))
     opened.genes = [str(g) for g in opened.var.index]
-    names, counts = np.unique(opened.barcodes.astype("U") if opened.kind == "text" else opened.barcodes,
-                              return_counts=True)  # fmt: skip
-    if (counts > 1).any():
-        twice = parts.texts(names[counts > 1])
+    twice = parts.texts(_repeated_in(opened.barcodes))
+    if twice:
         raise DataError(
             f"{opened.path}: {len(twice)} sample name(s) are duplicated ({examples(twice)}); rename or remove the "
             "copies, since nothing says which one is meant."
         )
+
+
+def _repeated_in(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what an array holds more than once; millions of names are not copied as text."""
+    import pandas as pd
+
+    if names.dtype.kind == "O":
+        found = pd.Index(names)
+        return np.asarray(found[found.duplicated()].unique())
+    values, counts = np.unique(names, return_counts=True)
+    return values[counts > 1]
 
 
 def _reals(part: Any) -> Any:
