@@ -99,3 +99,10 @@ def test_whole_numbers_that_are_no_counts() -> None:
     ranks = mt.pp.detect_scale(AnnData(x.argsort(axis=1).argsort(axis=1) + 1.0))
     assert (ranks.certain, "ranks" in ranks.evidence[-1]) == (False, True)
     assert mt.pp.detect_scale(AnnData(np.round(x))).certain
+
+
+def test_a_layer_that_is_not_there_is_named() -> None:
+    adata = matrix(logs())
+    adata.layers["log"] = adata.X
+    with pytest.raises(DataError, match=r"no layer 'logs'; there are log\."):
+        mt.pp.detect_scale(adata, "logs")

@@ -175,3 +175,15 @@ def test_refusals() -> None:
         score_contrast(as_written("limma", r), [mt.Signature(id="X", up=("Z1", "Z2"))])
     with pytest.raises(DataError, match="no table of differential expression but 10 observations"):
         score_contrast(mt.datasets.simulate_cohort(n_tumours=60, seed=0)[:10].copy())
+
+
+def test_a_column_that_ranks_genes_is_named_of_a_file_too(tmp_path: Path) -> None:
+    genes = [f"G{i}" for i in range(40)]
+    table = pd.DataFrame({"gene": genes, "zscore": np.linspace(-2, 2, 40)})
+    table.to_csv(tmp_path / "z.tsv", sep="\t", index=False)
+    sets = mt.SignatureCollection([mt.Signature(id="SET", up=tuple(genes[30:]))])
+    with pytest.warns(StatisticsWarning, match="chosen genes only"):
+        right = mt.tl.score_contrast(table, sets, statistic="zscore", harmonise=False)
+    with pytest.warns(StatisticsWarning, match="chosen genes only"):
+        found = mt.tl.score_contrast(str(tmp_path / "z.tsv"), sets, statistic="zscore", harmonise=False)
+    assert found["n_agree"].tolist() == right["n_agree"].tolist()

@@ -89,7 +89,7 @@ def score_contrast(
         If the table holds chosen genes only (significant ones): nothing can be compared with genes that are not there,
         so `ulm`, `mlm`, `t` and `p` are NaN with the reason.
     """
-    found = gene_statistics(_frame(table), statistic=statistic, genes=genes)
+    found = gene_statistics(_frame(table, statistic), statistic=statistic, genes=genes)
     if not 0 <= correlation < 1:
         raise DataError(f"correlation={correlation!r} is outside [0, 1).")
     collection = as_collection(signatures)
@@ -118,13 +118,18 @@ def score_contrast(
     return out
 
 
-def _frame(table: pd.DataFrame | AnnData | str | Path) -> pd.DataFrame:
+def _frame(table: pd.DataFrame | AnnData | str | Path, statistic: str | None) -> pd.DataFrame:
     if isinstance(table, (str, Path)):
         from mtorscore.io import read
 
         table = read(table)
     if isinstance(table, pd.DataFrame):
         return table
+    if statistic is not None and statistic in table.obs_names:
+        # One column of numbers under a name of its own is read as a sample; the user says that it ranks genes.
+        dense = table.X.toarray() if hasattr(table.X, "toarray") else np.asarray(table.X)
+        names = table.var.get("id", table.var_names)
+        return pd.DataFrame(dense.T, pd.Index(names.astype(str)), list(table.obs_names))
     if table.uns.get("source", {}).get("table", "contrast") != "contrast" or table.n_obs:
         raise DataError(
             f"This is no table of differential expression but {table.n_obs} observations x {table.n_vars} genes; score "
