@@ -15,6 +15,7 @@ from mtorscore.collection.validation import entry_files, readable
 from mtorscore.collection.yaml_format import entry_from_document, entry_to_document
 from mtorscore.collection.yaml_text import compose, dump
 from mtorscore.errors import DataWarning, FormatError, IgnoredWarning, SignatureError, examples, warn
+from mtorscore.genes.identifier_kinds import is_date
 
 __all__ = ["FORMATS", "read", "read_gmt", "read_yaml", "text_of", "write", "write_gmt"]
 
@@ -140,10 +141,23 @@ def _checked(entries: Sequence[Entry], path: Path, join_up_down: bool) -> list[E
     """Return what was read, joined where that is asked for; none at all and two of one id are errors of the file."""
     if not entries:
         raise FormatError("The file holds no gene set.", path=path)
+    _warn_of_dates(entries, path)
     try:
         return list(by_id(_joined(entries, path) if join_up_down else entries).values())
     except SignatureError as error:
         raise FormatError(str(error), path=path) from error
+
+
+def _warn_of_dates(entries: Sequence[Entry], path: Path) -> None:
+    """Warn of genes that a spreadsheet made dates of: they are found in no matrix."""
+    dates = {g: e.id for e in _signatures(entries) for g in (*e.up, *e.down) if is_date(g)}
+    if dates:
+        shown = examples(f"{gene} in {name}" for gene, name in dates.items())
+        warn(
+            f"{path}: {len(dates)} gene(s) are dates that a spreadsheet made of symbols ({shown}); restore them (1-Sep "
+            "was SEPT1, now SEPTIN1).",
+            DataWarning,
+        )
 
 
 def _signatures(entries: Iterable[Entry]) -> list[Signature]:

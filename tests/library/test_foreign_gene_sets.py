@@ -251,3 +251,17 @@ def test_a_direction_without_a_gene_is_named_once_and_marked() -> None:
         if method != "singscore":
             got, want = adata.obsm[f"score_{method}"]["UP_ONLY"], alone.obsm[f"score_{method}"]["UP_ONLY"]
             np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.gmt", "SET\tna\tMTOR\t1-Sep\t02.Mrz\tAKT1\n"),
+        ("x.csv", "term,gene\nSET,MTOR\nSET,1-Sep\nSET,2-Mrz\n"),
+        ("x.grp", "MTOR\nSep-01\n2023-03-02\n"),
+    ],
+)
+def test_dates_among_the_genes_are_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.warns(DataWarning, match=r"2 gene\(s\) are dates that a spreadsheet made of symbols"):
+        mt.SignatureCollection.read(tmp_path / name)
