@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from mtorscore import io
+from mtorscore.errors import FormatError
 from mtorscore.io.alterations.kinds import kinds_of_cell
 
 HEAD = "Hugo_Symbol\tTumor_Sample_Barcode\tVariant_Classification\tHGVSp_Short"
@@ -80,3 +82,31 @@ def test_the_sample_matrix_of_cbioportal_names_samples_behind_their_study(tmp_pa
     file = tmp_path / "sampleMatrix.txt"
     file.write_text("studyID:sampleId\tTP53\tAltered\nlihc:TCGA-2V-A95S-01\t1\t1\nlihc:TCGA-2Y-A9GS-01\t0\t0\n")
     assert kinds(file) == {"TCGA-2V-A95S-01": {"TP53": "altered"}, "TCGA-2Y-A9GS-01": {"TP53": ""}}
+
+
+GENES = ["TP53", "CTNNB1", "TERT", "ARID1A"]
+TOLD = [("sample", "gene"), ("Patient ID", "Hugo_Symbol"), ("Tumor_Sample_Barcode", "symbol")]
+FIELD = [["S1", "S2", "S3"], ["T1", "T2", "T3"], ["HCC1", "HCC2", "CCA3"]]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("samples", "heads"),
+    [(["P53", "P21", "C3"], t) for t in TOLD] + [(f, t) for f in FIELD for t in [*TOLD, ("", ""), ("id", "id")]],
+)
+def test_samples_called_like_genes_are_samples(
+    tmp_path: Path, samples: list[str], heads: tuple[str, str], turned: bool
+) -> None:
+    calls = pd.DataFrame([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 1]], samples, GENES, dtype=float)
+    table = calls.T if turned else calls
+    table.astype(int).rename_axis(heads[turned]).to_csv(tmp_path / "a.tsv", sep="\t")
+    found = io.read_alterations(tmp_path / "a.tsv").to_df()
+    assert sorted(found.index) == sorted(samples)
+    assert found.loc[samples, GENES].to_numpy(dtype=float).tolist() == calls.to_numpy().tolist()
+
+
+def test_rows_and_columns_that_both_look_like_genes_are_asked_about(tmp_path: Path) -> None:
+    table = pd.DataFrame(1, ["TP53", "TERT"], ["CTNNB1", "ARID1A"])
+    table.to_csv(tmp_path / "a.tsv", sep="\t")
+    with pytest.raises(FormatError, match=r"genes may stand in rows \(TP53, TERT\) or in columns"):
+        io.read_alterations(tmp_path / "a.tsv")

@@ -15,6 +15,8 @@ from mtorscore.io.alterations.kinds import BITS, LEVELS, UNALTERED, kinds_of_cel
 from mtorscore.io.alterations.parts import CALLS, COPY_NUMBER, Cells, Part
 from mtorscore.io.alterations.rows import Rows, refuse
 from mtorscore.io.tables.cell_text import is_number
+from mtorscore.io.tables.name_evidence import weigh_names
+from mtorscore.io.tables.orientation import SAMPLE_KEY
 
 __all__ = ["KNOWN", "gene_table", "is_long_copy_number", "long_copy_number"]
 
@@ -38,6 +40,8 @@ SAMPLE_COLUMNS = (
     "patient_id",
     "patient",
 )
+_TELLING = 0.2
+"""A smaller difference between names of rows and of columns says nothing."""
 _BLANKS = ("", "-", "--", ".")
 UNKNOWN_CELL = -1
 """Bits of a cell that says nothing."""
@@ -137,9 +141,33 @@ def _either(rows: Rows, genes: Collection[str] | None) -> tuple[list[_Gene], lis
     across = _share([_bare(h) for h in rows.header[1:]])
     if not named_down and max(down, across) == 0:
         raise refuse(rows, KNOWN)
-    if named_down or down >= across:
+    if named_down or _stand_down(rows, body, down, across):
         return _genes_down(rows, body, genes)
     return _genes_across(rows, body, genes)
+
+
+def _stand_down(rows: Rows, body: list[tuple[int, list[str]]], down: float, across: float) -> bool:
+    """Whether rows are genes: S1, T1 and HCC1 are aliases of genes, and samples of this field all the same.
+
+    Raises
+    ------
+    FormatError
+        If rows and columns look alike.
+    """
+    if min(down, across) == 0 or rows.words[0] in GENE_COLUMNS:
+        return down > 0 or rows.words[0] in GENE_COLUMNS
+    if rows.words[0] in SAMPLE_COLUMNS or SAMPLE_KEY.match(rows.header[0]):
+        return False
+    left, top = weigh_names([c[0] for _, c in body[:2000]]), weigh_names([_bare(h) for h in rows.header[1:]])
+    balance = (left.genes - left.samples) - (top.genes - top.samples)
+    if abs(balance) < _TELLING and down == across:
+        raise FormatError(
+            f"genes may stand in rows ({examples(c[0] for _, c in body)}) or in columns ({examples(rows.header[1:])}): "
+            "both look like genes. Head the first column with gene or with sample.",
+            path=rows.path,
+            line=rows.line,
+        )
+    return balance > 0 if abs(balance) >= _TELLING else down > across
 
 
 def _share(names: list[str]) -> float:
