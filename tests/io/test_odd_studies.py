@@ -399,3 +399,12 @@ def test_a_contrast_in_parquet_is_a_contrast(tmp_path: Path) -> None:
     frame = pd.DataFrame({"gene": GENES, "log2FoldChange": X[:, 0], "pvalue": 0.1, "padj": 0.2})
     adata = mt.read(write(tmp_path, "x.parquet", parquet(frame, index=False)))
     assert (adata.shape, adata.uns["source"]["table"]) == ((0, 12), "contrast")
+
+
+@pytest.mark.parametrize("style", ["{:.2E}", "{:.2f} AU", "'{:.2f}'", '="{:.2f}"', "{:.2f}x10^0", "{:.2f}a.u."])
+def test_numbers_in_another_notation_are_refused(tmp_path: Path, style: str) -> None:
+    genes = ["MTOR", "AKT1", "PTEN", "TSC1", "TSC2", "RHEB", "FASN", "SCD"]
+    told = [style.format(5.25 + i).replace("E", "D") for i in range(8)]
+    text = "gene\tS1\tS2\n" + "".join(f"{g}\t{v}\t{v}\n" for g, v in zip(genes, told, strict=True))
+    with pytest.raises(FormatError, match="no column holds plain numbers: 2 column"):
+        mt.read(write(tmp_path, "m.tsv", text))

@@ -98,6 +98,33 @@ def refuse_odd_cells(grid: Grid, content: Content | None) -> None:
                 )
         if known and all(_TRUTH.match(v) for v in known):
             grid.repairs.append(f"the column {grid.names[i]!r} holds TRUE and FALSE and is not taken for values")
+    _refuse_disguised(grid, content)
+
+
+_DISGUISED = re.compile(
+    r"^(?:=?\"|')?\s*[+-]?\d+(?:[.,]\d+)?(?:[eEdD][+-]?\d+)?\s*(?:\"|'|x ?10\^?[+-]?\d+|[A-Za-zµ/.]{1,5})?$"
+)
+
+
+def _refuse_disguised(grid: Grid, content: Content | None) -> None:
+    """Raise FormatError where every column of numbers is written in a notation that is none (8.4D+00, 8.4 AU)."""
+    if len(grid.names) < 3 or not all(grid.is_text(i) for i in range(1, len(grid.names))):
+        return
+    found = []
+    for i in range(1, len(grid.names)):
+        known = [str(v) for v in grid.columns[i][:2000] if not is_missing(v)]
+        if known and sum(bool(_DISGUISED.match(v)) and not is_number(v) for v in known) > 0.8 * len(known):
+            found.append(i)
+    if len(found) > 0.5 * (len(grid.names) - 1):
+        i = found[0]
+        shown = examples([v for v in grid.columns[i][:50] if not is_missing(v)])
+        raise FormatError(
+            f"no column holds plain numbers: {len(found)} column(s) hold numbers with units, quotes or in another "
+            f"notation ({shown} in column {grid.names[i]!r}). Write plain numbers with decimal points.",
+            path=grid.path,
+            line=line_of(grid, content, 0) if content is not None else grid.line_of_row(0),
+            column=i + 1,
+        )
 
 
 def refuse_headless(grid: Grid) -> None:
