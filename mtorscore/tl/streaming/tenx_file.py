@@ -281,6 +281,8 @@ class _Text:
 
     def read_once(self) -> DiskRows:
         """Put the entries on scratch files; return the rows, all features."""
+        import pyarrow as pa
+
         n_cells = self.sizes.n_columns
         why = f"{self.path}: text has to be put into rows before it is scored in blocks, which"
         base = check_room(self.scratch, 16 * self.sizes.n_entries, why)
@@ -301,6 +303,8 @@ class _Text:
             self.top = max(self.top, float(np.abs(values).max()))
             self.opened.report(max(0, int(cells[-1]) - last) if ordered else 0)
             last = int(cells[-1])
+        # What parsing has used is not kept for a second text, which does not come.
+        pa.default_memory_pool().release_unused()
         self.opened.about["units"] = "counts" if whole else ""
         return self._in_order(entries, counts) if ordered else self._sorted(entries, counts, base)
 
