@@ -241,7 +241,7 @@ def _matrix(
         names = [str(o) for o in data.index]
         return data.to_numpy(dtype=np.float64), [str(c) for c in data], names, empty, pd.DataFrame(index=data.index)
     if layer is not None and layer not in data.layers:
-        raise DataError(f"There is no layer {layer!r}; there are {examples(data.layers) or 'none'}.")
+        raise DataError(f"There is no layer {layer!r}; there are {examples(filter(None, data.layers)) or 'none'}.")
     values = data.X if layer is None else data.layers[layer]
     if sparse.issparse(values):
         values = values.tocsc()

@@ -120,7 +120,9 @@ def read_expression(
     _check_samples(adata)
     if reading.log and reading.layer is not None:
         if reading.layer not in adata.layers:
-            raise DataError(f"There is no layer {reading.layer!r}; there are {examples(adata.layers) or 'none'}.")
+            raise DataError(
+                f"There is no layer {reading.layer!r}; there are {examples(filter(None, adata.layers)) or 'none'}."
+            )
         adata.X = adata.layers[reading.layer]
     if adata.n_vars and adata.n_obs:
         check_codes(adata)

@@ -95,7 +95,7 @@ def detect_scale(adata: AnnData, layer: str | None = None) -> Scale:
         If there are no values.
     """
     if layer is not None and layer not in adata.layers:
-        raise DataError(f"There is no layer {layer!r}; there are {examples(adata.layers) or 'none'}.")
+        raise DataError(f"There is no layer {layer!r}; there are {examples(filter(None, adata.layers)) or 'none'}.")
     x = adata.X if layer is None else adata.layers[layer]
     if x is None or 0 in x.shape:
         raise DataError("there are no values: the object has no observations or no genes.")

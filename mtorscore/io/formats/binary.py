@@ -290,8 +290,9 @@ def checked(adata: AnnData, path: Path) -> tuple[AnnData, list[str]]:
     """Return a stored AnnData with unique names and genes as variables, and what had to be changed for that."""
     repairs = []
     if adata.X is None and adata.n_vars:
+        layers = examples(sorted(filter(None, adata.layers))) or "none"
         raise FormatError(
-            f"there are no values in X; the layers are {examples(sorted(adata.layers)) or 'none'}. Move one to X.",
+            f"there are no values in X; the layers are {layers}. Move one to X.",
             path=path,
         )
     repairs += _check_values(adata, path)

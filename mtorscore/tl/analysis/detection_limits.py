@@ -110,7 +110,7 @@ def _table(names: list[str], thinned: _Float, repeated: _Float, n_splits: int, d
 
 def _counts(adata: AnnData, layer: str | None) -> npt.NDArray[np.int64]:
     if layer is not None and layer not in adata.layers:
-        raise DataError(f"There is no layer {layer!r}; there are {examples(adata.layers) or 'none'}.")
+        raise DataError(f"There is no layer {layer!r}; there are {examples(filter(None, adata.layers)) or 'none'}.")
     x = adata.X if layer is None else adata.layers[layer]
     values = np.asarray(x.toarray() if sparse.issparse(x) else x, dtype=np.float64)
     if not np.isfinite(values).all() or (values < 0).any() or np.abs(values - np.round(values)).max(initial=0) > 1e-6:

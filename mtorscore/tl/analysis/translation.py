@@ -192,7 +192,7 @@ def _matched(
 
 def _dense(data: AnnData, layer: str | None, rows: npt.NDArray[np.int64], genes: list[str]) -> _Float:
     if layer is not None and layer not in data.layers:
-        raise DataError(f"There is no layer {layer!r}; there are {examples(data.layers) or 'none'}.")
+        raise DataError(f"There is no layer {layer!r}; there are {examples(filter(None, data.layers)) or 'none'}.")
     values = (data.X if layer is None else data.layers[layer])[rows][:, data.var_names.get_indexer(genes)]
     dense: _Float = np.asarray(values.todense() if sparse.issparse(values) else values, dtype=np.float64)
     return dense
