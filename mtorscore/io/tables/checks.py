@@ -106,6 +106,10 @@ _DISGUISED = re.compile(
 )
 
 
+# A comma that may group thousands or be a decimal one: `not_number_error` says so.
+_COMMA = re.compile(r"^[+-]?\d+,\d+$")
+
+
 def _refuse_disguised(grid: Grid, content: Content | None) -> None:
     """Raise FormatError where every column of numbers is written in a notation that is none (8.4D+00, 8.4 AU)."""
     if len(grid.names) < 3 or not all(grid.is_text(i) for i in range(1, len(grid.names))):
@@ -113,7 +117,8 @@ def _refuse_disguised(grid: Grid, content: Content | None) -> None:
     found = []
     for i in range(1, len(grid.names)):
         known = [str(v) for v in grid.columns[i][:2000] if not is_missing(v)]
-        if known and sum(bool(_DISGUISED.match(v)) and not is_number(v) for v in known) > 0.8 * len(known):
+        odd = (bool(_DISGUISED.match(v)) and not is_number(v) and not _COMMA.match(v) for v in known)
+        if known and sum(odd) > 0.8 * len(known):
             found.append(i)
     if len(found) > 0.5 * (len(grid.names) - 1):
         i = found[0]
