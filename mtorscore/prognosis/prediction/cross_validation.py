@@ -116,7 +116,7 @@ class _Run:
     observations: tuple[str, ...]
     values: dict[tuple[str, str], list[FloatArray]] = field(default_factory=dict)
     folds: list[dict[str, Any]] = field(default_factory=list)
-    predictions: list[pd.DataFrame] = field(default_factory=list)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
 def evaluate(
@@ -283,7 +283,7 @@ def evaluate_beside(
     notes = evaluation_notes(task, model, used[list(baseline)], int((~known).sum()), k, n_splits, impute)
     notes += _without_interval(summary, data.n, k)
     notes += leak_notes(table, patients, scoring_of(X, method), summary)
-    predictions = pd.concat(run.predictions, ignore_index=True)
+    predictions = _joined(run.predictions)
     calibrated = assess_calibration(task, predictions, grid, level)
     tested = _tested(task, table, used, baseline)
     described = {name: candidate.described for name, candidate in candidates.items()}
@@ -375,7 +375,23 @@ def _one_fold(
         columns |= run.task.further(predicted)
         if predicted.survival is not None:
             columns |= {f"survival_{t:g}": predicted.survival[:, j] for j, t in enumerate(run.times)}
-        run.predictions.append(pd.DataFrame(columns))
+        run.predictions.append(columns)
+
+
+def _joined(parts: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the predictions of all folds as one table; what is said of a fold stands in each of its rows."""
+    if any(part.keys() != parts[0].keys() for part in parts):
+        return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+    sizes = [len(part["prediction"]) for part in parts]
+    columns = {}
+    for name, first in parts[0].items():
+        values = [part[name] for part in parts]
+        said = np.ndim(first) == 0
+        columns[name] = (
+            np.repeat(np.array(values, dtype=object if isinstance(first, str) else None), sizes) if said
+            else np.concatenate(values)
+        )  # fmt: skip
+    return pd.DataFrame(columns)
 
 
 def _summarise(run: _Run, candidates: dict[str, Candidate], level: float, n_folds: int, repeats: int) -> pd.DataFrame:

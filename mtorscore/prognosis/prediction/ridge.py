@@ -194,12 +194,15 @@ class RidgeLogistic(ClassifierMixin, Ridge):  # type: ignore[misc]
 
 def _two_classes(y: Any, n: int) -> tuple[Any, IntArray]:
     """Return the two classes of `n` labels and the code of each label."""
-    try:
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
-    except ValueError as error:
-        raise DataError(f"These labels cannot be used: {error}") from error
+    labels = y
+    # Whole numbers in a row are labels; the checks take longer than the models of an inner fold.
+    if not (isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu"):
+        try:
+            labels = column_or_1d(y, warn=True)
+            assert_all_finite(labels, input_name="y")
+            check_classification_targets(labels)
+        except ValueError as error:
+            raise DataError(f"These labels cannot be used: {error}") from error
     if len(labels) != n:
         raise DataError(f"There are {len(labels)} labels for {n} observations; hand over one each.")
     classes, codes = np.unique(labels, return_inverse=True)
