@@ -61,6 +61,7 @@ ROOMS = (
     "_atomic",
     "_multiple_testing",
     "_blas_threads",
+    "_workers",
     "_sparse_structure",
     "_bounded_yaml",
     "_version",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtorscore import prognosis, results
 from mtorscore._blas_threads import one_blas_thread
 from mtorscore._outcome_terms import ENDPOINTS
+from mtorscore._workers import alone
 from mtorscore.collection import leads
 from mtorscore.errors import DataWarning, examples, warn
 from mtorscore.pipeline.config import DEFAULTS
@@ -135,9 +137,9 @@ def relate(
             "tissue": context,
         }
         asked.append((own, options))
-    workers = max(1, min(len(asked), os.cpu_count() or 1))
-    # Methods have the cores; threads of the linear algebra would wait for one another, and busily.
-    with one_blas_thread(), _short_turns(), ThreadPoolExecutor(workers) as pool:
+    # This thread has a core too. Threads of the linear algebra would wait for one another, and busily.
+    threads = max(1, min(len(asked), (os.cpu_count() or 1) - 1))
+    with one_blas_thread(), _short_turns(), ThreadPoolExecutor(threads) as pool:
         # Association spends most of its time in compiled code, beside which this thread predicts.
         waiting = _associating(pool, tumours, asked, [several, endpoints])
         for method, scores in every.items():
@@ -159,7 +161,9 @@ def relate(
                 (results.CELLS, summarise_cells(adata, folder, methods)),
             ]
         }  # fmt: skip
-        of_classes, of_endpoints = [[one.result() for one in group] for group in waiting]
+        for task in (task for group in reversed(waiting) for task in reversed(group)):
+            task.help()
+        of_classes, of_endpoints = [[task.result() for task in group] for group in waiting]
     for i, (method, scores) in enumerate(every.items()):
         if several:
             effects.append(of_classes[i].assign(method=method).reindex(columns=results.CLASS_EFFECTS.names))
@@ -221,7 +225,7 @@ def _associating(
     tumours: AnnData,
     asked: Sequence[tuple[pd.DataFrame, dict[str, Any]]],
     outcomes: Sequence[Sequence[Endpoint]],
-) -> list[list[Future[pd.DataFrame]]]:
+) -> list[list[_Task]]:
     """Begin to relate the scores of several methods, one on each core, to each list of endpoints that is not empty.
 
     Every draw has a seed of its own, so that no number depends on the cores.
@@ -234,9 +238,29 @@ def _associating(
         _ = expression.held
 
     def associated(scores: pd.DataFrame, options: dict[str, Any], endpoints: Sequence[Endpoint]) -> pd.DataFrame:
-        return prognosis.associate(scores, tumours.obs, endpoints, expression=expression, **options)
+        # Where each core has a method, a method with threads of its own would only wait for the others.
+        with alone() if len(asked) >= (os.cpu_count() or 1) else nullcontext():
+            return prognosis.associate(scores, tumours.obs, endpoints, expression=expression, **options)
 
-    return [[pool.submit(associated, *one, endpoints) for one in asked if endpoints] for endpoints in outcomes]
+    return [[_Task(pool, partial(associated, *one, endpoints)) for one in asked if endpoints] for endpoints in outcomes]
+
+
+class _Task:
+    """Work that a thread of a pool does, or the thread that waits for it if nobody has begun."""
+
+    def __init__(self, pool: Executor, work: Callable[[], pd.DataFrame]) -> None:
+        self._work = work
+        self._future: Future[pd.DataFrame] = pool.submit(work)
+        self._own: pd.DataFrame | None = None
+
+    def help(self) -> None:
+        """Do the work now unless somebody has begun with it."""
+        if self._future.cancel():
+            self._own = self._work()
+
+    def result(self) -> pd.DataFrame:
+        """Return what came out."""
+        return self._future.result() if self._own is None else self._own
 
 
 def endpoints_of(adata: AnnData) -> tuple[list[Endpoint], list[str]]:

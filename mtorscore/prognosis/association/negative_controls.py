@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtorscore._workers import workers
 from mtorscore.collection import CONFOUNDER, Entry, Signature, SignatureCollection, library
 from mtorscore.errors import DataError, examples
 from mtorscore.prognosis.association.quality import lacking_genes
@@ -319,7 +319,12 @@ class NegativeControls:
         n_sets = min(self.n_random, MOST_REFITTED) if registry.get(inputs.method).holds_cohort else self.n_random
         rows = inputs.scores.index
         drawn = _random_scores(expression, templates, streams, n_sets, inputs.method, self.seed, inputs.params)
-        threads = os.cpu_count() or 1
+        threads = workers()
+        if threads == 1:
+            for k, scores in drawn:
+                requests = self._requests[names[k]]
+                self._compare_all(requests, _tested(requests, scores, rows), n_sets)
+            return
         waiting: deque[tuple[list[Request], Future[list[FloatArray]]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             for k, scores in drawn:
@@ -327,12 +332,13 @@ class NegativeControls:
                 waiting.append((requests, pool.submit(_tested, requests, scores, rows)))
                 # Few tables of scores at a time; the next one is made while these are tested.
                 if len(waiting) > threads:
-                    self._compare_all(*waiting.popleft(), n_sets)
-            while waiting:
-                self._compare_all(*waiting.popleft(), n_sets)
+                    requests, tested = waiting.popleft()
+                    self._compare_all(requests, tested.result(), n_sets)
+            for requests, tested in waiting:
+                self._compare_all(requests, tested.result(), n_sets)
 
-    def _compare_all(self, requests: list[Request], tested: Future[list[FloatArray]], n_sets: int) -> None:
-        for request, null in zip(requests, tested.result(), strict=True):
+    def _compare_all(self, requests: list[Request], nulls: list[FloatArray], n_sets: int) -> None:
+        for request, null in zip(requests, nulls, strict=True):
             self._compare(request, null, n_sets)
 
     def _compare(self, request: Request, null: FloatArray, n_sets: int) -> None:

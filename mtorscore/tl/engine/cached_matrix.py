@@ -19,7 +19,7 @@ from mtorscore.tl.engine import registry
 from mtorscore.tl.engine.gene_sets import Array, Ints, Sets
 from mtorscore.tl.engine.open_source import open_source
 from mtorscore.tl.engine.plan import columns_of_genes
-from mtorscore.tl.engine.source import Source
+from mtorscore.tl.engine.source import Source, keep_freed_memory
 from mtorscore.tl.engine.spec import MethodSpec
 from mtorscore.tl.engine.tiles import Tile
 
@@ -115,6 +115,7 @@ def hold(X: Any, names: Sequence[str] | None = None) -> Held:
 
 def hold_source(source: Source, names: Sequence[str] | None = None) -> Held:
     """Cache an open source, in memory if it fits."""
+    keep_freed_memory()
     # Values, ranks, and the tables of drawn sets or a working copy.
     fits = 40 * source.n_obs * source.n_vars <= HELD_BYTES
     bounds = range(0, source.n_obs, HELD_ROWS)

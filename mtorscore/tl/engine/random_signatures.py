@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mtorscore._workers import workers
 from mtorscore.collection import Signature, SignatureCollection, SignaturesLike, as_collection
 from mtorscore.errors import DataError, MethodError
 from mtorscore.tl.engine import registry
@@ -277,11 +277,14 @@ def _one_by_one(
             out[tile.start : tile.start + tile.n_obs] = spec.score(tile, sets, params, state, False).scores
         return out
 
+    threads = workers()
+    if threads == 1:
+        yield from ((number, scored(number)) for number in range(len(templates)))
+        return
     if not templates:
         return
     # The first template makes the tables that all need, so that threads do not make them at the same time.
     yield 0, scored(0)
-    threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         waiting = deque((i, pool.submit(scored, i)) for i in range(1, min(1 + threads, len(templates))))
         for following in range(1 + threads, len(templates) + threads):

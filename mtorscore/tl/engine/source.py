@@ -33,7 +33,7 @@ AHEAD = 4
 
 
 @functools.lru_cache(maxsize=1)
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Free a large array once: glibc then keeps freed memory, up to twice as much per thread, for the next array.
 
     Without it each tile's arrays go back to the system, which clears the memory before it hands it out again. That is a
@@ -132,7 +132,7 @@ class Source:
         tiling
             What the size of the tiles depends on.
         """
-        _keep_freed_memory()
+        keep_freed_memory()
         step = self.rows_per_tile() * (2 if tiling.tables and self.block is None else 1)
         step = max(1, min(step, RESULT_BYTES // (8 * max(tiling.width, 1))))
         n_tiles = -(-self.n_obs // step)
