@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["class_labels", "endpoints_of", "relate"]
 
 TUMOUR = "tumour_vs_normal"
-SHORT_TURN = 2e-4
-"""Seconds; a kernel of a random signature's test takes about as long."""
 LEAST_PER_CLASS = 8
 BASELINE = ("age", "sex", "stage")
 _OF_MODEL = ("signature", "endpoint", "model", "adjusted_for")
@@ -139,7 +136,7 @@ def relate(
         asked.append((own, options))
     # This thread has a core too. Threads of the linear algebra would wait for one another, and busily.
     threads = max(1, min(len(asked), (os.cpu_count() or 1) - 1))
-    with one_blas_thread(), _short_turns(), ThreadPoolExecutor(threads) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         # Association spends most of its time in compiled code, beside which this thread predicts.
         waiting = _associating(pool, tumours, asked, [several, endpoints])
         for method, scores in every.items():
@@ -207,17 +204,6 @@ def _beside(parts: Sequence[pd.DataFrame], folder: Path, *effects: Mapping[str, 
     for effect in effects:
         table = with_agreement(table, **effect)
     return [table]
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads that come back from compiled code wait for the interpreter 0.2 ms at most, not 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SHORT_TURN))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _associating(
