@@ -31,14 +31,11 @@ def nulls_of(tests: Sequence[ScoreTest], scores: FloatArray) -> list[FloatArray]
         ``(n, n_sets)``, of about mean 0.
     """
     batches = [each_of_centred(tests, scores[:, i : i + BATCH]) for i in range(0, scores.shape[1], BATCH)]
-    return [_defined(np.concatenate(parts)) for parts in zip(*batches, strict=True)]
-
-
-def _defined(statistics: FloatArray) -> FloatArray:
-    null = np.abs(statistics)
-    kept: FloatArray = null[np.isfinite(null)]
-    kept.sort()
-    return kept
+    nulls = np.abs(np.concatenate([np.stack(batch) for batch in batches], axis=1))
+    nulls[~np.isfinite(nulls)] = np.nan
+    # What is not defined comes last.
+    nulls.sort(axis=1)
+    return [null[:n] for null, n in zip(nulls, np.isfinite(nulls).sum(axis=1), strict=True)]
 
 
 def compare_with_null(null: FloatArray, observed: float) -> tuple[float, float, int]:

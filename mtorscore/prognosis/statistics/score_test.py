@@ -181,21 +181,26 @@ def _down_the_same(tests: Sequence[_CoxTest], x: FloatArray) -> list[FloatArray]
     per_row, per_event = (np.stack([getattr(t, name) for t in tests]) for name in ("per_row", "per_event"))
     information(x, p.order, p.group_ptr, p.first, p.event_ptr, p.tied_ptr, p.tied, per_row, per_event, out)
     ends = np.cumsum([0, *(len(t.linear) for t in tests)])
-    sums = np.concatenate([t.linear for t in tests]) @ x
-    for row, first, last in zip(out, ends[:-1], ends[1:], strict=True):
-        _over_own(sums[first:last], row)
+    _over_own(np.concatenate([t.linear for t in tests]) @ x, ends, out)
     return list(out)
 
 
 @jit
-def _over_own(sums: FloatArray, out: FloatArray) -> None:
-    """Turn informations into statistics; rows of `sums` after the first, squared, are what nuisance covariates take."""
-    for b in range(out.size):
-        own = out[b]
-        left = own
-        for j in range(1, sums.shape[0]):
-            left -= sums[j, b] * sums[j, b]
-        out[b] = sums[0, b] / np.sqrt(left) if left > LEAST_LEFT * max(own, 1e-300) else np.nan
+def _over_own(sums: FloatArray, ends: IntArray, out: FloatArray) -> None:
+    """Turn the informations of each model into statistics.
+
+    Of the rows of `sums` from ``ends[r]`` to ``ends[r + 1]`` the first is the score; the others, squared, are what
+    nuisance covariates take.
+    """
+    for model in range(out.shape[0]):
+        first, last = ends[model], ends[model + 1]
+        for b in range(out.shape[1]):
+            own = out[model, b]
+            left = own
+            for j in range(first + 1, last):
+                left -= sums[j, b] * sums[j, b]
+            told = left > LEAST_LEFT * max(own, 1e-300)
+            out[model, b] = sums[first, b] / np.sqrt(left) if told else np.nan
 
 
 def of_centred(test: ScoreTest, x: FloatArray) -> FloatArray:
