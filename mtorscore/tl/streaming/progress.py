@@ -82,9 +82,7 @@ def told_what_is_kept(wanted: bool, folder: Path | None) -> Iterator[None]:
     """Say, where a run is stopped from outside, that finished blocks are kept and the same call goes on."""
     try:
         yield
-    except Exception:
-        raise
-    except BaseException:
+    except (KeyboardInterrupt, SystemExit):
         if wanted and folder is not None and folder.is_dir():
             sys.stderr.write(f"Finished blocks are kept in {folder}; the same call goes on from there.\n")
         raise
